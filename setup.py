@@ -1,0 +1,32 @@
+"""Packaging: the wheel holds the library only; `models` and `experiments` run from the checkout."""
+
+from setuptools import find_packages, setup
+
+setup(
+    name="tfp-noise",
+    version="0.1.0",
+    description="Training with noisy labels for Keras 3 and TensorFlow Probability",
+    long_description=open("README.md", encoding="utf-8").read(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["tfp_noise", "tfp_noise.*"]),
+    python_requires=">=3.10,<3.14",
+    install_requires=[
+        "absl-py>=2.0",
+        "keras>=3.15,<3.16",  # the classifier overrides hooks of Keras's trainer, checked against 3.15
+        "matplotlib>=3.9",
+        "numpy>=1.26,<2.4",  # 2.4 drops np.reshape(newshape=), which tfb.SoftmaxCentered calls
+        "rich>=13.0",
+        "scikit-learn>=1.5",
+        "tensorflow>=2.21,<2.22",
+        "tensorflow-datasets>=4.9.10,<4.10",  # prepare.py replaces its (private) download manager
+        "tensorflow-probability>=0.25,<0.26",
+        "tf-keras>=2.21,<2.22",  # TensorFlow Probability imports it
+    ],
+    extras_require={"dev": ["pytest>=8.0", "ruff>=0.14"]},
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)

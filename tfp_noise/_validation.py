@@ -1,0 +1,99 @@
+"""Checks of arguments: every message names the argument, what was expected, what came, and the likely cure."""
+
+import difflib
+
+import numpy as np
+
+_ROW_SUM_TOLERANCE = 1e-6
+
+
+def check_int(name, value, minimum):
+    """`value` as a Python int of at least `minimum`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"`{name}` must be an integer. Received: {value!r} of type {type(value).__name__}.")
+    if value < minimum:
+        raise ValueError(f"`{name}` must be at least {minimum}. Received: {value}.")
+    return int(value)
+
+
+def check_number(name, value, minimum=-np.inf, maximum=np.inf, *, above=None, below=None):
+    """`value` as a finite Python float in [minimum, maximum], and strictly beyond `above` and `below` where given."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"`{name}` must be a number. Received: {value!r} of type {type(value).__name__}.")
+    bounds = [f"above {above:g}"] if above is not None else [f"at least {minimum:g}"] if minimum > -np.inf else []
+    bounds += [f"below {below:g}"] if below is not None else [f"at most {maximum:g}"] if maximum < np.inf else []
+    inside = minimum <= value <= maximum and (above is None or value > above) and (below is None or value < below)
+    if not (np.isfinite(value) and inside):
+        raise ValueError(f"`{name}` must be {' and '.join(['finite', *bounds])}. Received: {value}.")
+    return float(value)
+
+
+def check_choice(name, value, options):
+    """`value` if it is one of `options`; otherwise an error that lists the near ones."""
+    options = list(options)
+    if value in options:
+        return value
+    near = difflib.get_close_matches(str(value), options, n=5, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Known: {', '.join(sorted(options))}."
+    raise ValueError(f"Unknown {name}: {value!r}. {hint}")
+
+
+def check_matrix(name, value, num_classes=None):
+    """`value` as a finite float64 [num_classes, num_classes] array."""
+    matrix = np.array(value, dtype=np.float64)
+    expected = f"[{num_classes}, {num_classes}]" if num_classes else "square, at least [2, 2]"
+    wrong_size = matrix.shape[0] != num_classes if num_classes and matrix.ndim else False
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] < 2 or wrong_size:
+        raise ValueError(f"`{name}` must be {expected}: one row and one column a class. Received shape {matrix.shape}.")
+    if not np.all(np.isfinite(matrix)):
+        row, column = np.argwhere(~np.isfinite(matrix))[0]
+        raise ValueError(f"`{name}` must be finite. Received: {matrix[row, column]} at [{row}, {column}].")
+    return matrix
+
+
+def check_transition(name, value, num_classes=None):
+    """`value` as a float64 row-stochastic matrix, `value[i, j] = P(observed = j | clean = i)`."""
+    matrix = check_matrix(name, value, num_classes)
+    if matrix.min() < 0 or matrix.max() > 1 + _ROW_SUM_TOLERANCE:
+        row, column = np.argwhere((matrix < 0) | (matrix > 1 + _ROW_SUM_TOLERANCE))[0]
+        raise ValueError(
+            f"`{name}` must hold probabilities, from 0 to 1. Received: {matrix[row, column]:g} at [{row}, {column}]."
+        )
+    sums = matrix.sum(axis=1)
+    if np.abs(sums - 1).max() > _ROW_SUM_TOLERANCE:
+        row = int(np.abs(sums - 1).argmax())
+        transposed = np.abs(matrix.sum(axis=0) - 1).max() <= _ROW_SUM_TOLERANCE
+        cure = "Its columns do: pass its transpose." if transposed else "Divide each row by its sum."
+        raise ValueError(f"`{name}` must have rows that sum to 1. Received: row {row} sums to {sums[row]:g}. {cure}")
+    return matrix
+
+
+def check_labels(name, labels, num_classes):
+    """`labels` as an int array [n] with values in [0, num_classes), from a NumPy array or what becomes one."""
+    labels = np.asarray(labels)
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise TypeError(
+            f"`{name}` must be integer class indices. Received dtype {labels.dtype}. "
+            "For one-hot labels pass `np.argmax(labels, axis=-1)`."
+        )
+    if labels.ndim != 1:
+        raise ValueError(f"`{name}` must have shape [n]. Received shape {labels.shape}.")
+    if labels.size and (labels.min() < 0 or labels.max() >= num_classes):
+        position = int(np.argmax((labels < 0) | (labels >= num_classes)))
+        raise ValueError(
+            f"`{name}` must lie in [0, {num_classes}). Received: {labels[position]} at position {position}. "
+            "Do the labels start at 1, or is `num_classes` too small?"
+        )
+    return labels
+
+
+def check_features(name, features):
+    """`features` as an array whose values are all finite."""
+    features = np.asarray(features)
+    if np.issubdtype(features.dtype, np.floating) and not np.isfinite(features).all():
+        position = int(np.argwhere(~np.isfinite(features))[0][0])
+        raise ValueError(
+            f"`{name}` must be finite. Received NaN or infinity in example {position}. "
+            "Remove such examples or impute them before training."
+        )
+    return features

@@ -1,0 +1,101 @@
+"""What a data set is: three splits of examples with clean labels, and, once noise has passed, observed ones."""
+
+import dataclasses
+
+import numpy as np
+
+from tfp_noise import _validation
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """One split of a data set.
+
+    Args:
+        features: `[n, ...]`; uint8 for images, float32 otherwise.
+        labels: int32 `[n]`, the clean class of each example.
+        ids: int64 `[n]`, an identity that stays with an example wherever it is read; label noise is drawn by it.
+        observed: int32 `[n]`, the label an annotator gave; `None` where no noise has passed.
+    """
+
+    features: np.ndarray
+    labels: np.ndarray
+    ids: np.ndarray
+    observed: np.ndarray | None = None
+
+    def __post_init__(self):
+        _validation.check_features("features", self.features)
+        sizes = {field.name: len(value) for field in dataclasses.fields(self) if (value := getattr(self, field.name)) is not None}
+        if len(set(sizes.values())) != 1:
+            raise ValueError(f"`features`, `labels`, `ids` and `observed` must have one length. Received: {sizes}.")
+
+    def __len__(self):
+        return len(self.labels)
+
+    @property
+    def training_labels(self):
+        """int32 `[n]`: what training may see: the observed labels where there are any, else the clean ones."""
+        return self.labels if self.observed is None else self.observed
+
+    @property
+    def mislabelled(self):
+        """bool `[n]`: where the observed label is not the clean one."""
+        return self.training_labels != self.labels
+
+    def take(self, indices):
+        """The examples at `indices`, as another `Examples`."""
+        return Examples(*(None if (v := getattr(self, f.name)) is None else v[indices] for f in dataclasses.fields(self)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """Train, validation and test examples of one classification problem.
+
+    Training and validation labels are noisy once noise has passed (`Examples.observed`); the test split stays clean.
+
+    Args:
+        name: the name it was loaded by.
+        train: what is trained on.
+        validation: held out of the training set; it carries the same noise, so that nothing is chosen by clean labels.
+        test: clean.
+        class_names: a name per class.
+        transition: float64 `[num_classes, num_classes]`, the matrix that made the observed labels, or, for
+            human annotators, the one counted from them; `None` where the labels are clean.
+    """
+
+    name: str
+    train: Examples
+    validation: Examples
+    test: Examples
+    class_names: tuple[str, ...]
+    transition: np.ndarray | None = None
+
+    def __post_init__(self):
+        for split in ("train", "validation", "test"):
+            examples = getattr(self, split)
+            _validation.check_labels(f"{split}.labels", examples.labels, self.num_classes)
+            _validation.check_labels(f"{split}.training_labels", examples.training_labels, self.num_classes)
+        if self.transition is not None:
+            _validation.check_transition("transition", self.transition, self.num_classes)
+
+    @property
+    def num_classes(self):
+        """How many classes there are."""
+        return len(self.class_names)
+
+    @property
+    def input_shape(self):
+        """Shape of one example's features."""
+        return self.train.features.shape[1:]
+
+    @property
+    def effective_rate(self):
+        """Share of training labels that differ from the clean ones."""
+        return float(self.train.mislabelled.mean())
+
+
+def hold_out(examples, share, seed=0):
+    """`examples` in two parts, kept and held out, split by a permutation that depends on `seed` alone."""
+    order = np.random.default_rng(seed).permutation(len(examples))
+    size = round(share * len(examples))
+    return examples.take(np.sort(order[size:])), examples.take(np.sort(order[:size]))
