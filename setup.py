@@ -1,12 +1,14 @@
 """Packaging: the wheel holds the library only; `models` and `experiments` run from the checkout."""
 
+import pathlib
+
 from setuptools import find_packages, setup
 
 setup(
     name="tfp-noise",
     version="0.1.0",
     description="Training with noisy labels for Keras 3 and TensorFlow Probability",
-    long_description=open("README.md", encoding="utf-8").read(),
+    long_description=pathlib.Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["tfp_noise", "tfp_noise.*"]),

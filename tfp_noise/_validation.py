@@ -97,3 +97,17 @@ def check_features(name, features):
             "Remove such examples or impute them before training."
         )
     return features
+
+
+def check_distributions(name, rows):
+    """`rows` as a float array `[n, k]` of distributions: nothing negative, each row sums to 1."""
+    rows = np.asarray(rows, np.float64)
+    sums = rows.sum(axis=1)
+    wrong = ~((rows.min(axis=1) >= 0) & (np.abs(sums - 1) < 1e-3))
+    if wrong.any():
+        position = int(np.argmax(wrong))
+        raise ValueError(
+            f"`{name}` must have rows that are distributions: no negative entries, sum 1. Received: row {position} "
+            f"with minimum {rows[position].min():g} and sum {sums[position]:g}. Are these logits or counts?"
+        )
+    return rows

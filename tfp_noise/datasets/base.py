@@ -25,7 +25,11 @@ class Examples:
 
     def __post_init__(self):
         _validation.check_features("features", self.features)
-        sizes = {field.name: len(value) for field in dataclasses.fields(self) if (value := getattr(self, field.name)) is not None}
+        sizes = {
+            field.name: len(value)
+            for field in dataclasses.fields(self)
+            if (value := getattr(self, field.name)) is not None
+        }
         if len(set(sizes.values())) != 1:
             raise ValueError(f"`features`, `labels`, `ids` and `observed` must have one length. Received: {sizes}.")
 
@@ -39,12 +43,14 @@ class Examples:
 
     @property
     def mislabelled(self):
-        """bool `[n]`: where the observed label is not the clean one."""
+        """Boolean `[n]`: where the observed label is not the clean one."""
         return self.training_labels != self.labels
 
     def take(self, indices):
         """The examples at `indices`, as another `Examples`."""
-        return Examples(*(None if (v := getattr(self, f.name)) is None else v[indices] for f in dataclasses.fields(self)))
+        return Examples(
+            *(None if (v := getattr(self, f.name)) is None else v[indices] for f in dataclasses.fields(self))
+        )
 
 
 @dataclasses.dataclass(frozen=True)

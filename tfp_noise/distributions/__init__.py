@@ -1,0 +1,5 @@
+"""Distributions over the probability simplex, for TensorFlow Probability."""
+
+from tfp_noise.distributions.logistic_normal import LogisticNormal
+
+__all__ = ["LogisticNormal"]

@@ -1,0 +1,1 @@
+"""The papers' experiments, run from the checkout: `python -m experiments.run --help`."""

@@ -1,0 +1,66 @@
+"""What is measured: scores of a trained model, and curves while it trains. Clean labels are used here only."""
+
+import keras
+import numpy as np
+
+from tfp_noise import metrics, pipeline
+
+_CURVE_POINTS = 25
+_CURVE_EXAMPLES = 5_000
+_PREDICTION_BATCH = 1_000
+
+
+def evaluate(model, data):
+    """Scores of `model` on `data`.
+
+    Returns:
+        A dict of scores (accuracies from 0 to 1, NLL in nats), and the test probabilities `[n, num_classes]`.
+    """
+    train, validation, test = (
+        model.predict(pipeline.one_pass(split, _PREDICTION_BATCH), verbose=0)
+        for split in (data.train, data.validation, data.test)
+    )
+    scores = {
+        "test_accuracy": metrics.accuracy(test, data.test.labels),
+        "test_negative_log_likelihood": metrics.negative_log_likelihood(test, data.test.labels),
+        "test_brier_score": metrics.brier_score(test, data.test.labels),
+        "test_expected_calibration_error": metrics.expected_calibration_error(test, data.test.labels),
+        "validation_accuracy_observed": metrics.accuracy(validation, data.validation.training_labels),
+        "train": metrics.split_accuracy(train, data.train),
+    }
+    return scores, test
+
+
+class Curves(keras.callbacks.Callback):
+    """Accuracy during training, at about 25 epochs: on clean test labels, and on training examples by their label.
+
+    Args:
+        data: a noisy `Dataset`; at most 5,000 training and 5,000 test examples of it are looked at, the same each time.
+        epochs: how long training will take.
+    """
+
+    def __init__(self, data, epochs):
+        super().__init__()
+        self.train = _sample(data.train)
+        self.test = _sample(data.test)
+        self.features = np.asarray(pipeline.to_float(np.concatenate([self.train.features, self.test.features])))
+        self.every = -(-epochs // _CURVE_POINTS)
+        self.epochs = epochs
+        self.history = {}
+
+    def on_epoch_end(self, epoch, logs=None):
+        del logs
+        epoch += 1
+        if epoch % self.every and epoch not in (1, self.epochs):
+            return
+        probabilities = self.model.predict(self.features, batch_size=_PREDICTION_BATCH, verbose=0)
+        train, test = np.split(probabilities, [len(self.train)])
+        point = {"epoch": epoch, "test_accuracy": metrics.accuracy(test, self.test.labels)}
+        for name, value in metrics.split_accuracy(train, self.train).items():
+            point[f"train_{name}"] = value
+        for name, value in point.items():
+            self.history.setdefault(name, []).append(value)
+
+
+def _sample(examples):
+    return examples.take(np.linspace(0, len(examples) - 1, min(len(examples), _CURVE_EXAMPLES)).round().astype(int))

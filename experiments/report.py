@@ -1,0 +1,202 @@
+"""Finished runs: one JSON each, and the table and figures made from them.
+
+`python -m experiments.report DIR` makes `DIR/table.md` and the figures anew from the finished runs under DIR. Beside
+each JSON lie the test predictions (`.npz`), which the figures need.
+"""
+
+import importlib.metadata
+import io
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tfp_noise import visualization
+
+_PACKAGES = ["tensorflow", "keras", "tensorflow-probability", "numpy"]
+
+
+def _path(experiment, workdir):
+    return pathlib.Path(workdir) / experiment.name / f"seed{experiment.seed}.json"
+
+
+def find(experiment, workdir):
+    """The finished result of `experiment` under `workdir`, or `None`.
+
+    Raises:
+        ValueError: if a result of other settings is in its place.
+    """
+    path = _path(experiment, workdir)
+    if not path.exists():
+        return None
+    result = json.loads(path.read_text())
+    wanted = json.loads(json.dumps(experiment.settings()))
+    differing = [key for key, value in wanted.items() if result["settings"].get(key) != value]
+    if differing:
+        changes = "; ".join(f"{key}: {result['settings'].get(key)!r} there, {wanted[key]!r} now" for key in differing)
+        raise ValueError(f"`workdir` holds {path}, a result of other settings ({changes}). Give another `workdir`.")
+    return result
+
+
+def write(experiment, workdir, scores, curves, loss, probabilities, data, seconds):
+    """Stores a finished run: its predictions, and last, as the mark that it is finished, its JSON.
+
+    Returns:
+        The result: a dict of plain JSON.
+    """
+    result = {
+        "settings": experiment.settings(),
+        "loss": loss,
+        "scores": scores,
+        "curves": curves,
+        "made_by": {
+            "command": " ".join(["python -m", f"experiments.{pathlib.Path(sys.argv[0]).stem}", *sys.argv[1:]]),
+            "commit": _commit(),
+            "versions": {"python": platform.python_version()} | {p: importlib.metadata.version(p) for p in _PACKAGES},
+            "machine": f"{platform.machine()}, {os.cpu_count()} CPU cores",
+            "seconds": round(seconds, 1),
+        },
+    }
+    path = _path(experiment, workdir)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {"transition": data.transition, "class_names": data.class_names, "test_labels": data.test.labels}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, test_probabilities=probabilities, **arrays)
+    _write_whole(path.with_suffix(".npz"), buffer.getvalue())
+    _write_whole(path, (json.dumps(result, indent=1) + "\n").encode())
+    return result
+
+
+def _write_whole(path, content):
+    """Writes all of `content` or nothing: an interruption leaves no half-written file under the final name."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _commit():
+    def git(*arguments):
+        folder = pathlib.Path(__file__).parent
+        return subprocess.run(
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=False
+        ).stdout.strip()
+
+    return git("rev-parse", "HEAD") + (" with uncommitted changes" if git("status", "--porcelain", "-uno") else "")
+
+
+def load(folder):
+    """All finished results under `folder`, in the order of their names and seeds."""
+    results = [json.loads(path.read_text()) for path in pathlib.Path(folder).rglob("seed*.json")]
+    return sorted(results, key=lambda result: (result["settings"]["name"], result["settings"]["seed"]))
+
+
+_HEADINGS = ["data", "noise", "method", "seeds", "paper", "test", "NLL", "Brier", "ECE"]
+_HEADINGS += ["train", "right label", "wrong: true", "wrong: memorised"]
+_FIRST_FIGURE = 4
+
+
+def rows(results):
+    """The table's rows as text: one an experiment, its seeds as mean ± standard deviation, accuracies in percent."""
+    groups = {}
+    for result in results:
+        groups.setdefault(result["settings"]["name"], []).append(result)
+    return [_row(group) for group in groups.values()]
+
+
+def _row(group):
+    settings, scores = group[0]["settings"], [result["scores"] for result in group]
+    published = settings["published"]
+    noise = settings["noise"]
+
+    def mean(values, scale=1.0, digits=3):
+        values = [scale * value for value in values if value is not None]
+        if not values:
+            return "–"
+        spread = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
+        return f"{np.mean(values):.{digits}f}{spread}"
+
+    keys = ["test_negative_log_likelihood", "test_brier_score", "test_expected_calibration_error"]
+    parts = ["accuracy", "accuracy_clean", "accuracy_mislabelled_true", "accuracy_mislabelled"]
+    return [
+        settings["dataset"],
+        f"{noise['kind'].replace('_', ' ')} {noise['rate']:.0%}",
+        settings["method"]["label"],
+        str(len(group)),
+        f"{published[0]:.2f} ± {published[1]:.2f}" if published else "–",
+        mean([s["test_accuracy"] for s in scores], 100, 2),
+        *(mean([s[key] for s in scores]) for key in keys),
+        *(mean([s["train"][part] for s in scores], 100, 1) for part in parts),
+    ]
+
+
+def markdown(results):
+    """The table as Markdown."""
+    lines = [_HEADINGS, ["---"] * len(_HEADINGS), *rows(results)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def table(results, title=None):
+    """The table for a terminal; columns that say the same in every row of several are left out."""
+    lines = rows(results)
+    shown = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    columns = [i for i, values in enumerate(zip(*lines, strict=True)) if len(lines) == 1 or len(set(values)) > 1]
+    for i in columns:
+        shown.add_column(_HEADINGS[i], justify="left" if i < _FIRST_FIGURE else "right")
+    for line in lines:
+        shown.add_row(*(line[i] for i in columns))
+    return shown
+
+
+def refresh(folder):
+    """Makes `folder/table.md` and the figures of every group of methods under `folder` anew.
+
+    Raises:
+        FileNotFoundError: if no finished run is there.
+    """
+    folder = pathlib.Path(folder)
+    paths = sorted(folder.rglob("seed*.json"))
+    if not paths:
+        raise FileNotFoundError(
+            f"No finished run under {folder}: expected files named seed*.json. Run an experiment first."
+        )
+    _write_whole(folder / "table.md", markdown(load(folder)).encode())
+    for group in sorted({path.parent.parent for path in paths}):
+        _draw(group)
+
+
+def _draw(group):
+    """Figures that compare the methods of one group, first seed of each."""
+    firsts = {path.parent.name: path for path in sorted(group.glob("*/seed*.json"), reverse=True)}
+    results = {method: json.loads(path.read_text()) for method, path in sorted(firsts.items())}
+    title = str(group)
+    figures = {"learning_curves": visualization.learning_curves({m: r["curves"] for m, r in results.items()}, title)}
+    arrays = {m: np.load(p.with_suffix(".npz")) for m, p in sorted(firsts.items()) if p.with_suffix(".npz").exists()}
+    if arrays:
+        one = next(iter(arrays.values()))
+        probabilities = {method: array["test_probabilities"] for method, array in arrays.items()}
+        figures["reliability"] = visualization.reliability_diagram(probabilities, one["test_labels"])
+        figures["transition"] = visualization.transition_matrix(one["transition"], one["class_names"], title)
+    for name, figure in figures.items():
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=120)
+        _write_whole(group / f"{name}.png", buffer.getvalue())
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    try:
+        refresh(sys.argv[1])
+    except FileNotFoundError as error:
+        sys.exit(str(error))
+    Console().print(table(load(sys.argv[1])))

@@ -1,0 +1,91 @@
+"""Which network a name stands for, and what input it can take."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from models.digits_cnn import digits_cnn
+from models.lenet import lenet5, lenet5_same
+from models.mlp import mlp
+from models.resnet import resnet8, resnet20, resnet32, resnet56
+from models.wide_resnet import wrn28_2
+from tfp_noise import _validation
+
+
+class _Architecture(NamedTuple):
+    network: Callable  # (input_shape, num_outputs) -> keras.Model
+    smallest: int | None  # least height and width of an image; None: a shape of any rank will do
+
+
+_ARCHITECTURES = {
+    "digits_cnn": _Architecture(digits_cnn, smallest=4),
+    "lenet5": _Architecture(lenet5, smallest=12),  # 12 -> 6 -> 2 -> 1
+    "lenet5_same": _Architecture(lenet5_same, smallest=4),
+    "mlp": _Architecture(mlp, smallest=None),
+    "resnet8": _Architecture(resnet8, smallest=4),
+    "resnet20": _Architecture(resnet20, smallest=4),
+    "resnet32": _Architecture(resnet32, smallest=4),
+    "resnet56": _Architecture(resnet56, smallest=4),
+    "wrn28_2": _Architecture(wrn28_2, smallest=4),
+}
+
+
+def names():
+    """The names `build` knows, sorted."""
+    return sorted(_ARCHITECTURES)
+
+
+def build(name, input_shape, num_outputs):
+    """A new, untrained network.
+
+    Its outputs are raw: the last layer is a linear `keras.layers.Dense`. Every layer follows the global dtype policy
+    (`keras.config.set_dtype_policy`), the last one too. It is a functional `keras.Model` of Keras's own layers and
+    operations, so it saves, loads and clones without custom objects.
+
+    Args:
+        name: one of `names()`.
+        input_shape: shape of one example: `(height, width, channels)` for the convolutional networks, any for `mlp`.
+        num_outputs: width of the last layer; a loss says what it needs in `loss.num_outputs`.
+
+    Returns:
+        A `keras.Model` from float `[batch, *input_shape]` to float `[batch, num_outputs]`.
+
+    Raises:
+        TypeError: `num_outputs`, or a size in `input_shape`, is not an integer.
+        ValueError: an unknown name, a shape the network cannot take, `num_outputs` below 1.
+
+    Example:
+        >>> import models
+        >>> models.build("lenet5", (28, 28, 1), 10).count_params()
+        61706
+    """
+    architecture = _ARCHITECTURES[_validation.check_choice("model", name, names())]
+    input_shape = _check_input_shape(name, input_shape, architecture.smallest)
+    return architecture.network(input_shape, _validation.check_int("num_outputs", num_outputs, 1))
+
+
+def _check_input_shape(name, input_shape, smallest):
+    """`input_shape` as a tuple of ints, if the network `name` can take it."""
+    expected = "(height, width, channels)" if smallest else "at least one size, the batch left out"
+    if np.ndim(input_shape) != 1:
+        raise ValueError(
+            f"`input_shape` must be a tuple: {expected}. Received: {input_shape!r}. For {input_shape!r} features pass "
+            f"({input_shape!r},)."
+        )
+    shape = tuple(_validation.check_int(f"input_shape[{axis}]", size, 1) for axis, size in enumerate(input_shape))
+    if not shape or (smallest and len(shape) != 3):
+        cure = (
+            "Give the features a channel axis: `features[..., None]`."
+            if len(shape) == 2
+            else "Leave the batch axis out."
+            if len(shape) == 4
+            else "For features that are not images use the model 'mlp'."
+        )
+        raise ValueError(f"`input_shape` of {name!r} must be {expected}. Received: {shape}. {cure}")
+    if smallest and min(shape[:2]) < smallest:
+        raise ValueError(
+            f"`input_shape` of {name!r} must be at least {smallest} high and wide. Received: {shape}. "
+            "Pad or enlarge the images, or use a network with fewer pooling steps; channels come last."
+        )
+    return shape

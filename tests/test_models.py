@@ -1,0 +1,138 @@
+"""Every network: its size, its shapes, that Keras alone can save and clone it, and what it refuses."""
+
+import keras
+import numpy as np
+import pytest
+
+import models
+
+# name: (input shape, trainable parameters at 10 outputs). The counts are worked out by hand or are the published ones,
+# so that a layer too many, a bias or another shortcut shows.
+NETWORKS = {
+    "digits_cnn": ((8, 8, 1), 160 + 9280 + (3 * 3 * 64 + 1) * 128 + 1290),
+    "lenet5": ((28, 28, 1), 61_706),
+    "lenet5_same": ((28, 28, 1), 156 + 2416 + 48_120 + 494_004 + 850),
+    "mlp": ((2,), 3 * 2000 + 2001 * 2000 + 2001 * 10),
+    "resnet8": ((32, 32, 3), 75_290),
+    "resnet20": ((32, 32, 3), 269_722),
+    "resnet32": ((32, 32, 3), 464_154),
+    "resnet56": ((32, 32, 3), 853_018),
+    "wrn28_2": ((32, 32, 3), 1_467_610),
+}
+FAST = ["digits_cnn", "lenet5", "lenet5_same", "mlp", "resnet8", "wrn28_2"]  # a deeper ResNet has no other layers
+
+
+def example(shape, size=3):
+    return np.random.default_rng(0).normal(size=(size, *shape)).astype("float32")
+
+
+def test_every_network_is_under_test():
+    assert models.names() == sorted(NETWORKS)
+
+
+@pytest.mark.parametrize(("name", "shape", "parameters"), [(name, *rest) for name, rest in NETWORKS.items()])
+def test_size_and_shape(name, shape, parameters):
+    network = models.build(name, shape, 10)
+    assert sum(int(np.prod(weight.shape)) for weight in network.trainable_weights) == parameters
+    assert network.name == name
+    assert network.input_shape == (None, *shape)
+    assert network.output_shape == (None, 10)
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_outputs_are_linear(name):
+    last = models.build(name, NETWORKS[name][0], 7).layers[-1]
+    assert isinstance(last, keras.layers.Dense)
+    assert last.activation is keras.activations.linear
+    assert last.units == 7
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_saves_and_clones_without_custom_objects(name, tmp_path):
+    shape = NETWORKS[name][0]
+    network = models.build(name, shape, 10)
+    expected = network(example(shape))
+    network.save(tmp_path / "network.keras")
+    loaded = keras.models.load_model(tmp_path / "network.keras", custom_objects={})
+    np.testing.assert_array_equal(loaded(example(shape)), expected)
+    clone = keras.models.clone_model(network)
+    assert np.abs(clone(example(shape)) - expected).max() > 0
+    clone.set_weights(network.get_weights())
+    np.testing.assert_array_equal(clone(example(shape)), expected)
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_follows_the_global_dtype_policy(name):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        network = models.build(name, NETWORKS[name][0], 10)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert network.layers[-1].compute_dtype == "bfloat16"
+    assert network.layers[-1].variable_dtype == "float32"
+    assert keras.backend.standardize_dtype(network(example(NETWORKS[name][0])).dtype) == "bfloat16"
+
+
+def test_resnet_shortcut_subsamples_and_pads_with_zeros():
+    network = models.build("resnet8", (8, 8, 3), 10)
+    adds = [layer for layer in network.layers if isinstance(layer, keras.layers.Add)]
+    stage_end, shortcut = adds[0].output, adds[1].input[0]
+    # The ReLU between the first stage and the shortcut belongs to the block.
+    before, after = keras.Model(network.input, [stage_end, shortcut])(example((8, 8, 3)))
+    before, after = np.maximum(before, 0), np.asarray(after)
+    np.testing.assert_array_equal(after[..., :16], before[:, ::2, ::2])
+    np.testing.assert_array_equal(after[..., 16:], 0)
+    assert after.shape[-1] == 32
+
+
+def test_digits_cnn_learns_digits():
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images, labels = digits.images[..., None].astype("float32") / 16, digits.target
+    order = np.random.default_rng(0).permutation(len(labels))
+    train, test = order[:1300], order[1300:]
+    keras.utils.set_random_seed(0)
+    network = models.build("digits_cnn", (8, 8, 1), 10)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    network.compile(keras.optimizers.Adam(3e-3), loss, steps_per_execution=20)
+    network.fit(images[train], labels[train], batch_size=64, epochs=8, verbose=0)
+    assert np.mean(network.predict(images[test], verbose=0).argmax(1) == labels[test]) > 0.96
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "message"),
+    [
+        ("resnet33", (32, 32, 3), "Unknown model: 'resnet33'. Did you mean 'resnet32'"),
+        ("lenet5", (28, 28), r"must be \(height, width, channels\). Received: \(28, 28\). Give the features a channel"),
+        ("lenet5", (1, 28, 28, 1), "Leave the batch axis out"),
+        ("resnet20", (784,), "use the model 'mlp'"),
+        ("lenet5", (11, 28, 1), r"at least 12 high and wide. Received: \(11, 28, 1\)"),
+        ("wrn28_2", (3, 32, 32), "channels come last"),
+        ("digits_cnn", (8, 0, 1), r"`input_shape\[1\]` must be at least 1. Received: 0"),
+        ("mlp", (), "at least one size"),
+        ("mlp", 2, r"must be a tuple: .* Received: 2. For 2 features pass \(2,\)"),
+    ],
+)
+def test_refuses_what_it_cannot_build(name, shape, message):
+    with pytest.raises(ValueError, match=message):
+        models.build(name, shape, 10)
+
+
+@pytest.mark.parametrize(
+    ("shape", "outputs", "error", "argument"),
+    [
+        ((2,), 0, ValueError, "`num_outputs`"),
+        ((2,), 2.0, TypeError, "`num_outputs`"),
+        ((2.0,), 2, TypeError, r"`input_shape\[0\]`"),
+    ],
+)
+def test_refuses_wrong_numbers(shape, outputs, error, argument):
+    with pytest.raises(error, match=argument):
+        models.build("mlp", shape, outputs)
+
+
+@pytest.mark.parametrize(("name", "side"), [("lenet5", 12), ("lenet5_same", 4), ("digits_cnn", 4), ("resnet8", 4)])
+def test_the_smallest_image_works(name, side):
+    assert models.build(name, (side, side, 1), 2)(example((side, side, 1))).shape == (3, 2)

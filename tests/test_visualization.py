@@ -1,0 +1,176 @@
+"""Figures: their structure, that what is drawn is what was given, and that no text lies over other text."""
+
+import doctest
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from tfp_noise import metrics, visualization
+
+KEYS = ("train_accuracy_clean", "train_accuracy_mislabelled", "train_accuracy_mislabelled_true")
+
+
+def history(seed, epochs=12):
+    rng = np.random.default_rng(seed)
+    return {"epoch": list(range(1, epochs + 1))} | {key: list(rng.random(epochs)) for key in ("test_accuracy", *KEYS)}
+
+
+def predictions(sharpness, n=400, num_classes=5):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, num_classes, n)
+    weights = np.exp(sharpness * (rng.normal(size=(n, num_classes)) + 2 * np.eye(num_classes)[labels]))
+    return weights / weights.sum(axis=1, keepdims=True), labels
+
+
+def legend_texts(figure):
+    return [[text.get_text() for text in legend.get_texts()] for legend in figure.legends]
+
+
+def assert_tidy(figure, tmp_path):
+    """It can be saved, and neither its titles, labels nor tick labels overlap or leave the page."""
+    figure.savefig(tmp_path / "figure.png")
+    texts = [text for axes in figure.axes for text in (axes.title, axes.xaxis.label, axes.yaxis.label)]
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        low, high = sorted(axis.get_view_interval())  # matplotlib keeps labels of ticks beyond it, and draws none
+        texts += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+    texts += [text for legend in figure.legends for text in legend.get_texts()]
+    texts = [text for text in texts if text.get_visible() and text.get_text() and text.get_rotation() in {0, 90}]
+    boxes = [text.get_window_extent() for text in texts]
+    for i, box in enumerate(boxes):
+        page = figure.bbox
+        assert box.x0 >= page.x0 - 1 and box.x1 <= page.x1 + 1, texts[i]  # noqa: PT018
+        assert box.y0 >= page.y0 - 1 and box.y1 <= page.y1 + 1, texts[i]  # noqa: PT018
+        for j in range(i):
+            assert not box.overlaps(boxes[j]), (texts[i], texts[j])
+
+
+def test_learning_curves_of_one_method(tmp_path):
+    given = history(0)
+    figure = visualization.learning_curves(given, title="one")
+    assert isinstance(figure, Figure)
+    test, train = figure.axes
+    np.testing.assert_array_equal(test.lines[0].get_xydata(), np.transpose([given["epoch"], given["test_accuracy"]]))
+    assert [line.get_linestyle() for line in train.lines] == ["-", "--", ":"]
+    for line, key in zip(train.lines, KEYS, strict=True):
+        np.testing.assert_array_equal(line.get_xydata(), np.transpose([given["epoch"], given[key]]))
+    assert figure.get_suptitle() == "one"
+    assert legend_texts(figure) == [
+        ["correctly labelled", "mislabelled: wrong label learned", "mislabelled: true class predicted"]
+    ]
+    assert_tidy(figure, tmp_path)
+
+
+def test_learning_curves_compare_methods_by_colour(tmp_path):
+    given = {
+        name: history(seed) for seed, name in enumerate(["cross-entropy", "forward correction", "logistic-normal"])
+    }
+    figure = visualization.learning_curves(given)
+    test, train = figure.axes
+    assert legend_texts(figure)[1] == list(given)
+    colors = [line.get_color() for line in test.lines]
+    assert len(set(colors)) == 3
+    assert [line.get_color() for line in train.lines] == [color for color in colors for _ in KEYS]
+    for index, one in enumerate(given.values()):
+        np.testing.assert_array_equal(test.lines[index].get_ydata(), one["test_accuracy"])
+        np.testing.assert_array_equal(train.lines[3 * index + 1].get_ydata(), one["train_accuracy_mislabelled"])
+    assert_tidy(figure, tmp_path)
+
+
+def test_learning_curves_tell_many_methods_apart():
+    figure = visualization.learning_curves({f"method {index}": history(index) for index in range(20)})
+    looks = {(line.get_color(), line.get_marker()) for line in figure.axes[0].lines}
+    assert len(looks) == 20
+
+
+def test_learning_curves_leave_gaps_where_nothing_was_measured(tmp_path):
+    given = history(0) | {"train_accuracy_mislabelled": [None] * 12, "train_accuracy_mislabelled_true": [None] * 12}
+    figure = visualization.learning_curves(given)
+    assert np.isnan(figure.axes[1].lines[1].get_ydata()).all()
+    assert_tidy(figure, tmp_path)
+
+
+def test_learning_curves_refuse_incomplete_histories():
+    with pytest.raises(ValueError, match=r"`history` of 'b' must have the keys .* Missing: test_accuracy"):
+        visualization.learning_curves(
+            {"a": history(0), "b": {k: v for k, v in history(0).items() if k != "test_accuracy"}}
+        )
+    with pytest.raises(ValueError, match=r"one value an epoch .*'test_accuracy': 1"):
+        visualization.learning_curves(history(0) | {"test_accuracy": [0.5]})
+    with pytest.raises(ValueError, match="at least one history"):
+        visualization.learning_curves({})
+
+
+@pytest.mark.parametrize("num_methods", [1, 5])
+def test_reliability_diagram_draws_the_curve(num_methods, tmp_path):
+    labels = predictions(1)[1]
+    by_method = {f"method {index}": predictions(0.5 + index)[0] for index in range(num_methods)}
+    figure = visualization.reliability_diagram(by_method, labels, num_bins=10)
+    assert len(figure.axes) == 2 * num_methods
+    for index, (method, probabilities) in enumerate(by_method.items()):
+        upper, lower = figure.axes[2 * index : 2 * index + 2]
+        curve = metrics.reliability_curve(probabilities, labels, 10)
+        np.testing.assert_allclose([bar.get_height() for bar in upper.patches], curve.accuracy)
+        np.testing.assert_allclose([bar.get_x() for bar in upper.patches], np.arange(10) / 10)
+        np.testing.assert_allclose([bar.get_height() for bar in lower.patches], curve.count / len(labels))
+        np.testing.assert_array_equal(upper.lines[0].get_xydata(), [[0, 0], [1, 1]])
+        error = metrics.expected_calibration_error(probabilities, labels, 10)
+        assert upper.get_title() == f"{method}\nECE {error:.3f}"
+        assert lower.get_xlabel() == "confidence"
+        assert lower.get_ylim()[1] >= curve.count.max() / len(labels)
+    assert figure.axes[0].get_ylabel() == "accuracy"
+    assert_tidy(figure, tmp_path)
+
+
+def test_reliability_diagram_refuses_nothing():
+    with pytest.raises(ValueError, match="`probabilities_by_method` must hold at least one"):
+        visualization.reliability_diagram({}, np.array([0]))
+
+
+@pytest.mark.parametrize("num_classes", [2, 20, 21, 100])
+def test_transition_matrix(num_classes, tmp_path):
+    transition = 0.6 * np.eye(num_classes) + 0.4 * np.roll(np.eye(num_classes), 1, axis=1)
+    names = [f"class {index}" for index in range(num_classes)]
+    figure = visualization.transition_matrix(transition, names, title="pair flip")
+    axes, colour_bar = figure.axes
+    np.testing.assert_array_equal(axes.images[0].get_array(), transition)
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("observed label", "clean label", "pair flip")
+    assert colour_bar.get_ylabel() == "probability"
+    assert len(axes.texts) == (num_classes**2 if num_classes <= 20 else 0)
+    for text in axes.texts:
+        column, row = text.get_position()
+        assert float(text.get_text()) == pytest.approx(transition[row, column], abs=0.005)
+    for ticks, labels in ((axes.get_xticks(), axes.get_xticklabels()), (axes.get_yticks(), axes.get_yticklabels())):
+        assert [label.get_text() for label in labels] == [names[int(tick)] for tick in ticks]
+        assert min(num_classes, 11) <= len(ticks) <= 25
+    assert_tidy(figure, tmp_path)
+
+
+def test_transition_matrix_keeps_short_names_upright():
+    upright = visualization.transition_matrix(np.eye(10), range(10)).axes[0]
+    tilted = visualization.transition_matrix(np.eye(10), ["automobile"] * 10).axes[0]
+    assert upright.get_xticklabels()[0].get_rotation() == 0
+    assert tilted.get_xticklabels()[0].get_rotation() == 45
+
+
+def test_transition_matrix_refuses_what_is_none():
+    with pytest.raises(ValueError, match="`transition` must have rows that sum to 1"):
+        visualization.transition_matrix([[0.5, 0.4], [0, 1]], ["a", "b"])
+    with pytest.raises(ValueError, match=r"`class_names` must name 2 classes. Received: 3"):
+        visualization.transition_matrix(np.eye(2), ["a", "b", "c"])
+
+
+def test_pyplot_is_not_touched():
+    from matplotlib import pyplot
+
+    before = pyplot.get_fignums()
+    visualization.learning_curves(history(0))
+    visualization.transition_matrix(np.eye(2), ["a", "b"])
+    visualization.reliability_diagram({"a": np.eye(2)}, np.array([0, 1]))
+    assert pyplot.get_fignums() == before
+
+
+def test_examples_in_docstrings():
+    result = doctest.testmod(visualization)
+    assert result.attempted > 5
+    assert result.failed == 0

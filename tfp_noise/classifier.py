@@ -1,0 +1,223 @@
+"""Network + loss = a Keras model whose fit, evaluate, predict and save just work."""
+
+import keras
+import numpy as np
+
+from tfp_noise import _validation
+
+
+@keras.saving.register_keras_serializable(package="tfp_noise")
+class NoisyLabelClassifier(keras.Model):
+    """A Keras classifier that trains with a loss for noisy labels and predicts class probabilities.
+
+    `model(x)` gives the network's raw outputs. `predict`, metrics, `deployable` and `export` give probabilities
+    `[batch, num_classes]`, so that `metrics=["accuracy"]` means what it says for every loss. Validation
+    reports `loss.evaluation_loss`. `save` and `keras.models.load_model` bring back predictions, optimizer and random
+    generators, so that training goes on as if it had not stopped.
+
+    Args:
+        network: a `keras.Model` or layer with `loss.num_outputs` outputs per example, raw (no softmax).
+        loss: a `tfp_noise.losses.NoisyLabelLoss` with a reduction.
+        name: name of the model.
+        dtype: dtype policy; the network's by default, so that mixed_float16 gets its loss scaling.
+
+    Raises:
+        TypeError: if `loss` is not one of the package's losses.
+        ValueError: if the network's width is not `loss.num_outputs`, or the loss has no reduction.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfp_noise import losses
+        >>> loss = losses.LogisticNormal(3)
+        >>> network = keras.Sequential([keras.Input([4]), keras.layers.Dense(loss.num_outputs)])
+        >>> model = NoisyLabelClassifier(network, loss)
+        >>> model.compile("adam", metrics=["accuracy"])
+        >>> history = model.fit(np.zeros([8, 4]), np.zeros([8], int), verbose=0)
+        >>> model.predict(np.zeros([2, 4]), verbose=0).shape
+        (2, 3)
+    """
+
+    def __init__(self, network, loss, *, name="noisy_label_classifier", dtype=None, **kwargs):
+        if not hasattr(loss, "num_outputs"):
+            raise TypeError(
+                "`loss` must be one of tfp_noise.losses, which knows how wide the network must be. "
+                f"Received: {loss!r}. For cross-entropy pass `tfp_noise.losses.LabelSmoothing(num_classes, alpha=0)`."
+            )
+        if loss.reduction in (None, "none"):
+            raise ValueError(
+                f"`loss.reduction` must give one number a batch. Received: {loss.reduction!r}. "
+                "Leave `reduction` out, or weigh examples with `sample_weight`."
+            )
+        super().__init__(name=name, dtype=dtype or network.dtype_policy, **kwargs)
+        self.network = network
+        self.loss = loss
+        if getattr(network, "built", False) and hasattr(network, "input_shape"):
+            self.build(network.input_shape)
+
+    def build(self, input_shape):
+        if not self.network.built:
+            self.network.build(input_shape)
+        width = self.network.compute_output_shape(input_shape)[-1]
+        if width != self.loss.num_outputs:
+            raise ValueError(
+                f"`network` must have {self.loss.num_outputs} outputs, which {type(self.loss).__name__} reads for "
+                f"{self.loss.num_classes} classes. Received a network with {width}. "
+                "Make its last layer `keras.layers.Dense(loss.num_outputs)`."
+            )
+        super().build(input_shape)
+
+    def call(self, inputs, training=None):
+        return self.network(inputs, training=training)
+
+    def compute_output_shape(self, input_shape):
+        return self.network.compute_output_shape(input_shape)
+
+    def compile(self, optimizer="rmsprop", metrics=None, loss=None, loss_weights=None, **kwargs):
+        """Configures training, as `keras.Model.compile` does; the loss is already there.
+
+        Args:
+            optimizer: as in Keras.
+            metrics: as in Keras; they see labels and probabilities `[batch, num_classes]`.
+            loss: refused.
+            loss_weights: refused.
+            **kwargs: what `keras.Model.compile` takes besides.
+
+        Raises:
+            ValueError: if `loss` or `loss_weights` is given.
+        """
+        if loss is not None or loss_weights is not None:
+            raise ValueError(
+                f"`loss` and `loss_weights` belong to the constructor. Received: {loss!r}, {loss_weights!r}. "
+                "Pass the loss as `NoisyLabelClassifier(network, loss)` and leave it out of `compile`."
+            )
+        super().compile(optimizer=optimizer, metrics=metrics, **kwargs)
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        del x
+        if y is None:
+            raise ValueError("`y` must hold the labels. Received: None. Pass `fit(x, y)` or batches of (x, y).")
+        loss = self.loss(y, y_pred, sample_weight) if training else self.loss.evaluation_loss(y, y_pred, sample_weight)
+        for regularizer in self.losses:
+            loss = loss + self._aggregate_additional_loss(keras.ops.cast(regularizer, loss.dtype))
+        return loss
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        return super().compute_metrics(x, y, self.loss.probabilities(y_pred), sample_weight)
+
+    def predict_step(self, data):
+        return self.loss.probabilities(super().predict_step(data))
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """Trains, as `keras.Model.fit` does, after a look at labels and features that are given as arrays.
+
+        Args:
+            x: as in Keras.
+            y: class indices `[n]` or `[n, 1]`, or distributions over classes `[n, num_classes]`.
+            *args: as in Keras.
+            **kwargs: as in Keras.
+
+        Returns:
+            A `keras.callbacks.History`.
+
+        Raises:
+            ValueError: for labels outside `[0, num_classes)`, rows that are no distributions, or NaN features.
+        """
+        self._check_examples(x, y)
+        validation = kwargs.get("validation_data")
+        if isinstance(validation, (tuple, list)):
+            self._check_examples(*validation[:2], prefix="validation ")
+        return super().fit(x, y, *args, **kwargs)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        self._check_examples(x, y)
+        return super().evaluate(x, y, *args, **kwargs)
+
+    def _check_examples(self, x, y, prefix=""):
+        if isinstance(x, np.ndarray):
+            _validation.check_features(f"{prefix}x", x)
+        if not isinstance(y, np.ndarray):
+            return
+        num_classes = self.loss.num_classes
+        if y.ndim == 2 and y.shape[1] == num_classes:
+            _validation.check_distributions(f"{prefix}y", y)
+        else:
+            _validation.check_labels(f"{prefix}y", y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y, num_classes)
+
+    def deployable(self):
+        """A plain Keras model from inputs to class probabilities, with none of this package's classes in it.
+
+        Outputs that serve training only (a likelihood's covariance) are dropped, and where the network is Functional
+        or Sequential and ends in a linear `Dense`, their weights too.
+
+        Returns:
+            A `keras.Model` with weights of its own; a subclassed network is shared, not copied.
+
+        Raises:
+            ValueError: if the model has not been built.
+        """
+        if not self.built:
+            raise ValueError("The model must be built before `deployable()`. Call `fit`, or `model(x)`, first.")
+        if hasattr(self.network, "inputs"):
+            network = _copy_first_outputs(self.network, self.loss.num_prediction_outputs)
+            inputs, outputs = network.inputs, network.outputs[0]
+        else:
+            inputs = keras.Input(batch_shape=self._build_shapes_dict["input_shape"])
+            outputs = self.network(inputs, training=False)
+        return keras.Model(inputs, self.loss.probabilities(outputs), name="probabilities")
+
+    def export(self, filepath, *args, **kwargs):
+        """Exports `deployable()`, as `keras.Model.export` does."""
+        return self.deployable().export(filepath, *args, **kwargs)
+
+    def _random_states(self):
+        """State of the random generators, which Keras itself does not save; without it dropout resumes elsewhere."""
+        saved = {id(variable) for variable in self.weights}
+        return [variable for variable in self.variables if id(variable) not in saved]
+
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        for i, variable in enumerate(self._random_states()):
+            store[f"random_{i}"] = variable.numpy()
+
+    def load_own_variables(self, store):
+        states = {key: store[key] for key in store.keys() if key.startswith("random_")}  # noqa: SIM118 (an H5 store)
+        super().load_own_variables({key: store[key] for key in store.keys() if key not in states})  # noqa: SIM118
+        for i, variable in enumerate(self._random_states()):
+            variable.assign(states[f"random_{i}"])
+
+    def get_config(self):
+        return {
+            "network": keras.saving.serialize_keras_object(self.network),
+            "loss": keras.saving.serialize_keras_object(self.loss),
+            "name": self.name,
+            "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
+            "trainable": self.trainable,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        for key in ("network", "loss", "dtype"):
+            config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects=custom_objects)
+        return cls(**config)
+
+
+def _copy_first_outputs(network, width):
+    """A copy of a Functional or Sequential network; its last layer, if a linear Dense, keeps `width` units."""
+    head = network.layers[-1]
+    narrow = isinstance(head, keras.layers.Dense) and head.activation is keras.activations.linear
+
+    def copy_layer(layer):
+        config = layer.get_config()
+        return type(layer).from_config({**config, "units": width} if narrow and layer is head else config)
+
+    copy = keras.models.clone_model(network, clone_function=copy_layer)
+    for source, target in zip(network.layers, copy.layers, strict=True):
+        weights = source.get_weights()
+        target.set_weights([w[..., :width] for w in weights] if narrow and source is head else weights)
+    return copy

@@ -1,0 +1,6 @@
+"""Data sets by name: arrays with clean labels and the annotators' labels beside them where there are any."""
+
+from tfp_noise.datasets.base import Dataset, Examples
+from tfp_noise.datasets.loading import load, names
+
+__all__ = ["Dataset", "Examples", "load", "names"]

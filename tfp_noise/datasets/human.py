@@ -1,0 +1,145 @@
+"""Human label noise: the labels of CIFAR-N, joined to TFDS's CIFAR by the examples' numbers."""
+
+import dataclasses
+import pickle
+import zipfile
+
+import numpy as np
+
+from tfp_noise import _validation
+from tfp_noise.datasets import published
+
+PUBLISHER = "http://noisylabels.com"
+
+
+@dataclasses.dataclass(frozen=True)
+class Annotation:
+    """Which column of which label file belongs to which images.
+
+    Args:
+        images: the name of the data set that was annotated.
+        file: the label file's published name.
+        column: the key of the observed labels in it.
+    """
+
+    images: str
+    file: str
+    column: str
+
+
+ANNOTATIONS = {
+    "cifar10n:aggregate": Annotation("cifar10", "CIFAR-10_human.pt", "aggre_label"),
+    "cifar10n:random1": Annotation("cifar10", "CIFAR-10_human.pt", "random_label1"),
+    "cifar10n:random2": Annotation("cifar10", "CIFAR-10_human.pt", "random_label2"),
+    "cifar10n:random3": Annotation("cifar10", "CIFAR-10_human.pt", "random_label3"),
+    "cifar10n:worst": Annotation("cifar10", "CIFAR-10_human.pt", "worse_label"),
+    "cifar100n": Annotation("cifar100", "CIFAR-100_human.pt", "noisy_label"),
+}
+
+
+def load(name, data_dir):
+    """Reads annotated images.
+
+    Args:
+        name: a key of `ANNOTATIONS`.
+        data_dir: the directory TFDS keeps its data sets in; `None` for its own. The label file lies in `cifar_n` in it.
+
+    Returns:
+        `(train, test, class_names, transition)`: `train.observed` holds the human labels, and `transition`, float64
+        `[num_classes, num_classes]`, the share of each clean class (row) that was given each label (column).
+
+    Raises:
+        FileNotFoundError: the label file or the images are not there.
+        ValueError: the label file is damaged, or its clean labels are not those of the images.
+    """
+    annotation = ANNOTATIONS[name]
+    path = label_path(annotation.file, data_dir)
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{name!r} needs the label file {str(path)!r}, which is not there. "
+            f"It is published at {PUBLISHER} as {annotation.file!r}."
+        )
+    table = read_labels(path)
+    train, test, class_names, _ = published.load(annotation.images, data_dir)
+    _check_join(path, annotation.images, table["clean_label"], train)
+    labels = _validation.check_labels(f"{path}: {annotation.column}", table[annotation.column], len(class_names))
+    observed = labels[train.ids]
+    transition = _count_transition(train.labels, observed, len(class_names))
+    return dataclasses.replace(train, observed=observed), test, class_names, transition
+
+
+def label_path(file, data_dir):
+    """Where a label file lies among TFDS's data sets."""
+    return published.root(data_dir) / "cifar_n" / file
+
+
+def read_labels(path):
+    """Reads a label file of CIFAR-N: a zip that holds one pickle of NumPy arrays.
+
+    Args:
+        path: the file; its name says which columns it must have.
+
+    Returns:
+        A dict from column to int32 `[n]`, in the original order of CIFAR's training set.
+
+    Raises:
+        ValueError: it is no such file, or its pickle asks for anything but arrays.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            member = next((name for name in archive.namelist() if name.endswith("/data.pkl")), "data.pkl")
+            with archive.open(member) as stream:
+                table = _ArrayUnpickler(stream).load()
+        columns = {name: np.asarray(values) for name, values in table.items()}
+    except Exception as error:  # a damaged pickle can raise anything
+        raise ValueError(
+            f"{str(path)!r} must be a zip with a pickle of NumPy arrays. Received: {type(error).__name__}: {error}. "
+            f"Fetch it again from {PUBLISHER}."
+        ) from error
+    needed = {"clean_label", *(a.column for a in ANNOTATIONS.values() if a.file == path.name)}
+    if not needed <= columns.keys():
+        raise ValueError(f"{str(path)!r} must have the columns {sorted(needed)}. Received: {sorted(columns)}.")
+    shapes = {name: (values.shape, values.dtype.name) for name, values in columns.items()}
+    length = len(columns["clean_label"])
+    if any(v.shape != (length,) or not np.issubdtype(v.dtype, np.integer) for v in columns.values()):
+        raise ValueError(f"{str(path)!r} must hold integer columns of one length. Received: {shapes}.")
+    return {name: values.astype(np.int32) for name, values in columns.items()}
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Rebuilds NumPy arrays and refuses everything else, since a pickle can otherwise run any code."""
+
+    _ALLOWED = {  # noqa: RUF012
+        ("numpy._core.multiarray", "_reconstruct"),
+        ("numpy", "ndarray"),
+        ("numpy", "dtype"),
+        ("_codecs", "encode"),  # how Python 2's protocol stores an array's bytes
+    }
+
+    def find_class(self, module, name):
+        module = module.replace("numpy.core.", "numpy._core.")  # NumPy 2 renamed it
+        if (module, name) not in self._ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is not part of an array")
+        return super().find_class(module, name)
+
+
+def _check_join(path, images, clean, train):
+    if len(clean) != len(train):
+        raise ValueError(
+            f"{str(path)!r} must label {len(train)} examples of {images!r}. Received: {len(clean)} labels."
+        )
+    differs = clean[train.ids] != train.labels
+    if differs.any():
+        first = train.ids[differs].min()
+        raise ValueError(
+            f"The clean labels in {str(path)!r} must be those of {images!r}. Received: {differs.sum()} of {len(train)} "
+            f"differ, the first at example {first}. Is the file, or the prepared data set, another one's?"
+        )
+
+
+def _count_transition(clean, observed, num_classes):
+    counts = np.zeros((num_classes, num_classes))
+    np.add.at(counts, (clean, observed), 1)
+    unseen = counts.sum(axis=1) == 0
+    counts[unseen, unseen] = 1  # no example, no error: a row must sum to 1 all the same
+    return counts / counts.sum(axis=1, keepdims=True)

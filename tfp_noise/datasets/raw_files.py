@@ -1,0 +1,179 @@
+"""The publishers' raw files: what they are called, what they weigh, and whether those at hand are whole."""
+
+import dataclasses
+import gzip
+import hashlib
+import shutil
+import tarfile
+import zlib
+
+_IDX_SIZES = {
+    "train-images-idx3-ubyte": 16 + 60_000 * 28 * 28,
+    "train-labels-idx1-ubyte": 8 + 60_000,
+    "t10k-images-idx3-ubyte": 16 + 10_000 * 28 * 28,
+    "t10k-labels-idx1-ubyte": 8 + 10_000,
+}
+_MNIST = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+_FASHION_MNIST = {
+    "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+}
+_CIFAR10 = {
+    "data_batch_1.bin": "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5",
+    "data_batch_2.bin": "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed",
+    "data_batch_3.bin": "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67",
+    "data_batch_4.bin": "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48",
+    "data_batch_5.bin": "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
+    "test_batch.bin": "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
+}
+# The digests of SVHN are those that TFDS checks its own downloads by.
+_SVHN = {
+    "train_32x32.mat": (182_040_794, "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8"),
+    "test_32x32.mat": (64_275_384, "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b"),
+    "extra_32x32.mat": (1_329_278_602, "a133a4beb38a00fcdda90c9489e0c04f900b660ce8a316a5e854838379a71eb3"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class RawFile:
+    """One file as its publisher names it; what is not known is `None` and not checked.
+
+    Args:
+        path: its path below the raw directory, uncompressed.
+        archive: the file it is published in; `None` where it is published as it is.
+        size: how many bytes it has.
+        sha256: its SHA-256, in hexadecimal.
+        lines: how many lines it has that are not empty.
+    """
+
+    path: str
+    archive: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+    lines: int | None = None
+
+
+def _idx(digests):
+    return tuple(RawFile(path, f"{path}.gz", _IDX_SIZES[path], digest) for path, digest in digests.items())
+
+
+def _cifar(folder, archive, *files):
+    return tuple(dataclasses.replace(f, path=f"{folder}/{f.path}", archive=archive) for f in files)
+
+
+PUBLISHED = {
+    "mnist": _idx(_MNIST),
+    "fashion_mnist": _idx(_FASHION_MNIST),
+    "cifar10": _cifar(
+        "cifar-10-batches-bin",
+        "cifar-10-binary.tar.gz",
+        *(RawFile(path, size=10_000 * (1 + 3072), sha256=digest) for path, digest in _CIFAR10.items()),
+        RawFile("batches.meta.txt", lines=10),
+    ),
+    "cifar100": _cifar(
+        "cifar-100-binary",
+        "cifar-100-binary.tar.gz",
+        RawFile("train.bin", size=50_000 * (2 + 3072)),
+        RawFile("test.bin", size=10_000 * (2 + 3072)),
+        RawFile("coarse_label_names.txt", lines=20),
+        RawFile("fine_label_names.txt", lines=100),
+    ),
+    "svhn_cropped": tuple(RawFile(path, size=size, sha256=digest) for path, (size, digest) in _SVHN.items()),
+}
+
+
+def require(raw, files):
+    """Raises an error that names every one of `files` that is not below `raw`, neither itself nor its archive.
+
+    Args:
+        raw: a `pathlib.Path`.
+        files: `RawFile`s.
+
+    Raises:
+        FileNotFoundError: `raw` or some of the files are not there.
+    """
+    if not raw.is_dir():
+        raise FileNotFoundError(f"`raw` must be the directory of the publisher's files. Received: {str(raw)!r}.")
+    missing = [
+        f"{file.path} (or {file.archive})" if file.archive else file.path
+        for file in files
+        if not (raw / file.path).exists() and not (file.archive and (raw / file.archive).exists())
+    ]
+    if missing:
+        raise FileNotFoundError(f"{str(raw)!r} must hold the publisher's files. Missing: {', '.join(missing)}.")
+
+
+def stage(raw, files, directory):
+    """Lays out `files` uncompressed in `directory`, as links where they are so already, and checks each.
+
+    Args:
+        raw: a `pathlib.Path`, where they lie as themselves or in their archives.
+        files: `RawFile`s.
+        directory: a `pathlib.Path` to an empty directory.
+
+    Raises:
+        FileNotFoundError: some are not in `raw`, or not in their archive.
+        ValueError: one is truncated, corrupt, or not the published one.
+    """
+    require(raw, files)
+    plain = [file for file in files if (raw / file.path).exists()]
+    for archive in {file.archive for file in files if file not in plain}:
+        _unpack(raw / archive, directory)
+    for file in files:
+        staged = directory / file.path
+        if file in plain:
+            staged.parent.mkdir(parents=True, exist_ok=True)
+            staged.unlink(missing_ok=True)
+            staged.symlink_to((raw / file.path).resolve())
+        _check(staged, file, raw / (file.path if file in plain else file.archive))
+
+
+def _unpack(archive, directory):
+    try:
+        if archive.name.endswith(".tar.gz"):
+            with tarfile.open(archive) as tar:
+                tar.extractall(directory, filter="data")
+        else:
+            with gzip.open(archive) as source, open(directory / archive.name.removesuffix(".gz"), "wb") as target:
+                shutil.copyfileobj(source, target)
+    except (gzip.BadGzipFile, tarfile.TarError, zlib.error, EOFError) as error:
+        raise ValueError(
+            f"{str(archive)!r} must be a whole {'tar.gz' if '.tar' in archive.name else 'gzip'} file. "
+            f"Received: {error}. Was the download cut short?"
+        ) from error
+
+
+def _check(staged, file, source):
+    """Checks the content of `staged`; `source` is what the user knows it as."""
+    named = f"{file.path!r} from {str(source)!r}"
+    if not staged.is_file():
+        raise FileNotFoundError(f"{named} must be in that archive, and is not.")
+    size = staged.stat().st_size
+    if file.size not in (None, size):
+        raise ValueError(f"{named} must have {file.size} bytes. Received: {size}. Was the download cut short?")
+    if file.sha256 is not None:
+        digest = _sha256(staged)
+        if digest != file.sha256:
+            raise ValueError(
+                f"{named} must have the SHA-256 {file.sha256}. Received: {digest}. "
+                "Is it damaged, or the file of another data set that has the same name?"
+            )
+    if file.lines is not None:
+        lines = sum(1 for line in staged.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip())
+        if lines != file.lines:
+            raise ValueError(f"{named} must name {file.lines} classes, one a line. Received: {lines}.")
+
+
+def _sha256(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

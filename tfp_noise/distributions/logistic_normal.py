@@ -1,0 +1,153 @@
+"""The Logistic-Normal distribution, assembled from TFP parts so that it runs under XLA."""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfb = tfp.bijectors
+tfd = tfp.distributions
+
+
+class LogisticNormal(tfd.TransformedDistribution):
+    """Distribution of `softmax_centered(Z / temperature)` for a Gaussian `Z` in logit space.
+
+    `Z ~ Normal(loc, scale @ scale.T)` on R^n, with
+
+        scale = diag(scale_diag) + scale_perturb_factor @ scale_perturb_factor.T
+        softmax_centered(z) = [exp(z_1), ..., exp(z_n), 1] / (1 + sum_k exp(z_k))
+
+    so samples lie on the simplex of n + 1 classes, the last of which is the reference. The density is
+
+        p(s) = Normal(temperature * log(s[:n] / s[n]); loc, scale @ scale.T) * temperature^n / (sqrt(n + 1) prod_k s_k)
+
+    The factor `1 / sqrt(n + 1)` is TFP's convention for `tfb.SoftmaxCentered`: density with respect to the surface
+    measure of the simplex; textbooks use n of its coordinates and leave it out.
+
+    With a scalar `scale_diag`, `scale = a (I + (C / sqrt(a)) (C / sqrt(a))')`: the base is a
+    `tfd.MultivariateNormalDiagPlusLowRank` without `scale_diag`, and `a` moves into the bijector. TFP then knows the
+    operator to be positive definite and takes a Cholesky factor of the small capacitance matrix, where otherwise
+    it takes a `MatrixDeterminant`, for which XLA has no kernel.
+
+    Args:
+        loc: float `[..., n]`, the mean of the logits; its dtype (float32 for plain numbers) is that of all arguments.
+        scale_diag: positive float, a scalar or `[..., n]`.
+        scale_perturb_factor: float `[..., n, rank]`, or `None` for a diagonal scale.
+        temperature: positive float, a scalar.
+        validate_args: as in TFP: whether samples and arguments are checked in the graph.
+        allow_nan_stats: as in TFP.
+        name: name of the distribution.
+
+    Raises:
+        ValueError: if a shape does not fit, or a constant `scale_diag` or `temperature` is not positive.
+
+    Example:
+        >>> d = LogisticNormal(loc=[1.0, 0.0], scale_diag=0.5, scale_perturb_factor=[[1.0], [0.0]])
+        >>> d.event_shape
+        TensorShape([3])
+        >>> s = d.sample(5, seed=0)
+        >>> np.allclose(tf.reduce_sum(s, -1), 1.0, atol=1e-6), d.log_prob(s).shape
+        (True, TensorShape([5]))
+
+    References:
+        Atchison and Shen, "Logistic-normal distributions: some properties and uses", 1980; Englesson et al.,
+        "Logistic-Normal likelihoods for heteroscedastic label noise in classification", 2023, Eq. 4, 9, 10 and
+        appendix D.
+    """
+
+    def __init__(
+        self,
+        loc,
+        scale_diag=1.0,
+        scale_perturb_factor=None,
+        temperature=1.0,
+        validate_args=False,
+        allow_nan_stats=True,
+        name="LogisticNormal",
+    ):
+        parameters = dict(locals())
+        with tf.name_scope(name):
+            loc = tf.convert_to_tensor(loc, dtype_hint=tf.float32, name="loc")
+            dtype = loc.dtype
+            scale_diag = tf.convert_to_tensor(scale_diag, dtype, name="scale_diag")
+            temperature = tf.convert_to_tensor(temperature, dtype, name="temperature")
+            if scale_perturb_factor is not None:
+                scale_perturb_factor = tf.convert_to_tensor(scale_perturb_factor, dtype, name="scale_perturb_factor")
+            _check_arguments(loc, scale_diag, scale_perturb_factor, temperature)
+            self._loc, self._scale_diag, self._temperature = loc, scale_diag, temperature
+            self._scale_perturb_factor = scale_perturb_factor
+            scalar = scale_diag.shape.rank == 0
+            outer = scale_diag if scalar else tf.ones([], dtype)
+            base = _gaussian(loc, scale_diag, scale_perturb_factor, scalar, validate_args, allow_nan_stats)
+            super().__init__(
+                distribution=base,
+                bijector=tfb.Chain([tfb.SoftmaxCentered(), tfb.Scale(outer / temperature)]),
+                validate_args=validate_args,
+                parameters=parameters,
+                name=name,
+            )
+
+    @property
+    def loc(self):
+        """Mean of the logits, `[..., n]`."""
+        return self._loc
+
+    @property
+    def scale_diag(self):
+        """Diagonal part of the scale, a scalar or `[..., n]`."""
+        return self._scale_diag
+
+    @property
+    def scale_perturb_factor(self):
+        """Low-rank part of the scale, `[..., n, rank]`, or `None`."""
+        return self._scale_perturb_factor
+
+    @property
+    def temperature(self):
+        """Scalar that divides the logits."""
+        return self._temperature
+
+
+def _gaussian(loc, scale_diag, factor, scalar, validate_args, allow_nan_stats):
+    """The Gaussian before the bijector; a scalar `scale_diag` is divided out of it."""
+    common = {"validate_args": validate_args, "allow_nan_stats": allow_nan_stats}
+    if scalar:
+        loc = loc / scale_diag
+        if factor is None:
+            return tfd.MultivariateNormalDiag(loc, **common)
+        factor = factor / tf.sqrt(scale_diag)
+        return tfd.MultivariateNormalDiagPlusLowRank(loc, scale_perturb_factor=factor, **common)
+    if factor is None:
+        return tfd.MultivariateNormalDiag(loc, scale_diag, **common)
+    base = tf.linalg.LinearOperatorDiag(
+        scale_diag, is_non_singular=True, is_self_adjoint=True, is_positive_definite=True
+    )
+    scale = tf.linalg.LinearOperatorLowRankUpdate(
+        base,
+        factor,
+        is_diag_update_positive=True,
+        is_non_singular=True,
+        is_self_adjoint=True,
+        is_positive_definite=True,
+    )
+    return tfd.MultivariateNormalLinearOperator(loc, scale, **common)
+
+
+def _check_arguments(loc, scale_diag, factor, temperature):
+    if loc.shape.rank is not None and loc.shape.rank < 1:
+        raise ValueError("`loc` must have shape [..., n], the logits last. Received a scalar.")
+    if temperature.shape.rank not in (0, None):
+        raise ValueError(f"`temperature` must be a scalar. Received shape {temperature.shape}.")
+    n = loc.shape[-1]
+    if scale_diag.shape.rank and scale_diag.shape[-1] != n:
+        raise ValueError(
+            f"`scale_diag` must be a scalar or end in the {n} logits of `loc`. Received shape {scale_diag.shape}."
+        )
+    if factor is not None and (factor.shape.rank is None or factor.shape.rank < 2 or factor.shape[-2] != n):
+        raise ValueError(
+            f"`scale_perturb_factor` must have shape [..., {n}, rank], {n} being the logits of `loc`. Received shape "
+            f"{factor.shape}. For one column pass `factor[..., tf.newaxis]`."
+        )
+    for name, value in [("scale_diag", scale_diag), ("temperature", temperature)]:
+        static = tf.get_static_value(value)
+        if static is not None and not np.all(static > 0):
+            raise ValueError(f"`{name}` must be positive. Received: {np.min(static):g}.")

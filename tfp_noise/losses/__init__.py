@@ -1,0 +1,15 @@
+"""Losses for noisy labels: `keras.losses.Loss` objects on raw network outputs."""
+
+from tfp_noise.losses.base import NoisyLabelLoss
+from tfp_noise.losses.correction import BackwardCorrection, ForwardCorrection
+from tfp_noise.losses.logistic_normal import LogisticNormal
+from tfp_noise.losses.smearing import LabelSmearing, LabelSmoothing
+
+__all__ = [
+    "BackwardCorrection",
+    "ForwardCorrection",
+    "LabelSmearing",
+    "LabelSmoothing",
+    "LogisticNormal",
+    "NoisyLabelLoss",
+]

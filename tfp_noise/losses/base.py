@@ -1,0 +1,102 @@
+"""What every loss of the package promises; the mathematics of one method stands in the file of its name."""
+
+import keras
+from keras import ops
+
+from tfp_noise import _validation
+
+
+class NoisyLabelLoss(keras.losses.Loss):
+    """Base of all losses: labels in, network outputs in, one loss per example out.
+
+    A method implements `from_targets`, and `from_indices` where integer labels have a cheaper way; both take
+    outputs that are float32 or wider. A method whose network is wider than the classes overrides `num_outputs`, and
+    `logits`, which says what the probabilities are the softmax of.
+
+    Args:
+        num_classes: int, K >= 2.
+        name: name of the loss.
+        reduction: as in `keras.losses.Loss`.
+        dtype: dtype of the arithmetic, float32 (the default) or float64; mixed-precision outputs are cast up to it.
+
+    Raises:
+        ValueError: for fewer than two classes or a dtype narrower than float32.
+    """
+
+    def __init__(self, num_classes, *, name=None, reduction="sum_over_batch_size", dtype=None):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.num_classes = _validation.check_int("num_classes", num_classes, 2)
+        if self.dtype not in ("float32", "float64"):
+            raise ValueError(
+                f"`dtype` must be float32 or float64. Received: {self.dtype}. A loss keeps its arithmetic wide under "
+                "every mixed-precision policy; give the policy to the network, not to the loss."
+            )
+
+    @property
+    def num_outputs(self):
+        """How wide the network's last layer must be."""
+        return self.num_classes
+
+    @property
+    def num_prediction_outputs(self):
+        """How many of the outputs, from the first on, `probabilities` reads; the rest serves training only."""
+        return self.num_classes
+
+    def call(self, y_true, y_pred):
+        """Loss of each example, without reduction.
+
+        Args:
+            y_true: class indices `[batch]` or `[batch, 1]`, or distributions over classes `[batch, num_classes]`.
+            y_pred: raw network outputs `[batch, num_outputs]`, never probabilities.
+
+        Returns:
+            `[batch]`, in nats.
+
+        Raises:
+            ValueError: if a shape does not fit.
+        """
+        y_pred = ops.cast(y_pred, self.dtype)
+        if len(y_pred.shape) != 2 or y_pred.shape[-1] != self.num_outputs:
+            raise ValueError(
+                f"`y_pred` must have shape [batch, {self.num_outputs}], the outputs that {type(self).__name__} reads "
+                f"for {self.num_classes} classes. Received shape {tuple(y_pred.shape)}."
+            )
+        y_true = ops.convert_to_tensor(y_true)
+        shape = tuple(y_true.shape)
+        if len(shape) == 2 and shape[-1] == self.num_classes:
+            return self.from_targets(ops.cast(y_true, self.dtype), y_pred)
+        if len(shape) == 1 or (len(shape) == 2 and shape[-1] == 1):
+            return self.from_indices(ops.cast(ops.reshape(y_true, [-1]), "int32"), y_pred)
+        raise ValueError(
+            f"`y_true` must be class indices [batch] or [batch, 1], or distributions [batch, {self.num_classes}]. "
+            f"Received shape {shape}."
+        )
+
+    def from_targets(self, targets, y_pred):
+        """Loss `[batch]` for distributions over classes `[batch, num_classes]`."""
+        raise NotImplementedError
+
+    def from_indices(self, labels, y_pred):
+        """Loss `[batch]` for class indices `[batch]`."""
+        return self.from_targets(ops.one_hot(labels, self.num_classes, dtype=self.dtype), y_pred)
+
+    def logits(self, y_pred):
+        """What the probabilities are the softmax of, `[batch, num_classes]`."""
+        return y_pred
+
+    def probabilities(self, y_pred):
+        """Class probabilities `[batch, num_classes]`, rows sum to 1, from raw outputs `[batch, num_outputs]`."""
+        return ops.softmax(self.logits(ops.cast(y_pred, self.dtype)), axis=-1)
+
+    def evaluation_loss(self, y_true, y_pred, sample_weight=None):
+        """The loss that validation reports, reduced: the training loss, unless its targets move or are random."""
+        return self(y_true, y_pred, sample_weight)
+
+    def get_config(self):
+        """Constructor arguments; `from_config` gives an equal loss, matrices to the last bit."""
+        return {"num_classes": self.num_classes, "dtype": self.dtype, **super().get_config()}
+
+
+def register(cls):
+    """Registers a loss for serialisation under the package's name."""
+    return keras.saving.register_keras_serializable(package="tfp_noise")(cls)

@@ -1,0 +1,122 @@
+"""Loss correction with a known or estimated transition matrix (Patrini et al. 2017)."""
+
+import numpy as np
+from keras import ops
+
+from tfp_noise import _validation
+from tfp_noise.losses.base import NoisyLabelLoss, register
+
+# Stands for log(0) in a transition: below every log-probability that float32 logits up to 1e4 produce, so that
+# it never decides a label that is possible, and finite, so that an impossible one costs much but not infinity.
+_LOG_ZERO = -1e5
+_LARGEST_CONDITION_NUMBER = 1e8
+
+
+@register
+class BackwardCorrection(NoisyLabelLoss):
+    """Cross-entropy corrected backward: its expectation over the noise is the loss on clean labels.
+
+    `-sum_j (y T^-1)_j log max(p_j, min_probability)` with `p = softmax(y_pred)`. Weights may be negative; the
+    floor `min_probability` is then all that bounds the loss from below, as in the authors' code.
+
+    Args:
+        num_classes: int, K >= 2.
+        transition: `[K, K]`, `transition[i, j] = P(observed = j | clean = i)`; rows sum to 1; invertible.
+        min_probability: float in (0, 1), the floor of the probabilities.
+        name: name of the loss.
+        reduction: as in `keras.losses.Loss`.
+        dtype: float32 or float64.
+
+    Raises:
+        ValueError: if `transition` is not row-stochastic or not invertible, or `min_probability` outside (0, 1).
+
+    Example:
+        >>> import numpy as np
+        >>> from tfp_noise import noise
+        >>> loss = BackwardCorrection(2, noise.pair_flip(2, 0.2))
+        >>> round(float(loss(np.array([0]), np.array([[0.0, 0.0]]))), 4)
+        0.6931
+
+    References:
+        Patrini et al., "Making deep neural networks robust to label noise: a loss correction approach", 2017,
+        Theorem 1; Lukasik et al. 2020, Eq. 4.
+    """
+
+    def __init__(self, num_classes, transition, min_probability=1e-7, *, name="backward_correction", **kwargs):
+        super().__init__(num_classes, name=name, **kwargs)
+        self.transition = _validation.check_transition("transition", transition, self.num_classes)
+        self.min_probability = _validation.check_number("min_probability", min_probability, above=0, below=1)
+        condition = np.linalg.cond(self.transition)
+        if not condition < _LARGEST_CONDITION_NUMBER:
+            raise ValueError(
+                f"`transition` must be invertible for backward correction. Received a matrix with condition number "
+                f"{condition:.3g}. Use ForwardCorrection, which needs no inverse, or a lower noise rate."
+            )
+        self._inverse = np.linalg.inv(self.transition)
+
+    def from_targets(self, targets, y_pred):
+        return self._cross_entropy(targets @ ops.cast(self._inverse, self.dtype), y_pred)
+
+    def from_indices(self, labels, y_pred):
+        return self._cross_entropy(ops.take(ops.cast(self._inverse, self.dtype), labels, axis=0), y_pred)
+
+    def _cross_entropy(self, weights, y_pred):
+        floor = float(np.log(self.min_probability))
+        return -ops.sum(weights * ops.maximum(ops.log_softmax(y_pred, axis=-1), floor), axis=-1)
+
+    def get_config(self):
+        config = {"transition": self.transition.tolist(), "min_probability": self.min_probability}
+        return {**super().get_config(), **config}
+
+
+@register
+class ForwardCorrection(NoisyLabelLoss):
+    """Cross-entropy of the observed label's predicted distribution: `-sum_j y_j log (T' p)_j`, `p = softmax(y_pred)`.
+
+    The correction acts on probabilities, `(T' p)_j = sum_i p_i T[i, j]`; its minimiser under the noise `T` is
+    the clean posterior. For class indices it is computed by logsumexp over `log p_i + log T[i, y]`, exact for
+    logits of any size; for distributions by one matrix product, with the lower bound `p_j T[j, j]` where that
+    underflows. A label that T calls impossible costs a large finite loss.
+
+    Args:
+        num_classes: int, K >= 2.
+        transition: `[K, K]`, `transition[i, j] = P(observed = j | clean = i)`; rows sum to 1.
+        name: name of the loss.
+        reduction: as in `keras.losses.Loss`.
+        dtype: float32 or float64.
+
+    Raises:
+        ValueError: if `transition` is not a row-stochastic `[K, K]`.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfp_noise import noise
+        >>> loss = ForwardCorrection(2, noise.pair_flip(2, 0.25))
+        >>> round(float(np.exp(-loss(np.array([0]), np.array([[100.0, 0.0]])))), 4)
+        0.75
+
+    References:
+        Patrini et al. 2017, Theorem 2. Lukasik et al. 2020, Eq. 5 writes `l(T f)`, smoothing of the logits; on
+        logits a symmetric T would only be a temperature, which contradicts that paper's Figure 1.
+    """
+
+    def __init__(self, num_classes, transition, *, name="forward_correction", **kwargs):
+        super().__init__(num_classes, name=name, **kwargs)
+        self.transition = _validation.check_transition("transition", transition, self.num_classes)
+        with np.errstate(divide="ignore"):
+            self._log_transition = np.maximum(np.log(self.transition), _LOG_ZERO)
+
+    def from_indices(self, labels, y_pred):
+        columns = ops.take(ops.cast(self._log_transition.T, self.dtype), labels, axis=0)
+        return -ops.logsumexp(ops.log_softmax(y_pred, axis=-1) + columns, axis=-1)
+
+    def from_targets(self, targets, y_pred):
+        log_clean = ops.log_softmax(y_pred, axis=-1)
+        observed = ops.exp(log_clean) @ ops.cast(self.transition, self.dtype)
+        tiny = float(np.finfo(self.dtype).tiny)
+        log_lower_bound = log_clean + ops.cast(np.diag(self._log_transition), self.dtype)
+        log_observed = ops.where(observed > tiny, ops.log(ops.maximum(observed, tiny)), log_lower_bound)
+        return -ops.sum(targets * log_observed, axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "transition": self.transition.tolist()}

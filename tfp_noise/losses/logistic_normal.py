@@ -1,0 +1,206 @@
+"""The Logistic-Normal likelihood as a loss, in closed form (Englesson et al. 2023)."""
+
+import numpy as np
+from keras import ops
+
+from tfp_noise import _validation
+from tfp_noise.losses.base import NoisyLabelLoss, register
+
+
+@register
+class LogisticNormal(NoisyLabelLoss):
+    """Negative log-likelihood of a smoothed label under a Logistic-Normal distribution, in nats.
+
+    The label `y` becomes the target `s = (1 - t) y + t u` on the simplex of K + 1 classes (K real ones and a dummy, so
+    that no real class is the reference of the softmax-centred map), and the network gives, per example, the
+    mean `loc` and the scale matrix `S` of a Gaussian in logit space:
+
+        z = temperature * log(s[:n] / s[n]),    r = z - loc,    n = K (K - 1 without the dummy class)
+        loss = |S^-1 r|^2 / 2 + log|S| + n/2 log(2 pi) - n log(temperature) + log(n + 1)/2 + sum_k log s_k
+
+    which is `-tfp_noise.distributions.LogisticNormal(...).log_prob(s)` with nothing left out; the last four terms do
+    not depend on the network. (`log(n + 1)/2`: TFP measures the simplex by its surface, not by n coordinates.)
+    The covariance of the logits is `S S'`. `S` is built from the outputs after `loc`:
+
+        identity    S = I                                    no further outputs
+        isotropic   S = (c^2 + min_scale) I                  1
+        diagonal    S = diag(c^2 + min_scale)                n
+        low_rank    S = C C' + min_scale I   (Eq. 9)         n * rank, row-major [n, rank]
+
+    The low-rank form costs O(n rank^2) by the identities of Woodbury and Sylvester; no n x n matrix is made.
+
+    Args:
+        num_classes: int, K >= 2.
+        temperature: float > 0, the paper's tau.
+        min_scale: float > 0, the paper's lambda: residuals longer than it are attenuated. Not used by `identity`.
+        target_smoothing: float in (0, 1), the paper's t.
+        covariance: "identity", "isotropic", "diagonal" or "low_rank".
+        rank: int >= 1, columns of C; only with "low_rank".
+        dummy_class: whether the simplex has one more class than the labels.
+        name: name of the loss.
+        reduction: as in `keras.losses.Loss`.
+        dtype: float32 or float64.
+
+    Raises:
+        ValueError: if a number is out of range, `covariance` is unknown, or `rank` is given to another covariance.
+
+    Example:
+        >>> import numpy as np
+        >>> loss = LogisticNormal(10)
+        >>> loss.num_outputs
+        20
+        >>> loss.probabilities(np.zeros((1, 20))).shape
+        TensorShape([1, 10])
+
+    References:
+        Englesson, Mehrpanah, Azizpour, "Logistic-Normal likelihoods for heteroscedastic label noise in
+        classification", 2023: Eq. 4 (density), 9 (scale), 10, 11 (temperature), section 3.2 (target), 3.3 (dummy
+        class), 3.4 (prediction). Departure: the paper's code predicts over K + 1 classes; here the dummy is left out
+        and the rest renormalised, which can only help accuracy.
+    """
+
+    def __init__(
+        self,
+        num_classes,
+        temperature=1.0,
+        min_scale=0.5,
+        target_smoothing=0.01,
+        covariance="low_rank",
+        rank=1,
+        dummy_class=True,
+        *,
+        name="logistic_normal",
+        **kwargs,
+    ):
+        super().__init__(num_classes, name=name, **kwargs)
+        self.temperature = _validation.check_number("temperature", temperature, above=0)
+        self.min_scale = _validation.check_number("min_scale", min_scale, above=0)
+        self.target_smoothing = _validation.check_number("target_smoothing", target_smoothing, above=0, below=1)
+        self.covariance = _validation.check_choice("covariance", covariance, _SCALES)
+        self.rank = _validation.check_int("rank", rank, 1)
+        if covariance != "low_rank" and rank != 1:
+            raise ValueError(f"`rank` belongs to covariance='low_rank'. Received: rank={rank} with {covariance!r}.")
+        self.dummy_class = bool(dummy_class)
+
+    @property
+    def num_prediction_outputs(self):
+        return self.num_classes if self.dummy_class else self.num_classes - 1
+
+    @property
+    def num_outputs(self):
+        n = self.num_prediction_outputs
+        return n + {"identity": 0, "isotropic": 1, "diagonal": n, "low_rank": n * self.rank}[self.covariance]
+
+    def from_indices(self, labels, y_pred):
+        on, off = self._target_values()
+        n = self.num_prediction_outputs
+        peak = self.temperature * float(np.log(on / off))
+        target = ops.one_hot(labels, n, dtype=self.dtype) * peak
+        if not self.dummy_class:  # a label of the last class, the reference, lowers all others alike
+            target = target - ops.cast(ops.expand_dims(labels == n, -1), self.dtype) * peak
+        return self._negative_log_density(target, float(np.log(on) + n * np.log(off)), y_pred)
+
+    def from_targets(self, targets, y_pred):
+        _, off = self._target_values()
+        log_target = ops.log((1 - self.target_smoothing) * targets + off)
+        if self.dummy_class:
+            reference = float(np.log(off))
+            target, sum_of_logs = log_target - reference, ops.sum(log_target, axis=-1) + reference
+        else:
+            target, sum_of_logs = log_target[:, :-1] - log_target[:, -1:], ops.sum(log_target, axis=-1)
+        return self._negative_log_density(self.temperature * target, sum_of_logs, y_pred)
+
+    def _target_values(self):
+        """Probability of the labelled class and of every other one in the target of an integer label."""
+        off = self.target_smoothing / (self.num_prediction_outputs + 1)
+        return 1 - self.target_smoothing + off, off
+
+    def _negative_log_density(self, target, sum_of_logs, y_pred):
+        n = self.num_prediction_outputs
+        # Not slices: the gradient of each slice pads a tensor of the outputs' whole width.
+        loc, raw_scale = ops.split(y_pred, [n], axis=-1)
+        constant = n * (0.5 * np.log(2 * np.pi) - np.log(self.temperature)) + 0.5 * np.log(n + 1)
+        return _SCALES[self.covariance](loc - target, raw_scale, self.min_scale) + (sum_of_logs + float(constant))
+
+    def logits(self, y_pred):
+        loc = y_pred[..., : self.num_prediction_outputs] / self.temperature
+        return loc if self.dummy_class else ops.pad(loc, [[0, 0]] * (len(loc.shape) - 1) + [[0, 1]])
+
+    def get_config(self):
+        names = ["temperature", "min_scale", "target_smoothing", "covariance", "rank", "dummy_class"]
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+# Each of these is `|S^-1 e|^2 / 2 + log|S|` of an error `[batch, n]` and the raw outputs that S is built from.
+
+
+def _identity(error, raw, min_scale):
+    del raw, min_scale
+    return 0.5 * ops.sum(ops.square(error), axis=-1)
+
+
+def _isotropic(error, raw, min_scale):
+    scale = ops.square(raw) + min_scale
+    return 0.5 * ops.sum(ops.square(error / scale), axis=-1) + error.shape[-1] * ops.log(scale[:, 0])
+
+
+def _diagonal(error, raw, min_scale):
+    scale = ops.square(raw) + min_scale
+    return 0.5 * ops.sum(ops.square(error / scale), axis=-1) + ops.sum(ops.log(scale), axis=-1)
+
+
+def _low_rank(error, raw, min_scale):
+    if raw.shape[-1] == error.shape[-1]:
+        log_determinant_of_rest = (error.shape[-1] - 1) * float(np.log(min_scale))
+        return _rank_one(error, raw, min_scale) + log_determinant_of_rest
+    return _any_rank(error, raw, min_scale)
+
+
+def _rank_one(error, factor, min_scale):
+    """`|S^-1 e|^2 / 2 + log(l + c.c)` for `S = c c' + l I`, by Sherman and Morrison, with its gradient by hand.
+
+    With `k = 1 / (l + c.c)` and `a = k c.e`, `S^-1 e = (e - a c) / l =: z / l` and `c.z = a l`, so that
+
+        d/de = S^-2 e                           = z / l^2 - c a k / l
+        d/dc = -(S^-2 e a + S^-1 e a k) + 2 k c  = c k (a^2 / l + 2) - z (1 / l + k) a / l
+
+    Automatic differentiation gives the same in half as many passes again over [batch, n].
+    """
+
+    @ops.custom_gradient
+    def density(error, factor):
+        inverse = 1 / (min_scale + ops.sum(ops.square(factor), axis=-1, keepdims=True))
+        along = inverse * ops.sum(factor * error, axis=-1, keepdims=True)
+        rest = error - factor * along
+
+        def gradient(*args, upstream=None):
+            upstream = ops.expand_dims(args[0] if upstream is None else upstream, -1)
+            weight = upstream * along / min_scale
+            of_error = rest * (upstream / min_scale**2) - factor * (weight * inverse)
+            of_factor = factor * (inverse * (weight * along + 2 * upstream)) - rest * (
+                weight * (1 / min_scale + inverse)
+            )
+            return of_error, of_factor
+
+        value = (0.5 / min_scale**2) * ops.sum(ops.square(rest), axis=-1) - ops.log(inverse[:, 0])
+        return value, gradient
+
+    return density(error, factor)
+
+
+def _any_rank(error, raw, min_scale):
+    """Woodbury: `S^-1 e = (e - C (l I + C'C)^-1 C'e) / l`; Sylvester: `|S| = l^(n - R) |l I + C'C|`."""
+    n = error.shape[-1]
+    rank = raw.shape[-1] // n
+    factor = ops.reshape(raw, [-1, n, rank])
+    transposed = ops.swapaxes(factor, 1, 2)
+    root = ops.cholesky(transposed @ factor + min_scale * ops.eye(rank, dtype=raw.dtype))
+    half = ops.solve_triangular(root, transposed @ ops.expand_dims(error, -1), lower=True)
+    weights = ops.solve_triangular(ops.swapaxes(root, 1, 2), half, lower=False)
+    rest = error - ops.squeeze(factor @ weights, -1)
+    log_determinant = 2 * ops.sum(ops.log(ops.diagonal(root, axis1=1, axis2=2)), axis=-1)
+    constant = (n - rank) * float(np.log(min_scale))
+    return (0.5 / min_scale**2) * ops.sum(ops.square(rest), axis=-1) + log_determinant + constant
+
+
+_SCALES = {"identity": _identity, "isotropic": _isotropic, "diagonal": _diagonal, "low_rank": _low_rank}

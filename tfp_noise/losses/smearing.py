@@ -1,0 +1,93 @@
+"""Label smearing and label smoothing: fixed linear maps of the labels."""
+
+from keras import ops
+
+from tfp_noise import _validation
+from tfp_noise.losses.base import NoisyLabelLoss, register
+
+
+@register
+class LabelSmearing(NoisyLabelLoss):
+    """Cross-entropy to labels smeared by any matrix: `-sum_j (y M)_j log p_j` with `p = softmax(y_pred)`.
+
+    Computed as such for any `M`, whose rows need not sum to 1 and may be negative: the gradient with respect to
+    the logits is `sum_j (y M)_j p - y M`, which library cross-entropies get wrong for such rows.
+
+    Args:
+        num_classes: int, K >= 2.
+        matrix: `[K, K]`, row `y` holds the weights of the K class losses when the label is `y`.
+        name: name of the loss.
+        reduction: as in `keras.losses.Loss`.
+        dtype: float32 or float64.
+
+    Raises:
+        ValueError: if `matrix` is not a finite `[K, K]`.
+
+    Example:
+        >>> import numpy as np
+        >>> loss = LabelSmearing(2, matrix=[[0.9, 0.1], [0.1, 0.9]])
+        >>> float(loss(np.array([0]), np.array([[0.0, 0.0]]))) - np.log(2) < 1e-6
+        True
+
+    References:
+        Lukasik et al., "Does label smoothing mitigate label noise?", 2020, section 3.1.
+    """
+
+    def __init__(self, num_classes, matrix, *, name="label_smearing", **kwargs):
+        super().__init__(num_classes, name=name, **kwargs)
+        self.matrix = _validation.check_matrix("matrix", matrix, self.num_classes)
+
+    def from_targets(self, targets, y_pred):
+        return self._cross_entropy(targets @ ops.cast(self.matrix, self.dtype), y_pred)
+
+    def from_indices(self, labels, y_pred):
+        return self._cross_entropy(ops.take(ops.cast(self.matrix, self.dtype), labels, axis=0), y_pred)
+
+    def _cross_entropy(self, weights, y_pred):
+        return -ops.sum(weights * ops.log_softmax(y_pred, axis=-1), axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "matrix": self.matrix.tolist()}
+
+
+@register
+class LabelSmoothing(NoisyLabelLoss):
+    """Cross-entropy to labels mixed with the uniform distribution; `alpha=0` is cross-entropy.
+
+    `-(1 - alpha) sum_j y_j log p_j - alpha / K sum_j log p_j` with `p = softmax(y_pred)`: smearing by
+    `M = (1 - alpha) I + alpha / K J`, without the matrix.
+
+    Args:
+        num_classes: int, K >= 2.
+        alpha: float in [0, 1], the weight of the uniform distribution.
+        name: name of the loss.
+        reduction: as in `keras.losses.Loss`.
+        dtype: float32 or float64.
+
+    Raises:
+        ValueError: if `alpha` is outside [0, 1].
+
+    Example:
+        >>> import numpy as np
+        >>> loss = LabelSmoothing(3, alpha=0.1)
+        >>> round(float(loss(np.array([2]), np.array([[0.0, 0.0, 0.0]]))), 4)
+        1.0986
+
+    References:
+        Szegedy et al., "Rethinking the inception architecture for computer vision", 2016, section 7;
+        Lukasik et al. 2020, Eq. 1 and Table 1.
+    """
+
+    def __init__(self, num_classes, alpha=0.1, *, name="label_smoothing", **kwargs):
+        super().__init__(num_classes, name=name, **kwargs)
+        self.alpha = _validation.check_number("alpha", alpha, 0, 1)
+
+    def from_targets(self, targets, y_pred):
+        log_probabilities = ops.log_softmax(y_pred, axis=-1)
+        loss = -ops.sum(targets * log_probabilities, axis=-1)
+        if self.alpha == 0:
+            return loss
+        return (1 - self.alpha) * loss - self.alpha * ops.mean(log_probabilities, axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "alpha": self.alpha}
