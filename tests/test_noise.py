@@ -47,8 +47,9 @@ def test_draws_follow_the_transition(skewed):
     for clean, row in enumerate(skewed):
         counts = np.bincount(observed[labels == clean], minlength=4)
         assert counts[row == 0].sum() == 0, "a class of probability 0 was drawn"
-        expected = row[row > 0] * 20_000
-        assert stats.chisquare(counts[row > 0], expected).pvalue > 1e-4
+        assert counts.sum() == 20_000
+        if row.max() < 1:
+            assert stats.chisquare(counts[row > 0], row[row > 0] * 20_000).pvalue > 1e-4
 
 
 def test_draws_of_different_seeds_and_ids_are_independent():

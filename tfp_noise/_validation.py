@@ -5,6 +5,7 @@ import difflib
 import numpy as np
 
 _ROW_SUM_TOLERANCE = 1e-6
+_DISTRIBUTION_TOLERANCE = 1e-3  # float16 predictions pass
 
 
 def check_int(name, value, minimum):
@@ -100,14 +101,19 @@ def check_features(name, features):
 
 
 def check_distributions(name, rows):
-    """`rows` as a float array `[n, k]` of distributions: nothing negative, each row sums to 1."""
-    rows = np.asarray(rows, np.float64)
+    """`rows` as a float64 array `[n, k]`, n at least 1, of distributions: nothing negative, each row sums to 1."""
+    rows = np.asarray(rows).astype(np.float64)
+    if rows.ndim != 2 or not rows.size:
+        raise ValueError(f"`{name}` must have shape [n, num_classes], n at least 1. Received shape {rows.shape}.")
+    if not np.isfinite(rows).all():
+        row = int(np.argwhere(~np.isfinite(rows))[0][0])
+        raise ValueError(f"`{name}` must be finite. Received NaN or infinity in row {row}. Did training diverge?")
     sums = rows.sum(axis=1)
-    wrong = ~((rows.min(axis=1) >= 0) & (np.abs(sums - 1) < 1e-3))
+    wrong = (np.abs(sums - 1) > _DISTRIBUTION_TOLERANCE) | (rows < 0).any(axis=1)
     if wrong.any():
-        position = int(np.argmax(wrong))
+        row = int(wrong.argmax())
         raise ValueError(
-            f"`{name}` must have rows that are distributions: no negative entries, sum 1. Received: row {position} "
-            f"with minimum {rows[position].min():g} and sum {sums[position]:g}. Are these logits or counts?"
+            f"`{name}` must be at least 0, with rows that sum to 1. Received: row {row} has the minimum "
+            f"{rows[row].min():g} and the sum {sums[row]:g}. Are these logits? Pass their softmax."
         )
     return rows

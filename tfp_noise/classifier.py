@@ -55,16 +55,15 @@ class NoisyLabelClassifier(keras.Model):
             self.build(network.input_shape)
 
     def build(self, input_shape):
-        if not self.network.built:
-            self.network.build(input_shape)
-        width = self.network.compute_output_shape(input_shape)[-1]
+        outputs = self.network(keras.tree.map_shape_structure(keras.KerasTensor, input_shape))
+        width = outputs.shape[-1]
         if width != self.loss.num_outputs:
             raise ValueError(
                 f"`network` must have {self.loss.num_outputs} outputs, which {type(self.loss).__name__} reads for "
                 f"{self.loss.num_classes} classes. Received a network with {width}. "
                 "Make its last layer `keras.layers.Dense(loss.num_outputs)`."
             )
-        super().build(input_shape)
+        self.built = True
 
     def call(self, inputs, training=None):
         return self.network(inputs, training=training)
@@ -91,11 +90,11 @@ class NoisyLabelClassifier(keras.Model):
                 "Pass the loss as `NoisyLabelClassifier(network, loss)` and leave it out of `compile`."
             )
         super().compile(optimizer=optimizer, metrics=metrics, **kwargs)
+        if self.built:  # else `load_weights` before the first step would leave the optimizer's slots out
+            self.optimizer.build(self.trainable_variables)
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.built:
-            self.optimizer.build(self.trainable_variables)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         del x
@@ -164,7 +163,8 @@ class NoisyLabelClassifier(keras.Model):
             raise ValueError("The model must be built before `deployable()`. Call `fit`, or `model(x)`, first.")
         if hasattr(self.network, "inputs"):
             network = _copy_first_outputs(self.network, self.loss.num_prediction_outputs)
-            inputs, outputs = network.inputs, network.outputs[0]
+            inputs = network.inputs[0] if len(network.inputs) == 1 else network.inputs
+            outputs = network.outputs[0]
         else:
             inputs = keras.Input(batch_shape=self._build_shapes_dict["input_shape"])
             outputs = self.network(inputs, training=False)

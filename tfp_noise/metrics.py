@@ -12,7 +12,6 @@ import tensorflow_probability as tfp
 
 from tfp_noise import _validation
 
-_ROW_SUM_TOLERANCE = 1e-3
 # The least normal float32: a class given probability 0 costs -log of it, 87.3 nats, and not infinity.
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
@@ -220,30 +219,13 @@ def split_accuracy(probabilities, examples):
 
 def _check(probabilities, labels):
     """`probabilities` as float64 whose rows sum to 1, `labels` as int32 of the same length."""
-    probabilities = np.asarray(probabilities).astype(np.float64)
-    if probabilities.ndim != 2 or not probabilities.size:
-        raise ValueError(
-            f"`probabilities` must have shape [n, num_classes], n at least 1. Received shape {probabilities.shape}."
-        )
-    if not np.isfinite(probabilities).all():
-        row = int(np.argwhere(~np.isfinite(probabilities))[0][0])
-        raise ValueError(
-            f"`probabilities` must be finite. Received NaN or infinity in row {row}. Did training diverge?"
-        )
-    sums = probabilities.sum(axis=1, keepdims=True)
-    wrong = (np.abs(sums - 1) > _ROW_SUM_TOLERANCE)[:, 0] | (probabilities < 0).any(axis=1)
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise ValueError(
-            f"`probabilities` must be at least 0, with rows that sum to 1. Received: row {row} has the minimum "
-            f"{probabilities[row].min():g} and the sum {sums[row, 0]:g}. Are these logits? Pass their softmax."
-        )
+    probabilities = _validation.check_distributions("probabilities", probabilities)
     labels = _validation.check_labels("labels", labels, probabilities.shape[1]).astype(np.int32)
     if len(labels) != len(probabilities):
         raise ValueError(
             f"`probabilities` and `labels` must have one length. Received: {len(probabilities)} and {len(labels)}."
         )
-    return probabilities / sums, labels
+    return probabilities / probabilities.sum(axis=1, keepdims=True), labels
 
 
 def _logits(probabilities):

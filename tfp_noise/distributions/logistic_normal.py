@@ -86,6 +86,30 @@ class LogisticNormal(tfd.TransformedDistribution):
                 name=name,
             )
 
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        del num_classes
+        logits = tfb.SoftmaxCentered().inverse_event_shape_tensor
+
+        def positive():
+            return tfb.Softplus(low=np.finfo(tf.as_dtype(dtype).as_numpy_dtype).eps)
+
+        properties = tfp.util.ParameterProperties
+        return {
+            "loc": properties(event_ndims=1, shape_fn=logits),
+            "scale_diag": properties(
+                event_ndims=lambda self: min(self.scale_diag.shape.rank, 1),
+                shape_fn=logits,
+                default_constraining_bijector_fn=positive,
+            ),
+            "scale_perturb_factor": properties(
+                event_ndims=2, shape_fn=lambda shape: tf.concat([logits(shape), [1]], 0), is_preferred=False
+            ),
+            "temperature": properties(
+                event_ndims=0, shape_fn=lambda _: [], default_constraining_bijector_fn=positive, is_preferred=False
+            ),
+        }
+
     @property
     def loc(self):
         """Mean of the logits, `[..., n]`."""

@@ -1,0 +1,106 @@
+"""Laws of smearing, smoothing and correction."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.losses_under_test import cross_entropy, random_transition
+from tfp_noise import losses, noise
+
+
+@pytest.fixture
+def logits():
+    return np.random.default_rng(0).normal(size=(7, 5))
+
+
+@pytest.fixture
+def transition():
+    return random_transition(5)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        losses.LabelSmoothing(5, alpha=0),
+        losses.LabelSmearing(5, np.eye(5)),
+        losses.ForwardCorrection(5, np.eye(5)),
+        losses.BackwardCorrection(5, np.eye(5)),
+    ],
+    ids=lambda loss: loss.name,
+)
+def test_without_noise_all_are_cross_entropy(loss, logits):
+    labels = np.arange(7) % 5
+    expected = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=None)(labels, logits)
+    np.testing.assert_allclose(loss.call(labels, logits), expected, rtol=1e-5)
+    np.testing.assert_allclose(loss.call(np.eye(5)[labels], logits), expected, rtol=1e-5)
+
+
+def test_identity_forward_correction_is_cross_entropy_at_logits_of_any_size():
+    labels, large = np.array([0, 1, 2]), 1e4 * np.eye(3)[[1, 1, 0]]
+    loss = losses.ForwardCorrection(3, np.eye(3))
+    np.testing.assert_allclose(loss.call(labels, large), [1e4, 0, 1e4], rtol=1e-6)
+    np.testing.assert_allclose(loss.call(np.eye(3)[labels], large), [1e4, 0, 1e4], rtol=1e-6)
+
+
+def test_smoothing_is_smearing_by_its_matrix(logits):
+    matrix = 0.7 * np.eye(5) + 0.3 / 5
+    labels = np.arange(7) % 5
+    smearing = losses.LabelSmearing(5, matrix).call(labels, logits)
+    np.testing.assert_allclose(losses.LabelSmoothing(5, 0.3).call(labels, logits), smearing, rtol=1e-5)
+
+
+def test_smearing_by_the_inverse_is_backward_correction(logits, transition):
+    """Lukasik et al., Table 1; where no probability is below the floor."""
+    labels = np.arange(7) % 5
+    smearing = losses.LabelSmearing(5, np.linalg.inv(transition), dtype="float64").call(labels, logits)
+    backward = losses.BackwardCorrection(5, transition, dtype="float64").call(labels, logits)
+    np.testing.assert_allclose(backward, smearing, rtol=1e-12)
+
+
+def test_backward_correction_is_unbiased(logits, transition):
+    """The expectation over the observed label is the loss on the clean one, by exact summation."""
+    loss = losses.BackwardCorrection(5, transition, dtype="float64")
+    by_observed = np.stack([loss.call(np.full(7, j), logits) for j in range(5)], axis=1)
+    for clean in range(5):
+        expected = cross_entropy(np.eye(5)[np.full(7, clean)], logits)
+        np.testing.assert_allclose(by_observed @ transition[clean], expected, rtol=1e-12)
+
+
+def test_backward_correction_is_bounded_by_the_floor():
+    loss = losses.BackwardCorrection(2, noise.pair_flip(2, 0.4))
+    values = loss.call(np.array([0, 0]), np.array([[100.0, 0.0], [1000.0, 0.0]]))
+    expected = 2 * np.log(1e-7)  # weights 3 and -2: the negative one times log(floor)
+    np.testing.assert_allclose(values, [expected, expected], rtol=1e-6)
+
+
+def test_minimiser_of_forward_correction_under_noise_is_the_clean_posterior(transition):
+    posterior = np.random.default_rng(1).dirichlet(np.ones(5), 4)
+    outputs = tf.Variable(np.log(posterior))
+    loss = losses.ForwardCorrection(5, transition, dtype="float64")
+    with tf.GradientTape() as tape:
+        expected_loss = loss.call(posterior @ transition, outputs)
+    np.testing.assert_allclose(tape.gradient(expected_loss, outputs), 0, atol=1e-12)
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        elsewhere = loss.call(posterior @ transition, np.log(rng.dirichlet(np.ones(5), 4)))
+        assert np.all(np.asarray(elsewhere) > np.asarray(expected_loss))
+
+
+def test_label_that_the_transition_calls_impossible_costs_much_but_not_infinity():
+    never_two = np.array([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [1.0, 0.0, 0.0]])
+    loss = losses.ForwardCorrection(3, never_two)
+    outputs = tf.Variable([[3.0, 0.0, 0.0]])
+    for y_true in (np.array([2]), np.array([[0.0, 0.0, 1.0]])):
+        with tf.GradientTape() as tape:
+            value = loss.call(y_true, outputs)
+        assert 50 < float(value[0]) < 1e6
+        assert np.isfinite(tape.gradient(value, outputs)).all()
+
+
+def test_smoothing_does_not_care_how_classes_are_numbered(logits):
+    order = np.array([3, 1, 4, 0, 2])
+    labels = np.arange(7) % 5
+    renamed = np.argsort(order)[labels]
+    loss = losses.LabelSmoothing(5, 0.3)
+    np.testing.assert_allclose(loss.call(renamed, logits[:, order]), loss.call(labels, logits), rtol=1e-5)

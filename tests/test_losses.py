@@ -1,0 +1,183 @@
+"""The contract that every loss keeps."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.losses_under_test import LOSSES_UNDER_TEST, examples
+from tfp_noise import losses
+
+pytestmark = pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
+
+
+@pytest.fixture(params=LOSSES_UNDER_TEST.values(), ids=LOSSES_UNDER_TEST.keys())
+def case(request):
+    return request.param
+
+
+def value_and_gradient(loss, y_true, y_pred, **function):
+    def compute(y_true, y_pred):
+        with tf.GradientTape() as tape:
+            tape.watch(y_pred)
+            value = loss.call(y_true, y_pred)
+        return value, tape.gradient(value, y_pred)
+
+    if function:
+        compute = tf.function(compute, **function)
+    return compute(tf.convert_to_tensor(y_true), tf.convert_to_tensor(y_pred))
+
+
+@pytest.mark.parametrize("num_classes", [2, 10, 100])
+def test_value_equals_the_oracle_for_every_kind_of_label(case, num_classes):
+    loss = case.build(num_classes, dtype="float64")
+    labels, soft, outputs = examples(loss)
+    one_hot = np.eye(num_classes)[labels]
+    expected = case.oracle(one_hot, outputs)
+    for y_true in (labels, labels[:, None], labels.astype("uint8"), one_hot):
+        np.testing.assert_allclose(loss.call(y_true, outputs), expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(loss.call(soft, outputs), case.oracle(soft, outputs), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("num_classes", [2, 10])
+def test_gradient_equals_finite_differences_of_the_oracle(case, num_classes):
+    loss = case.build(num_classes, dtype="float64")
+    labels, soft, outputs = examples(loss, batch=3)
+    for y_true, targets in [(labels, np.eye(num_classes)[labels]), (soft, soft)]:
+        _, gradient = value_and_gradient(loss, y_true, outputs)
+        step = 1e-5
+        numeric = np.empty_like(outputs)
+        for j in range(loss.num_outputs):
+            shift = step * np.eye(loss.num_outputs)[j]
+            numeric[:, j] = (case.oracle(targets, outputs + shift) - case.oracle(targets, outputs - shift)) / (2 * step)
+        np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-6 * np.abs(numeric).max())
+
+
+def test_float32_agrees_with_float64(case):
+    wide, narrow = case.build(10, dtype="float64"), case.build(10)
+    labels, soft, outputs = examples(wide, batch=64)
+    for y_true in (labels, soft):
+        value, gradient = value_and_gradient(narrow, y_true, outputs.astype("float32"))
+        expected, expected_gradient = value_and_gradient(wide, y_true, outputs)
+        assert value.dtype == "float32"
+        # Terms of the likelihood's size cancel in some values: the error is relative to those terms.
+        np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+        np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-4, atol=2e-5 * np.abs(expected_gradient).max())
+
+
+def test_eager_graph_and_xla_agree(case):
+    loss = case.build(10)
+    labels, soft, outputs = examples(loss, batch=16)
+    for y_true in (labels, soft):
+        eager = value_and_gradient(loss, y_true, outputs.astype("float32"))
+        for jit_compile in (False, True):
+            other = value_and_gradient(loss, y_true, outputs.astype("float32"), jit_compile=jit_compile)
+            for a, b in zip(eager, other, strict=True):
+                np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * np.abs(a).max())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_large_logits_stay_finite(case, dtype):
+    loss = case.build(10)
+    labels, soft, outputs = examples(loss, batch=20)
+    large = tf.cast(np.sign(outputs) * 1e4, dtype)
+    for y_true in (labels, soft):
+        for outputs in (large, tf.zeros_like(large)):
+            value, gradient = value_and_gradient(loss, y_true, outputs)
+            assert value.dtype == "float32"
+            assert np.isfinite(value).all()
+            if dtype != "float16":  # its largest number is 65,504; loss scaling skips the steps that pass it
+                assert np.isfinite(tf.cast(gradient, "float32")).all()
+
+
+def test_config_round_trip_is_exact(case):
+    loss = case.build(10, name="mine", reduction="sum", dtype="float64")
+    stored = json.loads(json.dumps(keras.saving.serialize_keras_object(loss)))
+    assert stored["registered_name"].startswith("tfp_noise>")
+    restored = keras.saving.deserialize_keras_object(stored)
+    assert type(restored) is type(loss)
+    assert restored.get_config() == loss.get_config()
+    assert (restored.name, restored.reduction, restored.dtype) == ("mine", "sum", "float64")
+    labels, _, outputs = examples(loss)
+    np.testing.assert_array_equal(restored(labels, outputs), loss(labels, outputs))
+
+
+def test_weights_and_reductions_are_keras_ones(case):
+    labels, _, outputs = examples(case.build(10))
+    each = np.asarray(case.build(10, reduction=None)(labels, outputs))
+    weights = np.arange(len(labels), dtype="float32")
+    assert each.shape == labels.shape
+    np.testing.assert_allclose(case.build(10)(labels, outputs), each.mean(), rtol=1e-5)
+    np.testing.assert_allclose(case.build(10, reduction="sum")(labels, outputs), each.sum(), rtol=1e-5)
+    weighted = case.build(10)(labels, outputs, sample_weight=weights)
+    np.testing.assert_allclose(weighted, (each * weights).sum() / len(labels), rtol=1e-5)
+
+
+def test_probabilities_are_distributions_and_read_the_first_outputs_only(case):
+    loss = case.build(10)
+    _, _, outputs = examples(loss, batch=5)
+    probabilities = np.asarray(loss.probabilities(outputs))
+    assert probabilities.shape == (5, 10)
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(loss.probabilities(outputs[:, : loss.num_prediction_outputs]), probabilities)
+
+
+def test_lower_evaluation_loss_is_reported_for_better_predictions(case):
+    """Validation must be comparable over epochs: the plain loss on the same batch, weights applied."""
+    loss = case.build(10)
+    labels, _, outputs = examples(loss)
+    np.testing.assert_allclose(loss.evaluation_loss(labels, outputs), loss(labels, outputs))
+    assert float(loss.evaluation_loss(labels, outputs, np.zeros(len(labels), "float32"))) == 0
+
+
+def test_works_alone_in_a_plain_keras_model(case):
+    loss = case.build(3)
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input([2]), keras.layers.Dense(loss.num_outputs)])
+    model.compile("sgd", loss=loss)
+    history = model.fit(np.eye(2, dtype="float32"), np.array([0, 2]), epochs=3, verbose=0).history["loss"]
+    assert np.isfinite(history).all()
+    assert len(set(history)) == 3
+
+
+def test_wrong_shapes_are_refused(case):
+    loss = case.build(10)
+    with pytest.raises(ValueError, match=rf"`y_pred` must have shape \[batch, {loss.num_outputs}\].*Received shape"):
+        loss(np.zeros(3, int), np.zeros((3, loss.num_outputs + 1)))
+    with pytest.raises(ValueError, match=r"`y_true` must be class indices.*Received shape \(3, 4\)"):
+        loss(np.zeros((3, 4)), np.zeros((3, loss.num_outputs)))
+
+
+def test_many_classes_keep_their_index_under_mixed_precision():
+    """A cast of labels to bfloat16 would turn class 511 into 512."""
+    loss = losses.LabelSmoothing(600, alpha=0.0)
+    outputs = tf.cast(20 * tf.one_hot([511], 600), "bfloat16")
+    assert float(loss(np.array([511]), outputs)) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "message"),
+    [
+        (lambda: losses.LabelSmoothing(1), ValueError, "`num_classes` must be at least 2. Received: 1"),
+        (lambda: losses.LabelSmoothing(10, alpha=1.5), ValueError, "`alpha` must be.* at most 1. Received: 1.5"),
+        (lambda: losses.LabelSmoothing(10, alpha=-0.1), ValueError, "`alpha` must be.* at least 0.* Received: -0.1"),
+        (lambda: losses.LabelSmoothing(10, alpha=np.nan), ValueError, "`alpha` must be finite"),
+        (lambda: losses.LabelSmoothing(10, dtype="float16"), ValueError, "`dtype` must be float32 or float64"),
+        (lambda: losses.LabelSmearing(3, np.eye(2)), ValueError, r"`matrix` must be \[3, 3\].*Received shape \(2, 2\)"),
+        (lambda: losses.LabelSmearing(2, [[1, np.inf], [0, 1]]), ValueError, "`matrix` must be finite"),
+        (lambda: losses.ForwardCorrection(2, [[0.5, 0.4], [0, 1]]), ValueError, "row 0 sums to 0.9"),
+        (lambda: losses.BackwardCorrection(2, np.full((2, 2), 0.5)), ValueError, "condition number.*ForwardCorrection"),
+        (lambda: losses.BackwardCorrection(2, np.eye(2), min_probability=0), ValueError, "`min_probability` must be"),
+        (lambda: losses.LogisticNormal(10, temperature=0), ValueError, "`temperature` must be.* above 0. Received: 0"),
+        (lambda: losses.LogisticNormal(10, min_scale=-1), ValueError, "`min_scale` must be.* above 0. Received: -1"),
+        (lambda: losses.LogisticNormal(10, target_smoothing=1), ValueError, "`target_smoothing` must be.* below 1"),
+        (lambda: losses.LogisticNormal(10, covariance="diag"), ValueError, "Unknown covariance: 'diag'. Did you mean"),
+        (lambda: losses.LogisticNormal(10, covariance="diagonal", rank=2), ValueError, "`rank` belongs to"),
+        (lambda: losses.LogisticNormal(10, rank=0), ValueError, "`rank` must be at least 1"),
+    ],
+)
+def test_bad_settings(build, error, message):
+    with pytest.raises(error, match=message):
+        build()
