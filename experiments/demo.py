@@ -4,15 +4,12 @@ Cross-entropy, label smoothing, backward and forward correction (given the true 
 train on scikit-learn's 8x8 digits under 40 % symmetric noise and under 40 % noise to the next class.
 """
 
-import os
+import sys
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from absl import flags
 
-from absl import app, flags
-from rich.console import Console
-
-from experiments import report
+from experiments import report, terminal
 from experiments.experiment import CROSS_ENTROPY, TRUE_TRANSITION, Experiment, Method, Noise
 from experiments.run import run
 from tfp_noise import losses
@@ -41,26 +38,24 @@ EXPERIMENTS = [
 ]
 
 
-_TITLE = "Real digits under label noise: accuracy in percent on clean test labels, and on the training set by its label"
-
-
-def main(_):
+def main():
     """Runs all ten, prints the table, draws the figures."""
-    console, workdir, started = Console(), flags.FLAGS.workdir, time.monotonic()
+    console, workdir, started = terminal.console(), flags.FLAGS.workdir, time.monotonic()
     results = []
     try:
         for experiment in EXPERIMENTS:
             results.append(run(experiment, workdir))
-            scores = results[-1]["scores"]
-            console.print(f"{experiment.name}: clean test accuracy {scores['test_accuracy']:.1%}", highlight=False)
+            console.print(f"{experiment.name}: clean test accuracy {results[-1]['scores']['test_accuracy']:.1%}")
     except KeyboardInterrupt:
         console.print(f"Interrupted: {len(results)} finished runs are kept in {workdir}; the same command goes on.")
-    if results:
-        report.refresh(workdir)
-        console.print(report.table(results, title=_TITLE))
-        console.print(f"{time.monotonic() - started:.0f} s. Table and figures: {workdir}/", highlight=False)
+    if not results:
+        sys.exit(130)
+    report.refresh(workdir)
+    console.print(report.table(results, title="Real 8x8 digits, 40 % label noise"))
+    console.print(f"{time.monotonic() - started:.0f} s. Table and figures: {workdir}/")
+    sys.exit(0 if len(results) == len(EXPERIMENTS) else 130)
 
 
 if __name__ == "__main__":
     flags.DEFINE_string("workdir", "runs/demo", "Folder for results; finished runs in it are not repeated.")
-    app.run(main)
+    terminal.start(main)

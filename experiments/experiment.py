@@ -54,9 +54,6 @@ class Noise:
             return data
         return noise.corrupt_dataset(data, _TRANSITIONS[self.kind](data, self.rate), seed, exact=self.exact)
 
-    def __str__(self):
-        return self.kind if self.kind in ("none", "human") else f"{self.kind.replace('_', ' ')} {self.rate:.0%}"
-
 
 @dataclasses.dataclass(frozen=True)
 class Method:

@@ -1,7 +1,7 @@
 """Finished runs: one JSON each, and the table and figures made from them.
 
-`python -m experiments.report DIR` makes `DIR/table.md` and the figures anew from the finished runs under DIR. Beside
-each JSON lie the test predictions (`.npz`), which the figures need.
+`python -m experiments.report --workdir=DIR` makes `DIR/table.md` and the figures anew from the finished runs under
+DIR. Beside each JSON lie the test predictions (`.npz`), which some figures need.
 """
 
 import importlib.metadata
@@ -14,10 +14,11 @@ import subprocess
 import sys
 
 import numpy as np
+from absl import flags
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from experiments import terminal
 from tfp_noise import visualization
 
 _PACKAGES = ["tensorflow", "keras", "tensorflow-probability", "numpy"]
@@ -101,8 +102,12 @@ def load(folder):
 
 
 _HEADINGS = ["data", "noise", "method", "seeds", "paper", "test", "NLL", "Brier", "ECE"]
-_HEADINGS += ["train", "right label", "wrong: true", "wrong: memorised"]
+_HEADINGS += ["train", "clean part", "noisy: true", "noisy: fit"]
 _FIRST_FIGURE = 4
+LEGEND = (
+    "Accuracies in percent. test: on clean test labels. train: on training examples by their true class: all, those "
+    "labelled correctly (clean part), mislabelled (noisy: true); noisy: fit, mislabelled ones by their wrong label."
+)
 
 
 def rows(results):
@@ -113,10 +118,14 @@ def rows(results):
     return [_row(group) for group in groups.values()]
 
 
+def _noise(settings):
+    kind, rate = settings["noise"]["kind"], settings["noise"]["rate"]
+    return f"{kind.replace('_', ' ')} {rate:.0%}" if rate else kind
+
+
 def _row(group):
     settings, scores = group[0]["settings"], [result["scores"] for result in group]
     published = settings["published"]
-    noise = settings["noise"]
 
     def mean(values, scale=1.0, digits=3):
         values = [scale * value for value in values if value is not None]
@@ -129,7 +138,7 @@ def _row(group):
     parts = ["accuracy", "accuracy_clean", "accuracy_mislabelled_true", "accuracy_mislabelled"]
     return [
         settings["dataset"],
-        f"{noise['kind'].replace('_', ' ')} {noise['rate']:.0%}",
+        _noise(settings),
         settings["method"]["label"],
         str(len(group)),
         f"{published[0]:.2f} ± {published[1]:.2f}" if published else "–",
@@ -142,16 +151,16 @@ def _row(group):
 def markdown(results):
     """The table as Markdown."""
     lines = [_HEADINGS, ["---"] * len(_HEADINGS), *rows(results)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines) + f"\n{LEGEND}\n"
 
 
 def table(results, title=None):
     """The table for a terminal; columns that say the same in every row of several are left out."""
     lines = rows(results)
-    shown = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    shown = Table(title=title, caption=LEGEND, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     columns = [i for i, values in enumerate(zip(*lines, strict=True)) if len(lines) == 1 or len(set(values)) > 1]
     for i in columns:
-        shown.add_column(_HEADINGS[i], justify="left" if i < _FIRST_FIGURE else "right")
+        shown.add_column(_HEADINGS[i], justify="left" if i < _FIRST_FIGURE else "right", no_wrap=i < _FIRST_FIGURE)
     for line in lines:
         shown.add_row(*(line[i] for i in columns))
     return shown
@@ -178,7 +187,8 @@ def _draw(group):
     """Figures that compare the methods of one group, first seed of each."""
     firsts = {path.parent.name: path for path in sorted(group.glob("*/seed*.json"), reverse=True)}
     results = {method: json.loads(path.read_text()) for method, path in sorted(firsts.items())}
-    title = str(group)
+    settings = next(iter(results.values()))["settings"]
+    title = f"{settings['dataset']}, {_noise(settings)}"
     figures = {"learning_curves": visualization.learning_curves({m: r["curves"] for m, r in results.items()}, title)}
     arrays = {m: np.load(p.with_suffix(".npz")) for m, p in sorted(firsts.items()) if p.with_suffix(".npz").exists()}
     if arrays:
@@ -192,11 +202,13 @@ def _draw(group):
         _write_whole(group / f"{name}.png", buffer.getvalue())
 
 
+def main():
+    """Makes the table and figures of a folder anew, and prints the table."""
+    folder = flags.FLAGS.workdir
+    refresh(folder)
+    terminal.console().print(table(load(folder)))
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    try:
-        refresh(sys.argv[1])
-    except FileNotFoundError as error:
-        sys.exit(str(error))
-    Console().print(table(load(sys.argv[1])))
+    flags.DEFINE_string("workdir", "results", "Folder of finished runs.")
+    terminal.start(main)

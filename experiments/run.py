@@ -1,23 +1,15 @@
 """Runs one experiment: `python -m experiments.run --experiment=NAME --seed=0 --workdir=DIR`."""
 
 import dataclasses
-import os
 import sys
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import keras
-import tensorflow as tf
-from absl import app, flags
-from rich.console import Console
+from absl import flags
 
 import models
-from experiments import evaluation, papers, progress, report
+from experiments import evaluation, interruption, papers, progress, report, terminal
 from tfp_noise import NoisyLabelClassifier, datasets, pipeline
-
-# A process that trains several models builds a prediction function for each: no reason to warn of retracing.
-tf.get_logger().setLevel("ERROR")
 
 
 def run(experiment, workdir, data_dir=None):
@@ -49,11 +41,15 @@ def run(experiment, workdir, data_dir=None):
         jit_compile=False,  # XLA halves the speed of convolutions on CPUs
     )
     curves = evaluation.Curves(noisy, experiment.epochs)
-    bar = progress.Bar(f"{experiment.name} seed {experiment.seed}", experiment.epochs)
-    model.fit(
-        batches.train, steps_per_epoch=batches.steps_per_epoch, epochs=experiment.epochs, shuffle=False,
-        callbacks=[curves, bar, keras.callbacks.TerminateOnNaN()], verbose=0,
-    )  # fmt: skip
+    with progress.Bar(f"{experiment.name} seed {experiment.seed}", experiment.epochs) as bar:
+        model.fit(
+            batches.train,
+            steps_per_epoch=batches.steps_per_epoch,
+            epochs=experiment.epochs,
+            shuffle=False,
+            callbacks=[curves, bar, keras.callbacks.TerminateOnNaN(), interruption.StopAtStep()],
+            verbose=0,
+        )
     scores, probabilities = evaluation.evaluate(model, noisy)
     return report.write(
         experiment,
@@ -67,16 +63,12 @@ def run(experiment, workdir, data_dir=None):
     )
 
 
-def main(_):
+def main():
     """Runs what the flags say and prints its row of the table."""
-    args = flags.FLAGS
-    console = Console()
+    args, console = flags.FLAGS, terminal.console()
+    experiment = dataclasses.replace(papers.find(args.experiment), seed=args.seed)
     try:
-        experiment = dataclasses.replace(papers.find(args.experiment), seed=args.seed)
         result = run(experiment.smoke() if args.smoke else experiment, args.workdir, args.data_dir)
-    except (ValueError, FileNotFoundError) as error:
-        console.print(f"[red]{type(error).__name__}:[/red] {error}", highlight=False)
-        sys.exit(1)
     except KeyboardInterrupt:
         console.print("Interrupted: this run left nothing behind; finished ones are intact.")
         sys.exit(130)
@@ -94,4 +86,4 @@ def _define_flags():
 
 if __name__ == "__main__":
     _define_flags()
-    app.run(main)
+    terminal.start(main)

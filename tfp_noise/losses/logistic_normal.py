@@ -117,8 +117,8 @@ class LogisticNormal(NoisyLabelLoss):
 
     def _negative_log_density(self, target, sum_of_logs, y_pred):
         n = self.num_prediction_outputs
-        # Not slices: the gradient of each slice pads a tensor of the outputs' whole width.
-        loc, raw_scale = ops.split(y_pred, [n], axis=-1)
+        # Not slices: the gradient of each slice pads a tensor of the outputs' whole width. Halves are split faster.
+        loc, raw_scale = ops.split(y_pred, 2 if self.num_outputs == 2 * n else [n], axis=-1)
         constant = n * (0.5 * np.log(2 * np.pi) - np.log(self.temperature)) + 0.5 * np.log(n + 1)
         return _SCALES[self.covariance](loc - target, raw_scale, self.min_scale) + (sum_of_logs + float(constant))
 

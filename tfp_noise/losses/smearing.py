@@ -26,8 +26,8 @@ class LabelSmearing(NoisyLabelLoss):
     Example:
         >>> import numpy as np
         >>> loss = LabelSmearing(2, matrix=[[0.9, 0.1], [0.1, 0.9]])
-        >>> float(loss(np.array([0]), np.array([[0.0, 0.0]]))) - np.log(2) < 1e-6
-        True
+        >>> round(float(loss(np.array([0]), np.array([[0.0, 0.0]]))), 4)
+        0.6931
 
     References:
         Lukasik et al., "Does label smoothing mitigate label noise?", 2020, section 3.1.

@@ -1,0 +1,168 @@
+"""What the losses cost, and whether the input keeps up: `python -m experiments.bench`.
+
+Loss and gradient of every method relative to cross-entropy's, by the median of ratios taken in turn in one process:
+absolute times on a shared machine say little. Run it while nothing else runs.
+"""
+
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+from absl import flags
+from rich import box
+from rich.table import Table
+
+import models
+from experiments import terminal
+from tfp_noise import NoisyLabelClassifier, datasets, losses, noise, pipeline
+
+tfb, tfd = tfp.bijectors, tfp.distributions
+
+_CROSS_ENTROPY = "cross-entropy (Keras, sparse)"
+_LOSSES = {
+    "LabelSmoothing(alpha=0)": lambda k: losses.LabelSmoothing(k, alpha=0.0),
+    "LabelSmoothing": losses.LabelSmoothing,
+    "LabelSmearing": lambda k: losses.LabelSmearing(k, noise.symmetric(k, 0.4)),
+    "BackwardCorrection": lambda k: losses.BackwardCorrection(k, noise.symmetric(k, 0.4)),
+    "ForwardCorrection": lambda k: losses.ForwardCorrection(k, noise.symmetric(k, 0.4)),
+    "LogisticNormal": losses.LogisticNormal,
+    "LogisticNormal(diagonal)": lambda k: losses.LogisticNormal(k, covariance="diagonal"),
+}
+
+
+def assembled_from_tfp(num_classes):
+    """The same likelihood as TFP's parts put together as they come: the yardstick."""
+
+    def loss(labels, outputs):
+        loc, factor = tf.split(outputs, 2, axis=-1)
+        target = 0.99 * tf.one_hot(labels, num_classes + 1) + 0.01 / (num_classes + 1)
+        diag = tf.fill(tf.shape(loc), 0.5)
+        gaussian = tfd.MultivariateNormalDiagPlusLowRank(loc, diag, scale_perturb_factor=factor[..., tf.newaxis])
+        distribution = tfd.TransformedDistribution(gaussian, tfb.Chain([tfb.SoftmaxCentered(), tfb.Scale(1.0)]))
+        return -tf.reduce_mean(distribution.log_prob(target))
+
+    return loss
+
+
+def seconds_in_turn(functions, rounds, calls):
+    """Seconds a call of each function, `[rounds]` each; the functions take turns within a round."""
+    for function in functions.values():
+        function()
+        function()
+    seconds = {name: [] for name in functions}
+    for _ in range(rounds):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            for _ in range(calls):
+                function()
+            seconds[name].append((time.perf_counter() - start) / calls)
+    return {name: np.array(values) for name, values in seconds.items()}
+
+
+def loss_costs(num_classes, jit_compile, batch=256, rounds=60):
+    """Ratios to cross-entropy's cost, by method; `None` for what does not compile."""
+    rng = np.random.default_rng(0)
+    labels = tf.constant(rng.integers(0, num_classes, batch))
+    outputs = tf.constant(rng.normal(size=(batch, 2 * num_classes)), tf.float32)
+
+    def loss_and_gradient(loss, width):
+        inputs = tf.identity(outputs[:, :width])
+
+        @tf.function(jit_compile=jit_compile)
+        def compute(labels, inputs):
+            with tf.GradientTape() as tape:
+                tape.watch(inputs)
+                value = loss(labels, inputs)
+            return value, tape.gradient(value, inputs)
+
+        return lambda: compute(labels, inputs)
+
+    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    functions = {_CROSS_ENTROPY: loss_and_gradient(cross_entropy, num_classes)}
+    built = {name: build(num_classes) for name, build in _LOSSES.items()}
+    functions |= {name: loss_and_gradient(loss, loss.num_outputs) for name, loss in built.items()}
+    assembled = loss_and_gradient(assembled_from_tfp(num_classes), 2 * num_classes)
+    ratios = {}
+    try:
+        assembled()
+        functions["Logistic-Normal assembled from TFP"] = assembled
+    except tf.errors.InvalidArgumentError:
+        ratios["Logistic-Normal assembled from TFP"] = None
+    seconds = seconds_in_turn(functions, rounds, calls=max(1, 300 // num_classes))
+    return {name: float(np.median(s / seconds[_CROSS_ENTROPY])) for name, s in seconds.items()} | ratios
+
+
+def training_step_cost(batch=256, rounds=60):
+    """A whole LeNet-5 training step with Logistic-Normal, relative to cross-entropy's."""
+    rng = np.random.default_rng(0)
+    images, labels = rng.random((batch, 28, 28, 1), "float32"), rng.integers(0, 10, batch)
+
+    def step(loss):
+        model = NoisyLabelClassifier(models.build("lenet5", (28, 28, 1), loss.num_outputs), loss)
+        model.compile("adam", jit_compile=False)
+        return lambda: model.train_on_batch(images, labels)
+
+    seconds = seconds_in_turn(
+        {"CE": step(losses.LabelSmoothing(10, 0.0)), "LN": step(losses.LogisticNormal(10))}, rounds, calls=3
+    )
+    return float(np.median(seconds["LN"] / seconds["CE"]))
+
+
+def input_and_model_speed(shape, model, augmentation, batch, examples):
+    """Images a second: of the pipeline alone, and of training fed by it."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (examples, *shape), np.uint8)
+    split = datasets.Examples(images, rng.integers(0, 10, examples).astype(np.int32), np.arange(examples))
+    few = split.take(np.arange(10))
+    data = datasets.Dataset("made up", split, few, few, tuple("0123456789"))
+    batches = pipeline.batches(data, batch, augmentation, drop_remainder=True)
+
+    iterator = iter(batches.train)
+    next(iterator)
+    start = time.perf_counter()
+    for _ in range(batches.steps_per_epoch):
+        next(iterator)
+    alone = batches.steps_per_epoch * batch / (time.perf_counter() - start)
+
+    loss = losses.LabelSmoothing(10, 0.0)
+    classifier = NoisyLabelClassifier(models.build(model, shape, loss.num_outputs), loss)
+    classifier.compile("sgd", steps_per_execution=batches.steps_per_execution, jit_compile=False)
+    arguments = {"steps_per_epoch": batches.steps_per_epoch, "shuffle": False, "verbose": 0}
+    classifier.fit(batches.train, **arguments)
+    start = time.perf_counter()
+    classifier.fit(batches.train, **arguments)
+    return alone, batches.steps_per_epoch * batch / (time.perf_counter() - start)
+
+
+def main():
+    """Prints three tables."""
+    console = terminal.console()
+    classes = [int(k) for k in flags.FLAGS.classes]
+    table = Table("loss + gradient / cross-entropy's", title="Batch 256, float32", box=box.SIMPLE_HEAD)
+    columns = []
+    for jit_compile in (False, True):
+        for k in classes:
+            table.add_column(f"{'XLA' if jit_compile else 'graph'} K={k}", justify="right")
+            columns.append(loss_costs(k, jit_compile))
+    for name in columns[0]:
+        cells = [column[name] for column in columns]
+        table.add_row(name, *("does not compile" if c is None else f"{c:.2f}" for c in cells))
+    console.print(table)
+    console.print(
+        f"LeNet-5 training step, Logistic-Normal / cross-entropy: {training_step_cost():.3f}", highlight=False
+    )
+    table = Table("images a second", "input alone", "training", "input / training", box=box.SIMPLE_HEAD)
+    for title, arguments in {
+        "MNIST's shape, LeNet-5": ((28, 28, 1), "lenet5", None, 256, 20_000),
+        "CIFAR's shape, ResNet-8, crops and flips": ((32, 32, 3), "resnet8", pipeline.CropAndFlip(), 128, 4_000),
+    }.items():
+        alone, training = input_and_model_speed(*arguments)
+        table.add_row(title, f"{alone:,.0f}", f"{training:,.0f}", f"{alone / training:.1f}")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    flags.DEFINE_list("classes", ["10", "100", "1000"], "Numbers of classes K.")
+    terminal.start(main)

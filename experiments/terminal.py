@@ -1,0 +1,31 @@
+"""How the scripts start and speak."""
+
+import sys
+
+import tensorflow as tf
+from absl import app, logging
+from rich.console import Console
+
+from experiments import interruption
+
+
+def console():
+    """Where tables and messages go; wide where nobody's terminal sets a width."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=140)
+
+
+def start(main):
+    """Parses flags and runs `main()`; errors that a user can mend are shown without a traceback, with status 1."""
+
+    def quietly(_):
+        logging.set_verbosity(logging.WARNING)
+        # A process that trains several models compiles a prediction function for each: no reason to warn.
+        tf.get_logger().setLevel("ERROR")
+        interruption.install()
+        try:
+            main()
+        except (ValueError, TypeError, OSError) as error:
+            sys.exit(f"{type(error).__name__}: {error}")
+
+    app.run(quietly)
