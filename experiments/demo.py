@@ -10,15 +10,15 @@ import time
 from absl import flags
 
 from experiments import report, terminal
-from experiments.experiment import CROSS_ENTROPY, TRUE_TRANSITION, Experiment, Method, Noise
+from experiments.experiment import CROSS_ENTROPY, Experiment, Method, Noise, TrueTransition
 from experiments.run import run
 from tfp_noise import losses
 
 _METHODS = [
     CROSS_ENTROPY,
     Method("LS", losses.LabelSmoothing, {"alpha": 0.4}),
-    Method("BC", losses.BackwardCorrection, {"transition": TRUE_TRANSITION}),
-    Method("FC", losses.ForwardCorrection, {"transition": TRUE_TRANSITION}),
+    Method("BC", losses.BackwardCorrection, {"transition": TrueTransition()}),
+    Method("FC", losses.ForwardCorrection, {"transition": TrueTransition()}),
     Method("LN", losses.LogisticNormal, {"temperature": 0.5, "min_scale": 0.5}),
 ]
 

@@ -24,7 +24,8 @@ def evaluate(model, data):
         "test_accuracy": metrics.accuracy(test, data.test.labels),
         "test_negative_log_likelihood": metrics.negative_log_likelihood(test, data.test.labels),
         "test_brier_score": metrics.brier_score(test, data.test.labels),
-        "test_expected_calibration_error": metrics.expected_calibration_error(test, data.test.labels),
+        "test_ece_15_bins": metrics.expected_calibration_error(test, data.test.labels, num_bins=15),
+        "test_ece_100_bins": metrics.expected_calibration_error(test, data.test.labels, num_bins=100),
         "validation_accuracy_observed": metrics.accuracy(validation, data.validation.training_labels),
         "train": metrics.split_accuracy(train, data.train),
     }

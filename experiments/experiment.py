@@ -10,14 +10,25 @@ import numpy as np
 from tfp_noise import _validation, losses, noise
 
 
-class _TrueTransition:
-    """Stands in a method's arguments for the matrix that made the labels noisy: only there does a loss see it."""
+@dataclasses.dataclass(frozen=True)
+class TrueTransition:
+    """Argument of a method: the matrix that made the labels noisy. Only through it does a loss see that matrix."""
 
-    def __repr__(self):
-        return "TRUE_TRANSITION"
+    def __call__(self, data):
+        """`[K, K]`."""
+        return data.transition
 
 
-TRUE_TRANSITION = _TrueTransition()
+@dataclasses.dataclass(frozen=True)
+class SymmetricTransition:
+    """Argument of a method: symmetric noise of a rate that is assumed, whatever the true one."""
+
+    rate: float
+
+    def __call__(self, data):
+        """`[K, K]`."""
+        return noise.symmetric(data.num_classes, self.rate)
+
 
 _TRANSITIONS: dict[str, Callable] = {
     "none": lambda data, _: np.eye(data.num_classes),
@@ -62,8 +73,8 @@ class Method:
     Args:
         label: the row's name.
         loss: a class of `tfp_noise.losses`.
-        arguments: what its constructor gets after `num_classes`; a value `TRUE_TRANSITION` becomes the matrix that made
-            the labels noisy.
+        arguments: what its constructor gets after `num_classes`; of a callable, such as `TrueTransition()`, what it
+            gives for the noisy data.
     """
 
     label: str
@@ -72,7 +83,7 @@ class Method:
 
     def build(self, data):
         """The loss for `data`, with its state at the start."""
-        arguments = {k: data.transition if v is TRUE_TRANSITION else v for k, v in self.arguments.items()}
+        arguments = {key: value(data) if callable(value) else value for key, value in self.arguments.items()}
         return self.loss(data.num_classes, **arguments)
 
 
@@ -121,7 +132,7 @@ class Experiment:
             "method": {
                 "label": self.method.label,
                 "loss": self.method.loss.__name__,
-                "arguments": {k: repr(v) if v is TRUE_TRANSITION else v for k, v in self.method.arguments.items()},
+                "arguments": {k: repr(v) if callable(v) else v for k, v in self.method.arguments.items()},
             },
             "augmentation": repr(self.augmentation) if self.augmentation else None,
             "optimizer": {self.optimizer[0]: dict(self.optimizer[1])},

@@ -101,12 +101,13 @@ def load(folder):
     return sorted(results, key=lambda result: (result["settings"]["name"], result["settings"]["seed"]))
 
 
-_HEADINGS = ["data", "noise", "method", "seeds", "paper", "test", "NLL", "Brier", "ECE"]
+_HEADINGS = ["data", "noise", "method", "seeds", "paper", "test", "NLL", "Brier", "ECE 15", "ECE 100"]
 _HEADINGS += ["train", "clean part", "noisy: true", "noisy: fit"]
 _FIRST_FIGURE = 4
 LEGEND = (
-    "Accuracies in percent. test: on clean test labels. train: on training examples by their true class: all, those "
-    "labelled correctly (clean part), mislabelled (noisy: true); noisy: fit, mislabelled ones by their wrong label."
+    "Accuracies in percent. test: on clean test labels. ECE: calibration error, 15 and 100 bins. train: on training "
+    "examples by their true class: all, those labelled correctly (clean part), mislabelled (noisy: true); "
+    "noisy: fit, mislabelled ones by their wrong label."
 )
 
 
@@ -134,7 +135,7 @@ def _row(group):
         spread = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
         return f"{np.mean(values):.{digits}f}{spread}"
 
-    keys = ["test_negative_log_likelihood", "test_brier_score", "test_expected_calibration_error"]
+    keys = ["test_negative_log_likelihood", "test_brier_score", "test_ece_15_bins", "test_ece_100_bins"]
     parts = ["accuracy", "accuracy_clean", "accuracy_mislabelled_true", "accuracy_mislabelled"]
     return [
         settings["dataset"],

@@ -1,9 +1,9 @@
 """One file a paper: its experiments as data, and its published numbers to set ours beside."""
 
-from experiments.papers import logistic_normal
+from experiments.papers import label_smoothing, logistic_normal
 from tfp_noise import _validation
 
-EXPERIMENTS = {experiment.name: experiment for experiment in logistic_normal.TABLE_1}
+EXPERIMENTS = {experiment.name: experiment for experiment in [*logistic_normal.TABLE_1, *label_smoothing.ALPHA]}
 
 
 def find(name):
@@ -13,3 +13,16 @@ def find(name):
         ValueError: for an unknown name; the message says the near ones.
     """
     return EXPERIMENTS[_validation.check_choice("experiment", name, EXPERIMENTS)]
+
+
+def under(prefix):
+    """All experiments whose names start with `prefix`.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    found = [experiment for name, experiment in EXPERIMENTS.items() if name.startswith(prefix)]
+    if not found:
+        folders = sorted({name.rsplit("/", 1)[0] for name in EXPERIMENTS})
+        raise ValueError(f"No experiment's name starts with {prefix!r}. Known: {', '.join(folders)}.")
+    return found
