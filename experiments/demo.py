@@ -10,32 +10,8 @@ import time
 from absl import flags
 
 from experiments import report, terminal
-from experiments.experiment import CROSS_ENTROPY, Experiment, Method, Noise, TrueTransition
+from experiments.digits import EXPERIMENTS
 from experiments.run import run
-from tfp_noise import losses
-
-_METHODS = [
-    CROSS_ENTROPY,
-    Method("LS", losses.LabelSmoothing, {"alpha": 0.4}),
-    Method("BC", losses.BackwardCorrection, {"transition": TrueTransition()}),
-    Method("FC", losses.ForwardCorrection, {"transition": TrueTransition()}),
-    Method("LN", losses.LogisticNormal, {"temperature": 0.5, "min_scale": 0.5}),
-]
-
-EXPERIMENTS = [
-    Experiment(
-        name=f"digits/{noise.kind}{round(100 * noise.rate)}/{method.label}",
-        dataset="digits",
-        noise=noise,
-        model="digits_cnn",
-        method=method,
-        epochs=100,
-        batch_size=64,
-        optimizer=("Adam", {"learning_rate": 1e-3}),
-    )
-    for noise in (Noise("symmetric", 0.4), Noise("pair_flip", 0.4))
-    for method in _METHODS
-]
 
 
 def main():

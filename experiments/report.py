@@ -37,7 +37,7 @@ def find(experiment, workdir):
     path = _path(experiment, workdir)
     if not path.exists():
         return None
-    result = json.loads(path.read_text())
+    result = _read(path)
     wanted = json.loads(json.dumps(experiment.settings()))
     differing = [key for key, value in wanted.items() if result["settings"].get(key) != value]
     if differing:
@@ -46,7 +46,15 @@ def find(experiment, workdir):
     return result
 
 
-def write(experiment, workdir, scores, curves, loss, probabilities, data, seconds):
+def prepare(experiment, workdir):
+    """Makes the folder of a result and writes to it once: better an error now than after the training."""
+    path = _path(experiment, workdir)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write_whole(path.with_suffix(".try"), b"")
+    path.with_suffix(".try").unlink()
+
+
+def write(experiment, workdir, scores, curves, resolved, probabilities, data, seconds):
     """Stores a finished run: its predictions, and last, as the mark that it is finished, its JSON.
 
     Returns:
@@ -54,7 +62,7 @@ def write(experiment, workdir, scores, curves, loss, probabilities, data, second
     """
     result = {
         "settings": experiment.settings(),
-        "loss": loss,
+        "resolved": resolved,
         "scores": scores,
         "curves": curves,
         "made_by": {
@@ -66,12 +74,11 @@ def write(experiment, workdir, scores, curves, loss, probabilities, data, second
         },
     }
     path = _path(experiment, workdir)
-    path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {"transition": data.transition, "class_names": data.class_names, "test_labels": data.test.labels}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, test_probabilities=probabilities, **arrays)
     _write_whole(path.with_suffix(".npz"), buffer.getvalue())
-    _write_whole(path, (json.dumps(result, indent=1) + "\n").encode())
+    _write_whole(path, (json.dumps(result, indent=1, default=float) + "\n").encode())
     return result
 
 
@@ -95,15 +102,48 @@ def _commit():
     return git("rev-parse", "HEAD") + (" with uncommitted changes" if git("status", "--porcelain", "-uno") else "")
 
 
+def _read(path):
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is not a result: {error}. Delete it and run the experiment again.") from error
+
+
+def _paths(folder):
+    """The finished runs under `folder`, but for smoke runs: they prove nothing about a method."""
+    folder = pathlib.Path(folder)
+    paths = sorted(path for path in folder.rglob("seed*.json") if "smoke" not in path.relative_to(folder).parts)
+    if not paths:
+        raise FileNotFoundError(f"No finished run under {folder}: expected files seed*.json. Run an experiment first.")
+    return paths
+
+
 def load(folder):
-    """All finished results under `folder`, in the order of their names and seeds."""
-    results = [json.loads(path.read_text()) for path in pathlib.Path(folder).rglob("seed*.json")]
+    """All finished results under `folder`, in the order of their names and seeds.
+
+    Raises:
+        FileNotFoundError: if there is none.
+    """
+    results = [_read(path) for path in _paths(folder)]
     return sorted(results, key=lambda result: (result["settings"]["name"], result["settings"]["seed"]))
 
 
-_HEADINGS = ["data", "noise", "method", "seeds", "paper", "test", "NLL", "Brier", "ECE 15", "ECE 100"]
+_HEADINGS = [
+    "data",
+    "network",
+    "epochs",
+    "noise",
+    "method",
+    "seeds",
+    "paper",
+    "test",
+    "NLL",
+    "Brier",
+    "ECE 15",
+    "ECE 100",
+]
 _HEADINGS += ["train", "clean part", "noisy: true", "noisy: fit"]
-_FIRST_FIGURE = 4
+_FIRST_FIGURE = 6
 LEGEND = (
     "Accuracies in percent. test: on clean test labels. ECE: calibration error, 15 and 100 bins. train: on training "
     "examples by their true class: all, those labelled correctly (clean part), mislabelled (noisy: true); "
@@ -139,6 +179,8 @@ def _row(group):
     parts = ["accuracy", "accuracy_clean", "accuracy_mislabelled_true", "accuracy_mislabelled"]
     return [
         settings["dataset"],
+        settings["model"],
+        str(settings["epochs"]),
         _noise(settings),
         settings["method"]["label"],
         str(len(group)),
@@ -173,12 +215,7 @@ def refresh(folder):
     Raises:
         FileNotFoundError: if no finished run is there.
     """
-    folder = pathlib.Path(folder)
-    paths = sorted(folder.rglob("seed*.json"))
-    if not paths:
-        raise FileNotFoundError(
-            f"No finished run under {folder}: expected files named seed*.json. Run an experiment first."
-        )
+    folder, paths = pathlib.Path(folder), _paths(folder)
     _write_whole(folder / "table.md", markdown(load(folder)).encode())
     for group in sorted({path.parent.parent for path in paths}):
         _draw(group)
@@ -187,7 +224,7 @@ def refresh(folder):
 def _draw(group):
     """Figures that compare the methods of one group, first seed of each."""
     firsts = {path.parent.name: path for path in sorted(group.glob("*/seed*.json"), reverse=True)}
-    results = {method: json.loads(path.read_text()) for method, path in sorted(firsts.items())}
+    results = {method: _read(path) for method, path in sorted(firsts.items())}
     settings = next(iter(results.values()))["settings"]
     title = f"{settings['dataset']}, {_noise(settings)}"
     figures = {"learning_curves": visualization.learning_curves({m: r["curves"] for m, r in results.items()}, title)}

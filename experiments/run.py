@@ -29,6 +29,7 @@ def run(experiment, workdir, data_dir=None):
     started = time.monotonic()
     keras.utils.set_random_seed(experiment.seed)
     data = datasets.load(experiment.dataset, data_dir=data_dir)
+    report.prepare(experiment, workdir)
     noisy = experiment.noise.apply(data, experiment.seed)
     batches = pipeline.batches(noisy, experiment.batch_size, experiment.augmentation, experiment.seed)
     loss = experiment.method.build(noisy)
@@ -56,7 +57,7 @@ def run(experiment, workdir, data_dir=None):
         workdir,
         scores={**scores, "train_effective_noise_rate": noisy.effective_rate},
         curves=curves.history,
-        loss=loss.get_config(),
+        resolved={"loss": loss.get_config(), "optimizer": model.optimizer.get_config()},
         probabilities=probabilities,
         data=noisy,
         seconds=time.monotonic() - started,
@@ -72,7 +73,8 @@ def main():
     except KeyboardInterrupt:
         console.print("Interrupted: this run left nothing behind; finished ones are intact.")
         sys.exit(130)
-    report.refresh(args.workdir)
+    if not args.smoke:
+        report.refresh(args.workdir)
     console.print(report.table([result]))
 
 

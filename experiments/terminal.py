@@ -25,7 +25,7 @@ def start(main):
         interruption.install()
         try:
             main()
-        except (ValueError, TypeError, OSError) as error:
+        except (ValueError, TypeError, OSError, tf.errors.OpError) as error:
             sys.exit(f"{type(error).__name__}: {error}")
 
     app.run(quietly)

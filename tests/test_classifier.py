@@ -151,6 +151,35 @@ def test_deployable_of_other_networks():
         )
 
 
+@pytest.mark.parametrize(
+    "end",
+    [lambda x: keras.ops.flip(keras.layers.Dense(6)(x), -1), lambda x: (d := keras.layers.Dense(6))(x) + 0 * d(x)],
+    ids=["an operation after it", "called twice"],
+)
+def test_deployable_keeps_a_dense_that_does_not_make_the_output_alone(end):
+    inputs = keras.Input([6])
+    model = NoisyLabelClassifier(keras.Model(inputs, end(inputs)), losses.LogisticNormal(3))
+    plain = model.deployable()
+    np.testing.assert_allclose(plain.predict(FEATURES, verbose=0), model.predict(FEATURES, verbose=0), atol=1e-6)
+
+
+def test_deployable_of_a_subclassed_network_with_two_inputs():
+    class TwoInputs(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(6)
+
+        def call(self, inputs):
+            return self.dense(inputs["a"]) + inputs["b"]
+
+    model = NoisyLabelClassifier(TwoInputs(), losses.LogisticNormal(3))
+    model.compile("adam")
+    features = {"a": FEATURES, "b": FEATURES}
+    model.fit(features, LABELS, verbose=0)
+    plain = model.deployable()
+    np.testing.assert_allclose(plain.predict(features, verbose=0), model.predict(features, verbose=0), atol=1e-6)
+
+
 def test_export_serves_probabilities(tmp_path):
     model = classifier(losses.LogisticNormal(3))
     fit(model, 1)
@@ -220,6 +249,38 @@ def test_sample_weights_count():
     assert loss == pytest.approx(float(np.sum(each * weights) / 48), rel=1e-5)
 
 
+@pytest.mark.parametrize("where", ["fit", "validation", "evaluate"])
+@pytest.mark.parametrize(
+    ("features", "labels", "message"),
+    [
+        (FEATURES, LABELS + 1, r"`y` must lie in \[0, 3\)"),
+        (np.full_like(FEATURES, np.nan), LABELS, "`x` must be finite"),
+    ],
+    ids=["label", "feature"],
+)
+def test_batches_of_a_dataset_are_checked_as_they_come(where, features, labels, message):
+    model = classifier(losses.LogisticNormal(3))
+    bad = tf.data.Dataset.from_tensor_slices((features, labels)).batch(16)
+    good = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(16)
+    act = {
+        "fit": lambda: model.fit(bad, shuffle=False, verbose=0),
+        "validation": lambda: model.fit(good, validation_data=bad, shuffle=False, verbose=0),
+        "evaluate": lambda: model.evaluate(bad, verbose=0),
+    }[where]
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=message.replace("`", "`.*", 1) if where == "validation" else message
+    ):
+        act()
+
+
+def test_weights_stored_without_random_generators_load():
+    """As in Keras, where they are no part of the weights."""
+    model = classifier(losses.LabelSmoothing(3))
+    before = model._random_states()[0].numpy()
+    model.load_own_variables({})
+    np.testing.assert_array_equal(model._random_states()[0], before)
+
+
 def test_network_without_a_shape_is_checked_when_it_is_built():
     model = NoisyLabelClassifier(keras.Sequential([keras.layers.Dense(4)]), losses.LogisticNormal(3))
     model.compile("adam")
@@ -235,7 +296,7 @@ def test_network_without_a_shape_is_checked_when_it_is_built():
             ValueError,
             r"`network` must have 6 outputs, which LogisticNormal reads for 3 classes. Received a network with 3",
         ),
-        (lambda: NoisyLabelClassifier(network(3), "categorical_crossentropy"), TypeError, "one of tfp_noise.losses"),
+        (lambda: NoisyLabelClassifier(network(3), "categorical_crossentropy"), TypeError, "an instance of a loss of"),
         (
             lambda: NoisyLabelClassifier(network(3), losses.LabelSmoothing(3, reduction=None)),
             ValueError,
@@ -270,6 +331,37 @@ def test_network_without_a_shape_is_checked_when_it_is_built():
             lambda: classifier(losses.LabelSmoothing(3)).fit(FEATURES, 2 * np.eye(3)[LABELS]),
             ValueError,
             "rows that sum to 1. Received: row 0",
+        ),
+        (
+            lambda: classifier(losses.LabelSmoothing(3)).fit(FEATURES, np.eye(4)[LABELS]),
+            ValueError,
+            r"or distributions \[n, 3\]. Received shape \(48, 4\)",
+        ),
+        (
+            lambda: classifier(losses.LabelSmoothing(3)).fit(FEATURES, LABELS.astype(float)),
+            TypeError,
+            r'Received dtype float64. Pass `labels.astype\("int32"\)`',
+        ),
+        (
+            lambda: classifier(losses.LabelSmoothing(3)).fit(tf.constant(FEATURES), tf.constant(LABELS) + 1),
+            ValueError,
+            r"`y` must lie in \[0, 3\). Received: 3",
+        ),
+        (lambda: NoisyLabelClassifier(lambda x: x, losses.LabelSmoothing(3)), TypeError, "`network` must be a Keras"),
+        (lambda: NoisyLabelClassifier(network(3), losses.LabelSmoothing), TypeError, "must be an instance of a loss"),
+        (
+            lambda: NoisyLabelClassifier(
+                keras.Sequential([keras.Input([6]), keras.layers.Dense(3, "softmax")]), losses.LabelSmoothing(3)
+            ),
+            ValueError,
+            "`network` must end in raw outputs.*with a softmax",
+        ),
+        (
+            lambda: NoisyLabelClassifier(
+                keras.Sequential([keras.Input([2, 6]), keras.layers.Dense(3)]), losses.LabelSmoothing(3)
+            ),
+            ValueError,
+            r"`network` must have one output of shape \[batch, 3\]. Received: \(None, 2, 3\)",
         ),
         (lambda: classifier(losses.LabelSmoothing(3)).fit(FEATURES), ValueError, "`y` must hold the labels"),
         (

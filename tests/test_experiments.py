@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from experiments import demo, papers, report
+from experiments import digits, papers, report
 from experiments.experiment import CROSS_ENTROPY, Experiment, Method, Noise, TrueTransition
 from experiments.run import run
 from tfp_noise import datasets, losses
@@ -42,7 +43,8 @@ def test_result_says_what_made_it(finished):
     assert stored["settings"]["noise"] == {"kind": "symmetric", "rate": 0.4, "exact": False}
     assert stored["settings"]["method"]["arguments"] == {"transition": "TrueTransition()"}
     assert stored["settings"]["optimizer"] == {"Adam": {"learning_rate": 1e-3}}
-    assert np.shape(stored["loss"]["transition"]) == (10, 10)
+    assert np.shape(stored["resolved"]["loss"]["transition"]) == (10, 10)
+    assert stored["resolved"]["optimizer"]["beta_1"] == pytest.approx(0.9)
     assert set(stored["made_by"]["versions"]) >= {"python", "tensorflow", "keras", "tensorflow-probability", "numpy"}
     assert stored["made_by"]["seconds"] > 0
     scores = stored["scores"]
@@ -82,9 +84,38 @@ def test_table_and_figures_come_from_the_files(finished):
     report.refresh(workdir)
     table = (workdir / "table.md").read_text()
     accuracy = f"{100 * result['scores']['test_accuracy']:.2f}"
-    assert f"| digits | symmetric 40% | FC | 1 | 50.00 ± 1.00 | {accuracy} |" in table
+    assert f"| digits | digits_cnn | 2 | symmetric 40% | FC | 1 | 50.00 ± 1.00 | {accuracy} |" in table
     group = workdir / "small" / "symmetric40"
     assert {path.name for path in group.glob("*.png")} == {"learning_curves.png", "reliability.png", "transition.png"}
+
+
+def test_smoke_runs_stay_out_of_the_table(finished, tmp_path):
+    smoke = SMALL.smoke()
+    assert (smoke.epochs, smoke.published, smoke.name) == (2, None, "smoke/small/symmetric40/FC")
+    run(smoke, tmp_path)
+    with pytest.raises(FileNotFoundError, match="No finished run"):
+        report.load(tmp_path)
+
+
+def test_unusable_workdir_is_found_before_training(tmp_path, monkeypatch):
+    monkeypatch.setattr("keras.Model.fit", lambda *_, **__: pytest.fail("training started"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        run(SMALL, tmp_path / "file")
+
+
+def test_damaged_result_is_named(tmp_path):
+    path = tmp_path / SMALL.name / "seed0.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"settings": ')
+    for act in (lambda: run(SMALL, tmp_path), lambda: report.load(tmp_path)):
+        with pytest.raises(ValueError, match=r"seed0.json is not a result: .* Delete it"):
+            act()
+
+
+def test_committed_table_is_made_from_the_committed_results():
+    results = pathlib.Path(__file__).parent.parent / "results"
+    assert (results / "table.md").read_text() == report.markdown(report.load(results))
 
 
 def test_seeds_become_mean_and_standard_deviation(finished):
@@ -93,7 +124,7 @@ def test_seeds_become_mean_and_standard_deviation(finished):
     other["scores"]["test_accuracy"] = result["scores"]["test_accuracy"] + 0.02
     (row,) = report.rows([result, other])
     mean = 100 * result["scores"]["test_accuracy"] + 1
-    assert row[5] == f"{mean:.2f} ± {2 / np.sqrt(2):.2f}"
+    assert row[7] == f"{mean:.2f} ± {2 / np.sqrt(2):.2f}"
 
 
 def test_interrupted_run_leaves_nothing_half_written(tmp_path):
@@ -157,6 +188,6 @@ def test_papers_settings_as_published():
 
 
 def test_only_the_corrections_see_the_true_transition():
-    seeing = {e.method.label for e in demo.EXPERIMENTS if TrueTransition() in e.method.arguments.values()}
+    seeing = {e.method.label for e in digits.EXPERIMENTS if TrueTransition() in e.method.arguments.values()}
     assert seeing == {"BC", "FC"}
-    assert {e.method.label for e in demo.EXPERIMENTS} == {CROSS_ENTROPY.label, "LS", "BC", "FC", "LN"}
+    assert {e.method.label for e in digits.EXPERIMENTS} == {CROSS_ENTROPY.label, "LS", "BC", "FC", "LN"}

@@ -98,6 +98,42 @@ def test_batches_and_parameters():
     copy = distribution.copy(temperature=1.0)
     assert float(copy.temperature) == 1
     np.testing.assert_array_equal(copy.loc, distribution.loc)
+    assert LogisticNormal(np.zeros(3)).dtype == tf.float64
+    assert LogisticNormal([0.0, 1.0]).dtype == tf.float32
+
+
+@pytest.mark.parametrize("factor", [None, np.random.default_rng(1).normal(size=(5, 3, 2)).astype("float32")])
+def test_slices_are_slices_of_the_batch(factor, rng):
+    loc, s = rng.normal(size=(5, 3)).astype("float32"), rng.dirichlet(np.ones(4), 5).astype("float32")
+    distribution = LogisticNormal(loc, 0.5, factor, temperature=3.0)
+    whole = distribution.log_prob(s)
+    np.testing.assert_allclose(distribution[1:3].log_prob(s[1:3]), whole[1:3], rtol=1e-5)
+    np.testing.assert_allclose(distribution[2].log_prob(s[2]), whole[2], rtol=1e-5)
+    assert distribution[tf.newaxis].batch_shape == [1, 5]
+
+
+@pytest.mark.parametrize("scale_diag", [0.7, np.full(3, 0.7, "float32")], ids=["scalar", "vector"])
+@pytest.mark.parametrize("factor", [None, np.ones((3, 1), "float32")], ids=["diagonal", "low_rank"])
+def test_variables_are_trained_and_read_anew(scale_diag, factor):
+    """Gradients reach every variable and equal those of tensors; an assignment changes the density."""
+    values = [np.array([0.3, -0.2, 0.1], "float32"), scale_diag, factor, 1.5]
+    present = [i for i, value in enumerate(values) if value is not None]
+    variables = [None if value is None else tf.Variable(value, dtype=tf.float32) for value in values]
+    tensors = [None if value is None else tf.constant(value, tf.float32) for value in values]
+    distribution = LogisticNormal(*variables)
+    assert {v.ref() for v in distribution.trainable_variables} == {variables[i].ref() for i in present}
+    s = tf.constant([0.1, 0.2, 0.3, 0.4])
+    with tf.GradientTape() as tape:
+        value = distribution.log_prob(s)
+    gradients = tape.gradient(value, [variables[i] for i in present])
+    with tf.GradientTape() as tape:
+        tape.watch([tensors[i] for i in present])
+        expected = LogisticNormal(*tensors).log_prob(s)
+    for ours, theirs in zip(gradients, tape.gradient(expected, [tensors[i] for i in present]), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
+    variables[0].assign([1.0, 1.0, 1.0])
+    np.testing.assert_allclose(distribution.log_prob(s), LogisticNormal([1.0] * 3, *tensors[1:]).log_prob(s), rtol=1e-5)
     assert LogisticNormal(tf.zeros([5, 3]), tf.ones([2, 1, 3])).batch_shape == [2, 5]
 
 
@@ -184,6 +220,33 @@ def test_prediction_is_the_map_of_the_mean(dummy_class, rng):
     n = 4 if dummy_class else 3
     mapped = np.exp(np.pad(outputs[:, :n] / 0.5, [(0, 0), (0, 1)]))[:, :4]
     np.testing.assert_allclose(loss.probabilities(outputs), mapped / mapped.sum(1, keepdims=True), rtol=1e-12)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("size", [1.0, 1e2, 1e4])
+def test_collinear_factors_of_any_size(size, jit_compile):
+    """Equal columns: the Gram matrix has condition size^2 / min_scale, which float32 cannot hold at 1e4."""
+    outputs = np.concatenate([[1.0, -2.0, 0.5], np.full(6, size)])[np.newaxis]
+    labels = np.array([1])
+
+    @tf.function(jit_compile=jit_compile)
+    def value_and_gradient(outputs):
+        with tf.GradientTape() as tape:
+            tape.watch(outputs)
+            value = losses.LogisticNormal(3, rank=2).call(labels, outputs)
+        return value, tape.gradient(value, outputs)
+
+    value, gradient = value_and_gradient(tf.constant(outputs, tf.float32))
+    # Two equal columns are one, v, sqrt(2) times as long: S = v v' + min_scale I has the eigenvectors v and across it.
+    length, peak, t = 2 * 3 * size**2, np.log((0.99 * 4 + 0.01) / 0.01), 0.01 / 4
+    residual = peak * np.eye(3)[1] - outputs[0, :3]
+    along, across = residual.sum() ** 2 / 3, np.sum((residual - residual.mean()) ** 2)
+    quadratic = along / (0.5 + length) ** 2 + across / 0.5**2
+    log_determinant = 2 * np.log(0.5) + np.log(0.5 + length)
+    constant = 1.5 * np.log(2 * np.pi) + 0.5 * np.log(4) + np.log(0.99 + t) + 3 * np.log(t)
+    expected = [0.5 * quadratic + log_determinant + constant]
+    np.testing.assert_allclose(value, expected, rtol=2e-3)
+    assert np.isfinite(gradient).all()
 
 
 def test_widths():

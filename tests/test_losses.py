@@ -92,6 +92,17 @@ def test_large_logits_stay_finite(case, dtype):
                 assert np.isfinite(tf.cast(gradient, "float32")).all()
 
 
+@pytest.mark.parametrize("function", [{}, {"jit_compile": False}, {"jit_compile": True}], ids=["eager", "graph", "xla"])
+def test_labels_out_of_range_make_nan_and_only_themselves(case, function):
+    loss = case.build(3)
+    labels, _, outputs = examples(loss, batch=4)
+    expected = np.asarray(loss.call(labels, outputs))
+    labels[[1, 3]] = [-1, 3]
+    value, _ = value_and_gradient(loss, labels, outputs.astype("float32"), **function)
+    np.testing.assert_array_equal(np.isnan(value), [False, True, False, True])
+    np.testing.assert_allclose(np.asarray(value)[[0, 2]], expected[[0, 2]], rtol=1e-4)
+
+
 def test_config_round_trip_is_exact(case):
     loss = case.build(10, name="mine", reduction="sum", dtype="float64")
     stored = json.loads(json.dumps(keras.saving.serialize_keras_object(loss)))

@@ -144,6 +144,7 @@ def test_dataset_keeps_clean_labels_and_what_corrupted_them(exact):
             ValueError,
             r"must be finite. Received: nan at \[0, 0\]",
         ),
+        (lambda: noise.corrupt([0], np.eye(3), 2**31), ValueError, r"`seed` must be below 2\^31"),
         (lambda: noise.corrupt([0], np.eye(3), -1), ValueError, "`seed` must be at least 0"),
         (lambda: noise.corrupt([0, 1], np.eye(3), 0, ids=[4]), ValueError, "`ids` must be shaped as `labels`"),
         (lambda: noise.corrupt(np.int32(0), np.eye(3), 0), ValueError, "`ids` must be given for a single label"),
@@ -152,6 +153,12 @@ def test_dataset_keeps_clean_labels_and_what_corrupted_them(exact):
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_noisy_data_are_not_corrupted_again():
+    noisy = noise.corrupt_dataset(datasets.load("digits"), np.eye(10), seed=0)
+    with pytest.raises(ValueError, match=r"`dataset` must have clean labels. Received: 'digits'"):
+        noise.corrupt_dataset(noisy, np.eye(10), seed=0)
 
 
 def test_graph_without_ids_is_refused():

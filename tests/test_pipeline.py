@@ -129,3 +129,19 @@ def test_stream_draws_the_noise_that_arrays_get():
 def test_bad_input(numbered, arguments, message):
     with pytest.raises(ValueError, match=message):
         pipeline.batches(numbered, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: pipeline.CropAndFlip(pad=-1), "`pad` must be at least 0"),
+        (lambda: pipeline.CropAndFlip()(tf.zeros([3, 2]), [0, 0]), r"`images` must have shape \[batch, height"),
+        (
+            lambda: pipeline.stream(tf.data.Dataset.from_tensor_slices((np.zeros(3), np.zeros(3, int))), np.eye(2), 2),
+            r"`source` must give \(features, label, id\)",
+        ),
+    ],
+)
+def test_bad_augmentation_and_source(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -17,6 +17,13 @@ def check_int(name, value, minimum):
     return int(value)
 
 
+def check_seed(value):
+    """`value` as a Python int in [0, 2^31): the seeds that NumPy and TensorFlow both take."""
+    if check_int("seed", value, 0) >= 2**31:
+        raise ValueError(f"`seed` must be below 2^31. Received: {value}.")
+    return int(value)
+
+
 def check_number(name, value, minimum=-np.inf, maximum=np.inf, *, above=None, below=None):
     """`value` as a finite Python float in [minimum, maximum], and strictly beyond `above` and `below` where given."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
@@ -75,7 +82,7 @@ def check_labels(name, labels, num_classes):
     if not np.issubdtype(labels.dtype, np.integer):
         raise TypeError(
             f"`{name}` must be integer class indices. Received dtype {labels.dtype}. "
-            "For one-hot labels pass `np.argmax(labels, axis=-1)`."
+            'Pass `labels.astype("int32")`, or of one-hot labels `np.argmax(labels, axis=-1)`.'
         )
     if labels.ndim != 1:
         raise ValueError(f"`{name}` must have shape [n]. Received shape {labels.shape}.")
@@ -100,20 +107,33 @@ def check_features(name, features):
     return features
 
 
-def check_distributions(name, rows):
+def check_targets(name, targets, num_classes):
+    """Refuses what is neither class indices `[n]` or `[n, 1]` nor distributions `[n, num_classes]`."""
+    if targets.ndim == 2 and targets.shape[1] == num_classes:
+        check_distributions(name, targets, cure="Divide each row by its sum, or pass class indices.")
+    elif targets.ndim == 1 or (targets.ndim == 2 and targets.shape[1] == 1):
+        check_labels(name, targets.reshape(-1), num_classes)
+    else:
+        raise ValueError(
+            f"`{name}` must be class indices [n] or [n, 1], or distributions [n, {num_classes}]. Received shape "
+            f"{targets.shape}. Is `num_classes` right?"
+        )
+
+
+def check_distributions(name, rows, cure="Are these logits? Pass their softmax. Did training diverge?"):
     """`rows` as a float64 array `[n, k]`, n at least 1, of distributions: nothing negative, each row sums to 1."""
     rows = np.asarray(rows).astype(np.float64)
     if rows.ndim != 2 or not rows.size:
         raise ValueError(f"`{name}` must have shape [n, num_classes], n at least 1. Received shape {rows.shape}.")
     if not np.isfinite(rows).all():
         row = int(np.argwhere(~np.isfinite(rows))[0][0])
-        raise ValueError(f"`{name}` must be finite. Received NaN or infinity in row {row}. Did training diverge?")
+        raise ValueError(f"`{name}` must be finite. Received NaN or infinity in row {row}. {cure}")
     sums = rows.sum(axis=1)
     wrong = (np.abs(sums - 1) > _DISTRIBUTION_TOLERANCE) | (rows < 0).any(axis=1)
     if wrong.any():
         row = int(wrong.argmax())
         raise ValueError(
             f"`{name}` must be at least 0, with rows that sum to 1. Received: row {row} has the minimum "
-            f"{rows[row].min():g} and the sum {sums[row]:g}. Are these logits? Pass their softmax."
+            f"{rows[row].min():g} and the sum {sums[row]:g}. {cure}"
         )
     return rows

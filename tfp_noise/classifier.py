@@ -2,8 +2,10 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tfp_noise import _validation
+from tfp_noise.losses import NoisyLabelLoss
 
 
 @keras.saving.register_keras_serializable(package="tfp_noise")
@@ -38,9 +40,11 @@ class NoisyLabelClassifier(keras.Model):
     """
 
     def __init__(self, network, loss, *, name="noisy_label_classifier", dtype=None, **kwargs):
-        if not hasattr(loss, "num_outputs"):
+        if not isinstance(network, keras.layers.Layer):
+            raise TypeError(f"`network` must be a Keras model or layer. Received: {network!r}.")
+        if not isinstance(loss, NoisyLabelLoss):
             raise TypeError(
-                "`loss` must be one of tfp_noise.losses, which knows how wide the network must be. "
+                "`loss` must be an instance of a loss of tfp_noise.losses, which knows how wide the network must be. "
                 f"Received: {loss!r}. For cross-entropy pass `tfp_noise.losses.LabelSmoothing(num_classes, alpha=0)`."
             )
         if loss.reduction in (None, "none"):
@@ -56,12 +60,24 @@ class NoisyLabelClassifier(keras.Model):
 
     def build(self, input_shape):
         outputs = self.network(keras.tree.map_shape_structure(keras.KerasTensor, input_shape))
-        width = outputs.shape[-1]
-        if width != self.loss.num_outputs:
+        if not hasattr(outputs, "shape") or len(outputs.shape) != 2:
+            shapes = keras.tree.map_structure(lambda output: tuple(output.shape), outputs)
+            raise ValueError(
+                f"`network` must have one output of shape [batch, {self.loss.num_outputs}]. Received: {shapes}. "
+                "Take the one that classifies, or flatten it before its last layer."
+            )
+        if outputs.shape[-1] != self.loss.num_outputs:
             raise ValueError(
                 f"`network` must have {self.loss.num_outputs} outputs, which {type(self.loss).__name__} reads for "
-                f"{self.loss.num_classes} classes. Received a network with {width}. "
+                f"{self.loss.num_classes} classes. Received a network with {outputs.shape[-1]}. "
                 "Make its last layer `keras.layers.Dense(loss.num_outputs)`."
+            )
+        last = self.network.layers[-1] if getattr(self.network, "layers", None) else self.network
+        softmax = getattr(last, "activation", None) is keras.activations.softmax
+        if softmax or isinstance(last, keras.layers.Softmax):
+            raise ValueError(
+                f"`network` must end in raw outputs. Received: {last.name!r} with a softmax. Leave the softmax out: "
+                "the loss takes logits, and `predict` gives probabilities."
             )
         self.built = True
 
@@ -71,14 +87,14 @@ class NoisyLabelClassifier(keras.Model):
     def compute_output_shape(self, input_shape):
         return self.network.compute_output_shape(input_shape)
 
-    def compile(self, optimizer="rmsprop", metrics=None, loss=None, loss_weights=None, **kwargs):
+    def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, **kwargs):
         """Configures training, as `keras.Model.compile` does; the loss is already there.
 
         Args:
             optimizer: as in Keras.
-            metrics: as in Keras; they see labels and probabilities `[batch, num_classes]`.
             loss: refused.
             loss_weights: refused.
+            metrics: as in Keras; they see labels and probabilities `[batch, num_classes]`.
             **kwargs: what `keras.Model.compile` takes besides.
 
         Raises:
@@ -112,7 +128,10 @@ class NoisyLabelClassifier(keras.Model):
         return self.loss.probabilities(super().predict_step(data))
 
     def fit(self, x=None, y=None, *args, **kwargs):
-        """Trains, as `keras.Model.fit` does, after a look at labels and features that are given as arrays.
+        """Trains, as `keras.Model.fit` does, after a look at labels and features.
+
+        Arrays are checked before training starts, batches of a `tf.data.Dataset` as they come. What comes by other
+        ways is not looked at; an example with a label out of range then makes the loss NaN.
 
         Args:
             x: as in Keras.
@@ -124,28 +143,31 @@ class NoisyLabelClassifier(keras.Model):
             A `keras.callbacks.History`.
 
         Raises:
+            TypeError: for labels that are neither integers nor distributions.
             ValueError: for labels outside `[0, num_classes)`, rows that are no distributions, or NaN features.
         """
-        self._check_examples(x, y)
+        x = self._checked(x, y)
         validation = kwargs.get("validation_data")
-        if isinstance(validation, (tuple, list)):
-            self._check_examples(*validation[:2], prefix="validation ")
+        if isinstance(validation, tf.data.Dataset):
+            kwargs["validation_data"] = self._checked(validation, None, "validation ")
+        elif isinstance(validation, (tuple, list)):
+            self._checked(*validation[:2], "validation ")
         return super().fit(x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
-        self._check_examples(x, y)
-        return super().evaluate(x, y, *args, **kwargs)
+        return super().evaluate(self._checked(x, y), y, *args, **kwargs)
 
-    def _check_examples(self, x, y, prefix=""):
-        if isinstance(x, np.ndarray):
-            _validation.check_features(f"{prefix}x", x)
-        if not isinstance(y, np.ndarray):
-            return
+    def _checked(self, x, y, prefix=""):
+        """`x` after a look at both; a dataset of `(x, y)` or `(x, y, weights)` comes back with the look built in."""
         num_classes = self.loss.num_classes
-        if y.ndim == 2 and y.shape[1] == num_classes:
-            _validation.check_distributions(f"{prefix}y", y)
-        else:
-            _validation.check_labels(f"{prefix}y", y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y, num_classes)
+        if isinstance(x, tf.data.Dataset):
+            return x.map(lambda *batch: _check_batch(batch, num_classes, prefix))
+        for leaf in keras.tree.flatten(x):
+            if _is_array(leaf):
+                _validation.check_features(f"{prefix}x", np.asarray(leaf))
+        if _is_array(y):
+            _validation.check_targets(f"{prefix}y", np.asarray(y), num_classes)
+        return x
 
     def deployable(self):
         """A plain Keras model from inputs to class probabilities, with none of this package's classes in it.
@@ -166,7 +188,7 @@ class NoisyLabelClassifier(keras.Model):
             inputs = network.inputs[0] if len(network.inputs) == 1 else network.inputs
             outputs = network.outputs[0]
         else:
-            inputs = keras.Input(batch_shape=self._build_shapes_dict["input_shape"])
+            inputs = _inputs(self._build_shapes_dict["input_shape"])
             outputs = self.network(inputs, training=False)
         return keras.Model(inputs, self.loss.probabilities(outputs), name="probabilities")
 
@@ -188,7 +210,8 @@ class NoisyLabelClassifier(keras.Model):
         states = {key: store[key] for key in store.keys() if key.startswith("random_")}  # noqa: SIM118 (an H5 store)
         super().load_own_variables({key: store[key] for key in store.keys() if key not in states})  # noqa: SIM118
         for i, variable in enumerate(self._random_states()):
-            variable.assign(states[f"random_{i}"])
+            if f"random_{i}" in states:  # weights of a network with fewer of them load too, as in Keras
+                variable.assign(states[f"random_{i}"])
 
     def get_config(self):
         return {
@@ -207,10 +230,40 @@ class NoisyLabelClassifier(keras.Model):
         return cls(**config)
 
 
+def _is_array(value):
+    """Whether the values are at hand: NumPy, pandas and eager tensors, but no symbolic ones and no generators."""
+    return hasattr(value, "__array__") and not keras.backend.is_keras_tensor(value)
+
+
+def _check_batch(batch, num_classes, prefix):
+    """A batch of a `tf.data.Dataset` with assertions on its way: on the host, where a TPU's input is made too."""
+    if len(batch) < 2:
+        return batch
+    x, y = batch[:2]
+    floats = [leaf for leaf in tf.nest.flatten(x) if leaf.dtype.is_floating]
+    checks = [tf.debugging.assert_all_finite(leaf, f"`{prefix}x` must be finite") for leaf in floats]
+    if not (y.shape.rank == 2 and y.shape[-1] == num_classes):
+        inside = tf.reduce_all((y >= 0) & (y < num_classes))
+        message = f"`{prefix}y` must lie in [0, {num_classes}). Received:"
+        checks.append(tf.debugging.Assert(inside, [message, y, "Do the labels start at 1?"]))
+    with tf.control_dependencies([check for check in checks if check is not None]):
+        return (x, tf.identity(y), *batch[2:])
+
+
+def _inputs(shapes):
+    """Symbolic inputs of these shapes; those of a dict are named by its keys, as Keras wants them."""
+    if isinstance(shapes, dict):
+        return {key: keras.Input(batch_shape=shape, name=key) for key, shape in shapes.items()}
+    return keras.tree.map_shape_structure(lambda shape: keras.Input(batch_shape=shape), shapes)
+
+
 def _copy_first_outputs(network, width):
-    """A copy of a Functional or Sequential network; its last layer, if a linear Dense, keeps `width` units."""
+    """A copy of a Functional or Sequential network; a linear Dense that makes its output keeps `width` units."""
     head = network.layers[-1]
-    narrow = isinstance(head, keras.layers.Dense) and head.activation is keras.activations.linear
+    # `layers` leaves out operations that may follow the layer, and a layer may be called twice.
+    makes_the_output = network.outputs[0]._keras_history.operation is head and len(head._inbound_nodes) == 1
+    linear = isinstance(head, keras.layers.Dense) and head.activation is keras.activations.linear
+    narrow = linear and makes_the_output
 
     def copy_layer(layer):
         config = layer.get_config()

@@ -165,7 +165,7 @@ def corrupt(labels, transition, seed, ids=None):
     Args:
         labels: integers `[n]` (or a scalar, with `ids`), NumPy or tensor, in `[0, K)`.
         transition: `[K, K]`, rows sum to 1.
-        seed: int >= 0.
+        seed: int in [0, 2^31).
         ids: integers or strings, shaped as `labels`: an identity for each example. Defaults to positions, which
             only an array as a whole has: inside `tf.data` pass them (for instance from `Dataset.enumerate`).
 
@@ -184,7 +184,7 @@ def corrupt(labels, transition, seed, ids=None):
         0.4
     """
     transition = _validation.check_transition("transition", transition)
-    seed = _validation.check_int("seed", seed, 0)
+    seed = _validation.check_seed(seed)
     num_classes = len(transition)
     from_tensor = tf.is_tensor(labels)
     symbolic = from_tensor and not hasattr(labels, "numpy")
@@ -236,7 +236,7 @@ def corrupt_exact(labels, transition, seed):
     Args:
         labels: integers `[n]`, NumPy, in `[0, K)`.
         transition: `[K, K]`, rows sum to 1.
-        seed: int >= 0.
+        seed: int in [0, 2^31).
 
     Returns:
         int32 `[n]`.
@@ -248,7 +248,7 @@ def corrupt_exact(labels, transition, seed):
     """
     transition = _validation.check_transition("transition", transition)
     labels = _validation.check_labels("labels", labels, len(transition))
-    rng = np.random.default_rng(_validation.check_int("seed", seed, 0))
+    rng = np.random.default_rng(_validation.check_seed(seed))
     observed = np.empty(len(labels), np.int32)
     for clean, row in enumerate(transition):
         members = np.flatnonzero(labels == clean)
@@ -266,11 +266,14 @@ def corrupt_dataset(dataset, transition, seed, exact=False):
     Args:
         dataset: a `tfp_noise.datasets.Dataset`.
         transition: `[K, K]`, rows sum to 1; it is kept as `Dataset.transition`.
-        seed: int >= 0.
+        seed: int in [0, 2^31).
         exact: flip exact counts (`corrupt_exact`) instead of drawing each label on its own (`corrupt`).
 
     Returns:
         A new `Dataset`; its `effective_rate` says which share of the training labels came out wrong.
+
+    Raises:
+        ValueError: if `dataset` is noisy already, or `transition` does not fit it.
 
     Example:
         >>> from tfp_noise import datasets
@@ -279,6 +282,11 @@ def corrupt_dataset(dataset, transition, seed, exact=False):
         True
     """
     transition = _validation.check_transition("transition", transition, dataset.num_classes)
+    if dataset.transition is not None:
+        raise ValueError(
+            f"`dataset` must have clean labels. Received: {dataset.name!r}, which has observed labels already. Load it "
+            "without them, or train on those."
+        )
 
     def observe(examples):
         if exact:

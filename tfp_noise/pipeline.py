@@ -25,6 +25,9 @@ class CropAndFlip:
     pad: int = 4
     flip: bool = True
 
+    def __post_init__(self):
+        _validation.check_int("pad", self.pad, 0)
+
     def __call__(self, images, seed):
         """Augments a batch.
 
@@ -35,6 +38,8 @@ class CropAndFlip:
         Returns:
             Images of the same shape and dtype.
         """
+        if images.shape.rank != 4:
+            raise ValueError(f"`images` must have shape [batch, height, width, channels]. Received: {images.shape}.")
         batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
         seeds = tf.random.split(seed, 2)
         shifts = tf.random.stateless_uniform([2, batch, 1], seeds[0], maxval=2 * self.pad + 1, dtype=tf.int32)
@@ -85,7 +90,7 @@ def batches(dataset, batch_size, augmentation=None, seed=0, drop_remainder=False
         dataset: a `tfp_noise.datasets.Dataset`.
         batch_size: int >= 1.
         augmentation: a callable `(features, seed) -> features` such as `CropAndFlip()`, or `None`; training only.
-        seed: int >= 0.
+        seed: int in [0, 2^31).
         drop_remainder: leave out the last, smaller batch of an epoch: shapes are then static, as TPUs and several
             replicas need.
         first_epoch: int >= 0.
@@ -104,13 +109,14 @@ def batches(dataset, batch_size, augmentation=None, seed=0, drop_remainder=False
         (TensorShape([64, 8, 8, 1]), 'int32')
     """
     batch_size = _validation.check_int("batch_size", batch_size, 1)
-    seed = _validation.check_int("seed", seed, 0)
+    seed = _validation.check_seed(seed)
     first_epoch = _validation.check_int("first_epoch", first_epoch, 0)
     size = len(dataset.train)
     steps = size // batch_size if drop_remainder else math.ceil(size / batch_size)
     if steps == 0:
         raise ValueError(f"`batch_size` must be at most the {size} training examples. Received: {batch_size}.")
-    features, labels = tf.constant(dataset.train.features), tf.constant(dataset.train.training_labels, tf.int32)
+    with tf.device("CPU:0"):  # an accelerator's memory is for the model
+        features, labels = tf.constant(dataset.train.features), tf.constant(dataset.train.training_labels, tf.int32)
 
     def epoch_of_batches(epoch):
         epoch_seed = tf.stack([seed, tf.cast(epoch, tf.int32)])
@@ -153,10 +159,10 @@ def stream(source, transition, batch_size, seed=0, augmentation=None, shuffle_bu
 
     Args:
         source: a finite dataset of `(features, label, id)`, one example each; `label` an integer, `id` an
-            integer or string. A data set without ids gets them by `enumerate()` of a fixed order.
+            integer or string: what `tfp_noise.datasets.stream` gives.
         transition: `[K, K]`, rows sum to 1.
         batch_size: int >= 1.
-        seed: int >= 0.
+        seed: int in [0, 2^31).
         augmentation: as in `batches`.
         shuffle_buffer: int >= 1, examples that are shuffled at a time.
         drop_remainder: leave out the last, smaller batch of an epoch.
@@ -166,6 +172,12 @@ def stream(source, transition, batch_size, seed=0, augmentation=None, shuffle_bu
     """
     transition = _validation.check_transition("transition", transition)
     batch_size = _validation.check_int("batch_size", batch_size, 1)
+    seed = _validation.check_seed(seed)
+    if not (isinstance(source.element_spec, tuple) and len(source.element_spec) == 3):
+        raise ValueError(
+            f"`source` must give (features, label, id) for each example. Received: {source.element_spec}. "
+            "`datasets.stream` gives that; elsewhere ids may come from `enumerate()` of a fixed order."
+        )
     shuffle_buffer = _validation.check_int("shuffle_buffer", shuffle_buffer, 1)
 
     def observe(step, features, labels, ids):

@@ -2,5 +2,6 @@
 
 from tfp_noise.datasets.base import Dataset, Examples
 from tfp_noise.datasets.loading import load, names
+from tfp_noise.datasets.published import stream
 
-__all__ = ["Dataset", "Examples", "load", "names"]
+__all__ = ["Dataset", "Examples", "load", "names", "stream"]

@@ -4,6 +4,7 @@ import pathlib
 
 import numpy as np
 
+from tfp_noise import _validation
 from tfp_noise.datasets import base
 
 NAMES = ("mnist", "fashion_mnist", "cifar10", "cifar100", "svhn_cropped")
@@ -23,6 +24,45 @@ def load(name, data_dir):
     Raises:
         FileNotFoundError: it is not prepared there.
     """
+    builder = _prepared(name, data_dir)
+    train, test = (_read(builder, split) for split in ("train", "test"))
+    return train, test, tuple(builder.info.features["label"].names), None
+
+
+def stream(name, split, data_dir=None):
+    """Examples of a prepared image data set one by one, for those that do not fit into memory.
+
+    Args:
+        name: any data set that TensorFlow Datasets knows, with features `image` and `label`.
+        split: as in TFDS, for instance "train" or "validation[:10%]".
+        data_dir: the directory TFDS keeps its data sets in; `None` for its own.
+
+    Returns:
+        A `tf.data.Dataset` of `(image, label, id)` in a fixed order: uint8 `[height, width, channels]`, int64, int64.
+        The ids are those of `load` for the whole split, so that noise drawn by id is the same.
+
+    Raises:
+        ValueError: an unknown name.
+        FileNotFoundError: it is not prepared there.
+    """
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    _validation.check_choice("data set", name, tfds.list_builders(with_community_datasets=False))
+    builder = _prepared(name, data_dir)
+    examples = builder.as_dataset(split=split, shuffle_files=False)
+    if "id" in builder.info.features:
+        number = lambda e: tf.strings.to_number(tf.strings.split(e["id"], "_")[1], tf.int64)  # noqa: E731
+        return examples.map(lambda e: (e["image"], e["label"], number(e)))
+    return examples.enumerate().map(lambda position, e: (e["image"], e["label"], position))
+
+
+def _prepared(name, data_dir):
+    """The TFDS builder of a data set that is ready to be read.
+
+    Raises:
+        FileNotFoundError: it is not prepared there.
+    """
     import tensorflow_datasets as tfds
 
     builder = tfds.builder(name, data_dir=data_dir)
@@ -34,8 +74,7 @@ def load(name, data_dir):
             "or, from the publisher's files in DIR,\n"
             f"  python -m tfp_noise.datasets.prepare {name} --raw DIR --data-dir {home}"
         )
-    train, test = (_read(builder, split) for split in ("train", "test"))
-    return train, test, tuple(builder.info.features["label"].names), None
+    return builder
 
 
 def root(data_dir):

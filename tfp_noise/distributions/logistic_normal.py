@@ -29,11 +29,12 @@ class LogisticNormal(tfd.TransformedDistribution):
     it takes a `MatrixDeterminant`, for which XLA has no kernel.
 
     Args:
-        loc: float `[..., n]`, the mean of the logits; its dtype (float32 for plain numbers) is that of all arguments.
+        loc: float `[..., n]`, the mean of the logits. Its dtype, or else that of the next argument that has a floating
+            one, is that of all; plain numbers are float32.
         scale_diag: positive float, a scalar or `[..., n]`.
         scale_perturb_factor: float `[..., n, rank]`, or `None` for a diagonal scale.
         temperature: positive float, a scalar.
-        validate_args: as in TFP: whether samples and arguments are checked in the graph.
+        validate_args: as in TFP, for the Gaussian in logit space.
         allow_nan_stats: as in TFP.
         name: name of the distribution.
 
@@ -66,21 +67,23 @@ class LogisticNormal(tfd.TransformedDistribution):
     ):
         parameters = dict(locals())
         with tf.name_scope(name):
-            loc = tf.convert_to_tensor(loc, dtype_hint=tf.float32, name="loc")
-            dtype = loc.dtype
-            scale_diag = tf.convert_to_tensor(scale_diag, dtype, name="scale_diag")
-            temperature = tf.convert_to_tensor(temperature, dtype, name="temperature")
-            if scale_perturb_factor is not None:
-                scale_perturb_factor = tf.convert_to_tensor(scale_perturb_factor, dtype, name="scale_perturb_factor")
-            _check_arguments(loc, scale_diag, scale_perturb_factor, temperature)
-            self._loc, self._scale_diag, self._temperature = loc, scale_diag, temperature
-            self._scale_perturb_factor = scale_perturb_factor
-            scalar = scale_diag.shape.rank == 0
-            outer = scale_diag if scalar else tf.ones([], dtype)
-            base = _gaussian(loc, scale_diag, scale_perturb_factor, scalar, validate_args, allow_nan_stats)
+            dtype = _common_dtype(loc, scale_diag, scale_perturb_factor, temperature)
+            self._loc = _reference(loc, dtype, "loc")
+            self._scale_diag = _scalar_or(_reference(scale_diag, dtype, "scale_diag"))
+            self._temperature = _scalar_or(_reference(temperature, dtype, "temperature"))
+            self._scale_perturb_factor = _reference(scale_perturb_factor, dtype, "scale_perturb_factor")
+            _check_arguments(self._loc, self._scale_diag, self._scale_perturb_factor, self._temperature)
+            base, outer = _gaussian_and_scale(
+                self._loc,
+                self._scale_diag,
+                self._scale_perturb_factor,
+                validate_args=validate_args,
+                allow_nan_stats=allow_nan_stats,
+            )
+            scale = _deferred(lambda temperature, outer: outer / temperature, self._temperature, outer)
             super().__init__(
                 distribution=base,
-                bijector=tfb.Chain([tfb.SoftmaxCentered(), tfb.Scale(outer / temperature)]),
+                bijector=tfb.Chain([tfb.SoftmaxCentered(), tfb.Scale(scale)]),
                 validate_args=validate_args,
                 parameters=parameters,
                 name=name,
@@ -131,29 +134,49 @@ class LogisticNormal(tfd.TransformedDistribution):
         return self._temperature
 
 
-def _gaussian(loc, scale_diag, factor, scalar, validate_args, allow_nan_stats):
-    """The Gaussian before the bijector; a scalar `scale_diag` is divided out of it."""
-    common = {"validate_args": validate_args, "allow_nan_stats": allow_nan_stats}
-    if scalar:
-        loc = loc / scale_diag
+def _common_dtype(*values):
+    """The floating dtype of the first value that has one, float32 where all are plain numbers."""
+    dtypes = [tf.as_dtype(value.dtype) for value in values if hasattr(value, "dtype")]
+    return next((dtype for dtype in dtypes if dtype.is_floating), tf.float32)
+
+
+def _is_reference(value):
+    """Variables and what is deferred are read anew at each use, so that they are trained and seen to change."""
+    return isinstance(value, (tf.Variable, tfp.util.DeferredTensor))
+
+
+def _reference(value, dtype, name):
+    return value if value is None or _is_reference(value) else tf.convert_to_tensor(value, dtype, name=name)
+
+
+def _scalar_or(value):
+    """Slicing a batch of distributions gives scalars the shape [1, ..., 1]: scalars again."""
+    return tf.reshape(value, []) if not _is_reference(value) and value.shape.num_elements() == 1 else value
+
+
+def _deferred(function, *values):
+    """`function(*values)`, deferred where one of the values is a reference."""
+    references = [value for value in values if _is_reference(value)]
+    if not references:
+        return function(*values)
+    first, others = values[0], values[1:]
+    return tfp.util.DeferredTensor(first, lambda first: function(first, *others), also_track=references)
+
+
+def _gaussian_and_scale(loc, scale_diag, factor, **common):
+    """The Gaussian before the bijector, and what the bijector multiplies it by: a scalar `scale_diag`, or 1."""
+    if scale_diag.shape.rank == 0:
+        loc = _deferred(lambda loc, scale: loc / scale, loc, scale_diag)
         if factor is None:
-            return tfd.MultivariateNormalDiag(loc, **common)
-        factor = factor / tf.sqrt(scale_diag)
-        return tfd.MultivariateNormalDiagPlusLowRank(loc, scale_perturb_factor=factor, **common)
+            return tfd.MultivariateNormalDiag(loc, **common), scale_diag
+        factor = _deferred(lambda factor, scale: factor / tf.sqrt(scale), factor, scale_diag)
+        return tfd.MultivariateNormalDiagPlusLowRank(loc, scale_perturb_factor=factor, **common), scale_diag
     if factor is None:
-        return tfd.MultivariateNormalDiag(loc, scale_diag, **common)
-    base = tf.linalg.LinearOperatorDiag(
-        scale_diag, is_non_singular=True, is_self_adjoint=True, is_positive_definite=True
-    )
-    scale = tf.linalg.LinearOperatorLowRankUpdate(
-        base,
-        factor,
-        is_diag_update_positive=True,
-        is_non_singular=True,
-        is_self_adjoint=True,
-        is_positive_definite=True,
-    )
-    return tfd.MultivariateNormalLinearOperator(loc, scale, **common)
+        return tfd.MultivariateNormalDiag(loc, scale_diag, **common), tf.ones([], loc.dtype)
+    positive = {"is_non_singular": True, "is_self_adjoint": True, "is_positive_definite": True}
+    diagonal = tf.linalg.LinearOperatorDiag(scale_diag, **positive)
+    scale = tf.linalg.LinearOperatorLowRankUpdate(diagonal, factor, is_diag_update_positive=True, **positive)
+    return tfd.MultivariateNormalLinearOperator(loc, scale, **common), tf.ones([], loc.dtype)
 
 
 def _check_arguments(loc, scale_diag, factor, temperature):
@@ -172,6 +195,6 @@ def _check_arguments(loc, scale_diag, factor, temperature):
             f"{factor.shape}. For one column pass `factor[..., tf.newaxis]`."
         )
     for name, value in [("scale_diag", scale_diag), ("temperature", temperature)]:
-        static = tf.get_static_value(value)
+        static = None if _is_reference(value) else tf.get_static_value(value)
         if static is not None and not np.all(static > 0):
             raise ValueError(f"`{name}` must be positive. Received: {np.min(static):g}.")

@@ -24,6 +24,8 @@ class NoisyLabelLoss(keras.losses.Loss):
     """
 
     def __init__(self, num_classes, *, name=None, reduction="sum_over_batch_size", dtype=None):
+        # Not Keras's default, its floatx: that may be narrower.
+        dtype = dtype or ("float64" if keras.config.floatx() == "float64" else "float32")
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.num_classes = _validation.check_int("num_classes", num_classes, 2)
         if self.dtype not in ("float32", "float64"):
@@ -50,7 +52,7 @@ class NoisyLabelLoss(keras.losses.Loss):
             y_pred: raw network outputs `[batch, num_outputs]`, never probabilities.
 
         Returns:
-            `[batch]`, in nats.
+            `[batch]`, in nats; NaN for an example whose class index is outside `[0, num_classes)`.
 
         Raises:
             ValueError: if a shape does not fit.
@@ -66,7 +68,10 @@ class NoisyLabelLoss(keras.losses.Loss):
         if len(shape) == 2 and shape[-1] == self.num_classes:
             return self.from_targets(ops.cast(y_true, self.dtype), y_pred)
         if len(shape) == 1 or (len(shape) == 2 and shape[-1] == 1):
-            return self.from_indices(ops.cast(ops.reshape(y_true, [-1]), "int32"), y_pred)
+            labels = ops.cast(ops.reshape(y_true, [-1]), "int32")
+            # An accelerator cannot raise, and would quietly take some other class.
+            known = ops.logical_and(labels >= 0, labels < self.num_classes)
+            return ops.where(known, self.from_indices(ops.where(known, labels, 0), y_pred), float("nan"))
         raise ValueError(
             f"`y_true` must be class indices [batch] or [batch, 1], or distributions [batch, {self.num_classes}]. "
             f"Received shape {shape}."

@@ -27,7 +27,7 @@ class LogisticNormal(NoisyLabelLoss):
         diagonal    S = diag(c^2 + min_scale)                n
         low_rank    S = C C' + min_scale I   (Eq. 9)         n * rank, row-major [n, rank]
 
-    The low-rank form costs O(n rank^2) by the identities of Woodbury and Sylvester; no n x n matrix is made.
+    The low-rank form costs O(n rank^2); no n x n matrix is made.
 
     Args:
         num_classes: int, K >= 2.
@@ -189,16 +189,20 @@ def _rank_one(error, factor, min_scale):
 
 
 def _any_rank(error, raw, min_scale):
-    """Woodbury: `S^-1 e = (e - C (l I + C'C)^-1 C'e) / l`; Sylvester: `|S| = l^(n - R) |l I + C'C|`."""
+    """By Woodbury and Sylvester, from the QR factors of `A = [C; sqrt(l) I]`, for which `A'A = l I + C'C`.
+
+    `S^-1 e = (e - C (A'A)^-1 C'e) / l = (e - Q_C Q_C' e) / l` with `Q_C` the rows of Q beside C, and
+    `log|S| = (n - R) log l + 2 sum_i log|R_ii|`. `A'A` itself is not made: it squares the condition of large factors.
+    """
     n = error.shape[-1]
     rank = raw.shape[-1] // n
     factor = ops.reshape(raw, [-1, n, rank])
-    transposed = ops.swapaxes(factor, 1, 2)
-    root = ops.cholesky(transposed @ factor + min_scale * ops.eye(rank, dtype=raw.dtype))
-    half = ops.solve_triangular(root, transposed @ ops.expand_dims(error, -1), lower=True)
-    weights = ops.solve_triangular(ops.swapaxes(root, 1, 2), half, lower=False)
-    rest = error - ops.squeeze(factor @ weights, -1)
-    log_determinant = 2 * ops.sum(ops.log(ops.diagonal(root, axis1=1, axis2=2)), axis=-1)
+    ridge = ops.broadcast_to(np.sqrt(min_scale) * ops.eye(rank, dtype=raw.dtype), [ops.shape(raw)[0], rank, rank])
+    orthogonal, triangular = ops.qr(ops.concatenate([factor, ridge], axis=1))
+    beside = orthogonal[:, :n]
+    along = ops.swapaxes(beside, 1, 2) @ ops.expand_dims(error, -1)
+    rest = error - ops.squeeze(beside @ along, -1)
+    log_determinant = 2 * ops.sum(ops.log(ops.abs(ops.diagonal(triangular, axis1=1, axis2=2))), axis=-1)
     constant = (n - rank) * float(np.log(min_scale))
     return (0.5 / min_scale**2) * ops.sum(ops.square(rest), axis=-1) + log_determinant + constant
 

@@ -1,0 +1,113 @@
+"""Estimators of the transition: exact where the theory says so, honest where it does not."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from tfp_noise import estimation, noise
+
+
+def noisy_posteriors(transition, n=20_000, seed=0):
+    """Clean posteriors with anchors at every class, the noisy posteriors they give, and labels drawn from both."""
+    rng = np.random.default_rng(seed)
+    num_classes = len(transition)
+    clean_posterior = rng.dirichlet(np.full(num_classes, 0.1), n)
+    clean_posterior[:num_classes] = np.eye(num_classes)
+    clean = (rng.random(n)[:, None] > clean_posterior.cumsum(1)).sum(1).clip(0, num_classes - 1)
+    observed = noise.corrupt(clean, transition, seed)
+    return clean_posterior @ transition, clean, observed
+
+
+TRANSITIONS = {"symmetric": noise.symmetric(5, 0.4), "pairs": noise.pair_flip(5, 0.3)}
+
+
+@pytest.mark.parametrize("transition", TRANSITIONS.values(), ids=TRANSITIONS)
+def test_anchors_give_the_transition_exactly(transition):
+    """With the true noisy posterior and an anchor a class, the argmax reads T off (Patrini et al., Theorem 3)."""
+    probabilities, _, _ = noisy_posteriors(transition)
+    estimate = estimation.from_anchors(probabilities, percentile=100)
+    np.testing.assert_allclose(estimate.transition, transition, atol=1e-6)
+    assert estimate.condition_number == pytest.approx(np.linalg.cond(transition), rel=1e-5)
+    np.testing.assert_array_equal(estimate.support, np.bincount(probabilities.argmax(1), minlength=5))
+
+
+def test_percentile_spares_an_outlier():
+    probabilities, _, _ = noisy_posteriors(TRANSITIONS["symmetric"])
+    probabilities[0] = [1, 0, 0, 0, 0]
+    fooled = estimation.from_anchors(probabilities, percentile=100).transition
+    spared = estimation.from_anchors(probabilities, percentile=99.9).transition
+    truth = TRANSITIONS["symmetric"][0]
+    assert np.abs(fooled[0] - truth).max() > 0.3
+    assert np.abs(spared[0] - truth).max() < 0.02
+
+
+def test_percentile_is_the_rank_it_says():
+    probabilities = np.stack([np.arange(1, 101) / 200, 1 - np.arange(1, 101) / 200], axis=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert estimation.from_anchors(probabilities, 97).transition[0, 0] == pytest.approx(97 / 200)
+        assert estimation.from_anchors(probabilities, 100).transition[0, 0] == pytest.approx(100 / 200)
+        assert estimation.from_anchors(probabilities, 0.5).transition[0, 0] == pytest.approx(1 / 200)
+
+
+@pytest.mark.parametrize("transition", TRANSITIONS.values(), ids=TRANSITIONS)
+def test_trusted_counts_converge(transition):
+    _, clean, observed = noisy_posteriors(transition)
+    estimate = estimation.from_trusted(clean, observed, 5)
+    np.testing.assert_allclose(estimate.transition, transition, atol=0.03)
+    np.testing.assert_array_equal(estimate.support, np.bincount(clean, minlength=5))
+
+
+@pytest.mark.parametrize("transition", TRANSITIONS.values(), ids=TRANSITIONS)
+def test_confident_counts_recover_separable_classes(transition):
+    """Where the clean class is certain, the noisy posterior is a row of T, and every example confident."""
+    rng = np.random.default_rng(1)
+    clean = rng.integers(0, 5, 20_000)
+    observed = noise.corrupt(clean, transition, 1)
+    estimate = estimation.from_confident_counts(transition[clean], observed)
+    np.testing.assert_allclose(estimate.transition, transition, atol=0.03)
+
+
+def test_confident_counts_are_those_of_a_plain_loop():
+    rng = np.random.default_rng(2)
+    probabilities, labels = rng.dirichlet(np.ones(3), 200), rng.integers(0, 3, 200)
+    thresholds = [probabilities[labels == j, j].mean() for j in range(3)]
+    counts = np.zeros((3, 3))
+    for p, label in zip(probabilities, labels, strict=True):
+        above = [j for j in range(3) if p[j] >= thresholds[j]]
+        if above:
+            counts[max(above, key=lambda j: p[j]), label] += 1
+    scaled = counts / counts.sum(0) * np.bincount(labels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        estimate = estimation.from_confident_counts(probabilities, labels)
+    np.testing.assert_allclose(estimate.transition, scaled / scaled.sum(1, keepdims=True))
+    np.testing.assert_array_equal(estimate.support, counts.sum(1))
+
+
+def test_class_never_predicted_and_bad_condition_are_said():
+    probabilities = np.tile([[0.6, 0.3, 0.1], [0.3, 0.6, 0.1], [0.3, 0.35, 0.35]], (10, 1))
+    with pytest.warns(UserWarning, match="No example stands for class 2"):
+        estimation.from_anchors(probabilities, 100)
+    with pytest.warns(UserWarning, match="No example stands for class 2"):
+        trusted = estimation.from_trusted(np.array([0, 1]), np.array([0, 1]), 3)
+    np.testing.assert_array_equal(trusted.transition[2], [0, 0, 1])
+    with pytest.warns(UserWarning, match=r"condition number 10\d"):
+        estimation.from_anchors(np.array([[0.505, 0.495], [0.495, 0.505]]), 100)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: estimation.from_anchors(np.eye(3), 0), "`percentile` must be.* above 0.* Received: 0"),
+        (lambda: estimation.from_anchors(np.eye(3), 101), "`percentile` must be.* at most 100. Received: 101"),
+        (lambda: estimation.from_anchors(2 * np.eye(3)), "rows that sum to 1. Received: row 0"),
+        (lambda: estimation.from_confident_counts(np.eye(3), np.array([0, 1, 3])), r"`labels` must lie in \[0, 3\)"),
+        (lambda: estimation.from_confident_counts(np.eye(3), np.array([0])), "`labels` must be as many"),
+        (lambda: estimation.from_trusted(np.array([0]), np.array([0, 1]), 2), "`observed` must be as many"),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

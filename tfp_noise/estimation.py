@@ -1,0 +1,154 @@
+"""Transition matrices estimated from a model that was trained on noisy labels, or from a trusted subset."""
+
+import dataclasses
+import warnings
+
+import numpy as np
+
+from tfp_noise import _validation, noise
+
+_ILL_CONDITIONED = 100.0
+
+
+@dataclasses.dataclass(frozen=True)
+class EstimatedTransition:
+    """A transition matrix and how far to trust it.
+
+    Args:
+        transition: float64 `[K, K]`, `transition[i, j] = P(observed = j | clean = i)`; rows sum to 1.
+        support: int `[K]`, how many examples stand behind each row.
+    """
+
+    transition: np.ndarray
+    support: np.ndarray
+
+    @property
+    def condition_number(self):
+        """Condition number in the 2-norm: what backward correction multiplies errors by, at most."""
+        return noise.condition_number(self.transition)
+
+
+def from_anchors(probabilities, percentile=97.0):
+    """Rows of `transition` read off at one anchor example a class.
+
+    `T[i] = p(x_i)` with `x_i` the example at the given percentile of `p_i` over all examples: where the noisy posterior
+    of class i is (nearly) highest, the clean class is taken to be i for certain, and the noisy posterior is the row.
+
+    Args:
+        probabilities: float `[n, K]`, predictions for noisy data of a model that was trained on noisy labels.
+        percentile: float in (0, 100]; 100 is the argmax. 97 spares outliers; Lukasik et al. take 99.9.
+
+    Returns:
+        An `EstimatedTransition`; its support counts the examples that the model assigns to each class.
+
+    Raises:
+        ValueError: if the rows are no distributions or `percentile` is out of range.
+
+    Warns:
+        UserWarning: if a class is never predicted (it has no anchor), or the matrix is ill-conditioned.
+
+    Example:
+        >>> p = np.array([[0.8, 0.2], [0.6, 0.4], [0.1, 0.9]])
+        >>> from_anchors(p, percentile=100).transition.tolist()
+        [[0.8, 0.2], [0.1, 0.9]]
+
+    References:
+        Patrini et al., "Making deep neural networks robust to label noise: a loss correction approach", 2017, Eq. 12;
+        Lukasik et al., "Does label smoothing mitigate label noise?", 2020, supplement C.1.
+    """
+    probabilities = _validation.check_distributions("probabilities", probabilities)
+    percentile = _validation.check_number("percentile", percentile, maximum=100, above=0)
+    order = np.argsort(probabilities, axis=0, kind="stable")
+    position = np.ceil(percentile / 100 * len(probabilities)).astype(int) - 1
+    anchors = probabilities[order[position]]
+    support = np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1])
+    return _estimate(anchors, support)
+
+
+def from_confident_counts(probabilities, labels):
+    """Counts of examples that a model is confident about, by observed label and predicted class.
+
+    An example counts for class `j` if `p_j` reaches the mean of `p_j` over the examples labelled `j`; of several such
+    classes the most probable one. Each observed label's counts are scaled to its number of examples before the rows
+    of `transition` are normalised.
+
+    Args:
+        probabilities: float `[n, K]`, out-of-sample predictions for noisy data.
+        labels: int `[n]`, the observed labels of the same examples.
+
+    Returns:
+        An `EstimatedTransition`; its support counts the confident examples of each class.
+
+    Raises:
+        ValueError, TypeError: if the rows are no distributions or the labels do not fit.
+
+    Warns:
+        UserWarning: if no example is confidently of a class, or the matrix is ill-conditioned.
+
+    Example:
+        >>> p = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8]])
+        >>> from_confident_counts(p, np.array([0, 0, 1, 1])).transition.tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+
+    References:
+        Northcutt, Jiang, Chuang, "Confident learning: estimating uncertainty in dataset labels", 2021, Eq. 1 to 3.
+    """
+    probabilities = _validation.check_distributions("probabilities", probabilities)
+    num_classes = probabilities.shape[1]
+    labels = _validation.check_labels("labels", labels, num_classes)
+    if len(labels) != len(probabilities):
+        raise ValueError(f"`labels` must be as many as `probabilities`, {len(probabilities)}. Received: {len(labels)}.")
+    sizes = np.bincount(labels, minlength=num_classes)
+    one_hot = np.eye(num_classes)[labels]
+    thresholds = np.where(sizes > 0, (one_hot * probabilities).sum(0) / np.maximum(sizes, 1), np.inf)
+    confident = np.where(probabilities >= thresholds, probabilities, -np.inf)
+    sure = confident.max(axis=1) > -np.inf
+    counts = np.zeros((num_classes, num_classes))  # [clean, observed]
+    np.add.at(counts, (confident.argmax(axis=1)[sure], labels[sure]), 1)
+    scaled = counts * sizes / np.maximum(counts.sum(axis=0), 1)
+    return _estimate(scaled, counts.sum(axis=1).astype(int))
+
+
+def from_trusted(clean, observed, num_classes):
+    """Counts of clean and observed labels of a subset for which both are known.
+
+    Args:
+        clean: int `[n]`, labels that are trusted.
+        observed: int `[n]`, noisy labels of the same examples.
+        num_classes: int, K.
+
+    Returns:
+        An `EstimatedTransition`; its support counts the trusted examples of each class.
+
+    Example:
+        >>> from_trusted(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), 2).transition.tolist()
+        [[0.5, 0.5], [0.0, 1.0]]
+    """
+    clean = _validation.check_labels("clean", clean, num_classes)
+    observed = _validation.check_labels("observed", observed, num_classes)
+    if len(clean) != len(observed):
+        raise ValueError(f"`observed` must be as many as `clean`, {len(clean)}. Received: {len(observed)}.")
+    counts = np.zeros((num_classes, num_classes))
+    np.add.at(counts, (clean, observed), 1)
+    return _estimate(counts, counts.sum(axis=1).astype(int))
+
+
+def _estimate(rows, support):
+    """Normalises rows; a class without any support is taken to be labelled correctly, with a warning."""
+    missing = np.flatnonzero((support == 0) | (rows.sum(axis=1) == 0))
+    if missing.size:
+        warnings.warn(
+            f"No example stands for class {', '.join(map(str, missing))}: its row of the estimated transition is not "
+            "to be trusted. Is the class missing from the data, or did the model never learn it? Train longer, or give "
+            "the row from a trusted subset.",
+            stacklevel=3,
+        )
+    rows = np.where(rows.sum(axis=1, keepdims=True) > 0, rows, np.eye(len(rows)))
+    estimate = EstimatedTransition(rows / rows.sum(axis=1, keepdims=True), support)
+    if not estimate.condition_number < _ILL_CONDITIONED:
+        warnings.warn(
+            f"The estimated transition has condition number {estimate.condition_number:.3g}: backward correction would "
+            "amplify errors by up to that. Prefer forward correction, or a larger percentile.",
+            stacklevel=3,
+        )
+    return estimate
