@@ -104,3 +104,53 @@ def test_smoothing_does_not_care_how_classes_are_numbered(logits):
     renamed = np.argsort(order)[labels]
     loss = losses.LabelSmoothing(5, 0.3)
     np.testing.assert_allclose(loss.call(renamed, logits[:, order]), loss.call(labels, logits), rtol=1e-5)
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.5, 0.9])
+def test_smoothing_is_a_regularised_risk(logits, alpha):
+    """Lukasik et al., Eq. 6, 8: l + beta Omega with beta = alpha / ((1 - alpha) L) is smoothing over 1 - alpha."""
+    labels = np.arange(7) % 5
+    omega = 5 * np.log(np.exp(logits).sum(1)) - logits.sum(1)
+    regularised = cross_entropy(np.eye(5)[labels], logits) + alpha / ((1 - alpha) * 5) * omega
+    smoothed = losses.LabelSmoothing(5, alpha, dtype="float64").call(labels, logits)
+    np.testing.assert_allclose(smoothed / (1 - alpha), regularised, rtol=1e-12)
+
+
+def test_zero_weights_minimise_the_regulariser_of_a_linear_model():
+    """Lukasik et al., Theorem 1: Omega is smoothing with alpha = 1, times L; convex in W, and least at W = 0 only."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(50, 8))
+    omega = losses.LabelSmoothing(5, alpha=1.0, dtype="float64")
+    labels = rng.integers(0, 5, 50)
+    weights = tf.Variable(np.zeros((8, 5)))
+    with tf.GradientTape() as tape:
+        least = omega(labels, tf.constant(features) @ weights)
+    np.testing.assert_allclose(tape.gradient(least, weights), 0, atol=1e-15)
+    assert float(least) == pytest.approx(np.log(5))
+    for _ in range(10):
+        direction = rng.normal(size=(8, 5))
+        values = [float(omega(labels, features @ (step * direction))) for step in (0.0, 0.5, 1.0)]
+        assert values[0] < values[1] < values[2]
+        assert values[1] < (values[0] + values[2]) / 2
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 0.9])
+def test_smoothing_keeps_the_most_probable_class(alpha):
+    """Lukasik et al., section 3.3: the minimiser is (1 - alpha) p + alpha / L, which has p's argmax for alpha < 1."""
+    posterior = np.random.default_rng(0).dirichlet(np.ones(4), 6)
+    smoothed = (1 - alpha) * posterior + alpha / 4
+    outputs = tf.Variable(np.log(smoothed))
+    with tf.GradientTape() as tape:
+        value = losses.LabelSmoothing(4, alpha, dtype="float64").call(posterior, outputs)
+    np.testing.assert_allclose(tape.gradient(value, outputs), 0, atol=1e-12)
+    np.testing.assert_array_equal(smoothed.argmax(1), posterior.argmax(1))
+
+
+def test_smoothing_after_correction_is_the_product_of_their_matrices(logits, transition):
+    """Smearing composes: labels are smeared by T^-1 first, then smoothed."""
+    labels = np.arange(7) % 5
+    smoothing = 0.8 * np.eye(5) + 0.2 / 5
+    composed = losses.LabelSmearing(5, np.linalg.inv(transition) @ smoothing, dtype="float64").call(labels, logits)
+    each = np.stack([cross_entropy(np.eye(5)[np.full(7, j)], logits) for j in range(5)], axis=1)
+    expected = np.einsum("nj,jk,nk->n", np.linalg.inv(transition)[labels], smoothing, each)
+    np.testing.assert_allclose(composed, expected, rtol=1e-12)
