@@ -71,7 +71,7 @@ def main():
     try:
         result = run(experiment.smoke() if args.smoke else experiment, args.workdir, args.data_dir)
     except KeyboardInterrupt:
-        console.print("Interrupted: this run left nothing behind; finished ones are intact.")
+        console.print("Interrupted: this run left no result; finished ones are intact.")
         sys.exit(130)
     if not args.smoke:
         report.refresh(args.workdir)

@@ -240,7 +240,7 @@ def _check_batch(batch, num_classes, prefix):
     if len(batch) < 2:
         return batch
     x, y = batch[:2]
-    floats = [leaf for leaf in tf.nest.flatten(x) if leaf.dtype.is_floating]
+    floats = [leaf for leaf in tf.nest.flatten(x) if isinstance(leaf, tf.Tensor) and leaf.dtype.is_floating]
     checks = [tf.debugging.assert_all_finite(leaf, f"`{prefix}x` must be finite") for leaf in floats]
     if not (y.shape.rank == 2 and y.shape[-1] == num_classes):
         inside = tf.reduce_all((y >= 0) & (y < num_classes))
