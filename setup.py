@@ -25,9 +25,8 @@ setup(
         "tensorflow-probability>=0.25,<0.26",
         "tf-keras>=2.21,<2.22",  # TensorFlow Probability imports it
     ],
-    extras_require={"dev": ["pytest>=8.0", "ruff>=0.14"]},
+    extras_require={"dev": ["pytest>=8.0", "ruff>=0.14", "scipy>=1.13"]},
     classifiers=[
-        "License :: OSI Approved :: Apache Software License",
         "Programming Language :: Python :: 3",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],

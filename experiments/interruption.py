@@ -1,32 +1,32 @@
 """Ctrl-C at a safe point.
 
 Python raises KeyboardInterrupt wherever it happens to be; within a call from TensorFlow's C++ side (while a function is
-traced, say) that aborts the process. So the signal is noted, and training stops at the end of a step.
+traced, say) that aborts the process. So during training the signal is noted, and training stops when the compiled
+function returns.
 """
 
 import signal
 
 import keras
 
-_noted = False
 
+class StopBetweenCalls(keras.callbacks.Callback):
+    """Within a `with` block: Ctrl-C raises KeyboardInterrupt after the present call; a second one at once."""
 
-def install():
-    """Handles Ctrl-C from now on; a second one stops at once, wherever the process is."""
-    signal.signal(signal.SIGINT, _note)
+    def __enter__(self):
+        self.noted = False
+        self.before = signal.signal(signal.SIGINT, self._note)
+        return self
 
+    def __exit__(self, *_):
+        signal.signal(signal.SIGINT, self.before)
 
-def _note(signum, frame):
-    del signum, frame
-    global _noted  # noqa: PLW0603
-    if _noted:
-        raise KeyboardInterrupt
-    _noted = True
-
-
-class StopAtStep(keras.callbacks.Callback):
-    """Raises KeyboardInterrupt at the end of the training step during which Ctrl-C came."""
+    def _note(self, signum, frame):
+        del signum, frame
+        if self.noted:
+            raise KeyboardInterrupt
+        self.noted = True
 
     def on_train_batch_end(self, batch, logs=None):
-        if _noted:
+        if self.noted:
             raise KeyboardInterrupt

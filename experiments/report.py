@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import platform
+import shlex
 import subprocess
 import sys
 
@@ -54,7 +55,7 @@ def prepare(experiment, workdir):
     path.with_suffix(".try").unlink()
 
 
-def write(experiment, workdir, scores, curves, resolved, probabilities, data, seconds):
+def write(experiment, workdir, scores, curves, resolved, probabilities, data, made_by):
     """Stores a finished run: its predictions, and last, as the mark that it is finished, its JSON.
 
     Returns:
@@ -65,13 +66,7 @@ def write(experiment, workdir, scores, curves, resolved, probabilities, data, se
         "resolved": resolved,
         "scores": scores,
         "curves": curves,
-        "made_by": {
-            "command": " ".join(["python -m", f"experiments.{pathlib.Path(sys.argv[0]).stem}", *sys.argv[1:]]),
-            "commit": _commit(),
-            "versions": {"python": platform.python_version()} | {p: importlib.metadata.version(p) for p in _PACKAGES},
-            "machine": f"{platform.machine()}, {os.cpu_count()} CPU cores",
-            "seconds": round(seconds, 1),
-        },
+        "made_by": made_by,
     }
     path = _path(experiment, workdir)
     arrays = {"transition": data.transition, "class_names": data.class_names, "test_labels": data.test.labels}
@@ -92,14 +87,22 @@ def _write_whole(path, content):
         temporary.unlink(missing_ok=True)
 
 
-def _commit():
+def made_by():
+    """Command, commit, versions and machine: asked for when a run starts, for the checkout may change meanwhile."""
+
     def git(*arguments):
-        folder = pathlib.Path(__file__).parent
+        folder = pathlib.Path(__file__).parent.parent
         return subprocess.run(
             ["git", *arguments], cwd=folder, capture_output=True, text=True, check=False
         ).stdout.strip()
 
-    return git("rev-parse", "HEAD") + (" with uncommitted changes" if git("status", "--porcelain", "-uno") else "")
+    changed = " with uncommitted changes" if git("status", "--porcelain", "--", ".", ":!results") else ""
+    return {
+        "command": f"python -m experiments.{pathlib.Path(sys.argv[0]).stem} {shlex.join(sys.argv[1:])}".rstrip(),
+        "commit": (git("rev-parse", "HEAD") or "unknown") + changed,
+        "versions": {"python": platform.python_version()} | {p: importlib.metadata.version(p) for p in _PACKAGES},
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPU cores",
+    }
 
 
 def _read(path):

@@ -26,7 +26,7 @@ def run(experiment, workdir, data_dir=None):
     finished = report.find(experiment, workdir)
     if finished:
         return finished
-    started = time.monotonic()
+    started, made_by = time.monotonic(), report.made_by()
     keras.utils.set_random_seed(experiment.seed)
     data = datasets.load(experiment.dataset, data_dir=data_dir)
     report.prepare(experiment, workdir)
@@ -42,13 +42,14 @@ def run(experiment, workdir, data_dir=None):
         jit_compile=False,  # XLA halves the speed of convolutions on CPUs
     )
     curves = evaluation.Curves(noisy, experiment.epochs)
-    with progress.Bar(f"{experiment.name} seed {experiment.seed}", experiment.epochs) as bar:
+    title = f"{experiment.name} seed {experiment.seed}"
+    with progress.Bar(title, experiment.epochs) as bar, interruption.StopBetweenCalls() as stop:
         model.fit(
             batches.train,
             steps_per_epoch=batches.steps_per_epoch,
             epochs=experiment.epochs,
             shuffle=False,
-            callbacks=[curves, bar, keras.callbacks.TerminateOnNaN(), interruption.StopAtStep()],
+            callbacks=[curves, bar, keras.callbacks.TerminateOnNaN(), stop],
             verbose=0,
         )
     scores, probabilities = evaluation.evaluate(model, noisy)
@@ -60,7 +61,7 @@ def run(experiment, workdir, data_dir=None):
         resolved={"loss": loss.get_config(), "optimizer": model.optimizer.get_config()},
         probabilities=probabilities,
         data=noisy,
-        seconds=time.monotonic() - started,
+        made_by={**made_by, "seconds": round(time.monotonic() - started, 1)},
     )
 
 

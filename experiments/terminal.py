@@ -6,8 +6,6 @@ import tensorflow as tf
 from absl import app, logging
 from rich.console import Console
 
-from experiments import interruption
-
 
 def console():
     """Where tables and messages go; wide where nobody's terminal sets a width."""
@@ -22,7 +20,6 @@ def start(main):
         logging.set_verbosity(logging.WARNING)
         # A process that trains several models compiles a prediction function for each: no reason to warn.
         tf.get_logger().setLevel("ERROR")
-        interruption.install()
         try:
             main()
         except (ValueError, TypeError, OSError, tf.errors.OpError) as error:

@@ -241,6 +241,16 @@ def test_regularisation_is_added_to_the_loss():
     assert penalty > 0.1
 
 
+def test_weights_and_regularisation_act_in_training():
+    loss = losses.LabelSmoothing(3)
+    net = keras.Sequential([keras.Input([6]), keras.layers.Dense(3, kernel_regularizer=keras.regularizers.L2(0.1))])
+    model = NoisyLabelClassifier(net, loss)
+    model.compile(keras.optimizers.SGD(0.5), jit_compile=False)
+    before = net.layers[0].kernel.numpy()
+    model.fit(FEATURES, LABELS, sample_weight=np.zeros(48, "float32"), batch_size=48, verbose=0)
+    np.testing.assert_allclose(net.layers[0].kernel, before * (1 - 2 * 0.5 * 0.1), rtol=1e-5)
+
+
 def test_sample_weights_count():
     model = classifier(losses.LabelSmoothing(3))
     weights = (LABELS == 0).astype("float32")

@@ -74,6 +74,20 @@ def test_backward_correction_is_bounded_by_the_floor():
     np.testing.assert_allclose(values, [expected, expected], rtol=1e-6)
 
 
+def test_floor_is_the_one_that_is_given():
+    loss = losses.BackwardCorrection(2, noise.pair_flip(2, 0.4), min_probability=1e-3)
+    np.testing.assert_allclose(loss.call(np.array([0]), np.array([[100.0, 0.0]])), 2 * np.log(1e-3), rtol=1e-6)
+
+
+def test_forward_correction_means_the_same_by_index_and_one_hot_beyond_underflow():
+    """Where no clean class of any size can give the label but one: (T'p)_j is that one's probability."""
+    loss = losses.ForwardCorrection(3, noise.pair_flip(3, 1.0))
+    large = np.tile([[0.0, -200.0, -300.0]], (3, 1))
+    by_index = loss.call(np.arange(3), large)
+    np.testing.assert_allclose(by_index, [300, 0, 200], rtol=1e-6)
+    np.testing.assert_allclose(loss.call(np.eye(3), large), by_index, rtol=1e-6)
+
+
 def test_minimiser_of_forward_correction_under_noise_is_the_clean_posterior(transition):
     posterior = np.random.default_rng(1).dirichlet(np.ones(5), 4)
     outputs = tf.Variable(np.log(posterior))

@@ -171,3 +171,15 @@ def test_a_damaged_label_file_is_refused(damage, cifar10n):
     damage(path)
     with pytest.raises(ValueError, match=re.escape(f"{str(path)!r} must be a zip with a pickle of NumPy arrays")):
         datasets.load("cifar10n:worst", data_dir)
+
+
+def test_a_stream_gives_the_examples_and_ids_that_load_gives(images):
+    data_dir = images[0]
+    whole = datasets.load("cifar10", data_dir, validation_share=0).train
+    streamed = {int(i): (x, int(y)) for x, y, i in datasets.stream("cifar10", "train", data_dir).as_numpy_iterator()}
+    assert sorted(streamed) == sorted(whole.ids)
+    for features, label, number in zip(whole.features, whole.labels, whole.ids, strict=True):
+        np.testing.assert_array_equal(streamed[number][0], features)
+        assert streamed[number][1] == label
+    with pytest.raises(ValueError, match=r"Unknown data set: 'cifar11'. Did you mean"):
+        datasets.stream("cifar11", "train", data_dir)

@@ -86,6 +86,12 @@ def test_confident_counts_are_those_of_a_plain_loop():
     np.testing.assert_array_equal(estimate.support, counts.sum(1))
 
 
+@pytest.mark.parametrize("n", [3, 6, 7, 11, 100])
+def test_equal_confidences_all_count(n):
+    probabilities, labels = np.tile([[0.7, 0.3], [0.3, 0.7]], (n, 1)), np.tile([0, 1], n)
+    np.testing.assert_array_equal(estimation.from_confident_counts(probabilities, labels).support, [n, n])
+
+
 def test_class_never_predicted_and_bad_condition_are_said():
     probabilities = np.tile([[0.6, 0.3, 0.1], [0.3, 0.6, 0.1], [0.3, 0.35, 0.35]], (10, 1))
     with pytest.warns(UserWarning, match="No example stands for class 2"):

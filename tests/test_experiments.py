@@ -15,7 +15,7 @@ import pytest
 from experiments import digits, papers, report
 from experiments.experiment import CROSS_ENTROPY, Experiment, Method, Noise, TrueTransition
 from experiments.run import run
-from tfp_noise import datasets, losses
+from tfp_noise import datasets, losses, noise
 
 SMALL = Experiment(
     name="small/symmetric40/FC",
@@ -43,7 +43,7 @@ def test_result_says_what_made_it(finished):
     assert stored["settings"]["noise"] == {"kind": "symmetric", "rate": 0.4, "exact": False}
     assert stored["settings"]["method"]["arguments"] == {"transition": "TrueTransition()"}
     assert stored["settings"]["optimizer"] == {"Adam": {"learning_rate": 1e-3}}
-    assert np.shape(stored["resolved"]["loss"]["transition"]) == (10, 10)
+    assert stored["resolved"]["loss"]["transition"] == noise.symmetric(10, 0.4).tolist()
     assert stored["resolved"]["optimizer"]["beta_1"] == pytest.approx(0.9)
     assert set(stored["made_by"]["versions"]) >= {"python", "tensorflow", "keras", "tensorflow-probability", "numpy"}
     assert stored["made_by"]["seconds"] > 0
@@ -90,7 +90,7 @@ def test_table_and_figures_come_from_the_files(finished):
 
 
 def test_smoke_runs_stay_out_of_the_table(finished, tmp_path):
-    smoke = SMALL.smoke()
+    smoke = dataclasses.replace(SMALL, epochs=100).smoke()
     assert (smoke.epochs, smoke.published, smoke.name) == (2, None, "smoke/small/symmetric40/FC")
     run(smoke, tmp_path)
     with pytest.raises(FileNotFoundError, match="No finished run"):
@@ -102,6 +102,27 @@ def test_unusable_workdir_is_found_before_training(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         run(SMALL, tmp_path / "file")
+
+
+def test_failed_write_keeps_what_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_bytes(b"before")
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(pathlib.Path, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        report._write_whole(path, b"after")
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_exact_noise_flips_exact_counts():
+    data = datasets.load("digits")
+    exact = Noise("symmetric", 0.4, exact=True).apply(data, 0)
+    expected = sum(round(0.36 * (data.train.labels == k).sum()) for k in range(10))
+    assert abs(exact.train.mislabelled.sum() - expected) <= 10
 
 
 def test_damaged_result_is_named(tmp_path):
@@ -131,12 +152,17 @@ def test_interrupted_run_leaves_nothing_half_written(tmp_path):
     """SIGINT while the demo trains: what was finished stays whole, and the same command goes on from there."""
     command = [sys.executable, "-m", "experiments.demo", f"--workdir={tmp_path}"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    while not list(tmp_path.rglob("seed0.json")):
-        assert process.poll() is None
-        time.sleep(0.2)
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    try:
+        deadline = time.monotonic() + 120
+        while not list(tmp_path.rglob("seed0.json")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "Interrupted" in output
     for path in tmp_path.rglob("seed0.json"):

@@ -112,6 +112,11 @@ def test_dataset_keeps_clean_labels_and_what_corrupted_them(exact):
     np.testing.assert_array_equal(noisy.train.labels, clean.train.labels)
     assert noisy.test.observed is None
     np.testing.assert_array_equal(noisy.transition, transition)
+    if not exact:
+        for split in ("train", "validation"):
+            examples = getattr(clean, split)
+            expected = noise.corrupt(examples.labels, transition, 5, ids=examples.ids)
+            np.testing.assert_array_equal(getattr(noisy, split).observed, expected)
     rate = np.mean(noisy.train.observed != clean.train.labels)
     assert noisy.effective_rate == rate
     assert abs(rate - 0.36) < (0.005 if exact else 0.05)

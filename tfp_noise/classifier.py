@@ -253,8 +253,8 @@ def _check_batch(batch, num_classes, prefix):
 def _inputs(shapes):
     """Symbolic inputs of these shapes; those of a dict are named by its keys, as Keras wants them."""
     if isinstance(shapes, dict):
-        return {key: keras.Input(batch_shape=shape, name=key) for key, shape in shapes.items()}
-    return keras.tree.map_shape_structure(lambda shape: keras.Input(batch_shape=shape), shapes)
+        return {key: keras.Input(shape[1:], name=key) for key, shape in shapes.items()}
+    return keras.tree.map_shape_structure(lambda shape: keras.Input(shape[1:]), shapes)
 
 
 def _copy_first_outputs(network, width):

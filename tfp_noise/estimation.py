@@ -99,9 +99,10 @@ def from_confident_counts(probabilities, labels):
     if len(labels) != len(probabilities):
         raise ValueError(f"`labels` must be as many as `probabilities`, {len(probabilities)}. Received: {len(labels)}.")
     sizes = np.bincount(labels, minlength=num_classes)
-    one_hot = np.eye(num_classes)[labels]
-    thresholds = np.where(sizes > 0, (one_hot * probabilities).sum(0) / np.maximum(sizes, 1), np.inf)
-    confident = np.where(probabilities >= thresholds, probabilities, -np.inf)
+    of_own_label = np.bincount(labels, probabilities[np.arange(len(labels)), labels], minlength=num_classes)
+    thresholds = np.where(sizes > 0, of_own_label / np.maximum(sizes, 1), np.inf)
+    # A mean of equal numbers may round above them.
+    confident = np.where(probabilities >= thresholds * (1 - 1e-9), probabilities, -np.inf)
     sure = confident.max(axis=1) > -np.inf
     counts = np.zeros((num_classes, num_classes))  # [clean, observed]
     np.add.at(counts, (confident.argmax(axis=1)[sure], labels[sure]), 1)

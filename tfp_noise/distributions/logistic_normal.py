@@ -185,11 +185,12 @@ def _check_arguments(loc, scale_diag, factor, temperature):
     if temperature.shape.rank not in (0, None):
         raise ValueError(f"`temperature` must be a scalar. Received shape {temperature.shape}.")
     n = loc.shape[-1]
-    if scale_diag.shape.rank and scale_diag.shape[-1] != n:
+    if n is not None and scale_diag.shape.rank and scale_diag.shape[-1] not in (None, n):
         raise ValueError(
             f"`scale_diag` must be a scalar or end in the {n} logits of `loc`. Received shape {scale_diag.shape}."
         )
-    if factor is not None and (factor.shape.rank is None or factor.shape.rank < 2 or factor.shape[-2] != n):
+    wrong = factor is not None and factor.shape.rank is not None and factor.shape.rank < 2
+    if wrong or (factor is not None and None not in (n, factor.shape.rank) and factor.shape[-2] not in (None, n)):
         raise ValueError(
             f"`scale_perturb_factor` must have shape [..., {n}, rank], {n} being the logits of `loc`. Received shape "
             f"{factor.shape}. For one column pass `factor[..., tf.newaxis]`."

@@ -52,7 +52,8 @@ class NoisyLabelLoss(keras.losses.Loss):
             y_pred: raw network outputs `[batch, num_outputs]`, never probabilities.
 
         Returns:
-            `[batch]`, in nats; NaN for an example whose class index is outside `[0, num_classes)`.
+            `[batch]`, in nats; NaN for an example whose class index is outside `[0, num_classes)`, even where its
+            `sample_weight` is 0: mask examples by their weight, not by their label.
 
         Raises:
             ValueError: if a shape does not fit.

@@ -75,8 +75,8 @@ class ForwardCorrection(NoisyLabelLoss):
 
     The correction acts on probabilities, `(T' p)_j = sum_i p_i T[i, j]`; its minimiser under the noise `T` is
     the clean posterior. For class indices it is computed by logsumexp over `log p_i + log T[i, y]`, exact for
-    logits of any size; for distributions by one matrix product, with the lower bound `p_j T[j, j]` where that
-    underflows. A label that T calls impossible costs a large finite loss.
+    logits of any size; for distributions by one matrix product, with its largest term, at the
+    largest `T[i, j]` of the column, where that underflows. A label that T calls impossible costs a large finite loss.
 
     Args:
         num_classes: int, K >= 2.
@@ -114,7 +114,9 @@ class ForwardCorrection(NoisyLabelLoss):
         log_clean = ops.log_softmax(y_pred, axis=-1)
         observed = ops.exp(log_clean) @ ops.cast(self.transition, self.dtype)
         tiny = float(np.finfo(self.dtype).tiny)
-        log_lower_bound = log_clean + ops.cast(np.diag(self._log_transition), self.dtype)
+        source = self.transition.argmax(axis=0)  # the likeliest clean class of each observed one
+        largest = ops.cast(self._log_transition[source, np.arange(self.num_classes)], self.dtype)
+        log_lower_bound = ops.take(log_clean, source, axis=-1) + largest
         log_observed = ops.where(observed > tiny, ops.log(ops.maximum(observed, tiny)), log_lower_bound)
         return -ops.sum(targets * log_observed, axis=-1)
 

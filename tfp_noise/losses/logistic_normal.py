@@ -27,7 +27,8 @@ class LogisticNormal(NoisyLabelLoss):
         diagonal    S = diag(c^2 + min_scale)                n
         low_rank    S = C C' + min_scale I   (Eq. 9)         n * rank, row-major [n, rank]
 
-    The low-rank form costs O(n rank^2); no n x n matrix is made.
+    The low-rank form costs O(n rank^2); no n x n matrix is made. Ranks above 1 take a QR factorisation, which costs
+    several times the rank-1 closed form.
 
     Args:
         num_classes: int, K >= 2.
