@@ -54,6 +54,7 @@ class NoisyLabelClassifier(keras.Model):
         super().__init__(name=name, dtype=dtype or network.dtype_policy, **kwargs)
         self.network = network
         self.loss = loss
+        self.loss_seed_generator = loss.seed_generator  # an attribute, for Keras to track it
         if getattr(network, "built", False) and hasattr(network, "input_shape"):
             self.build(network.input_shape)
 

@@ -34,6 +34,9 @@ class NoisyLabelLoss(keras.losses.Loss):
                 "every mixed-precision policy; give the policy to the network, not to the loss."
             )
 
+    # A loss that draws noise keeps its `keras.random.SeedGenerator` here: the classifier saves its state.
+    seed_generator = None
+
     @property
     def num_outputs(self):
         """How wide the network's last layer must be."""
