@@ -17,7 +17,7 @@ _METHODS = [
 
 EXPERIMENTS = [
     Experiment(
-        name=f"digits/{noise.kind}{round(100 * noise.rate)}/{method.label}",
+        name=f"digits/{noise.name}/{method.label}",
         dataset="digits",
         noise=noise,
         model="digits_cnn",

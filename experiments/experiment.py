@@ -37,6 +37,11 @@ class Noise:
         _validation.check_choice("kind of noise", self.kind, [*_TRANSITIONS, "human"])
         _validation.check_number("rate", self.rate, 0, 1)
 
+    @property
+    def name(self):
+        """Kind and rate in percent, as in "symmetric40"."""
+        return f"{self.kind}{round(100 * self.rate)}" if self.rate else self.kind
+
     def apply(self, data, seed):
         """`data` with observed labels."""
         if self.kind == "human":

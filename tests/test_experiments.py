@@ -322,7 +322,7 @@ def test_interrupted_run_leaves_nothing_half_written(tmp_path):
     ("flags", "message"),
     [
         (["--experiment=LN/table1/mnist/symetric40/LN"], "Did you mean 'LN/table1/mnist/symmetric40/LN'"),
-        (["--experiment=LN/table1/mnist/none0/CE", "--data_dir=/nowhere"], "/nowhere"),
+        (["--experiment=LN/table1/mnist/none/CE", "--data_dir=/nowhere"], "/nowhere"),
     ],
 )
 def test_errors_come_without_a_traceback(flags, message, tmp_path):

@@ -168,7 +168,7 @@ def test_directions_are_the_papers_own():
 
 def test_nothing_of_this_paper_is_said():
     with pytest.raises(ValueError, match="No run of this paper"):
-        findings.markdown([result("LN/table1/mnist/none0/CE", 0, 0.5)])
+        findings.markdown([result("LN/table1/mnist/none/CE", 0, 0.5)])
 
 
 def test_committed_report_is_made_from_the_committed_results():

@@ -4,7 +4,7 @@ from experiments import digits
 from experiments.papers import label_smoothing, logistic_normal
 from tfp_noise import _validation
 
-_ALL = [*digits.EXPERIMENTS, *logistic_normal.TABLE_1, *label_smoothing.EXPERIMENTS]
+_ALL = [*digits.EXPERIMENTS, *logistic_normal.EXPERIMENTS, *label_smoothing.EXPERIMENTS]
 EXPERIMENTS = {experiment.name: experiment for experiment in _ALL}
 
 

@@ -73,5 +73,5 @@ def names(family):
 def variant(group, label, base, method, **changes):
     """`base` with another method, under the name `LS/group/label/noise/method`."""
     noise = changes.get("noise", base.noise)
-    name = f"LS/{group}/{label}/{noise.kind}{round(100 * noise.rate)}/{method.label}"
+    name = f"LS/{group}/{label}/{noise.name}/{method.label}"
     return dataclasses.replace(base, name=name, method=method, **changes)
