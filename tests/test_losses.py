@@ -199,7 +199,7 @@ NEARLY_SINGULAR = np.array([[0.50001, 0.49999], [0.49999, 0.50001]])
         (lambda: losses.BackwardCorrection(2, np.eye(2), min_probability=0), ValueError, "`min_probability` must be"),
         (lambda: losses.LogisticNormal(10, temperature=0), ValueError, "`temperature` must be.* above 0. Received: 0"),
         (lambda: losses.LogisticNormal(10, min_scale=-1), ValueError, "`min_scale` must be.* above 0. Received: -1"),
-        (lambda: losses.LogisticNormal(10, target_smoothing=1), ValueError, "`target_smoothing` must be.* below 1"),
+        (lambda: losses.LogisticNormal(10, target_smoothing=1.1), ValueError, "`target_smoothing` must be.* at most 1"),
         (lambda: losses.LogisticNormal(10, covariance="diag"), ValueError, "Unknown covariance: 'diag'. Did you mean"),
         (lambda: losses.LogisticNormal(10, covariance="diagonal", rank=2), ValueError, "`rank` belongs to"),
         (lambda: losses.LogisticNormal(10, rank=0), ValueError, "`rank` must be at least 1"),

@@ -96,6 +96,15 @@ def warn_if_uninformative(name, matrix):
         )
 
 
+def warn_of_no_labels(name):
+    """A warning for smoothing by 1."""
+    warnings.warn(
+        f"`{name}` should be below 1. Received: 1, at which nothing is left of the labels: the network learns to "
+        "predict uniform probabilities.",
+        stacklevel=3,
+    )
+
+
 def check_labels(name, labels, num_classes):
     """`labels` as an int array [n] with values in [0, num_classes), from a NumPy array or what becomes one."""
     labels = np.asarray(labels)

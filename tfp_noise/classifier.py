@@ -100,6 +100,7 @@ class NoisyLabelClassifier(keras.Model):
                 "Pass the loss as `NoisyLabelClassifier(network, loss)` and leave it out of `compile`."
             )
         super().compile(optimizer=optimizer, metrics=metrics, **kwargs)
+        self.loss.step = self.optimizer.iterations
         if self.built:  # else `load_weights` before the first step would leave the optimizer's slots out
             self.optimizer.build(self.trainable_variables)
 

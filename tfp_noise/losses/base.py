@@ -1,6 +1,7 @@
 """What every loss of the package promises; the mathematics of one method stands in the file of its name."""
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from tfp_noise import _validation
@@ -36,6 +37,8 @@ class NoisyLabelLoss(keras.losses.Loss):
 
     # A loss that draws noise keeps its `keras.random.SeedGenerator` here: the classifier saves its state.
     seed_generator = None
+    # Training steps so far, which schedules go by: the classifier ties it to its optimizer's count.
+    step = 0
 
     @property
     def num_outputs(self):
@@ -105,6 +108,14 @@ class NoisyLabelLoss(keras.losses.Loss):
     def evaluation_loss(self, y_true, y_pred, sample_weight=None):
         """The loss that validation reports, reduced: the training loss, unless its targets move or are random."""
         return self(y_true, y_pred, sample_weight)
+
+    def refuse_compile(self, reason):
+        """Refuses a plain `keras.Model.compile(loss=...)`, which keeps nothing for a loss between steps."""
+        if "compile_loss" in tf.get_current_name_scope():
+            raise ValueError(
+                f"{type(self).__name__} must belong to a `NoisyLabelClassifier`, because {reason}. Received: "
+                "`compile(loss=...)` of another Keras model. Wrap the network: `NoisyLabelClassifier(network, loss)`."
+            )
 
     def get_config(self):
         """Constructor arguments; `from_config` gives an equal loss, matrices to the last bit."""

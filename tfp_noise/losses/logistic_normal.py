@@ -2,6 +2,7 @@
 
 import numpy as np
 from keras import ops
+from keras.optimizers import schedules
 
 from tfp_noise import _validation
 from tfp_noise.losses.base import NoisyLabelLoss, register
@@ -30,11 +31,16 @@ class LogisticNormal(NoisyLabelLoss):
     The low-rank form costs O(n rank^2); no n x n matrix is made. Ranks above 1 take a QR factorisation, which costs
     several times the rank-1 closed form.
 
+    `min_scale` may be a schedule over training steps (annealing): large at first, so that all examples are fitted
+    alike, then smaller, so that those with the largest residuals are let go. It goes by the steps of the
+    `NoisyLabelClassifier` that the loss belongs to; without one it stays at its value at step 0.
+
     Args:
         num_classes: int, K >= 2.
         temperature: float > 0, the paper's tau.
-        min_scale: float > 0, the paper's lambda: residuals longer than it are attenuated. Not used by `identity`.
-        target_smoothing: float in (0, 1), the paper's t.
+        min_scale: float > 0, the paper's lambda: residuals longer than it are attenuated; or a
+            `keras.optimizers.schedules.LearningRateSchedule` of such values. Not used by `identity`.
+        target_smoothing: float in (0, 1], the paper's t; 1 is warned of: nothing is left of the labels.
         covariance: "identity", "isotropic", "diagonal" or "low_rank".
         rank: int >= 1, columns of C; only with "low_rank".
         dummy_class: whether the simplex has one more class than the labels.
@@ -43,7 +49,11 @@ class LogisticNormal(NoisyLabelLoss):
         dtype: float32 or float64.
 
     Raises:
-        ValueError: if a number is out of range, `covariance` is unknown, or `rank` is given to another covariance.
+        ValueError: if a number is out of range, `covariance` is unknown, `rank` is given to another covariance, or a
+            loss with a schedule is compiled into a plain Keras model, which does not tell it the step.
+
+    Warns:
+        UserWarning: if `target_smoothing` is 1.
 
     Example:
         >>> import numpy as np
@@ -75,13 +85,15 @@ class LogisticNormal(NoisyLabelLoss):
     ):
         super().__init__(num_classes, name=name, **kwargs)
         self.temperature = _validation.check_number("temperature", temperature, above=0)
-        self.min_scale = _validation.check_number("min_scale", min_scale, above=0)
-        self.target_smoothing = _validation.check_number("target_smoothing", target_smoothing, above=0, below=1)
+        self.min_scale = _check_scale(min_scale)
+        self.target_smoothing = _validation.check_number("target_smoothing", target_smoothing, maximum=1, above=0)
+        if self.target_smoothing == 1:
+            _validation.warn_of_no_labels("target_smoothing")
         self.covariance = _validation.check_choice("covariance", covariance, _SCALES)
         self.rank = _validation.check_int("rank", rank, 1)
         if covariance != "low_rank" and rank != 1:
             raise ValueError(f"`rank` belongs to covariance='low_rank'. Received: rank={rank} with {covariance!r}.")
-        self.dummy_class = bool(dummy_class)
+        self.dummy_class = _validation.check_bool("dummy_class", dummy_class)
 
     @property
     def num_prediction_outputs(self):
@@ -121,7 +133,14 @@ class LogisticNormal(NoisyLabelLoss):
         # Not slices: the gradient of each slice pads a tensor of the outputs' whole width. Halves are split faster.
         loc, raw_scale = ops.split(y_pred, 2 if self.num_outputs == 2 * n else [n], axis=-1)
         constant = n * (0.5 * np.log(2 * np.pi) - np.log(self.temperature)) + 0.5 * np.log(n + 1)
-        return _SCALES[self.covariance](loc - target, raw_scale, self.min_scale) + (sum_of_logs + float(constant))
+        min_scale = ops.cast(self._min_scale_now(), self.dtype)
+        return _SCALES[self.covariance](loc - target, raw_scale, min_scale) + (sum_of_logs + float(constant))
+
+    def _min_scale_now(self):
+        if not callable(self.min_scale):
+            return self.min_scale
+        self.refuse_compile("its `min_scale` is a schedule over training steps")
+        return self.min_scale(self.step)
 
     @property
     def reads_logits(self):
@@ -132,8 +151,23 @@ class LogisticNormal(NoisyLabelLoss):
         return loc if self.dummy_class else ops.pad(loc, [[0, 0]] * (len(loc.shape) - 1) + [[0, 1]])
 
     def get_config(self):
-        names = ["temperature", "min_scale", "target_smoothing", "covariance", "rank", "dummy_class"]
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        names = ["temperature", "target_smoothing", "covariance", "rank", "dummy_class"]
+        config = {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        scale = schedules.serialize(self.min_scale) if callable(self.min_scale) else self.min_scale
+        return {**config, "min_scale": scale}
+
+    @classmethod
+    def from_config(cls, config):
+        scale = config["min_scale"]
+        return cls(**{**config, "min_scale": schedules.deserialize(scale) if isinstance(scale, dict) else scale})
+
+
+def _check_scale(value):
+    """`value` if it is a positive number, or a schedule that starts with one."""
+    if isinstance(value, schedules.LearningRateSchedule):
+        _validation.check_number("min_scale(0)", float(value(0)), above=0)
+        return value
+    return _validation.check_number("min_scale", value, above=0)
 
 
 # Each of these is `|S^-1 e|^2 / 2 + log|S|` of an error `[batch, n]` and the raw outputs that S is built from.
@@ -156,7 +190,7 @@ def _diagonal(error, raw, min_scale):
 
 def _low_rank(error, raw, min_scale):
     if raw.shape[-1] == error.shape[-1]:
-        log_determinant_of_rest = (error.shape[-1] - 1) * float(np.log(min_scale))
+        log_determinant_of_rest = (error.shape[-1] - 1) * ops.log(min_scale)
         return _rank_one(error, raw, min_scale) + log_determinant_of_rest
     return _any_rank(error, raw, min_scale)
 
@@ -202,13 +236,13 @@ def _any_rank(error, raw, min_scale):
     n = error.shape[-1]
     rank = raw.shape[-1] // n
     factor = ops.reshape(raw, [-1, n, rank])
-    ridge = ops.broadcast_to(np.sqrt(min_scale) * ops.eye(rank, dtype=raw.dtype), [ops.shape(raw)[0], rank, rank])
+    ridge = ops.broadcast_to(ops.sqrt(min_scale) * ops.eye(rank, dtype=raw.dtype), [ops.shape(raw)[0], rank, rank])
     orthogonal, triangular = ops.qr(ops.concatenate([factor, ridge], axis=1))
     beside = orthogonal[:, :n]
     along = ops.swapaxes(beside, 1, 2) @ ops.expand_dims(error, -1)
     rest = error - ops.squeeze(beside @ along, -1)
     log_determinant = 2 * ops.sum(ops.log(ops.abs(ops.diagonal(triangular, axis1=1, axis2=2))), axis=-1)
-    constant = (n - rank) * float(np.log(min_scale))
+    constant = (n - rank) * ops.log(min_scale)
     return (0.5 / min_scale**2) * ops.sum(ops.square(rest), axis=-1) + log_determinant + constant
 
 

@@ -1,7 +1,5 @@
 """Label smearing and label smoothing: fixed linear maps of the labels."""
 
-import warnings
-
 from keras import ops
 
 from tfp_noise import _validation
@@ -88,11 +86,7 @@ class LabelSmoothing(NoisyLabelLoss):
         super().__init__(num_classes, name=name, **kwargs)
         self.alpha = _validation.check_number("alpha", alpha, 0, 1)
         if self.alpha == 1:
-            warnings.warn(
-                "`alpha` should be below 1. Received: 1, at which nothing is left of the labels: the network learns "
-                "to predict uniform probabilities.",
-                stacklevel=2,
-            )
+            _validation.warn_of_no_labels("alpha")
 
     def from_targets(self, targets, y_pred):
         log_probabilities = ops.log_softmax(y_pred, axis=-1)

@@ -1,0 +1,93 @@
+"""A `min_scale` that changes over training steps."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfp_noise import NoisyLabelClassifier, losses
+
+FEATURES = np.random.default_rng(0).normal(size=(40, 2)).astype("float32")
+LABELS = np.arange(40) % 3
+
+
+def schedule():
+    return keras.optimizers.schedules.PolynomialDecay(2.0, decay_steps=10, end_learning_rate=0.1)
+
+
+def classifier(min_scale, **settings):
+    keras.utils.set_random_seed(0)
+    loss = losses.LogisticNormal(3, min_scale=min_scale, **settings)
+    network = keras.Sequential([keras.Input([2]), keras.layers.Dense(loss.num_outputs)])
+    model = NoisyLabelClassifier(network, loss)
+    model.compile(keras.optimizers.SGD(0.01))
+    return model
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"rank": 2}, {"covariance": "diagonal"}, {"covariance": "isotropic"}], ids=repr
+)
+def test_each_step_is_one_with_the_schedules_value(settings):
+    """As if a fixed `min_scale` were changed by hand between steps; training goes on from it after loading."""
+    annealed, by_hand = classifier(schedule(), **settings), classifier(2.0, **settings)
+    for step in range(5):
+        batch = slice(8 * step, 8 * step + 8)
+        annealed.train_on_batch(FEATURES[batch], LABELS[batch])
+        by_hand.loss.min_scale = float(schedule()(step))
+        by_hand.make_train_function(force=True)
+        by_hand.train_on_batch(FEATURES[batch], LABELS[batch])
+    for ours, theirs in zip(annealed.get_weights(), by_hand.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+    by_hand.loss.min_scale = float(schedule()(5))
+    expected = float(by_hand.loss(LABELS, by_hand(FEATURES)))
+    assert annealed.evaluate(FEATURES, LABELS, verbose=0) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_loaded_model_goes_on_at_its_step(tmp_path):
+    model = classifier(schedule())
+    model.fit(FEATURES, LABELS, batch_size=10, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.loss.min_scale.get_config() == schedule().get_config()
+    for one in (model, loaded):
+        one.fit(FEATURES, LABELS, batch_size=10, verbose=0, shuffle=False)
+    for ours, theirs in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_without_a_classifier_the_first_value_holds():
+    outputs = np.random.default_rng(1).normal(size=(40, 6)).astype("float32")
+    alone = losses.LogisticNormal(3, min_scale=schedule())
+    np.testing.assert_allclose(alone(LABELS, outputs), losses.LogisticNormal(3, min_scale=2.0)(LABELS, outputs))
+
+
+def test_compiles_under_xla():
+    loss = losses.LogisticNormal(3, min_scale=schedule())
+    loss.step = tf.Variable(4, dtype=tf.int64)
+    outputs = tf.random.stateless_normal([40, 6], [0, 1])
+
+    @tf.function(jit_compile=True)
+    def value_and_gradient(outputs):
+        with tf.GradientTape() as tape:
+            tape.watch(outputs)
+            value = loss(LABELS, outputs)
+        return value, tape.gradient(value, outputs)
+
+    value, gradient = value_and_gradient(outputs)
+    fixed = losses.LogisticNormal(3, min_scale=float(schedule()(4)))
+    np.testing.assert_allclose(value, fixed(LABELS, outputs), rtol=1e-5)
+    assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_a_plain_keras_model_is_refused(run_eagerly):
+    loss = losses.LogisticNormal(3, min_scale=schedule())
+    model = keras.Sequential([keras.Input([2]), keras.layers.Dense(loss.num_outputs)])
+    model.compile("sgd", loss=loss, run_eagerly=run_eagerly)
+    with pytest.raises(ValueError, match="must belong to a `NoisyLabelClassifier`, because its `min_scale` is a sched"):
+        model.fit(FEATURES, LABELS, verbose=0)
+
+
+def test_a_schedule_must_start_above_zero():
+    with pytest.raises(ValueError, match=r"`min_scale\(0\)` must be.* above 0. Received: 0"):
+        losses.LogisticNormal(3, min_scale=keras.optimizers.schedules.PolynomialDecay(0.0, 10))
