@@ -71,7 +71,7 @@ def _train(experiment, workdir, data_dir):
             steps_per_epoch=batches.steps_per_epoch,
             epochs=experiment.epochs,
             shuffle=False,
-            callbacks=[curves, bar, keras.callbacks.TerminateOnNaN(), stop],
+            callbacks=[curves, bar, stop],
             verbose=0,
         )
     scores, probabilities = evaluation.evaluate(model, noisy)
@@ -91,7 +91,7 @@ def _train(experiment, workdir, data_dir):
 def run_all(experiments, workdir, data_dir=None):
     """Runs experiments one after the other, shows their table, and makes the files of `workdir` anew.
 
-    One that fails, because its loss became NaN or an estimated transition has no inverse, does not stop the others.
+    One that fails, because it diverged or an estimated transition has no inverse, does not stop the others.
 
     Args:
         experiments: list of `Experiment`.
@@ -108,7 +108,7 @@ def run_all(experiments, workdir, data_dir=None):
             try:
                 finished.append(run(experiment, workdir, data_dir))
                 console.print(f"{title}: clean test accuracy {finished[-1]['scores']['test_accuracy']:.2%}")
-            except ValueError as error:
+            except (ValueError, FloatingPointError) as error:
                 failed.append(title)
                 console.print(f"{title}: failed: {error}", markup=False)
             keras.backend.clear_session()  # else every trained model's functions stay in memory

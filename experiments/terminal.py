@@ -22,7 +22,7 @@ def start(main):
         tf.get_logger().setLevel("ERROR")
         try:
             main()
-        except (ValueError, TypeError, OSError, tf.errors.OpError) as error:
+        except (ValueError, TypeError, FloatingPointError, OSError, tf.errors.OpError) as error:
             sys.exit(f"{type(error).__name__}: {error}")
         except KeyboardInterrupt:
             sys.exit(130)

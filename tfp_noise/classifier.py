@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfp_noise._divergence import StopAtDivergence
 from tfp_noise._model_checks import check_data, check_raw_outputs
 from tfp_noise.losses import NoisyLabelLoss
 
@@ -139,22 +140,29 @@ class NoisyLabelClassifier(keras.Model):
     def predict_step(self, data):
         return self.loss.probabilities(super().predict_step(data))
 
-    def fit(self, x=None, y=None, *args, **kwargs):
-        """Trains, as `keras.Model.fit` does, after a look at labels and features.
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, **kwargs):
+        """Trains, as `keras.Model.fit` does, after a look at labels and features, and as long as the loss is finite.
 
         Arrays are checked before training starts, batches of a `tf.data.Dataset` as they come. What comes by other
         ways is not looked at; an example with a label out of range then makes the loss NaN.
 
+        Training that diverges ends with an error before any callback could save the model, so that the last
+        checkpoint is a good one.
+
         Args:
             x: as in Keras.
             y: class indices `[n]` or `[n, 1]`, or distributions over classes `[n, num_classes]`.
-            *args: as in Keras.
+            batch_size: as in Keras.
+            epochs: as in Keras.
+            verbose: as in Keras.
+            callbacks: as in Keras.
             **kwargs: as in Keras.
 
         Returns:
             A `keras.callbacks.History`.
 
         Raises:
+            FloatingPointError: if the loss, or at the end of an epoch a weight, is NaN or infinite; it says the step.
             TypeError: for labels that are neither integers nor distributions.
             ValueError: for labels outside `[0, num_classes)`, rows that are no distributions, or NaN features.
         """
@@ -165,7 +173,9 @@ class NoisyLabelClassifier(keras.Model):
             kwargs["validation_data"] = check_data(validation, None, num_classes, "validation ")
         elif isinstance(validation, (tuple, list)):
             check_data(*validation[:2], num_classes, "validation ")
-        return super().fit(x, y, *args, **kwargs)
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks = [StopAtDivergence(), *keras.tree.flatten(callbacks or [])]
+        return super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         return super().evaluate(check_data(x, y, self.loss.num_classes), y, *args, **kwargs)

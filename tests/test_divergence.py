@@ -1,0 +1,98 @@
+"""Training that diverges stops, says where, and leaves the last good checkpoint alone."""
+
+import keras
+import numpy as np
+import pytest
+
+from tests.losses_under_test import LOSSES_UNDER_TEST
+from tfp_noise import NoisyLabelClassifier, losses
+
+FEATURES = np.random.default_rng(0).normal(size=(40, 2)).astype("float32")
+LABELS = np.arange(40) % 3
+
+
+class Spoil(keras.callbacks.Callback):
+    """Sets a weight to `value` in an epoch, before its step (or, if `None`, at its end)."""
+
+    def __init__(self, value, epoch, step):
+        super().__init__()
+        self.value, self.epoch, self.step = value, epoch, step
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._spoil(batch == self.step)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._spoil(self.step is None and batch == 3)
+
+    def _spoil(self, due):
+        if due and self.now == self.epoch:
+            weights = self.model.get_weights()
+            weights[0][0, 0] = self.value
+            self.model.set_weights(weights)
+
+
+def classifier(loss, **compiled):
+    keras.utils.set_random_seed(0)
+    model = NoisyLabelClassifier(keras.Sequential([keras.Input([2]), keras.layers.Dense(loss.num_outputs)]), loss)
+    model.compile("sgd", **compiled)
+    return model
+
+
+def fit(model, *callbacks):
+    return model.fit(FEATURES, LABELS, batch_size=10, epochs=3, shuffle=False, verbose=0, callbacks=list(callbacks))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("case", LOSSES_UNDER_TEST.values(), ids=LOSSES_UNDER_TEST.keys())
+def test_every_loss_shows_outputs_that_are_not_finite(case, value):
+    loss = case.build(3)
+    with pytest.raises(FloatingPointError, match=rf"stopped at step 6: {type(loss).__name__} became (nan|inf|-inf)\."):
+        fit(classifier(loss), Spoil(value, epoch=1, step=1))
+
+
+def test_the_last_good_checkpoint_stays(tmp_path):
+    """Weights that are spoilt after an epoch's last loss are found before they are saved."""
+    for step in (1, None):
+        folder = tmp_path / str(step)
+        model = classifier(losses.LogisticNormal(3))
+        checkpoints = keras.callbacks.ModelCheckpoint(folder / "model.keras")
+        with pytest.raises(FloatingPointError):
+            fit(model, Spoil(np.nan, epoch=1, step=step), checkpoints, keras.callbacks.BackupAndRestore(folder / "b"))
+        saved = keras.models.load_model(folder / "model.keras")
+        assert int(saved.optimizer.iterations) == 4
+        assert all(np.isfinite(weights).all() for weights in saved.get_weights())
+        # What backed up goes on after the first epoch, and gives what training without an accident gives.
+        again, undisturbed = classifier(losses.LogisticNormal(3)), classifier(losses.LogisticNormal(3))
+        fit(again, keras.callbacks.BackupAndRestore(folder / "b"))
+        fit(undisturbed)
+        for ours, theirs in zip(again.get_weights(), undisturbed.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_call_of_several_steps_names_them_all():
+    model = classifier(losses.LogisticNormal(3), steps_per_execution=2)
+    with pytest.raises(FloatingPointError, match=r"at one of the steps 7 to 8: LogisticNormal became nan\."):
+        fit(model, Spoil(np.nan, epoch=1, step=2))
+
+
+def test_a_weight_that_is_lost_is_named():
+    with pytest.raises(FloatingPointError, match=r"stopped at step 8: the weight '.*kernel' is no longer finite"):
+        fit(classifier(losses.LogisticNormal(3)), Spoil(np.nan, epoch=1, step=None))
+
+
+def test_a_learning_rate_far_too_high_is_found():
+    model = classifier(losses.LogisticNormal(3))
+    model.optimizer.learning_rate = 1e30
+    with pytest.raises(FloatingPointError, match="Lower the learning rate"):
+        fit(model)
+
+
+def test_callbacks_are_taken_as_keras_takes_them():
+    model = classifier(losses.LabelSmoothing(3))
+    seen = keras.callbacks.History()
+    model.fit(FEATURES, LABELS, 10, 1, 0, seen)
+    assert len(seen.history["loss"]) == 1
+    model.fit(FEATURES, LABELS, verbose=0, callbacks=keras.callbacks.CallbackList([seen], model=model))
