@@ -27,6 +27,9 @@ _LOSSES = {
     "LabelSmearing": lambda k: losses.LabelSmearing(k, noise.symmetric(k, 0.4)),
     "BackwardCorrection": lambda k: losses.BackwardCorrection(k, noise.symmetric(k, 0.4)),
     "ForwardCorrection": lambda k: losses.ForwardCorrection(k, noise.symmetric(k, 0.4)),
+    "GeneralizedCrossEntropy": losses.GeneralizedCrossEntropy,
+    "BiTempered": lambda k: losses.BiTempered(k, t1=0.7, t2=2.0),
+    "NoiseAgainstNoise": lambda k: losses.NoiseAgainstNoise(k, sigma=0.5),
     "LogisticNormal": losses.LogisticNormal,
     "LogisticNormal(diagonal)": lambda k: losses.LogisticNormal(k, covariance="diagonal"),
 }

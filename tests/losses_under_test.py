@@ -4,20 +4,24 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
-from scipy import special, stats
+import tensorflow as tf
+from scipy import optimize, special, stats
 
 from tfp_noise import losses
+from tfp_noise.losses._random import draw_seed
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
     """A loss and its value by another way.
 
-    `build(num_classes, **kwargs)` gives the loss; `oracle(targets, outputs)` its value `[batch]` in float64.
+    `build(num_classes, **kwargs)` gives the loss; `oracle(targets, outputs)` its value `[batch]` in float64. A loss
+    that `draws` noise has always the same; but not under XLA, which makes other numbers of a seed.
     """
 
     build: Callable
     oracle: Callable
+    draws: bool = False
 
 
 def random_transition(num_classes):
@@ -77,12 +81,74 @@ def logistic_normal(covariance="low_rank", rank=1, dummy_class=True, temperature
     return Case(lambda k, **kwargs: losses.LogisticNormal(k, **settings, **kwargs), oracle)
 
 
+class SameSeed:
+    """In place of a loss's seed generator: every call draws what the first one does."""
+
+    def next(self):
+        return tf.zeros([2], tf.int64)
+
+
+def generalized_cross_entropy(q):
+    def oracle(targets, outputs):
+        return np.sum(targets * (1 - special.softmax(outputs, axis=1) ** q) / q, axis=1)
+
+    return Case(lambda k, **kwargs: losses.GeneralizedCrossEntropy(k, q, **kwargs), oracle)
+
+
+def tempered_softmax(outputs, t):
+    """The normaliser by bisection of `sum p = 1`, a row at a time."""
+    if t == 1:
+        return special.softmax(outputs, axis=1)
+
+    def probabilities(row, norm):
+        return (1 + (1 - t) * (row - norm)) ** (1 / (1 - t))
+
+    rows = []
+    for row in outputs:
+        largest = row.max() + (len(row) ** (t - 1) - 1) / (t - 1)
+        norm = optimize.brentq(
+            lambda norm, row=row: probabilities(row, norm).sum() - 1, row.max() - 1e-9, largest + 1e-9, xtol=1e-15
+        )
+        rows.append(probabilities(row, norm))
+    return np.array(rows)
+
+
+def bi_tempered(t1, t2):
+    def oracle(targets, outputs):
+        p = tempered_softmax(outputs, t2)
+        tempered_log = np.log(p) if t1 == 1 else (p ** (1 - t1) - 1) / (1 - t1)
+        return -np.sum(targets * tempered_log, axis=1) - (1 - np.sum(p ** (2 - t1), axis=1)) / (2 - t1)
+
+    return Case(lambda k, **kwargs: losses.BiTempered(k, t1, t2, **kwargs), oracle)
+
+
+def noise_against_noise(sigma):
+    def build(num_classes, **kwargs):
+        loss = losses.NoiseAgainstNoise(num_classes, sigma, **kwargs)
+        loss.seed_generator = SameSeed()
+        return loss
+
+    def oracle(targets, outputs):
+        noise = tf.random.stateless_normal(outputs.shape, draw_seed(SameSeed()))
+        return cross_entropy(targets + sigma * np.asarray(noise, "float64"), outputs)
+
+    return Case(build, oracle, draws=True)
+
+
 LOSSES_UNDER_TEST = {
     "smearing": Case(lambda k, **kwargs: losses.LabelSmearing(k, random_matrix(k), **kwargs), smearing),
     "cross_entropy": Case(lambda k, **kwargs: losses.LabelSmoothing(k, alpha=0.0, **kwargs), cross_entropy),
     "smoothing": Case(lambda k, **kwargs: losses.LabelSmoothing(k, alpha=0.3, **kwargs), smoothing(0.3)),
     "backward": Case(lambda k, **kwargs: losses.BackwardCorrection(k, random_transition(k), **kwargs), backward),
     "forward": Case(lambda k, **kwargs: losses.ForwardCorrection(k, random_transition(k), **kwargs), forward),
+    "generalized_cross_entropy": generalized_cross_entropy(0.7),
+    "generalized_cross_entropy_0.1": generalized_cross_entropy(0.1),
+    "mean_absolute_error": generalized_cross_entropy(1.0),
+    "bi_tempered": bi_tempered(0.5, 2.0),
+    "bi_tempered_heavy_tail": bi_tempered(0.7, 4.0),
+    "bi_tempered_loss_alone": bi_tempered(0.0, 1.0),
+    "bi_tempered_probabilities_alone": bi_tempered(1.0, 1.1),
+    "noise_against_noise": noise_against_noise(0.5),
     "logistic_normal": logistic_normal(),
     "logistic_normal_tempered": logistic_normal(temperature=0.5, min_scale=0.1, t=0.1),
     "logistic_normal_rank3": logistic_normal(rank=3),

@@ -3,13 +3,17 @@
 from tfp_noise.losses.base import NoisyLabelLoss
 from tfp_noise.losses.correction import BackwardCorrection, ForwardCorrection
 from tfp_noise.losses.logistic_normal import LogisticNormal
+from tfp_noise.losses.robust import BiTempered, GeneralizedCrossEntropy, NoiseAgainstNoise
 from tfp_noise.losses.smearing import LabelSmearing, LabelSmoothing
 
 __all__ = [
     "BackwardCorrection",
+    "BiTempered",
     "ForwardCorrection",
+    "GeneralizedCrossEntropy",
     "LabelSmearing",
     "LabelSmoothing",
     "LogisticNormal",
+    "NoiseAgainstNoise",
     "NoisyLabelLoss",
 ]
