@@ -20,7 +20,7 @@ def test_papers_settings_as_published():
     assert experiment.optimizer == ("Adam", {"learning_rate": 1e-3})
     assert papers.find("LN/table1/mnist/asymmetric40/CE").published == (80.31, 1.81)
     assert papers.find("LN/table1/mnist/asymmetric10/LN").method.arguments["min_scale"] == 0.1
-    assert len(papers.under("LN/table1/mnist/")) == 27
+    assert len(papers.under("LN/table1/mnist/")) == 54
 
 
 def test_smoothing_papers_settings_as_published():

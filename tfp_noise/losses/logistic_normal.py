@@ -184,8 +184,20 @@ def _isotropic(error, raw, min_scale):
 
 
 def _diagonal(error, raw, min_scale):
-    scale = ops.square(raw) + min_scale
-    return 0.5 * ops.sum(ops.square(error / scale), axis=-1) + ops.sum(ops.log(scale), axis=-1)
+    """With `s = c^2 + l` and `z = e / s`, `d/de = z / s` and `d/dc = 2 c (1 - z^2) / s`, by hand as in `_rank_one`."""
+
+    @ops.custom_gradient
+    def density(error, raw):
+        scale = ops.square(raw) + min_scale
+        ratio = error / scale
+
+        def gradient(*args, upstream=None):
+            weight = ops.expand_dims(args[0] if upstream is None else upstream, -1) / scale
+            return weight * ratio, weight * (2 * raw) * (1 - ops.square(ratio))
+
+        return ops.sum(0.5 * ops.square(ratio) + ops.log(scale), axis=-1), gradient
+
+    return density(error, raw)
 
 
 def _low_rank(error, raw, min_scale):

@@ -42,6 +42,9 @@ def _losses(dataset):
     transition = AnchorTransition(100 if dataset.startswith("cifar100") else 97)
     return {
         "CE": (losses.LabelSmoothing, {"alpha": 0.0}),
+        "Bi-tempered": (losses.BiTempered, {}),
+        "GCE": (losses.GeneralizedCrossEntropy, {}),
+        "NAN": (losses.NoiseAgainstNoise, {}),
         "Forward": (losses.ForwardCorrection, {"transition": transition}),
         "LN": (losses.LogisticNormal, {}),
     }
