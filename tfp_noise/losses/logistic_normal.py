@@ -133,7 +133,7 @@ class LogisticNormal(NoisyLabelLoss):
         # Not slices: the gradient of each slice pads a tensor of the outputs' whole width. Halves are split faster.
         loc, raw_scale = ops.split(y_pred, 2 if self.num_outputs == 2 * n else [n], axis=-1)
         constant = n * (0.5 * np.log(2 * np.pi) - np.log(self.temperature)) + 0.5 * np.log(n + 1)
-        min_scale = ops.cast(self._min_scale_now(), self.dtype)
+        min_scale = ops.convert_to_tensor(self._min_scale_now(), self.dtype)
         return _SCALES[self.covariance](loc - target, raw_scale, min_scale) + (sum_of_logs + float(constant))
 
     def _min_scale_now(self):
