@@ -10,6 +10,8 @@ SYNTHETIC = ("none", "symmetric20", "symmetric40", "symmetric60", "symmetric80")
 SYNTHETIC += ("asymmetric10", "asymmetric20", "asymmetric30", "asymmetric40")
 NATURAL = ("cifar10n:random1", "cifar10n:random2", "cifar10n:random3", "cifar10n:aggregate", "cifar10n:worst")
 NATURAL += ("cifar100n", "clothing1m")
+# Data sets of our own, and the one of the tables whose place each takes, hyperparameters and grid included.
+MODELLED_ON = {"digits": "mnist"}
 
 # What each method's values below are arguments of; the methods without a row have none.
 _ARGUMENTS = {
@@ -83,7 +85,7 @@ def preset(method, dataset, noise):
 
     Args:
         method: one of `METHODS`.
-        dataset: "mnist", "cifar10", "cifar100" with synthetic noise, or one of `NATURAL`.
+        dataset: "mnist", "cifar10", "cifar100" or one of `MODELLED_ON` with synthetic noise, or one of `NATURAL`.
         noise: one of `SYNTHETIC`; "human" for the data sets of `NATURAL`. An `experiments.experiment.Noise` will do.
 
     Returns:
@@ -97,7 +99,7 @@ def preset(method, dataset, noise):
         {'temperature': 1.0, 'min_scale': 0.5, 'target_smoothing': 0.01}
     """
     names = _ARGUMENTS[_validation.check_choice("method", method, METHODS)]
-    noise = getattr(noise, "name", noise)
+    dataset, noise = MODELLED_ON.get(dataset, dataset), getattr(noise, "name", noise)
     _validation.check_choice("data set", dataset, [*_TABLES_4_AND_5, *NATURAL])
     synthetic = dataset in _TABLES_4_AND_5
     _validation.check_choice(f"noise of {dataset!r}", noise, SYNTHETIC if synthetic else ["human"])
@@ -112,8 +114,13 @@ def preset(method, dataset, noise):
 def space(method, dataset):
     """The values that the paper searched over, `{argument: values}`; empty for methods without hyperparameters.
 
+    Args:
+        method: as in `preset`.
+        dataset: as in `preset`.
+
     Raises:
         ValueError: for an unknown method.
     """
     searched = _SPACES.get(_validation.check_choice("method", method, METHODS), {})
-    return searched | {"min_scale": (0.1, 0.5, 1.0)} if (method, dataset) == ("LN", "mnist") else searched
+    wider = (method, MODELLED_ON.get(dataset, dataset)) == ("LN", "mnist")
+    return searched | {"min_scale": (0.1, 0.5, 1.0)} if wider else searched

@@ -32,8 +32,6 @@ BASES = {
     "laptop-digits": Experiment("", "digits", _NONE, "digits_cnn", CROSS_ENTROPY, 100, 64, ADAM),
     "laptop-cifar10": Experiment("", "cifar10", _NONE, "lenet5", CROSS_ENTROPY, 30, 256, ADAM, _CROP),
 }
-# Whose hyperparameters a variant takes over.
-MODELLED_ON = {"laptop-digits": "mnist", "laptop-cifar10": "cifar10"}
 
 
 def _losses(dataset):

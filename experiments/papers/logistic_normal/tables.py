@@ -7,8 +7,8 @@ import dataclasses
 
 from experiments.experiment import Method, Noise
 from experiments.papers.logistic_normal import published
-from experiments.papers.logistic_normal.presets import NATURAL, preset
-from experiments.papers.logistic_normal.settings import BASES, MODELLED_ON, methods, variant
+from experiments.papers.logistic_normal.presets import MODELLED_ON, NATURAL, preset
+from experiments.papers.logistic_normal.settings import BASES, methods, variant
 from tfp_noise import losses
 
 _HUMAN = Noise("human")
@@ -24,26 +24,23 @@ def _noises(exact):
     return [Noise("none"), *symmetric, *(Noise("asymmetric", rate, exact) for rate in (0.1, 0.2, 0.3, 0.4))]
 
 
-def _column(group, label, base, hyperparameters_of, numbers):
+def _column(group, label, base, numbers):
     """One experiment a method; a correction reads its transition off the model that cross-entropy trains."""
 
     def experiment(row, predecessor=None):
         return variant(group, label, base, row, published=numbers.get(row.label), predecessor=predecessor)
 
-    plain, *rows = methods(hyperparameters_of, base.noise)
+    plain, *rows = methods(base.dataset, base.noise)
     plain = experiment(plain)
     return [plain, *(experiment(row, plain if row.needs_predecessor else None) for row in rows)]
 
 
 def _table_1(label, base):
-    dataset = MODELLED_ON.get(label, label)
-    numbers = published.TABLE_1[label] if label == dataset else {}
+    numbers = published.TABLE_1.get(label, {})
     return [
         experiment
-        for noise in _noises(exact=dataset == "mnist")
-        for experiment in _column(
-            "table1", label, dataclasses.replace(base, noise=noise), dataset, numbers.get(noise.name, {})
-        )
+        for noise in _noises(exact=MODELLED_ON.get(base.dataset, base.dataset) == "mnist")
+        for experiment in _column("table1", label, dataclasses.replace(base, noise=noise), numbers.get(noise.name, {}))
     ]
 
 
@@ -65,6 +62,6 @@ TABLE_2 = [
     experiment
     for dataset in NATURAL
     if dataset != "clothing1m"
-    for experiment in _column("table2", *_natural(dataset), dataset, published.TABLE_2[dataset])
+    for experiment in _column("table2", *_natural(dataset), published.TABLE_2[dataset])
 ]
 TABLE_3 = [experiment for dataset in published.TABLE_3 for experiment in _table_3(dataset)]
