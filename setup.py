@@ -4,6 +4,8 @@ import pathlib
 
 from setuptools import find_packages, setup
 
+_KERAS_TUNER = "keras-tuner>=1.4.8,<1.5"
+
 setup(
     name="tfp-noise",
     version="0.1.0",
@@ -26,7 +28,10 @@ setup(
         "tensorflow-probability>=0.25,<0.26",
         "tf-keras>=2.21,<2.22",  # TensorFlow Probability imports it
     ],
-    extras_require={"dev": ["pytest>=8.0", "ruff>=0.14"]},
+    extras_require={
+        "search": [_KERAS_TUNER],  # only experiments/search.py, which the wheel does not hold, imports it
+        "dev": ["pytest>=8.0", "ruff>=0.14", _KERAS_TUNER],
+    },
     classifiers=[
         "Programming Language :: Python :: 3",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",

@@ -1,0 +1,168 @@
+"""Chooses a method's hyperparameters as the Logistic-Normal paper does (appendix B.2): on noisy validation labels.
+
+`python -m experiments.search --experiment=LN/table1/laptop-digits/symmetric40/LN --seed=0 --workdir=DIR`
+
+One seed, every point of the method's grid, the highest accuracy at the end of training; of equals the first, for the
+paper does not say. A trial is a run like any other and is not repeated, so the same command goes on.
+"""
+
+import dataclasses
+import json
+import math
+import pathlib
+
+import keras
+import keras_tuner
+from absl import flags
+from keras_tuner.engine.base_tuner import BaseTuner
+from keras_tuner.engine.trial import TrialStatus
+from rich import box
+from rich.table import Table
+
+from experiments import papers, results, terminal
+from experiments.experiment import MAX_SEED
+from experiments.papers.logistic_normal import preset, space
+from experiments.run import run
+
+_OBJECTIVE = "validation_accuracy_observed"
+_SHOWN = (_OBJECTIVE, "test_accuracy")
+
+
+def search(experiment, grid, workdir, data_dir=None):
+    """Runs an experiment at every point of a grid, and stores all trials and the chosen values.
+
+    A trial that fails, because its loss became NaN, does not stop the others.
+
+    Args:
+        experiment: an `Experiment`; the trials' names are `experiment.name/search/VALUES`.
+        grid: a dict from argument of the method's loss to the values to try.
+        workdir: as in `experiments.run.run`. The outcome is `search.json` in the folder of the experiment, below
+            `search` and the seed; what KerasTuner writes lies beside it.
+        data_dir: as in `experiments.run.run`.
+
+    Returns:
+        What `search.json` holds: "settings" of the experiment, "grid", "trials" in their order, "chosen" values, and
+        "made_by".
+
+    Raises:
+        ValueError: if the grid is empty, no trial finishes, or `workdir` holds a result of other settings.
+    """
+    if not grid:
+        raise ValueError(
+            "`experiment` must be one of a method with hyperparameters to search over. Received: "
+            f"{experiment.name!r}, whose method {experiment.method.label!r} has none."
+        )
+    folder = pathlib.Path(workdir) / experiment.name / "search" / f"seed{experiment.seed}"
+    oracle, count = _oracle(grid, folder), math.prod(map(len, grid.values()))
+    console, trials = terminal.console(), []
+    while (trial := oracle.create_trial("search")).status == TrialStatus.RUNNING:
+        values = {name: trial.hyperparameters.get(name) for name in grid}
+        variant = _variant(experiment, values)
+        title = f"{len(trials) + 1}/{count} {variant.name} seed {experiment.seed}"
+        results.find(variant, workdir)  # a result of other settings is an error, not a trial that failed
+        try:
+            scores = run(variant, workdir, data_dir)["scores"]
+            oracle.update_trial(trial.trial_id, {_OBJECTIVE: scores[_OBJECTIVE]})
+            trial.status = TrialStatus.COMPLETED
+            trials.append({"values": values, **{key: scores[key] for key in _SHOWN}})
+            console.print(f"{title}: accuracy on noisy validation labels {scores[_OBJECTIVE]:.2%}")
+        except ValueError as error:
+            trial.status = TrialStatus.FAILED
+            trials.append({"values": values, "failed": str(error)})
+            console.print(f"{title}: failed: {error}", markup=False)
+        oracle.end_trial(trial)
+        keras.backend.clear_session()  # else every trained model's functions stay in memory
+    (best,) = oracle.get_best_trials()
+    if best.status != TrialStatus.COMPLETED:
+        raise ValueError(f"None of the {count} trials finished, as said above: nothing to choose from.")
+    outcome = {
+        "settings": experiment.settings(),
+        "grid": grid,
+        "trials": trials,
+        "chosen": {name: best.hyperparameters.get(name) for name in grid},
+        "made_by": results.made_by(),
+    }
+    text = json.dumps(outcome, indent=1) + "\n"
+    results.write_whole(folder / "search.json", lambda file: file.write_text(text))
+    return outcome
+
+
+def _oracle(grid, folder):
+    """KerasTuner's walk over a grid, always from its start: the finished runs are what a stopped search goes on from.
+
+    A `GridSearchOracle` does not store where it stands, and after a reload fails or stops early. Its tuner's `search`
+    would take every error, a full disk too, for a failed trial: here the tuner only gives the oracle its folder.
+    """
+    values = keras_tuner.HyperParameters()
+    for name, choices in grid.items():
+        values.Choice(name, list(choices))
+    oracle = keras_tuner.oracles.GridSearchOracle(
+        objective=keras_tuner.Objective(_OBJECTIVE, "max"),
+        hyperparameters=values,
+        max_consecutive_failed_trials=math.prod(map(len, grid.values())) + 1,  # never
+    )
+    oracle.verbose = 0
+    return BaseTuner(oracle, directory=folder, project_name="keras_tuner", overwrite=True).oracle
+
+
+def _variant(experiment, values):
+    """`experiment` with these values."""
+    method = experiment.method
+    point = "-".join(f"{name}{value}" for name, value in values.items())
+    return dataclasses.replace(
+        experiment,
+        name=f"{experiment.name}/search/{point}",
+        method=dataclasses.replace(
+            method, label=f"{method.label} {_text(values)}", arguments={**method.arguments, **values}
+        ),
+        published=None,
+    )
+
+
+def _text(values):
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def table(outcome, published):
+    """The trials for a terminal.
+
+    Args:
+        outcome: as `search` returns it.
+        published: a dict, the values that the paper's search chose.
+    """
+    shown = Table(
+        caption="Accuracies in percent; the test labels, which are clean, have no part in the choice.",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for heading in [*outcome["grid"], "noisy validation", "clean test"]:
+        shown.add_column(heading, justify="right")
+    shown.add_column("")
+    for trial in outcome["trials"]:
+        values, those = trial["values"], {"chosen": outcome["chosen"], "the paper's": published}
+        accuracies = ["failed", "–"] if "failed" in trial else [f"{100 * trial[key]:.2f}" for key in _SHOWN]
+        remarks = ", ".join(remark for remark, special in those.items() if special == values)
+        shown.add_row(*map(str, values.values()), *accuracies, remarks)
+    return shown
+
+
+def main():
+    """Searches as the flags say, and prints the trials and the choice."""
+    args = flags.FLAGS
+    experiment = papers.find(args.experiment).with_seed(args.seed)
+    method, dataset = experiment.method.label, experiment.dataset
+    grid = space(method, dataset)
+    published = {name: preset(method, dataset, experiment.noise)[name] for name in grid}
+    outcome = search(experiment, grid, args.workdir, args.data_dir)
+    chosen = outcome["chosen"]
+    verdict = "as in the paper" if chosen == published else f"in the paper: {_text(published)}"
+    terminal.console().print(table(outcome, published), f"Chosen: {_text(chosen)}; {verdict}.")
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("experiment", None, "Name of an experiment; a wrong one lists the near ones.", required=True)
+    text = "Seed of noise, initialisation, order and augmentation."
+    flags.DEFINE_integer("seed", 0, text, lower_bound=0, upper_bound=MAX_SEED)
+    flags.DEFINE_string("workdir", "runs", "Folder for results.")
+    flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
+    terminal.start(main)
