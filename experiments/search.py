@@ -3,7 +3,8 @@
 `python -m experiments.search --experiment=LN/table1/laptop-digits/symmetric40/LN --seed=0 --workdir=DIR`
 
 One seed, every point of the method's grid, the highest accuracy at the end of training; of equals the first, for the
-paper does not say. A trial is a run like any other and is not repeated, so the same command goes on.
+paper does not say. A trial is a run like any other and is not repeated, so the same command goes on. Needs KerasTuner,
+which the extras `search` and `dev` bring.
 """
 
 import dataclasses
@@ -36,8 +37,8 @@ def search(experiment, grid, workdir, data_dir=None):
     Args:
         experiment: an `Experiment`; the trials' names are `experiment.name/search/VALUES`.
         grid: a dict from argument of the method's loss to the values to try.
-        workdir: as in `experiments.run.run`. The outcome is `search.json` in the folder of the experiment, below
-            `search` and the seed; what KerasTuner writes lies beside it.
+        workdir: as in `experiments.run.run`. The outcome becomes `experiment.name/search/seedN/search.json` in it, for
+            seed N; what KerasTuner writes lies beside that.
         data_dir: as in `experiments.run.run`.
 
     Returns:
@@ -62,14 +63,15 @@ def search(experiment, grid, workdir, data_dir=None):
         results.find(variant, workdir)  # a result of other settings is an error, not a trial that failed
         try:
             scores = run(variant, workdir, data_dir)["scores"]
-            oracle.update_trial(trial.trial_id, {_OBJECTIVE: scores[_OBJECTIVE]})
-            trial.status = TrialStatus.COMPLETED
-            trials.append({"values": values, **{key: scores[key] for key in _SHOWN}})
-            console.print(f"{title}: accuracy on noisy validation labels {scores[_OBJECTIVE]:.2%}")
         except ValueError as error:
             trial.status = TrialStatus.FAILED
             trials.append({"values": values, "failed": str(error)})
             console.print(f"{title}: failed: {error}", markup=False)
+        else:
+            trial.status = TrialStatus.COMPLETED
+            oracle.update_trial(trial.trial_id, {_OBJECTIVE: scores[_OBJECTIVE]})
+            trials.append({"values": values, **{key: scores[key] for key in _SHOWN}})
+            console.print(f"{title}: accuracy on noisy validation labels {scores[_OBJECTIVE]:.2%}")
         oracle.end_trial(trial)
         keras.backend.clear_session()  # else every trained model's functions stay in memory
     (best,) = oracle.get_best_trials()
@@ -90,8 +92,8 @@ def search(experiment, grid, workdir, data_dir=None):
 def _oracle(grid, folder):
     """KerasTuner's walk over a grid, always from its start: the finished runs are what a stopped search goes on from.
 
-    A `GridSearchOracle` does not store where it stands, and after a reload fails or stops early. Its tuner's `search`
-    would take every error, a full disk too, for a failed trial: here the tuner only gives the oracle its folder.
+    KerasTuner 1.4.8 does not store where its `GridSearchOracle` stands: after a reload it fails, or stops early. And a
+    tuner's `search` takes every error, a full disk too, for a failed trial: this one only gives the oracle its folder.
     """
     values = keras_tuner.HyperParameters()
     for name, choices in grid.items():
