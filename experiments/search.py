@@ -133,7 +133,7 @@ def table(outcome, published):
         published: a dict, the values that the paper's search chose.
     """
     shown = Table(
-        caption="Accuracies in percent; the test labels, which are clean, have no part in the choice.",
+        caption="Accuracies in percent. Of equals the first is chosen; the clean test labels have no part in it.",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
