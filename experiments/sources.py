@@ -25,6 +25,25 @@ class InMemory:
 
 
 @dataclasses.dataclass(frozen=True)
+class FirstExamples(InMemory):
+    """Part of the training split as arrays; validation and test split whole.
+
+    Args:
+        count: int, how many of the first training examples.
+    """
+
+    count: int
+
+    def load(self, name, data_dir):
+        """A `tfp_noise.datasets.Dataset`."""
+        data = super().load(name, data_dir)
+        if self.count > len(data.train):
+            size = f"{len(data.train)}, the training examples of {name!r}"
+            raise ValueError(f"`count` must be at most {size}. Received: {self.count}.")
+        return dataclasses.replace(data, train=data.train.take(slice(self.count)))
+
+
+@dataclasses.dataclass(frozen=True)
 class Stream:
     """Images of any size, read one by one from TensorFlow Datasets.
 

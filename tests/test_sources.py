@@ -99,3 +99,13 @@ def test_exact_noise_is_refused(data_dir):
 
 def test_settings_of_runs_in_memory_do_not_mention_it():
     assert "source" not in dataclasses.replace(EXPERIMENT, source=sources.InMemory()).settings()
+
+
+def test_the_first_examples_are_those_of_the_whole():
+    whole, part = datasets.load("digits"), sources.FirstExamples(100).load("digits", None)
+    np.testing.assert_array_equal(part.train.ids, whole.train.ids[:100])
+    np.testing.assert_array_equal(part.test.ids, whole.test.ids)
+    experiment = dataclasses.replace(EXPERIMENT, source=sources.FirstExamples(100))
+    assert experiment.settings()["source"] == {"count": 100}
+    with pytest.raises(ValueError, match="`count` must be at most 1293, the training examples of 'digits'"):
+        sources.FirstExamples(2000).load("digits", None)
