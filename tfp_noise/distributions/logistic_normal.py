@@ -4,6 +4,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_noise.distributions import _gaussian, _quadrature
+
 tfb = tfp.bijectors
 tfd = tfp.distributions
 
@@ -28,18 +30,29 @@ class LogisticNormal(tfd.TransformedDistribution):
     operator to be positive definite and takes a Cholesky factor of the small capacitance matrix, where otherwise
     it takes a `MatrixDeterminant`, for which XLA has no kernel.
 
+    `kl_divergence` is exact, also where temperatures differ; unless both scales are diagonal, it takes `n^2` numbers
+    for each pair of a batch. `mean`, `variance`, `stddev`, `covariance` and `entropy` (nats, for the surface measure)
+    have no closed form: they are averages over `num_points=1024` scrambled Sobol points, the same at each call, so
+    that they are functions of the parameters, with gradients. `mean_with_error` and `entropy_with_error` say how far to
+    trust them. Measured for `scale = 0.5 I + c c'`, c normal of deviation 0, 0.3 or 1, and n = 10, 100 or 1000:
+    the largest error of a mean is 4.9e-3 with 1024 points and 2.5e-3 with 4096, where 1024 independent samples have
+    3.5e-2; the entropy is within 0.3 %. Several tensors of `batch * num_points * (n + 1)` numbers are held, each 1 GiB
+    in float32 for a batch of 256 with n = 1000: take a large batch in slices, `d[:32].mean()`.
+
     Args:
         loc: float `[..., n]`, the mean of the logits. Its dtype, or else that of the next argument that has a floating
             one, is that of all; plain numbers are float32.
         scale_diag: positive float, a scalar or `[..., n]`.
         scale_perturb_factor: float `[..., n, rank]`, or `None` for a diagonal scale.
         temperature: positive float, a scalar.
-        validate_args: as in TFP, for the Gaussian in logit space.
-        allow_nan_stats: as in TFP.
+        validate_args: whether to check at each use that `scale_diag` and `temperature` are positive, and that what
+            `log_prob` is given is positive and sums to 1. Not under XLA, which drops assertions.
+        allow_nan_stats: as in TFP; no statistic of valid parameters is NaN.
         name: name of the distribution.
 
     Raises:
         ValueError: if a shape does not fit, or a constant `scale_diag` or `temperature` is not positive.
+        NotImplementedError: by `mode` (see its message) and `cdf`.
 
     Example:
         >>> d = LogisticNormal(loc=[1.0, 0.0], scale_diag=0.5, scale_perturb_factor=[[1.0], [0.0]])
@@ -67,20 +80,20 @@ class LogisticNormal(tfd.TransformedDistribution):
     ):
         parameters = dict(locals())
         with tf.name_scope(name):
-            dtype = _common_dtype(loc, scale_diag, scale_perturb_factor, temperature)
-            self._loc = _reference(loc, dtype, "loc")
-            self._scale_diag = _scalar_or(_reference(scale_diag, dtype, "scale_diag"))
-            self._temperature = _scalar_or(_reference(temperature, dtype, "temperature"))
-            self._scale_perturb_factor = _reference(scale_perturb_factor, dtype, "scale_perturb_factor")
-            _check_arguments(self._loc, self._scale_diag, self._scale_perturb_factor, self._temperature)
-            base, outer = _gaussian_and_scale(
+            dtype = _gaussian.common_dtype(loc, scale_diag, scale_perturb_factor, temperature)
+            self._loc = _gaussian.reference(loc, dtype, "loc")
+            self._scale_diag = _gaussian.reference(scale_diag, dtype, "scale_diag")
+            self._temperature = _gaussian.reference(temperature, dtype, "temperature")
+            self._scale_perturb_factor = _gaussian.reference(scale_perturb_factor, dtype, "scale_perturb_factor")
+            _gaussian.check_arguments(self._loc, self._scale_diag, self._scale_perturb_factor, self._temperature)
+            base, outer = _gaussian.gaussian_and_scale(
                 self._loc,
                 self._scale_diag,
                 self._scale_perturb_factor,
                 validate_args=validate_args,
                 allow_nan_stats=allow_nan_stats,
             )
-            scale = _deferred(lambda temperature, outer: outer / temperature, self._temperature, outer)
+            scale = _gaussian.deferred(lambda temperature, outer: outer / temperature, self._temperature, outer)
             super().__init__(
                 distribution=base,
                 bijector=tfb.Chain([tfb.SoftmaxCentered(), tfb.Scale(scale)]),
@@ -101,7 +114,7 @@ class LogisticNormal(tfd.TransformedDistribution):
         return {
             "loc": properties(event_ndims=1, shape_fn=logits),
             "scale_diag": properties(
-                event_ndims=lambda self: min(self.scale_diag.shape.rank, 1),
+                event_ndims=lambda self: 1 if self.scale_diag.shape.rank else properties.NO_EVENT_NDIMS,
                 shape_fn=logits,
                 default_constraining_bijector_fn=positive,
             ),
@@ -109,7 +122,10 @@ class LogisticNormal(tfd.TransformedDistribution):
                 event_ndims=2, shape_fn=lambda shape: tf.concat([logits(shape), [1]], 0), is_preferred=False
             ),
             "temperature": properties(
-                event_ndims=0, shape_fn=lambda _: [], default_constraining_bijector_fn=positive, is_preferred=False
+                event_ndims=properties.NO_EVENT_NDIMS,  # one for all of a batch: sliced and broadcast with none of it
+                shape_fn=lambda _: [],
+                default_constraining_bijector_fn=positive,
+                is_preferred=False,
             ),
         }
 
@@ -133,69 +149,107 @@ class LogisticNormal(tfd.TransformedDistribution):
         """Scalar that divides the logits."""
         return self._temperature
 
+    def logits_distribution(self, name="logits_distribution"):
+        """The Gaussian of the logits `Z`, before the temperature.
 
-def _common_dtype(*values):
-    """The floating dtype of the first value that has one, float32 where all are plain numbers."""
-    dtypes = [tf.as_dtype(value.dtype) for value in values if hasattr(value, "dtype")]
-    return next((dtype for dtype in dtypes if dtype.is_floating), tf.float32)
+        Its `mean()` is `loc`, its `covariance()` is `scale @ scale.T`. The log-ratios `log(s[:n] / s[n])` of samples
+        are `Z / temperature`: their mean is `loc / temperature`, their covariance `scale @ scale.T / temperature^2`.
 
+        Returns:
+            A `tfd.MultivariateNormalLinearOperator` with this distribution's batch shape and events `[n]`.
+        """
+        with self._name_and_control_scope(name):
+            return _gaussian.log_ratio_gaussian(self, temperature=1.0)
 
-def _is_reference(value):
-    """Variables and what is deferred are read anew at each use, so that they are trained and seen to change."""
-    return isinstance(value, (tf.Variable, tfp.util.DeferredTensor))
+    def mean_with_error(self, num_points=_quadrature.DEFAULT_NUM_POINTS, name="mean_with_error"):
+        """`mean(num_points=...)`, and how far it is from the expectation that it stands for.
 
+        Args:
+            num_points: int, a power of two, at least 16.
+            name: name of the operations.
 
-def _reference(value, dtype, name):
-    return value if value is None or _is_reference(value) else tf.convert_to_tensor(value, dtype, name=name)
+        Returns:
+            `(mean, standard_error)`, both `[..., n + 1]`: probabilities, and the standard error of each, estimated from
+            8 independent sets of points (7 degrees of freedom: 95 % of the errors are within 2.4 of it).
 
+        Example:
+            >>> d = LogisticNormal(loc=[1.0, 0.0], scale_diag=0.5)
+            >>> mean, standard_error = d.mean_with_error()
+            >>> np.round(mean, 3), bool(tf.reduce_max(standard_error) < 1e-3)
+            (array([0.564, 0.224, 0.211], dtype=float32), True)
+        """
+        with self._name_and_control_scope(name):
+            return _quadrature.mean_and_error(self._points_on_the_simplex(num_points), axis=-2)
 
-def _scalar_or(value):
-    """Slicing a batch of distributions gives scalars the shape [1, ..., 1]: scalars again."""
-    return tf.reshape(value, []) if not _is_reference(value) and value.shape.num_elements() == 1 else value
+    def entropy_with_error(self, num_points=_quadrature.DEFAULT_NUM_POINTS, name="entropy_with_error"):
+        """`entropy(num_points=...)` and its standard error, both `[...]`, in nats; as `mean_with_error`."""
+        with self._name_and_control_scope(name):
+            mean, standard_error = _quadrature.mean_and_error(self._log_volumes(num_points), axis=-1)
+            return self.distribution.entropy() + mean, standard_error
 
+    def _mean(self, num_points=_quadrature.DEFAULT_NUM_POINTS):
+        return tf.reduce_mean(self._points_on_the_simplex(num_points), axis=-2)
 
-def _deferred(function, *values):
-    """`function(*values)`, deferred where one of the values is a reference."""
-    references = [value for value in values if _is_reference(value)]
-    if not references:
-        return function(*values)
-    first, others = values[0], values[1:]
-    return tfp.util.DeferredTensor(first, lambda first: function(first, *others), also_track=references)
+    def _variance(self, num_points=_quadrature.DEFAULT_NUM_POINTS):
+        return tf.math.reduce_variance(self._points_on_the_simplex(num_points), axis=-2)
 
+    def _covariance(self, num_points=_quadrature.DEFAULT_NUM_POINTS):
+        points = self._points_on_the_simplex(num_points)
+        centred = points - tf.reduce_mean(points, axis=-2, keepdims=True)
+        return tf.matmul(centred, centred, transpose_a=True) / num_points
 
-def _gaussian_and_scale(loc, scale_diag, factor, **common):
-    """The Gaussian before the bijector, and what the bijector multiplies it by: a scalar `scale_diag`, or 1."""
-    if scale_diag.shape.rank == 0:
-        loc = _deferred(lambda loc, scale: loc / scale, loc, scale_diag)
-        if factor is None:
-            return tfd.MultivariateNormalDiag(loc, **common), scale_diag
-        factor = _deferred(lambda factor, scale: factor / tf.sqrt(scale), factor, scale_diag)
-        return tfd.MultivariateNormalDiagPlusLowRank(loc, scale_perturb_factor=factor, **common), scale_diag
-    if factor is None:
-        return tfd.MultivariateNormalDiag(loc, scale_diag, **common), tf.ones([], loc.dtype)
-    positive = {"is_non_singular": True, "is_self_adjoint": True, "is_positive_definite": True}
-    diagonal = tf.linalg.LinearOperatorDiag(scale_diag, **positive)
-    scale = tf.linalg.LinearOperatorLowRankUpdate(diagonal, factor, is_diag_update_positive=True, **positive)
-    return tfd.MultivariateNormalLinearOperator(loc, scale, **common), tf.ones([], loc.dtype)
+    def _entropy(self, num_points=_quadrature.DEFAULT_NUM_POINTS):
+        return self.distribution.entropy() + tf.reduce_mean(self._log_volumes(num_points), axis=-1)
 
-
-def _check_arguments(loc, scale_diag, factor, temperature):
-    if loc.shape.rank is not None and loc.shape.rank < 1:
-        raise ValueError("`loc` must have shape [..., n], the logits last. Received a scalar.")
-    if temperature.shape.rank not in (0, None):
-        raise ValueError(f"`temperature` must be a scalar. Received shape {temperature.shape}.")
-    n = loc.shape[-1]
-    if n is not None and scale_diag.shape.rank and scale_diag.shape[-1] not in (None, n):
-        raise ValueError(
-            f"`scale_diag` must be a scalar or end in the {n} logits of `loc`. Received shape {scale_diag.shape}."
+    def _mode(self):
+        raise NotImplementedError(
+            "`mode` is not implemented for LogisticNormal: with a large covariance the density has several local "
+            "maxima, near the corners of the simplex. For one typical point take `d.mean()`, or the centre "
+            "`tfb.SoftmaxCentered()(d.loc / d.temperature)`, which is the geometric mean, normalised."
         )
-    wrong = factor is not None and factor.shape.rank is not None and factor.shape.rank < 2
-    if wrong or (factor is not None and None not in (n, factor.shape.rank) and factor.shape[-2] not in (None, n)):
-        raise ValueError(
-            f"`scale_perturb_factor` must have shape [..., {n}, rank], {n} being the logits of `loc`. Received shape "
-            f"{factor.shape}. For one column pass `factor[..., tf.newaxis]`."
-        )
-    for name, value in [("scale_diag", scale_diag), ("temperature", temperature)]:
-        static = None if _is_reference(value) else tf.get_static_value(value)
-        if static is not None and not np.all(static > 0):
-            raise ValueError(f"`{name}` must be positive. Received: {np.min(static):g}.")
+
+    def _points(self, num_points):
+        """Quadrature points in the coordinates of `self.distribution`, `[..., num_points, n]`."""
+        factor = None if self._scale_perturb_factor is None else tf.convert_to_tensor(self._scale_perturb_factor)
+        if self._loc.shape[-1] is None or (factor is not None and factor.shape[-1] is None):
+            raise ValueError(
+                "Expectations on the simplex need the numbers of logits and of columns of the factor when they are "
+                f"traced. Received: `loc` of shape {self._loc.shape}. Set it with `tf.ensure_shape`."
+            )
+        points = _quadrature.standard_gaussian_points(self._loc.shape[-1], factor, self.dtype, num_points)
+        deviations = tf.linalg.matrix_transpose(self.distribution.scale.matmul(points, adjoint_arg=True))
+        return self.distribution.mean()[..., tf.newaxis, :] + deviations
+
+    def _points_on_the_simplex(self, num_points):
+        return self.bijector.forward(self._points(num_points))
+
+    def _log_volumes(self, num_points):
+        return self.bijector.forward_log_det_jacobian(self._points(num_points), event_ndims=1)
+
+    def _parameter_control_dependencies(self, is_init):
+        """Before each use of what can change, with `validate_args`."""
+        if not self.validate_args:
+            return []
+        return [
+            tf.debugging.assert_positive(value, message=f"`{name}` must be positive")
+            for name, value in [("scale_diag", self._scale_diag), ("temperature", self._temperature)]
+            if is_init != _gaussian.is_reference(value)
+        ]
+
+    def _sample_control_dependencies(self, x):
+        if not self.validate_args:
+            return []
+        # TFP's SoftmaxCentered allows 10 units in the last place, which sums of 1000 float32 probabilities exceed.
+        rounding = tf.cast(10 + tf.shape(x)[-1], self.dtype) * np.finfo(self.dtype.as_numpy_dtype).eps
+        total = tf.reduce_sum(x, axis=-1)
+        return [
+            tf.debugging.assert_positive(x, message="Probabilities must be positive: smooth one-hot ones"),
+            tf.debugging.assert_near(total, tf.ones_like(total), rounding, rounding, "Probabilities must sum to 1"),
+        ]
+
+
+@tfd.RegisterKL(LogisticNormal, LogisticNormal)
+def _kl_divergence(p, q, name=None):
+    """That of the Gaussians of the log-ratios, which one and the same bijector maps to the simplex."""
+    with tf.name_scope(name or "kl_logistic_normal"):
+        return tfd.kl_divergence(*[_gaussian.log_ratio_gaussian(d, d.temperature) for d in (p, q)])

@@ -1,0 +1,63 @@
+"""Expectations under a Gaussian by randomised quasi-Monte Carlo, with their standard errors."""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+from scipy import special
+from scipy.stats import qmc
+
+from tfp_noise import _validation
+
+# Averages of independently scrambled sets are independent and unbiased: their spread gives the standard error.
+NUM_SETS = 8
+DEFAULT_NUM_POINTS = 1024
+
+
+def standard_gaussian_points(n, factor, dtype, num_points):
+    """Quasi-random points of N(0, I) on R^n: `[num_points, n]`, with a `factor` `[..., num_points, n]`.
+
+    Sobol points fill their first coordinates best. With `V` an orthonormal basis of the columns of `factor`, points
+    `(a, b)` on R^(rank + n) give `V a + (I - V V') b`, which is standard Gaussian for every `V` and has the directions
+    of `factor`, along which the logits vary most, in the coordinates that come first. The law does not depend on `V`,
+    so no gradient goes through it; that of a QR decomposition would not exist for collinear columns.
+    """
+    _check_num_points(num_points)
+    if factor is None:
+        return tf.constant(_sobol_gaussian(n, num_points), dtype)
+    basis = tf.linalg.qr(tf.stop_gradient(factor)).q
+    rank = basis.shape[-1]
+    points = tf.constant(_sobol_gaussian(n + rank, num_points), dtype)
+    first, rest = tf.split(points, [rank, n], axis=-1)
+    return rest + tf.matmul(first - rest @ basis, basis, transpose_b=True)
+
+
+@functools.lru_cache(maxsize=4)
+def _sobol_gaussian(dimension, num_points):
+    """Points `[num_points, dimension]`, float64: `NUM_SETS` scrambled Sobol sets after another, made Gaussian."""
+    if dimension > qmc.Sobol.MAXDIM:
+        raise ValueError(
+            f"Expectations on the simplex need at most {qmc.Sobol.MAXDIM} logits and columns of the factor. Received: "
+            f"{dimension}. Average samples instead: `tf.reduce_mean(d.sample(1000, seed=0), axis=0)`."
+        )
+    sets = [qmc.Sobol(dimension, seed=seed).random(num_points // NUM_SETS) for seed in range(NUM_SETS)]
+    half_a_cell = 2.0**-31  # the points are multiples of 2^-30, 0 among them, which the Gaussian has at infinity
+    return special.ndtri(np.concatenate(sets) + half_a_cell)
+
+
+def _check_num_points(num_points):
+    _validation.check_int("num_points", num_points, 2 * NUM_SETS)
+    if num_points & (num_points - 1):
+        raise ValueError(
+            f"`num_points` must be a power of two, for which Sobol points are balanced. Received: {num_points}. "
+            f"Pass {1 << num_points.bit_length()}."
+        )
+
+
+def mean_and_error(values, axis):
+    """The mean of `values` over their points along a negative `axis`, and its standard error from the sets' means."""
+    axis = values.shape.rank + axis
+    shape = tf.shape(values)
+    sets = tf.reshape(values, tf.concat([shape[:axis], [NUM_SETS, -1], shape[axis + 1 :]], 0))
+    means = tf.reduce_mean(sets, axis + 1)
+    return tf.reduce_mean(means, axis), tf.math.reduce_std(means, axis) / np.sqrt(NUM_SETS - 1)
