@@ -136,7 +136,9 @@ def test_variables_are_trained_and_read_anew(scale_diag, factor):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(value, expected, rtol=1e-6)
     variables[0].assign([1.0, 1.0, 1.0])
-    np.testing.assert_allclose(distribution.log_prob(s), LogisticNormal([1.0] * 3, *tensors[1:]).log_prob(s), rtol=1e-5)
+    changed = LogisticNormal([1.0] * 3, *tensors[1:])
+    np.testing.assert_allclose(distribution.log_prob(s), changed.log_prob(s), rtol=1e-5)
+    np.testing.assert_allclose(distribution.mean(num_points=64), changed.mean(num_points=64), rtol=1e-5)
     assert LogisticNormal(tf.zeros([5, 3]), tf.ones([2, 1, 3])).batch_shape == [2, 5]
 
 
@@ -308,6 +310,15 @@ def test_gradient_with_respect_to_the_factor_is_the_expectations():
         step = 1e-5 * np.eye(3)[:, k : k + 1]
         difference = (exact(factor.numpy() + step) - exact(factor.numpy() - step)) / 2e-5
         assert gradient[k, 0] == pytest.approx(difference, abs=5e-4)
+
+
+def test_gradient_is_finite_for_collinear_columns():
+    factor = tf.Variable(CASES["rank_above_n"]["scale_perturb_factor"])
+    with tf.GradientTape() as tape:
+        value = LogisticNormal(LOC, 0.5, factor).mean(num_points=64)
+    gradient = tape.gradient(value, factor, output_gradients=tf.one_hot(0, 4, dtype=tf.float64)).numpy()
+    assert np.isfinite(gradient).all()
+    np.testing.assert_allclose(gradient - gradient[:, :1], 0, atol=1e-12)  # equal columns count alike
 
 
 def test_statistics_are_finite_at_extremes():
@@ -583,5 +594,5 @@ def test_expectations_need_a_known_and_moderate_number_of_logits():
     def mean(loc):
         return LogisticNormal(loc).mean()
 
-    with pytest.raises(ValueError, match=r"need the numbers of logits.* `loc` of shape \(None, None\).*ensure_shape"):
+    with pytest.raises(ValueError, match=r"static numbers of logits.* Received: None and 0\..*ensure_shape"):
         mean(tf.zeros([2, 3]))

@@ -14,8 +14,8 @@ NUM_SETS = 8
 DEFAULT_NUM_POINTS = 1024
 
 
-def standard_gaussian_points(n, factor, dtype, num_points):
-    """Quasi-random points of N(0, I) on R^n: `[num_points, n]`, with a `factor` `[..., num_points, n]`.
+def gaussian_points(gaussian, factor, num_points):
+    """Quasi-random points of a `tfd.MultivariateNormalLinearOperator`, `[..., num_points, n]`.
 
     Sobol points fill their first coordinates best. With `V` an orthonormal basis of the columns of `factor`, points
     `(a, b)` on R^(rank + n) give `V a + (I - V V') b`, which is standard Gaussian for every `V` and has the directions
@@ -23,13 +23,23 @@ def standard_gaussian_points(n, factor, dtype, num_points):
     so no gradient goes through it; that of a QR decomposition would not exist for collinear columns.
     """
     _check_num_points(num_points)
+    n = gaussian.event_shape[-1]
+    rank = 0 if factor is None else factor.shape[-1]
+    if n is None or rank is None:
+        raise ValueError(
+            "Expectations on the simplex need static numbers of logits and of columns of the factor. Received: "
+            f"{n} and {rank}. Set them with `tf.ensure_shape`."
+        )
     if factor is None:
-        return tf.constant(_sobol_gaussian(n, num_points), dtype)
-    basis = tf.linalg.qr(tf.stop_gradient(factor)).q
-    rank = basis.shape[-1]
-    points = tf.constant(_sobol_gaussian(n + rank, num_points), dtype)
-    first, rest = tf.split(points, [rank, n], axis=-1)
-    return rest + tf.matmul(first - rest @ basis, basis, transpose_b=True)
+        points = tf.constant(_sobol_gaussian(n, num_points), gaussian.dtype)
+    else:
+        basis = tf.linalg.qr(tf.stop_gradient(factor)).q
+        rank = min(rank, n)
+        first, rest = np.split(_sobol_gaussian(rank + n, num_points), [rank], axis=-1)
+        first, rest = tf.constant(first, gaussian.dtype), tf.constant(rest, gaussian.dtype)
+        points = rest + tf.matmul(first - rest @ basis, basis, transpose_b=True)
+    deviations = tf.linalg.matrix_transpose(gaussian.scale.matmul(points, adjoint_arg=True))
+    return gaussian.mean()[..., tf.newaxis, :] + deviations
 
 
 @functools.lru_cache(maxsize=4)

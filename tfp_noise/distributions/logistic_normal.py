@@ -209,16 +209,7 @@ class LogisticNormal(tfd.TransformedDistribution):
         )
 
     def _points(self, num_points):
-        """Quadrature points in the coordinates of `self.distribution`, `[..., num_points, n]`."""
-        factor = None if self._scale_perturb_factor is None else tf.convert_to_tensor(self._scale_perturb_factor)
-        if self._loc.shape[-1] is None or (factor is not None and factor.shape[-1] is None):
-            raise ValueError(
-                "Expectations on the simplex need the numbers of logits and of columns of the factor when they are "
-                f"traced. Received: `loc` of shape {self._loc.shape}. Set it with `tf.ensure_shape`."
-            )
-        points = _quadrature.standard_gaussian_points(self._loc.shape[-1], factor, self.dtype, num_points)
-        deviations = tf.linalg.matrix_transpose(self.distribution.scale.matmul(points, adjoint_arg=True))
-        return self.distribution.mean()[..., tf.newaxis, :] + deviations
+        return _quadrature.gaussian_points(self.distribution, self._scale_perturb_factor, num_points)
 
     def _points_on_the_simplex(self, num_points):
         return self.bijector.forward(self._points(num_points))
