@@ -554,6 +554,8 @@ def test_joint_distributions_take_it():
 def test_validation_accepts_rounding_and_refuses_what_is_outside():
     distribution = LogisticNormal(tf.zeros([2000]), validate_args=True)
     assert distribution.log_prob(LogisticNormal(tf.zeros([2000])).sample(20, seed=0)).shape == [20]
+    rounded = np.full(2001, 1 / 2001, "float32") * np.float32(1 + 500 * np.finfo("float32").eps)
+    assert np.isfinite(distribution.log_prob(rounded))
     distribution = LogisticNormal(tf.zeros([2]), validate_args=True)
     with pytest.raises(tf.errors.InvalidArgumentError, match="Probabilities must sum to 1"):
         distribution.log_prob([0.3, 0.3, 0.3])

@@ -230,7 +230,7 @@ class LogisticNormal(tfd.TransformedDistribution):
     def _sample_control_dependencies(self, x):
         if not self.validate_args:
             return []
-        # TFP's SoftmaxCentered allows 10 units in the last place, which sums of 1000 float32 probabilities exceed.
+        # What a sum of n + 1 numbers can be off by rounding, beside TFP's usual 10 units in the last place.
         rounding = tf.cast(10 + tf.shape(x)[-1], self.dtype) * np.finfo(self.dtype.as_numpy_dtype).eps
         total = tf.reduce_sum(x, axis=-1)
         return [
