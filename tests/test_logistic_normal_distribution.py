@@ -274,7 +274,7 @@ def test_quadrature_beats_independent_samples(rng):
     error, error_of_samples = (
         float(tf.reduce_max(tf.abs(value - reference))) for value in (distribution.mean(), sampled)
     )
-    assert error < 0.2 * error_of_samples
+    assert error < 0.08 * error_of_samples  # 0.07; 0.09 with the directions of the factor last
 
 
 def test_statistics_are_functions_of_the_parameters_with_gradients():
