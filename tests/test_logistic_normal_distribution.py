@@ -266,15 +266,12 @@ def test_standard_errors_tell_the_errors(statistic, rng):
 
 
 def test_quadrature_beats_independent_samples(rng):
-    """At equal cost, with the directions of the factor in the first Sobol coordinates, by far."""
+    """Of 1024 points: a fifth of the standard error of as many samples, at most; measured 0.10 to 0.13."""
     n = 30
     distribution = LogisticNormal(rng.normal(size=(8, n)), 0.5, rng.normal(size=(8, n, 1)))
-    reference = distribution.mean(num_points=2**14)
-    sampled = tf.reduce_mean(distribution.sample(1024, seed=1), 0)
-    error, error_of_samples = (
-        float(tf.reduce_max(tf.abs(value - reference))) for value in (distribution.mean(), sampled)
-    )
-    assert error < 0.08 * error_of_samples  # 0.07; 0.09 with the directions of the factor last
+    many = {"num_points": 2**14}
+    error = np.sqrt(np.mean((distribution.mean() - distribution.mean(**many)) ** 2))
+    assert error < 0.2 * np.sqrt(np.mean(distribution.variance(**many) / 1024))
 
 
 def test_statistics_are_functions_of_the_parameters_with_gradients():
