@@ -11,6 +11,7 @@ from tfp_noise.metrics.calibration import (
     expected_calibration_error,
     reliability_curve,
 )
+from tfp_noise.metrics.residuals import label_dependent_term
 from tfp_noise.metrics.scores import accuracy, brier_score, negative_log_likelihood, split_accuracy
 from tfp_noise.metrics.temperature import apply_temperature, fit_temperature
 
@@ -23,6 +24,7 @@ __all__ = [
     "classwise_calibration_error",
     "expected_calibration_error",
     "fit_temperature",
+    "label_dependent_term",
     "negative_log_likelihood",
     "reliability_curve",
     "split_accuracy",

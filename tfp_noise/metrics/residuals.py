@@ -1,0 +1,100 @@
+"""How far the Logistic-Normal likelihood's targets lie from its means, measured by its covariance."""
+
+import numpy as np
+
+from tfp_noise import _validation
+from tfp_noise.losses import LogisticNormal
+
+
+def label_dependent_term(loss, y_true, y_pred, identity=False):
+    """The part of the Logistic-Normal loss that the label decides: `(z - loc)' Sigma^-1 (z - loc)`.
+
+    `z` is the target in logit space, `temperature * log(s[:n] / s[n])` of the smoothed label `s`, and `Sigma = S S'`
+    with the scale `S` that the outputs give (see `losses.LogisticNormal`), so that the term is `|S^-1 (z - loc)|^2`;
+    the loss is half of it, plus `log|S|` and constants. In float64, and without an n x n matrix: for `S = C C' + l I`,
+    `S^-1 r = (r - C (l I + C'C)^-1 C'r) / l`.
+
+    Args:
+        loss: a `losses.LogisticNormal`, the one that the network was trained with.
+        y_true: int `[n]` or `[n, 1]`, or float `[n, num_classes]`: as the loss takes them.
+        y_pred: float `[n, loss.num_outputs]`, raw network outputs: `model(x)`, not `model.predict(x)`.
+        identity: whether to put `Sigma = I` in the place of the learned covariance: the squared length of the residual.
+
+    Returns:
+        float64 `[n]`, at least 0, without a unit.
+
+    Raises:
+        TypeError: another loss; labels that are not integers; an `identity` that is not a bool.
+        ValueError: outputs that are not finite or of another width; labels that do not fit.
+
+    Example:
+        >>> loss = LogisticNormal(2, min_scale=0.5, target_smoothing=0.5)
+        >>> outputs = np.zeros([1, loss.num_outputs])  # loc = 0, C = 0, so S = 0.5 I; the target is (log 4, 0)
+        >>> label_dependent_term(loss, [0], outputs, identity=True).round(4).tolist()
+        [1.9218]
+        >>> label_dependent_term(loss, [0], outputs).round(4).tolist()
+        [7.6872]
+
+    References:
+        Englesson, Mehrpanah, Azizpour. Logistic-Normal likelihoods for heteroscedastic label noise in classification.
+        2023, Eq. 5, and Figures 6 and 7, which take it with `Sigma = I` and with the learned one.
+    """
+    if not isinstance(loss, LogisticNormal):
+        raise TypeError(
+            "`loss` must be a losses.LogisticNormal, whose outputs hold a mean and a covariance. "
+            f"Received: {loss!r:.100}."
+        )
+    _validation.check_bool("identity", identity)
+    outputs = np.asarray(_validation.check_features("y_pred", y_pred), dtype=np.float64)
+    if outputs.ndim != 2 or outputs.shape[1] != loss.num_outputs:
+        raise ValueError(
+            f"`y_pred` must have shape [n, {loss.num_outputs}], the raw outputs that the loss reads. Received shape "
+            f"{outputs.shape}. Are these probabilities? Take `model(x)` in the place of `model.predict(x)`."
+        )
+    loc, raw = np.split(outputs, [loss.num_prediction_outputs], axis=1)
+    residual = _target(loss, y_true, len(outputs)) - loc
+    covariance = "identity" if identity else loss.covariance
+    return np.sum(_WHITENED[covariance](residual, raw, loss.min_scale) ** 2, axis=1)
+
+
+def _target(loss, y_true, num_examples):
+    """The targets in logit space, `[num_examples, loss.num_prediction_outputs]`."""
+    y_true = np.asarray(y_true)
+    _validation.check_targets("y_true", y_true, loss.num_classes)
+    if len(y_true) != num_examples:
+        raise ValueError(f"`y_true` and `y_pred` must have one length. Received: {len(y_true)} and {num_examples}.")
+    if y_true.ndim == 1 or y_true.shape[1] != loss.num_classes:
+        y_true = y_true.reshape(-1, 1) == np.arange(loss.num_classes)
+    off = loss.target_smoothing / (loss.num_prediction_outputs + 1)
+    log_target = np.log((1 - loss.target_smoothing) * y_true.astype(np.float64) + off)
+    if loss.dummy_class:
+        return loss.temperature * (log_target - np.log(off))
+    return loss.temperature * (log_target[:, :-1] - log_target[:, -1:])
+
+
+# Each of these is `S^-1 r` of residuals `[examples, n]` and the raw outputs that S is built from.
+
+
+def _by_identity(residual, raw, min_scale):
+    del raw, min_scale
+    return residual
+
+
+def _by_diagonal(residual, raw, min_scale):
+    return residual / (raw**2 + min_scale)
+
+
+def _by_low_rank(residual, raw, min_scale):
+    factor = raw.reshape(*residual.shape, -1)
+    transposed = factor.swapaxes(1, 2)
+    capacitance = min_scale * np.eye(factor.shape[2]) + transposed @ factor
+    along = factor @ np.linalg.solve(capacitance, transposed @ residual[:, :, np.newaxis])
+    return (residual - along[:, :, 0]) / min_scale
+
+
+_WHITENED = {
+    "identity": _by_identity,
+    "isotropic": _by_diagonal,  # its one column for all n
+    "diagonal": _by_diagonal,
+    "low_rank": _by_low_rank,
+}
