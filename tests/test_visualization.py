@@ -180,6 +180,12 @@ def test_pyplot_is_not_touched():
     visualization.logit_gap_densities({"a": np.eye(2)}, np.array([0, 1]), np.array([0, 0]))
     visualization.class_plane_projection({"a": (np.eye(3), np.eye(3))}, np.arange(3), np.arange(3), (0, 1, 2))
     visualization.linear_separators(np.eye(2), np.arange(2), np.arange(2), {"a": {"b": ([1, 0], 0)}})
+    visualization.logits_and_simplex([0.0, 0.0], np.eye(2))
+    visualization.loss_by_residual([0.5])
+    visualization.label_dependent_densities({"a": [1.0, 2.0]}, np.array([True, False]))
+    visualization.decision_regions(np.eye(2), np.arange(2), np.arange(2), {"a": lambda x: np.full([len(x), 2], 0.5)})
+    visualization.training_by_noise_rate({"a": {0.2: history(0)}})
+    visualization.score_by_temperature_and_min_scale({(1.0, 0.5): [0.5]})
     assert pyplot.get_fignums() == before
 
 

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from tfp_noise import _validation
 from tfp_noise.visualization import _style
 
 _TRAINING_LINES = {
@@ -68,6 +69,65 @@ def learning_curves(history, title=None):
     figure.legend(handles=kinds, loc="outside lower right", frameon=False)
     if None not in histories:
         figure.legend(handles=test.lines, loc="outside lower left", ncols=-(-len(histories) // 3), frameon=False)
+    figure.suptitle(title)
+    return figure
+
+
+def training_by_noise_rate(histories, title=None):
+    """Test accuracy above, training accuracy below, by epoch: a column a method, a line a noise rate.
+
+    Below, full lines are the correctly labelled examples and dashed ones the mislabelled, by their wrong label: how
+    much of the noise is learned by heart.
+
+    Args:
+        histories: a dict `{method: {rate: history}}`, a rate from 0 to 1, a history as `learning_curves` takes it.
+        title: text above the panels.
+
+    Returns:
+        A `matplotlib.figure.Figure` with two panels a method.
+
+    Raises:
+        TypeError, ValueError: no method, one without a rate, or a rate that is none; a history as in `learning_curves`.
+
+    Example:
+        >>> keys = ("test_accuracy", *_TRAINING_LINES)
+        >>> history = {"epoch": [1, 2], **{key: [0.5, 0.75] for key in keys}}
+        >>> figure = training_by_noise_rate({"CE": {0.2: history, 0.4: history}})
+        >>> [line.get_label() for line in figure.axes[0].lines]
+        ['20% noise', '40% noise']
+
+    References:
+        Englesson, Mehrpanah, Azizpour. Logistic-Normal likelihoods for heteroscedastic label noise in classification.
+        2023, Figure 4.
+    """
+    _style.check_some("histories", histories, "method")
+    for method, by_rate in histories.items():
+        _style.check_some(f"histories[{method!r}]", by_rate, "noise rate")
+    rates = sorted({_validation.check_number("rate", rate, 0, 1) for by_rate in histories.values() for rate in by_rate})
+    colors = dict(zip(rates, _style.colors(), strict=False))
+    figure = Figure(figsize=(0.8 + 3.8 * len(histories), 6.4), layout="constrained")
+    grid = figure.subplots(2, len(histories), sharex="col", sharey="row", squeeze=False)
+    for (test, train), (method, by_rate) in zip(grid.T, histories.items(), strict=True):
+        for rate, history in sorted(by_rate.items()):
+            curves, look = _check_history(f"{method}, {rate:.0%} noise", history), {"color": colors[rate]}
+            test.plot(curves["epoch"], curves["test_accuracy"], linewidth=1.8, label=f"{rate:.0%} noise", **look)
+            for key in ("train_accuracy_clean", "train_accuracy_mislabelled"):
+                train.plot(curves["epoch"], curves[key], **_TRAINING_LINES[key][1], **look)
+        test.set_title(method)
+        train.set_xlabel("epoch")
+        train.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+        for axes in (test, train):
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+            _style.open_frame(axes, grid=True)
+    train.set_ylim(-0.02, 1.02)
+    grid[0, 0].set_ylabel("clean test accuracy")
+    grid[1, 0].set_ylabel("training accuracy")
+    kinds = [
+        Line2D([], [], color=_style.GREY, label=text, **line)
+        for text, line in (_TRAINING_LINES[key] for key in ("train_accuracy_clean", "train_accuracy_mislabelled"))
+    ]
+    lines = [Line2D([], [], color=color, linewidth=1.8, label=f"{rate:.0%} noise") for rate, color in colors.items()]
+    figure.legend(handles=[*lines, *kinds], loc="outside lower center", ncols=4, frameon=False)
     figure.suptitle(title)
     return figure
 
