@@ -73,6 +73,19 @@ def test_large_factors_leave_the_part_across_them():
     np.testing.assert_allclose(found, [(z / np.sqrt(2) / 0.5) ** 2], rtol=1e-6)
 
 
+def test_a_scheduled_min_scale_counts_as_it_is_now():
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay([5], [2.0, 0.5])
+    annealed, y_pred = (
+        losses.LogisticNormal(NUM_CLASSES, min_scale=schedule),
+        outputs(losses.LogisticNormal(NUM_CLASSES)),
+    )
+    labels = np.arange(N) % NUM_CLASSES
+    for step, value in ((0, 2.0), (9, 0.5)):
+        annealed.step = step
+        expected = metrics.label_dependent_term(losses.LogisticNormal(NUM_CLASSES, min_scale=value), labels, y_pred)
+        np.testing.assert_allclose(metrics.label_dependent_term(annealed, labels, y_pred), expected, rtol=1e-12)
+
+
 def test_many_classes_make_no_square():
     loss = losses.LogisticNormal(20_000)
     y_pred = np.zeros([2, loss.num_outputs], dtype=np.float32)

@@ -15,7 +15,8 @@ def label_dependent_term(loss, y_true, y_pred, identity=False):
     `S^-1 r = (r - C (l I + C'C)^-1 C'r) / l`.
 
     Args:
-        loss: a `losses.LogisticNormal`, the one that the network was trained with.
+        loss: a `losses.LogisticNormal`, the one that the network was trained with; of a scheduled `min_scale` counts
+            the value at the step that its classifier has reached.
         y_true: int `[n]` or `[n, 1]`, or float `[n, num_classes]`: as the loss takes them.
         y_pred: float `[n, loss.num_outputs]`, raw network outputs: `model(x)`, not `model.predict(x)`.
         identity: whether to put `Sigma = I` in the place of the learned covariance: the squared length of the residual.
@@ -54,7 +55,8 @@ def label_dependent_term(loss, y_true, y_pred, identity=False):
     loc, raw = np.split(outputs, [loss.num_prediction_outputs], axis=1)
     residual = _target(loss, y_true, len(outputs)) - loc
     covariance = "identity" if identity else loss.covariance
-    return np.sum(_WHITENED[covariance](residual, raw, loss.min_scale) ** 2, axis=1)
+    min_scale = float(loss.min_scale(loss.step)) if callable(loss.min_scale) else loss.min_scale
+    return np.sum(_WHITENED[covariance](residual, raw, min_scale) ** 2, axis=1)
 
 
 def _target(loss, y_true, num_examples):
