@@ -1,0 +1,154 @@
+"""The paper's figures, written into `DIR/LN/`: `python -m experiments.papers.logistic_normal.figures --workdir=DIR`.
+
+    figure1    a Gaussian over logits beside its density on the simplex
+    figure2    how min_scale bounds the attenuation of the loss
+    figure3    decision regions on two moons and on two circles
+    figure4    accuracies during training by noise rate, of finished runs of Table 1
+    figure5    accuracy by temperature and min_scale, of finished runs of `studies.FIGURE_5`
+    figure6    the label-dependent term of correctly labelled and mislabelled examples (Figures 6 and 7)
+
+Figures 4 to 6 are those of one setting, `--label`. Models of Figures 3 and 6 that are missing are trained: they are not
+under version control.
+"""
+
+import functools
+import pathlib
+
+import numpy as np
+from absl import flags
+
+from experiments import evaluation, report, results, terminal
+from experiments.papers.logistic_normal import studies, synthetic
+from experiments.run import trained
+from tfp_noise import metrics, visualization
+
+
+def simplex():
+    """Figure 1: a mean of the first class, and a scale (Eq. 9) that reaches towards the label of the second (Eq. 7)."""
+    loc, target = np.array([2.0, 0.5]), np.array([0.0, np.log((0.99 * 3 + 0.01) / 0.01)])
+    towards = (target - loc) / np.linalg.norm(target - loc)
+    return visualization.logits_and_simplex(loc, 0.5 * np.eye(2) + np.outer(towards, towards))
+
+
+def decision_regions(dataset, seed, workdir):
+    """Figure 3: the trained classifiers of one data set of the plane."""
+    chosen = [e.with_seed(seed) for e in synthetic.FIGURE_3 if e.dataset == dataset]
+    first = chosen[0]
+    points = first.noise.apply(first.source.load(dataset, None), seed).train
+    classifiers = {
+        e.method.label: functools.partial(trained(e, workdir).predict, batch_size=1000, verbose=0) for e in chosen
+    }
+    title = f"{dataset.replace('_', ' ')}, {first.noise.kind} noise {first.noise.rate:.0%}"
+    return visualization.decision_regions(points.features, points.labels, points.observed, classifiers, title)
+
+
+def training(runs, label, methods, seed):
+    """Figure 4: the curves of finished runs of Table 1 with symmetric noise.
+
+    Args:
+        runs: finished results.
+        label: a setting of Table 1, as "laptop-digits".
+        methods: labels of methods, a column each.
+        seed: whose curves to draw.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Raises:
+        FileNotFoundError: if a method has no finished run.
+    """
+    histories = {method: {} for method in methods}
+    for result in runs:
+        settings = result["settings"]
+        *folders, method = settings["name"].split("/")
+        wanted = folders[:3] == ["LN", "table1", label] and settings["noise"]["kind"] == "symmetric"
+        if wanted and settings["seed"] == seed and method in histories:
+            histories[method][settings["noise"]["rate"]] = result["curves"]
+    for method, by_rate in histories.items():
+        if not by_rate:
+            raise _missing(f"LN/table1/{label}/symmetric", f" by {method} with seed {seed}")
+    return visualization.training_by_noise_rate(histories, label)
+
+
+def sensitivity(runs, label):
+    """Figure 5: clean test accuracy of the finished runs of `studies.FIGURE_5`, all seeds.
+
+    Raises:
+        FileNotFoundError: if there is none.
+    """
+    under = f"LN/figure5/{label}/symmetric40"
+    scores = {}
+    for name, group in report.by_experiment(runs).items():
+        if name.startswith(f"{under}/"):
+            arguments = group[0]["settings"]["method"]["arguments"]
+            scores[arguments["temperature"], arguments["min_scale"]] = report.values(group, "test")
+    if not scores:
+        raise _missing(under)
+    return visualization.score_by_temperature_and_min_scale(scores, title=f"{label}, symmetric noise 40%")
+
+
+def label_dependent_terms(learned, identity, workdir, data_dir=None):
+    """Figures 6 and 7: the terms of training examples, for two experiments that are alike but for the covariance."""
+    noisy = learned.noise.apply(learned.source.load(learned.dataset, data_dir), learned.seed)
+    examples = evaluation.sample(noisy.train)
+
+    def term(experiment, as_identity):
+        model = trained(experiment, workdir, data_dir)
+        outputs = evaluation.predict(model.network, examples)
+        return metrics.label_dependent_term(model.loss, examples.observed, outputs, identity=as_identity)
+
+    terms = {
+        r"trained with $\Sigma = I$": term(identity, as_identity=True),
+        r"trained with learned $\Sigma$, seen with $I$": term(learned, as_identity=True),
+        r"trained with learned $\Sigma$, seen with it": term(learned, as_identity=False),
+    }
+    return visualization.label_dependent_densities(
+        terms, examples.mislabelled, f"{learned.dataset}, {learned.noise.name}"
+    )
+
+
+def _missing(under, what=""):
+    return FileNotFoundError(
+        f"No finished run{what} of {under}. Run `python -m experiments.sweep --under={under}` first."
+    )
+
+
+_FIGURES = {
+    "1": lambda _: {"figure1": simplex()},
+    "2": lambda _: {"figure2": visualization.loss_by_residual(studies.MIN_SCALES)},
+    "3": lambda args: {
+        f"figure3/{dataset}": decision_regions(dataset, args.seed, args.workdir) for dataset in synthetic.DATASETS
+    },
+    "4": lambda args: {
+        f"figure4/{args.label}": training(results.load(args.workdir).values(), args.label, args.methods, args.seed)
+    },
+    "5": lambda args: {f"figure5/{args.label}": sensitivity(results.load(args.workdir).values(), args.label)},
+    "6": lambda args: {
+        f"figure6/{args.label}-{noise}": label_dependent_terms(
+            *(e.with_seed(args.seed) for e in studies.covariances(args.label, noise)), args.workdir, args.data_dir
+        )
+        for noise in args.noises
+    },
+}
+
+
+def main():
+    """Draws what the flags say, a figure after the other."""
+    args = flags.FLAGS
+    for number in args.figures:
+        for name, figure in _FIGURES[number](args).items():
+            path = pathlib.Path(args.workdir) / "LN" / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            results.write_figure(path, figure)
+            terminal.console().print(path)
+
+
+if __name__ == "__main__":
+    flags.DEFINE_multi_enum("figures", list(_FIGURES), list(_FIGURES), "Figures to draw.")
+    flags.DEFINE_string("label", "laptop-digits", "Setting of Table 1 or 2, of Figures 4 to 6.")
+    flags.DEFINE_list("noises", ["symmetric40", "asymmetric20"], "Noises of Figure 6.")
+    flags.DEFINE_list("methods", ["CE", "LN"], "Columns of Figure 4.")
+    flags.DEFINE_integer("seed", 0, "Seed of the runs of Figures 3, 4 and 6.", lower_bound=0)
+    flags.DEFINE_string("workdir", "results", "Folder of finished runs.")
+    flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
+    terminal.start(main)
