@@ -3,12 +3,12 @@
 import keras
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import linalg, stats
 
 from tests.drawn_figures import assert_tidy, legend_texts
 from tfp_noise import distributions, losses, metrics, visualization
 
-LOC, SCALE = np.array([0.3, -0.2]), np.array([[0.7, 0.2], [0.2, 0.5]])
+LOC, SCALE = np.array([0.3, -0.2]), np.array([[0.7, 0.5], [-0.1, 0.5]])
 TEMPERATURE = 1.5
 
 
@@ -37,7 +37,8 @@ def test_logits_and_simplex_shade_the_two_densities(tmp_path):
     left, right, bar = figure.axes
     gaussian = stats.multivariate_normal(LOC, SCALE @ SCALE.T)
     assert_bands(left.collections[0], lambda z: gaussian.logpdf(z) - gaussian.logpdf(LOC))
-    factor = np.linalg.cholesky(SCALE - 0.1 * np.eye(2))
+    symmetric = linalg.sqrtm(SCALE @ SCALE.T)  # another scale of the same covariance, of the form that it takes
+    factor = np.linalg.cholesky(symmetric - 0.1 * np.eye(2))
     simplex = distributions.LogisticNormal(LOC, 0.1, factor, temperature=TEMPERATURE)
     grid = np.stack(np.meshgrid(*[np.linspace(0.002, 0.996, 300)] * 2), axis=-1).reshape(-1, 2)
     grid = np.column_stack([grid, 1 - grid.sum(axis=1)])

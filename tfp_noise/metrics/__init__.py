@@ -1,7 +1,8 @@
 """How good and how honest predictions are: pure functions of probabilities and labels, as NumPy arrays.
 
 Everywhere `probabilities` is float `[n, num_classes]`, rows that sum to 1 (what `predict` returns), and `labels` is
-int `[n]`. Rows are divided by their sums, which takes float32's rounding out of the scores.
+int `[n]`. Rows are divided by their sums, which takes float32's rounding out of the scores. `label_dependent_term`
+alone reads a network's raw outputs.
 """
 
 from tfp_noise.metrics.calibration import (
