@@ -1,6 +1,16 @@
 """Figure 3: two moons and two circles, cross-entropy beside the Logistic-Normal likelihood.
 
-PLACEHOLDER
+The paper: an MLP with two hidden layers of 2000 units, gradient descent with a learning rate of 1e-4, 2000 epochs. It
+leaves open how many points there are, and how noisy. Here: all points in one step, 40 % symmetric noise (of two
+classes it flips a fifth of the labels), and two departures, without which cross-entropy learns hardly any wrong label:
+
+- Adam at the paper's learning rate. The gradient itself, which 2000 steps of 1e-4 follow for a length of 0.2, takes
+  cross-entropy from 0.69 to 0.68 nats; 100 times as far, it is at 0.56, with 26 % of the wrong labels fitted, fewer
+  than at first. Adam comes to 0.10 and 91 %.
+- 100 points, not all 900, whose wrong labels stand too close to right ones: Adam, at 1e-3 and in batches of 300, has
+  fitted 0.5 % of them after 160 epochs, 480 steps.
+
+Cost: about a minute a run on one idle CPU core.
 """
 
 import dataclasses
@@ -27,7 +37,7 @@ class FirstPoints(sources.InMemory):
 
 _POINTS = FirstPoints(100)
 # Temperature and min_scale with the highest accuracy on noisy validation labels.
-_CHOSEN = {"two_moons": (1.0, 0.5), "two_circles": (1.0, 0.5)}
+_CHOSEN = {"two_moons": (1.0, 1.0), "two_circles": (1.0, 0.5)}
 DATASETS = tuple(_CHOSEN)
 
 
