@@ -2,6 +2,7 @@
 
 from tfp_noise.losses.base import NoisyLabelLoss
 from tfp_noise.losses.correction import BackwardCorrection, ForwardCorrection
+from tfp_noise.losses.heteroscedastic import Heteroscedastic
 from tfp_noise.losses.logistic_normal import LogisticNormal
 from tfp_noise.losses.robust import BiTempered, GeneralizedCrossEntropy, NoiseAgainstNoise
 from tfp_noise.losses.smearing import LabelSmearing, LabelSmoothing
@@ -11,6 +12,7 @@ __all__ = [
     "BiTempered",
     "ForwardCorrection",
     "GeneralizedCrossEntropy",
+    "Heteroscedastic",
     "LabelSmearing",
     "LabelSmoothing",
     "LogisticNormal",
