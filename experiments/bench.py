@@ -32,6 +32,7 @@ _LOSSES = {
     "NoiseAgainstNoise": lambda k: losses.NoiseAgainstNoise(k, sigma=0.5),
     "LogisticNormal": losses.LogisticNormal,
     "LogisticNormal(diagonal)": lambda k: losses.LogisticNormal(k, covariance="diagonal"),
+    "Heteroscedastic(100 samples)": lambda k: losses.Heteroscedastic(k, train_samples=100),
 }
 
 

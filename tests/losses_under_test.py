@@ -8,7 +8,7 @@ import tensorflow as tf
 from scipy import optimize, special, stats
 
 from tfp_noise import losses
-from tfp_noise.losses._random import draw_seed
+from tfp_noise.losses._random import draw_seed, fold_in, standard_normal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,6 +135,37 @@ def noise_against_noise(sigma):
     return Case(build, oracle, draws=True)
 
 
+def heteroscedastic_noise(shape, rank, chunk=0):
+    """The normal numbers `[batch, samples, K]` and `[batch, samples, rank]` of a chunk, under `SameSeed`."""
+    *rows, num_classes = shape
+    seed = draw_seed(SameSeed())
+    seeds = [fold_in(seed, 2 * chunk), fold_in(seed, 2 * chunk + 1)]
+    shapes = [*rows, num_classes], [*rows, rank]
+    return [standard_normal(s, d).numpy().astype("float64") for s, d in zip(seeds, shapes, strict=True)]
+
+
+def heteroscedastic_logits(outputs, noise):
+    """`loc + d * e + V f`, `[batch, samples, K]`, by the layout of the outputs."""
+    num_classes, rank = noise[0].shape[-1], noise[1].shape[-1]
+    loc, raw, factor = np.split(outputs, [num_classes, 2 * num_classes], axis=1)
+    factor = factor.reshape(len(outputs), num_classes, rank)
+    diagonal = np.logaddexp(0, raw) + 1e-3
+    return loc[:, None] + diagonal[:, None] * noise[0] + np.einsum("bkr,bsr->bsk", factor, noise[1])
+
+
+def heteroscedastic(temperature=1.0, rank=0, samples=7):
+    def build(num_classes, **kwargs):
+        loss = losses.Heteroscedastic(num_classes, temperature, rank, samples, samples, **kwargs)
+        loss.seed_generator = SameSeed()
+        return loss
+
+    def oracle(targets, outputs):
+        logits = heteroscedastic_logits(outputs, heteroscedastic_noise([len(outputs), samples, targets.shape[1]], rank))
+        return -np.sum(targets * np.log(special.softmax(logits / temperature, axis=-1).mean(1)), axis=1)
+
+    return Case(build, oracle)
+
+
 LOSSES_UNDER_TEST = {
     "smearing": Case(lambda k, **kwargs: losses.LabelSmearing(k, random_matrix(k), **kwargs), smearing),
     "cross_entropy": Case(lambda k, **kwargs: losses.LabelSmoothing(k, alpha=0.0, **kwargs), cross_entropy),
@@ -157,6 +188,9 @@ LOSSES_UNDER_TEST = {
     "logistic_normal_identity": logistic_normal("identity"),
     "logistic_normal_isotropic": logistic_normal("isotropic"),
     "logistic_normal_diagonal": logistic_normal("diagonal", min_scale=0.2),
+    "heteroscedastic": heteroscedastic(),
+    "heteroscedastic_tempered": heteroscedastic(temperature=0.5),
+    "heteroscedastic_rank2": heteroscedastic(temperature=2.0, rank=2),
 }
 
 

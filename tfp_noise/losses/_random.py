@@ -11,7 +11,12 @@ def draw_seed(generator):
     """
     seed = tf.cast(generator.next(), tf.int32)
     context = tf.distribute.get_replica_context()
-    return seed if context is None else tf.random.fold_in(seed, context.replica_id_in_sync_group)
+    return seed if context is None else fold_in(seed, context.replica_id_in_sync_group)
+
+
+def fold_in(seed, number):
+    """Another seed `[2]` for each number; not below 0, for XLA reads negative seeds otherwise than the rest does."""
+    return tf.bitwise.bitwise_and(tf.random.fold_in(seed, number), 2**31 - 1)
 
 
 def standard_normal(seed, shape):

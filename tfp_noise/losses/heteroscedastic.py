@@ -125,14 +125,15 @@ class Heteroscedastic(NoisyLabelLoss):
 
     def logits(self, y_pred):
         """Logarithms of the mean probabilities, `[batch, num_classes]`: what these are the softmax of."""
-        loc, *rest = self._parameters(y_pred)
-        parameters = [loc, *(part * _NOISE_STEP for part in rest)]
         chunk = max(1, _PREDICTION_NUMBERS // self.num_classes)
         total = None
         for start in range(0, self.test_samples, chunk):
             noise = np.split(self._fixed_noise[None, start : start + chunk], [self.num_classes], axis=-1)
-            part = ops.logsumexp(_log_softmax(parameters, noise), axis=1)
+            loc, *rest = self._parameters(y_pred)
+            part = ops.logsumexp(_log_softmax([loc, *(p * _NOISE_STEP for p in rest)], noise), axis=1)
             total = part if total is None else ops.logaddexp(total, part)
+            # Nothing is added, but the next chunk has to wait for it; at once they would take the memory of all.
+            y_pred = y_pred + 0 * ops.max(total, axis=-1, keepdims=True)
         return total - float(np.log(self.test_samples))
 
     def evaluation_loss(self, y_true, y_pred, sample_weight=None):
@@ -188,7 +189,7 @@ def _log_mean_softmax(parameters, seed, samples):
         size = -(-samples // chunks)
 
         def draw(index):
-            seeds = tf.unstack(tf.random.split(tf.random.fold_in(seed, index), 2))
+            seeds = [_random.fold_in(seed, 2 * index + i) for i in range(2)]
             shapes = [batch, size, num_classes], [batch, size, rank]
             noise = [tf.cast(_random.standard_normal(*pair), dtype) for pair in zip(seeds, shapes, strict=True)]
             counts = index * size + tf.range(size) < samples  # in the last chunk there may be too many
