@@ -102,8 +102,8 @@ class Heteroscedastic(NoisyLabelLoss):
         self.seed = _validation.check_seed(seed)
         if self.num_classes + self.rank > _MAX_QUASI_RANDOM:
             raise ValueError(
-                f"`num_classes + rank` must be at most {_MAX_QUASI_RANDOM}, the dimensions of Sobol's points. Received: "
-                f"{self.num_classes} + {self.rank}."
+                f"`num_classes + rank` must be at most {_MAX_QUASI_RANDOM}, the dimensions of Sobol's points. "
+                f"Received: {self.num_classes} + {self.rank}."
             )
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
