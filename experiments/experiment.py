@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from experiments import sources
+from experiments import clothing1m, sources
 from tfp_noise import DistilledClassifier, NoisyLabelClassifier, _validation, losses, noise
 
 _TRANSITIONS: dict[str, Callable] = {
@@ -121,7 +121,7 @@ class Experiment:
             none), or `None`.
         predecessor: an experiment to be trained before this one, with its seed: the model that a transition is
             estimated from, or the teacher.
-        source: where examples come from, `InMemory()` or a `Stream`.
+        source: where examples come from, `InMemory()`, a `Stream`, or `Clothing1M()`.
         seed: of the noise, and of initialisation, order and augmentation (see `training_seed`).
 
     Raises:
@@ -140,7 +140,7 @@ class Experiment:
     augmentation: Callable | None = None
     published: tuple[float, float | None] | None = None
     predecessor: "Experiment | None" = None
-    source: sources.InMemory | sources.Stream = sources.InMemory()  # noqa: RUF009 (frozen)
+    source: sources.InMemory | sources.Stream | clothing1m.Clothing1M = sources.InMemory()  # noqa: RUF009 (frozen)
     seed: int = 0
 
     def __post_init__(self):

@@ -64,7 +64,7 @@ def load(name, data_dir):
     _check_join(path, annotation.images, table["clean_label"], train)
     labels = _validation.check_labels(f"{path}: {annotation.column}", table[annotation.column], len(class_names))
     observed = labels[train.ids]
-    transition = _count_transition(train.labels, observed, len(class_names))
+    transition = count_transition(train.labels, observed, len(class_names))
     return dataclasses.replace(train, observed=observed), test, class_names, transition
 
 
@@ -137,7 +137,8 @@ def _check_join(path, images, clean, train):
         )
 
 
-def _count_transition(clean, observed, num_classes):
+def count_transition(clean, observed, num_classes):
+    """Float64 `[num_classes, num_classes]`: the share of each clean class (row) with each observed label (column)."""
     counts = np.zeros((num_classes, num_classes))
     np.add.at(counts, (clean, observed), 1)
     unseen = counts.sum(axis=1) == 0

@@ -1,0 +1,199 @@
+"""Clothing1M from its published folder: a million images with noisy labels, and some with clean ones, one by one."""
+
+import dataclasses
+import os
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_noise import _validation
+from tfp_noise.datasets import base, human
+
+PUBLISHER = "https://github.com/Cysu/noisy_label"
+NUM_CLASSES = 14
+PER_CLASS = 18_976  # 265,664 images an epoch
+
+_CLASS_NAMES = "category_names_eng.txt"
+_LABELS = {"clean": "clean_label_kv.txt", "noisy": "noisy_label_kv.txt"}
+_KEYS = {
+    "noisy_train": "noisy_train_key_list.txt",
+    "clean_train": "clean_train_key_list.txt",
+    "validation": "clean_val_key_list.txt",
+    "test": "clean_test_key_list.txt",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Clothing1M:
+    """Which image has which labels. The features of all examples are paths of files, strings `[n]`.
+
+    Args:
+        noisy: the million images to train on; their `labels` are the noisy ones, for the clean ones are not known.
+        trusted: the images of the clean training split that have a noisy label too, as `observed`; none is in `noisy`.
+        validation: clean labels.
+        test: clean labels.
+        class_names: 14 strings.
+    """
+
+    noisy: base.Examples
+    trusted: base.Examples
+    validation: base.Examples
+    test: base.Examples
+    class_names: tuple[str, ...]
+
+    @property
+    def transition(self):
+        """Float64 `[14, 14]`: the share of each clean class (row) with each noisy label, counted over `trusted`."""
+        return human.count_transition(self.trusted.labels, self.trusted.observed, NUM_CLASSES)
+
+
+def load(directory):
+    """Reads which images there are, and their labels; no image yet.
+
+    `directory` is as published: the seven text files (`noisy_label_kv.txt`, `clean_label_kv.txt`, a list of keys for
+    each of the splits, `category_names_eng.txt`) and `images/0/...` to `images/9/...`, unpacked. A key is a path such
+    as `images/7/23/1.jpg`; a line of the label files is a key and a class from 0 to 13.
+
+    Args:
+        directory: a path.
+
+    Returns:
+        A `Clothing1M`. Ids, int64 `[n]`, are positions in the split's list of keys.
+
+    Raises:
+        FileNotFoundError: a text file, or an image, is not there.
+        ValueError: a file is not as published.
+
+    References:
+        Xiao, Xia, Yang, Huang, Wang. Learning from massive noisy labeled data for image classification. CVPR 2015.
+    """
+    directory = pathlib.Path(directory).expanduser()
+    missing = [file for file in [_CLASS_NAMES, *_LABELS.values(), *_KEYS.values()] if not (directory / file).is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{str(directory)!r} must hold the published files of Clothing1M. Missing: {', '.join(missing)}. They and "
+            f"the images are given out by their authors on request, see {PUBLISHER}; put them there as they are."
+        )
+    class_names = tuple((directory / _CLASS_NAMES).read_text(encoding="utf-8").splitlines())
+    if len(class_names) != NUM_CLASSES:
+        raise ValueError(f"{_CLASS_NAMES!r} must name {NUM_CLASSES} classes, one a line. Received: {len(class_names)}.")
+    clean, noisy = (_read_labels(directory / file) for file in _LABELS.values())
+    keys = {split: (directory / file).read_text().split() for split, file in _KEYS.items()}
+    twice = [key for key in keys["clean_train"] if key in noisy]
+    _check_images(directory, [*keys["noisy_train"], *twice, *keys["validation"], *keys["test"]])
+
+    def examples(split_keys, labels, observed=None):
+        unknown = [key for key in split_keys if key not in labels]
+        if unknown:
+            raise ValueError(
+                f"The label files in {str(directory)!r} must label every key of the lists. Received: {len(unknown)} "
+                f"keys without a label, the first {unknown[0]!r}. Are all files of one release?"
+            )
+        return base.Examples(
+            np.array([str(directory / key) for key in split_keys], dtype=object),
+            np.array([labels[key] for key in split_keys], np.int32),
+            np.arange(len(split_keys)),
+            observed and np.array([observed[key] for key in split_keys], np.int32),
+        )
+
+    return Clothing1M(
+        examples(keys["noisy_train"], noisy),
+        examples(twice, clean, noisy),
+        examples(keys["validation"], clean),
+        examples(keys["test"], clean),
+        class_names,
+    )
+
+
+def stream(examples):
+    """Images one by one, in the order of `examples`.
+
+    Args:
+        examples: a split of a `Clothing1M`, or a part of one.
+
+    Returns:
+        A `tf.data.Dataset` of `(image, label, id)`: uint8 `[height, width, 3]`, int32, int64; labels are those that
+        training may see.
+    """
+    columns = examples.features, examples.training_labels, examples.ids
+    return tf.data.Dataset.from_tensor_slices(columns).map(_read_image, tf.data.AUTOTUNE)
+
+
+def balanced_stream(examples, per_class=PER_CLASS, seed=0, first_epoch=0):
+    """Endless epochs of as many images of each class, drawn anew each epoch without replacement, and shuffled.
+
+    Balanced by the labels that training sees, the noisy ones. Epoch `e` is a function of `(seed, e)`.
+
+    Args:
+        examples: a split of a `Clothing1M`, or a part of one.
+        per_class: int >= 1; an epoch has `14 per_class` images.
+        seed: int in [0, 2^31).
+        first_epoch: int >= 0, where a run that resumes begins.
+
+    Returns:
+        A `tf.data.Dataset` as of `stream`, without end.
+
+    Raises:
+        ValueError: if a number is out of range, or a class has fewer than `per_class` images.
+
+    References:
+        Li, Socher, Hoi. DivideMix: learning with noisy labels as semi-supervised learning. ICLR 2020, section 4.1;
+        265,664 images an epoch as Englesson et al. 2023.
+    """
+    per_class = _validation.check_int("per_class", per_class, 1)
+    seed = _validation.check_seed(seed)
+    first_epoch = _validation.check_int("first_epoch", first_epoch, 0)
+    sizes = np.bincount(examples.training_labels, minlength=NUM_CLASSES)
+    if sizes.min() < per_class:
+        raise ValueError(
+            f"`per_class` must be at most {sizes.min()}, the size of the smallest class ({sizes.argmin()}). Received: "
+            f"{per_class}."
+        )
+    with tf.device("CPU:0"):
+        columns = [tf.constant(c) for c in (examples.features, examples.training_labels, examples.ids)]
+    starts = np.cumsum(sizes) - sizes
+
+    def epoch_of_examples(epoch):
+        seeds = tf.random.split(tf.stack([seed, tf.cast(epoch, tf.int32)]))
+        shuffled = tf.random.experimental.stateless_shuffle(tf.range(len(examples)), seeds[0])
+        by_class = tf.gather(shuffled, tf.argsort(tf.gather(columns[1], shuffled), stable=True))
+        first = tf.gather(by_class, tf.reshape(starts[:, None] + np.arange(per_class), [-1]))
+        order = tf.random.experimental.stateless_shuffle(first, seeds[1])
+        return tf.data.Dataset.from_tensor_slices(tuple(tf.gather(column, order) for column in columns))
+
+    return tf.data.Dataset.counter(first_epoch).flat_map(epoch_of_examples).map(_read_image, tf.data.AUTOTUNE)
+
+
+def _read_image(path, label, number):
+    return tf.io.decode_jpeg(tf.io.read_file(path), channels=3), label, number
+
+
+def _read_labels(path):
+    """`{key: class}` of a label file."""
+    labels = {}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        key, _, label = line.strip().rpartition(" ")
+        if not (key and label.isdecimal() and int(label) < NUM_CLASSES):
+            raise ValueError(
+                f"{str(path)!r} must hold lines such as 'images/7/23/1.jpg 5', with a class below {NUM_CLASSES}. "
+                f"Received: {line!r} in line {number}."
+            )
+        labels[key] = int(label)
+    return labels
+
+
+def _check_images(directory, keys):
+    """Lists each folder once: a million files are not asked for one by one."""
+    there = {
+        f"{folder}/{name}"
+        for folder in {key.rpartition("/")[0] for key in keys}
+        if (directory / folder).is_dir()
+        for name in os.listdir(directory / folder)
+    }
+    missing = [key for key in keys if key not in there]
+    if missing:
+        raise FileNotFoundError(
+            f"{str(directory)!r} must hold the images of Clothing1M. Missing: {len(missing)} of {len(keys)}, the first "
+            f"{missing[0]!r}. Unpack the publisher's 0.tar to 9.tar in {str(directory / 'images')!r}."
+        )
