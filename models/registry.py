@@ -9,6 +9,7 @@ from models.digits_cnn import digits_cnn
 from models.lenet import lenet5, lenet5_same
 from models.mlp import mlp
 from models.resnet import resnet8, resnet20, resnet32, resnet56
+from models.resnet50 import resnet50, resnet50_untrained
 from models.resnet50v2 import resnet50v2
 from models.wide_resnet import wrn28_2
 from tfp_noise import _validation
@@ -28,6 +29,8 @@ _ARCHITECTURES = {
     "resnet20": _Architecture(resnet20, smallest=4),
     "resnet32": _Architecture(resnet32, smallest=4),
     "resnet56": _Architecture(resnet56, smallest=4),
+    "resnet50": _Architecture(resnet50, smallest=32),
+    "resnet50_untrained": _Architecture(resnet50_untrained, smallest=32),
     "resnet50v2": _Architecture(resnet50v2, smallest=32),  # Keras's own bound
     "wrn28_2": _Architecture(wrn28_2, smallest=4),
 }
@@ -39,7 +42,7 @@ def names():
 
 
 def build(name, input_shape, num_outputs):
-    """A new, untrained network.
+    """A new network, untrained but for `resnet50`, which starts from ImageNet's weights.
 
     Its outputs are raw: the last layer is a linear `keras.layers.Dense`. Every layer follows the global dtype policy
     (`keras.config.set_dtype_policy`), the last one too. It is a functional `keras.Model` of Keras's own layers and
