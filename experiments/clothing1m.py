@@ -19,8 +19,8 @@ class Clothing1M:
     Training draws as many images of each noisy class for every epoch, resizes the shorter side of each to
     `shorter_side`, and cuts a square of `image_size` at a random place; mirroring is the experiment's augmentation,
     `CropAndFlip(pad=0)`. In memory, cut to their centre, are validation and test images and at most 5,000 that have a
-    clean label beside the noisy one: 4 GB at 224x224, and 7 GB more for the curves. Those 5,000 stand for the training
-    split in the scores; none of them is trained on, for the images that are have no clean label to be scored by.
+    clean label beside the noisy one, for a host with 20 GB to spare. Those 5,000 stand for the training split in the
+    scores; none of them is trained on, for the images that are have no clean label to be scored by.
 
     Args:
         per_class: int, images of each class in an epoch.

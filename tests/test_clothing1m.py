@@ -10,7 +10,7 @@ import tensorflow as tf
 from experiments.clothing1m import Clothing1M
 from experiments.experiment import CROSS_ENTROPY, Experiment, Noise
 from experiments.run import run
-from tfp_noise import pipeline
+from tfp_noise import datasets, pipeline
 from tfp_noise.datasets import clothing1m
 
 NOISY, TRUSTED, CLEAN_ONLY, HELD_OUT = 60, 20, 5, 14
@@ -118,7 +118,7 @@ def test_every_image_of_a_large_class_is_equally_likely(files):
     """Over 200 epochs each of 21 is drawn 29 times, give or take five standard deviations."""
     large = files.noisy.take(np.flatnonzero(files.noisy.labels == 0)[:21])
     others = files.noisy.take(np.arange(1, 14).repeat(3) + np.tile([0, 14, 28], 13))
-    both = clothing1m.base.Examples(
+    both = datasets.Examples(
         *(np.concatenate([getattr(large, f), getattr(others, f)]) for f in ("features", "labels", "ids"))
     )
     with pytest.MonkeyPatch.context() as monkeypatch:

@@ -75,7 +75,7 @@ def load(directory):
             f"{str(directory)!r} must hold the published files of Clothing1M. Missing: {', '.join(missing)}. They and "
             f"the images are given out by their authors on request, see {PUBLISHER}; put them there as they are."
         )
-    class_names = tuple((directory / _CLASS_NAMES).read_text(encoding="utf-8").splitlines())
+    class_names = tuple((directory / _CLASS_NAMES).read_text(encoding="utf-8").strip().splitlines())
     if len(class_names) != NUM_CLASSES:
         raise ValueError(f"{_CLASS_NAMES!r} must name {NUM_CLASSES} classes, one a line. Received: {len(class_names)}.")
     clean, noisy = (_read_labels(directory / file) for file in _LABELS.values())
@@ -91,7 +91,7 @@ def load(directory):
                 f"keys without a label, the first {unknown[0]!r}. Are all files of one release?"
             )
         return base.Examples(
-            np.array([str(directory / key) for key in split_keys], dtype=object),
+            np.array([f"{directory}/{key}" for key in split_keys], dtype=object),
             np.array([labels[key] for key in split_keys], np.int32),
             np.arange(len(split_keys)),
             observed and np.array([observed[key] for key in split_keys], np.int32),
@@ -138,8 +138,8 @@ def balanced_stream(examples, per_class=PER_CLASS, seed=0, first_epoch=0):
         ValueError: if a number is out of range, or a class has fewer than `per_class` images.
 
     References:
-        Li, Socher, Hoi. DivideMix: learning with noisy labels as semi-supervised learning. ICLR 2020, section 4.1;
-        265,664 images an epoch as Englesson et al. 2023.
+        Li, Socher, Hoi. DivideMix: learning with noisy labels as semi-supervised learning. ICLR 2020. The default gives
+        the 265,664 images an epoch of Englesson et al. 2023.
     """
     per_class = _validation.check_int("per_class", per_class, 1)
     seed = _validation.check_seed(seed)
