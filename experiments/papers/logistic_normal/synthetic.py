@@ -36,15 +36,11 @@ class FirstPoints(sources.InMemory):
 
 
 _POINTS = FirstPoints(100)
-# Temperature and min_scale with the highest accuracy on noisy validation labels.
-_CHOSEN = {"two_moons": (1.0, 1.0), "two_circles": (1.0, 0.5)}
-DATASETS = tuple(_CHOSEN)
-
-
-def _methods(dataset):
-    temperature, min_scale = _CHOSEN[dataset]
-    return [CROSS_ENTROPY, Method("LN", losses.LogisticNormal, {"temperature": temperature, "min_scale": min_scale})]
-
+DATASETS = ("two_moons", "two_circles")
+# Of three temperatures and three min_scales these have the highest accuracy on noisy validation labels of two moons,
+# seed 0: 82 %, before 81 % at (0.5, 0.5). At (0.1, 0.5), 65 %: 87 % of the wrong labels are learned by heart. For two
+# circles nothing was searched.
+_LOGISTIC_NORMAL = Method("LN", losses.LogisticNormal, {"temperature": 1.0, "min_scale": 1.0})
 
 FIGURE_3 = [
     Experiment(
@@ -59,5 +55,5 @@ FIGURE_3 = [
         source=_POINTS,
     )
     for dataset in DATASETS
-    for method in _methods(dataset)
+    for method in (CROSS_ENTROPY, _LOGISTIC_NORMAL)
 ]
