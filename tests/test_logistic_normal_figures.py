@@ -36,7 +36,7 @@ def test_planes_experiments():
         assert len(chosen.train) == experiment.batch_size
         np.testing.assert_array_equal(chosen.test.features, whole.test.features)
         assert experiment.source != InMemory()
-        assert experiment.settings()["source"] == {"num_points": experiment.batch_size}
+        assert experiment.settings()["source"] == {"count": experiment.batch_size}
 
 
 def test_grid_of_figure_5():

@@ -7,6 +7,7 @@ import pytest
 import models
 from experiments import digits, papers, sources
 from experiments.experiment import CROSS_ENTROPY, Noise
+from experiments.papers import logistic_normal
 from experiments.transitions import AnchorTransition, SymmetricTransition, TrueTransition
 from tfp_noise import datasets, optimizers, pipeline
 
@@ -20,7 +21,57 @@ def test_papers_settings_as_published():
     assert experiment.optimizer == ("Adam", {"learning_rate": 1e-3})
     assert papers.find("LN/table1/mnist/asymmetric40/CE").published == (80.31, 1.81)
     assert papers.find("LN/table1/mnist/asymmetric10/LN").method.arguments["min_scale"] == 0.1
-    assert len(papers.under("LN/table1/mnist/")) == 54
+    assert len(papers.under("LN/table1/mnist/")) == 81
+    cifar = papers.find("LN/table1/cifar100/asymmetric40/Het-tau-Sigma_full")
+    assert cifar.published == (45.75, 1.02)
+    assert cifar.method.arguments == {"temperature": 20, "rank": 1}
+    assert (cifar.model, cifar.epochs, cifar.batch_size, cifar.augmentation.pad) == ("wrn28_2", 300, 128, 2)
+    assert papers.find("LN/table1/mnist-lenet5_same/symmetric80/GCE").published == (92.60, 0.61)
+    assert papers.find("LN/table1/laptop-digits/symmetric80/GCE").published is None
+    forward = papers.find("LN/table1/cifar100/symmetric20/Forward")
+    assert forward.predecessor == papers.find("LN/table1/cifar100/symmetric20/CE")
+    assert forward.method.arguments["transition"] == AnchorTransition(100)
+    clothing = papers.find("LN/table2/clothing1m/human/LN")
+    assert clothing.published == (72.03, 0.52)
+    assert clothing.method.arguments == {"temperature": 1.0, "min_scale": 1.0, "target_smoothing": 0.1}
+    assert (clothing.model, clothing.epochs, clothing.batch_size) == ("resnet50", 10, 32)
+    without = papers.find("LN/table3/cifar100n/human/no-dummy")
+    assert without.published == (26.31, 1.43)
+    assert without.method.arguments["dummy_class"] is False
+    assert papers.find("LN/table3/cifar10n-worst/human/identity").published == (65.64, 1.53)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("Bi-tempered", "mnist", "symmetric20"), {"t1": 0.7, "t2": 4.0}),
+        (("Het-tau-Sigma_full", "cifar10", "asymmetric40"), {"temperature": 0.5, "rank": 2}),
+        (("Het-tau", "cifar100", "none"), {"temperature": 20}),
+        (("NAN", "clothing1m", "human"), {"sigma": 0.2}),
+        (("GCE", "cifar10n:random2", "human"), {"q": 0.7}),
+        (
+            ("LN", "cifar100", Noise("asymmetric", 0.3)),
+            {"temperature": 0.5, "min_scale": 1.0, "target_smoothing": 0.01},
+        ),
+        (("CE", "mnist", "symmetric40"), {}),
+    ],
+)
+def test_presets_as_published(names, expected):
+    assert logistic_normal.preset(*names) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("LM", "mnist", "none"), "Unknown method: 'LM'"),
+        (("LN", "minst", "none"), "Unknown data set: 'minst'. Did you mean 'mnist'"),
+        (("LN", "mnist", "symmetric50"), "Unknown noise of 'mnist': 'symmetric50'. Did you mean"),
+        (("LN", "cifar100n", "none"), "Unknown noise of 'cifar100n': 'none'. Known: human"),
+    ],
+)
+def test_presets_that_the_paper_does_not_have(names, message):
+    with pytest.raises(ValueError, match=message):
+        logistic_normal.preset(*names)
 
 
 def test_smoothing_papers_settings_as_published():

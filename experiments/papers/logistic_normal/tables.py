@@ -45,7 +45,7 @@ def _table_1(label, base):
 
 
 def _natural(dataset):
-    """CIFAR's settings with human labels."""
+    """The settings of the images, with human labels, and the name of the column."""
     base = BASES[dataset.split(":")[0].removesuffix("n")]
     return dataset.replace(":", "-"), dataclasses.replace(base, dataset=dataset, noise=_HUMAN)
 
@@ -57,11 +57,12 @@ def _table_3(dataset):
     return [variant("table3", label, base, row, published=published.TABLE_3[dataset][row.label]) for row in rows]
 
 
-TABLE_1 = [experiment for label, base in BASES.items() for experiment in _table_1(label, base)]
+TABLE_1 = [
+    experiment for label, base in BASES.items() if base.dataset not in NATURAL for experiment in _table_1(label, base)
+]
 TABLE_2 = [
     experiment
     for dataset in NATURAL
-    if dataset != "clothing1m"
     for experiment in _column("table2", *_natural(dataset), published.TABLE_2[dataset])
 ]
 TABLE_3 = [experiment for dataset in published.TABLE_3 for experiment in _table_3(dataset)]

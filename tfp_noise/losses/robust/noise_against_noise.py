@@ -1,11 +1,10 @@
 """Stochastic label noise: Gaussian noise on the labels, drawn anew at each step (Chen et al. 2021)."""
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from tfp_noise import _validation
-from tfp_noise.losses._random import draw_seed
+from tfp_noise.losses._random import draw_seed, standard_normal
 from tfp_noise.losses.base import NoisyLabelLoss, register
 from tfp_noise.losses.smearing import LabelSmoothing
 
@@ -55,7 +54,7 @@ class NoiseAgainstNoise(NoisyLabelLoss):
 
     def from_targets(self, targets, y_pred):
         # Always float32, so that the numbers do not depend on the dtype.
-        noise = tf.random.stateless_normal(ops.shape(y_pred), draw_seed(self.seed_generator))
+        noise = standard_normal(draw_seed(self.seed_generator), ops.shape(y_pred))
         noisy = targets + self.sigma * ops.cast(noise, self.dtype)
         # Not a library's cross-entropy, whose gradient takes for granted that labels sum to 1.
         return -ops.sum(noisy * ops.log_softmax(y_pred, axis=-1), axis=-1)
