@@ -58,7 +58,7 @@ def assembled_from_tfp(num_classes):
 def seconds_in_turn(functions, rounds, calls):
     """Seconds a call of each function, `[rounds]` each; the functions take turns within a round.
 
-    There are fewer rounds, but five, where they would take more than a minute.
+    There are fewer rounds, but at least five, where they would take more than a minute.
     """
     for function in functions.values():
         function()
@@ -161,7 +161,7 @@ def _cell(ratios, name):
 
 
 def main():
-    """Prints three tables."""
+    """Prints what losses cost, what a training step costs, and how fast the input is."""
     console = terminal.console()
     classes = [int(k) for k in flags.FLAGS.classes]
     table = Table("loss + gradient / cross-entropy's", title="Batch 256, float32", box=box.SIMPLE_HEAD)

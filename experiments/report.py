@@ -3,7 +3,6 @@
 Makes `DIR/table.md` anew, and in the folder of every group of methods the figures that compare them.
 """
 
-import itertools
 import pathlib
 
 import numpy as np
@@ -20,7 +19,7 @@ LEGEND = (
     "correctly (clean part), mislabelled (noisy: true); noisy: fit, mislabelled ones by their wrong label. error of T: "
     "mean absolute error of the transition that a correction assumes."
 )
-_MOST_METHODS = 8
+_MOST_METHODS = 9
 
 
 def _noise(settings):
@@ -36,6 +35,7 @@ def _published(settings):
 
 
 _SETTINGS = {
+    "table": lambda settings: settings["name"].rsplit("/", 2)[0],
     "data": lambda settings: settings["dataset"],
     "network": lambda settings: settings["model"],
     "epochs": lambda settings: str(settings["epochs"]),
@@ -134,10 +134,10 @@ def refresh(folder):
     everything = list(found.values())
     text = markdown(everything)
     results.write_whole(folder / "table.md", lambda file: file.write_text(text))
-    for group, runs in itertools.groupby(found.items(), key=lambda item: item[0].parent.parent):
-        methods = {}
-        for path, result in runs:
-            methods.setdefault(path.parent.name, (path, result))
+    groups = {}  # not runs of neighbours: a search's trials lie below its method, and sort before the next one
+    for path, result in found.items():
+        groups.setdefault(path.parent.parent, {}).setdefault(path.parent.name, (path, result))
+    for group, methods in groups.items():
         if len(methods) <= _MOST_METHODS:  # more cannot be told apart
             for name, figure in compare(methods).items():
                 results.write_figure(group / f"{name}.png", figure)

@@ -11,9 +11,9 @@ from experiments.run import run_all
 
 
 def check_seeds(texts):
-    """The seeds that `--seeds` names, as ints."""
+    """The seeds that a flag names, as ints."""
     if not texts or not all(text.isdigit() and int(text) <= MAX_SEED for text in texts):
-        raise ValueError(f"`--seeds` must be integers from 0 to {MAX_SEED}, as in 0,1,2. Received: {texts}.")
+        raise ValueError(f"Seeds must be integers from 0 to {MAX_SEED}, as in 0,1,2. Received: {texts}.")
     return [int(text) for text in texts]
 
 
@@ -26,7 +26,7 @@ def main():
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("under", None, "Start of the names of the experiments to run.", required=True)
+    flags.DEFINE_string("under", None, "Folder of the names of the experiments to run.", required=True)
     flags.DEFINE_list("seeds", ["0"], "Seeds.")
     flags.DEFINE_string("workdir", "runs", "Folder for results.")
     flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")

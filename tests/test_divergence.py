@@ -45,12 +45,37 @@ def fit(model, *callbacks):
     return model.fit(FEATURES, LABELS, batch_size=10, epochs=3, shuffle=False, verbose=0, callbacks=list(callbacks))
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("case", LOSSES_UNDER_TEST.values(), ids=LOSSES_UNDER_TEST.keys())
-def test_every_loss_shows_outputs_that_are_not_finite(case, value):
+def test_every_loss_shows_outputs_that_are_not_finite(case):
     loss = case.build(3)
-    with pytest.raises(FloatingPointError, match=rf"stopped at step 6: {type(loss).__name__} became (nan|inf|-inf)\."):
-        fit(classifier(loss), Spoil(value, epoch=1, step=1))
+    name = type(loss).__name__
+    with pytest.raises(
+        FloatingPointError, match=rf"stopped at step 2 of epoch 2: the loss, {name}, became (nan|-?inf)\."
+    ):
+        fit(classifier(loss), Spoil(np.nan, epoch=1, step=1))
+
+
+def test_infinite_outputs():
+    with pytest.raises(FloatingPointError, match="the loss, LabelSmoothing, became nan"):
+        fit(classifier(losses.LabelSmoothing(3)), Spoil(np.inf, epoch=0, step=1))
+
+
+@pytest.mark.parametrize("optimizer", [keras.optimizers.SGD(gradient_accumulation_steps=4), "mixed_float16"])
+def test_steps_are_batches_whatever_the_optimizer_counts(optimizer):
+    """Not what accumulates gradients, or skips updates whose gradients overflow."""
+    model = classifier(losses.LogisticNormal(3))
+    if optimizer == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(), initial_scale=2.0**100)
+    model.compile(optimizer)
+    with pytest.raises(FloatingPointError, match="at step 4 of epoch 2"):
+        fit(model, Spoil(np.nan, epoch=1, step=3))
+
+
+def test_replicas(two_replicas):
+    with two_replicas.scope():
+        model = classifier(losses.LogisticNormal(3))
+    with pytest.raises(FloatingPointError, match="at step 3 of epoch 1: the loss, LogisticNormal, became nan"):
+        fit(model, Spoil(np.nan, epoch=0, step=2))
 
 
 def test_the_last_good_checkpoint_stays(tmp_path):
@@ -73,13 +98,15 @@ def test_the_last_good_checkpoint_stays(tmp_path):
 
 
 def test_a_call_of_several_steps_names_them_all():
-    model = classifier(losses.LogisticNormal(3), steps_per_execution=2)
-    with pytest.raises(FloatingPointError, match=r"at one of the steps 7 to 8: LogisticNormal became nan\."):
-        fit(model, Spoil(np.nan, epoch=1, step=2))
+    model = classifier(losses.LogisticNormal(3), steps_per_execution=3)
+    with pytest.raises(FloatingPointError, match=r"at one of the steps 1 to 3 of epoch 2: the loss, LogisticNormal"):
+        fit(model, Spoil(np.nan, epoch=1, step=0))
+    with pytest.raises(FloatingPointError, match="at step 4 of epoch 1"):  # the last call of an epoch is shorter
+        fit(classifier(losses.LogisticNormal(3), steps_per_execution=3), Spoil(np.nan, epoch=0, step=3))
 
 
 def test_a_weight_that_is_lost_is_named():
-    with pytest.raises(FloatingPointError, match=r"stopped at step 8: the weight '.*kernel' is no longer finite"):
+    with pytest.raises(FloatingPointError, match=r"at step 4 of epoch 2: the weight '.*kernel' is no longer finite"):
         fit(classifier(losses.LogisticNormal(3)), Spoil(np.nan, epoch=1, step=None))
 
 
@@ -95,4 +122,27 @@ def test_callbacks_are_taken_as_keras_takes_them():
     seen = keras.callbacks.History()
     model.fit(FEATURES, LABELS, 10, 1, 0, seen)
     assert len(seen.history["loss"]) == 1
-    model.fit(FEATURES, LABELS, verbose=0, callbacks=keras.callbacks.CallbackList([seen], model=model))
+    listed = keras.callbacks.CallbackList([seen, Spoil(np.nan, epoch=0, step=0)], model=model)
+    for _ in range(2):
+        with pytest.raises(FloatingPointError):
+            model.fit(FEATURES, LABELS, verbose=0, callbacks=listed)
+    assert len(listed.callbacks) == 3
+
+
+def test_what_is_saved_between_steps_is_good(tmp_path):
+    """An update that spoils the weights is found before they are saved, not by the next step's loss."""
+
+    class Rate(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return keras.ops.where(step > 1, np.nan, 0.01)
+
+        def get_config(self):
+            return {}
+
+    model = classifier(losses.LogisticNormal(3))
+    model.compile(keras.optimizers.SGD(Rate()))
+    checkpoints = keras.callbacks.ModelCheckpoint(tmp_path / "model.keras", save_freq=1)
+    with pytest.raises(FloatingPointError, match=r"at step 3 of epoch 1: the weight '.*' is no longer finite"):
+        fit(model, checkpoints)
+    saved = keras.models.load_model(tmp_path / "model.keras", compile=False)
+    assert all(np.isfinite(weights).all() for weights in saved.get_weights())

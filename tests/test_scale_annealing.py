@@ -62,8 +62,8 @@ def test_without_a_classifier_the_first_value_holds():
 
 
 def test_compiles_under_xla():
-    loss = losses.LogisticNormal(3, min_scale=schedule())
-    loss.step = tf.Variable(4, dtype=tf.int64)
+    loss, step = losses.LogisticNormal(3, min_scale=schedule()), tf.Variable(4, dtype=tf.int64)
+    loss.count_updates = lambda: step
     outputs = tf.random.stateless_normal([40, 6], [0, 1])
 
     @tf.function(jit_compile=True)
@@ -88,6 +88,32 @@ def test_a_plain_keras_model_is_refused(run_eagerly):
         model.fit(FEATURES, LABELS, verbose=0)
 
 
-def test_a_schedule_must_start_above_zero():
-    with pytest.raises(ValueError, match=r"`min_scale\(0\)` must be.* above 0. Received: 0"):
-        losses.LogisticNormal(3, min_scale=keras.optimizers.schedules.PolynomialDecay(0.0, 10))
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (keras.optimizers.schedules.PolynomialDecay(0.0, 10), "a schedule that gives 0 at step 0"),
+        (keras.optimizers.schedules.PolynomialDecay(1.0, 10, end_learning_rate=0.0), "gives 0 at step 10. Set its"),
+        (keras.optimizers.schedules.CosineDecay(1.0, 6), "gives 0 at step 6. Set its `alpha`"),
+        (keras.optimizers.schedules.CosineDecay(0.5, 6, warmup_target=1.0, warmup_steps=3), "gives 0 at step 9"),
+    ],
+)
+def test_a_schedule_must_stay_above_zero(bad, message):
+    with pytest.raises(ValueError, match=f"`min_scale` must stay above 0. Received.* {message}"):
+        losses.LogisticNormal(3, min_scale=bad)
+
+
+def test_updates_are_counted_not_batches():
+    """Two batches an update; the optimizer's own count is made anew at each use."""
+    model = classifier(schedule())
+    model.compile(keras.optimizers.SGD(0.01, gradient_accumulation_steps=2))
+    model.fit(FEATURES, LABELS, batch_size=5, verbose=0)
+    expected = losses.LogisticNormal(3, min_scale=float(schedule()(4)))(LABELS, model(FEATURES))
+    assert model.evaluate(FEATURES, LABELS, verbose=0) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_replicas_count_together(two_replicas):
+    with two_replicas.scope():
+        model = classifier(schedule())
+    model.fit(FEATURES, LABELS, batch_size=10, verbose=0)
+    expected = losses.LogisticNormal(3, min_scale=float(schedule()(4)))(LABELS, model(FEATURES))
+    assert model.evaluate(FEATURES, LABELS, batch_size=40, verbose=0) == pytest.approx(float(expected), rel=1e-5)

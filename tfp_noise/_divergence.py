@@ -5,31 +5,68 @@ import numpy as np
 from keras import ops
 
 
+def with_divergence_check(callbacks, model):
+    """`callbacks` of a `fit`, with a `StopAtDivergence` before all others."""
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        if not any(isinstance(one, StopAtDivergence) for one in callbacks.callbacks):
+            callbacks.callbacks.insert(0, _check_before(callbacks.callbacks))
+            callbacks.callbacks[0].set_model(model)
+        return callbacks
+    callbacks = keras.tree.flatten(callbacks or [])
+    return [_check_before(callbacks), *callbacks]
+
+
+def _check_before(callbacks):
+    # The loss of a step is that before its update: who saves between steps needs a look at the weights, too.
+    return StopAtDivergence(each_step=any(isinstance(getattr(one, "save_freq", None), int) for one in callbacks))
+
+
 class StopAtDivergence(keras.callbacks.Callback):
-    """Raises once the loss, or at an epoch's end a weight, is no longer finite.
+    """Raises once the loss is no longer finite, or at an epoch's end a weight.
 
     As the first of all callbacks: those that save after it keep the last good model.
+
+    Args:
+        each_step: bool, look at the weights after each call of the training function, not only at an epoch's end.
 
     Raises:
         FloatingPointError: it names the steps, the loss and its value.
     """
 
+    def __init__(self, each_step=False):
+        super().__init__()
+        self._each_step = each_step
+
+    def on_epoch_begin(self, epoch, logs=None):
+        del logs
+        self._epoch = epoch + 1
+
+    def on_train_batch_begin(self, batch, logs=None):
+        del logs
+        self._first = batch + 1
+
     def on_train_batch_end(self, batch, logs=None):
-        del batch
-        if not np.isfinite(logs["loss"]):
-            self._stop(f"{type(self.model.loss).__name__} became {float(logs['loss'])}")
+        steps = (self.params or {}).get("steps")
+        self._last = batch + 1 if steps is None else min(batch + 1, steps)
+        loss = (logs or {}).get("loss", 0.0)
+        if not np.isfinite(loss):
+            self._stop(f"the loss, {type(self.model.loss).__name__}, became {float(loss)}")
+        if self._each_step:
+            self._check_weights()
 
     def on_epoch_end(self, epoch, logs=None):
         del epoch, logs
-        for weight in self.model.trainable_weights:
-            if not ops.all(ops.isfinite(weight)):
+        self._check_weights()
+
+    def _check_weights(self):
+        for weight in self.model.weights:
+            if "float" in weight.dtype and not ops.all(ops.isfinite(weight)):
                 self._stop(f"the weight {weight.path!r} is no longer finite")
 
     def _stop(self, what):
-        last = int(self.model.optimizer.iterations)
-        first = max(last - int(self.model.steps_per_execution), 0) + 1
-        steps = f"step {last}" if first == last else f"one of the steps {first} to {last}"
+        steps = f"step {self._last}" if self._first == self._last else f"one of the steps {self._first} to {self._last}"
         raise FloatingPointError(
-            f"Training stopped at {steps}: {what}. Checkpoints of earlier epochs are as they were. Lower the learning "
-            "rate, or clip gradients (`clipnorm` of the optimizer); a label out of range gives NaN, too."
+            f"Training stopped at {steps} of epoch {self._epoch}: {what}. Checkpoints from before are as they were. "
+            "Lower the learning rate, or clip gradients (`clipnorm` of the optimizer); a label out of range gives NaN, "
+            "too."
         )

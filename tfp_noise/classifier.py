@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfp_noise._divergence import StopAtDivergence
+from tfp_noise._divergence import with_divergence_check
 from tfp_noise._model_checks import check_data, check_raw_outputs
 from tfp_noise.losses import NoisyLabelLoss
 
@@ -101,7 +101,8 @@ class NoisyLabelClassifier(keras.Model):
                 "Pass the loss as `NoisyLabelClassifier(network, loss)` and leave it out of `compile`."
             )
         super().compile(optimizer=optimizer, metrics=metrics, **kwargs)
-        self.loss.step = self.optimizer.iterations
+        optimizer = self.optimizer
+        self.loss.count_updates = lambda: optimizer.iterations
         if self.built:  # else `load_weights` before the first step would leave the optimizer's slots out
             self.optimizer.build(self.trainable_variables)
 
@@ -173,9 +174,7 @@ class NoisyLabelClassifier(keras.Model):
             kwargs["validation_data"] = check_data(validation, None, num_classes, "validation ")
         elif isinstance(validation, (tuple, list)):
             check_data(*validation[:2], num_classes, "validation ")
-        if not isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks = [StopAtDivergence(), *keras.tree.flatten(callbacks or [])]
-        return super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
+        return super().fit(x, y, batch_size, epochs, verbose, with_divergence_check(callbacks, self), **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         return super().evaluate(check_data(x, y, self.loss.num_classes), y, *args, **kwargs)

@@ -1,5 +1,7 @@
 """One file, or folder, a paper: its experiments as data, and its published numbers to set ours beside."""
 
+import pathlib
+
 from experiments import digits
 from experiments.papers import label_smoothing, logistic_normal
 from tfp_noise import _validation
@@ -17,14 +19,18 @@ def find(name):
     return EXPERIMENTS[_validation.check_choice("experiment", name, EXPERIMENTS)]
 
 
-def under(prefix):
-    """All experiments whose names start with `prefix`.
+def under(folder):
+    """The experiments of a folder of names, as "LN/table1/mnist", or the one of that name.
 
     Raises:
         ValueError: if there is none.
     """
-    found = [experiment for name, experiment in EXPERIMENTS.items() if name.startswith(prefix)]
+    found = [e for name, e in EXPERIMENTS.items() if f"{name}/".startswith(f"{folder.rstrip('/')}/")]
     if not found:
-        folders = sorted({name.rsplit("/", 1)[0] for name in EXPERIMENTS})
-        raise ValueError(f"No experiment's name starts with {prefix!r}. Known: {', '.join(folders)}.")
+        _validation.check_choice("folder of experiments", folder, _folders())
     return found
+
+
+def _folders():
+    """Every folder that an experiment's name lies in."""
+    return sorted({str(folder) for name in EXPERIMENTS for folder in pathlib.PurePosixPath(name).parents})

@@ -30,6 +30,10 @@ class LogisticNormal(tfd.TransformedDistribution):
     operator to be positive definite and takes a Cholesky factor of the small capacitance matrix, where otherwise
     it takes a `MatrixDeterminant`, for which XLA has no kernel.
 
+    The corners and faces of the simplex have no density: `log_prob` of a one-hot point is NaN. Smooth it first, as
+    `losses.LogisticNormal` does. `tf.vectorized_map` goes over the arguments, not over a distribution, of which a batch
+    shares the scalars.
+
     `kl_divergence` is exact, also where temperatures differ; unless both scales are diagonal, it takes `n^2` numbers
     for each pair of a batch. `mean`, `variance`, `stddev`, `covariance` and `entropy` (nats, for the surface measure)
     have no closed form: they are averages over `num_points=1024` scrambled Sobol points, the same at each call, so

@@ -16,7 +16,7 @@ def draw_seed(generator):
 
 def fold_in(seed, number):
     """Another seed `[2]` for each number; not below 0, for XLA reads negative seeds otherwise than the rest does."""
-    return tf.bitwise.bitwise_and(tf.random.fold_in(seed, number), 2**31 - 1)
+    return tf.bitwise.bitwise_and(tf.random.fold_in(seed, number, alg="philox"), 2**31 - 1)
 
 
 def standard_normal(seed, shape):

@@ -37,8 +37,9 @@ class NoisyLabelLoss(keras.losses.Loss):
 
     # A loss that draws noise keeps its `keras.random.SeedGenerator` here: the classifier saves its state.
     seed_generator = None
-    # Training steps so far, which schedules go by: the classifier ties it to its optimizer's count.
-    step = 0
+    # What schedules go by: the classifier puts the count of its optimizer here. No attribute with the optimizer itself,
+    # which Keras would save as the loss's.
+    count_updates = staticmethod(lambda: 0)
 
     @property
     def num_outputs(self):

@@ -13,7 +13,7 @@ from scipy.stats import qmc
 from tfp_noise import _validation
 from tfp_noise.losses import _random
 from tfp_noise.losses.base import NoisyLabelLoss, register
-from tfp_noise.losses.smearing import LabelSmoothing
+from tfp_noise.losses.smearing import cross_entropy_like
 
 # The numbers of one tensor over examples, samples and classes in training: 16 MiB in float32. Loss and gradient then
 # peak at 0.65 GiB for 1000 samples of 256 examples of 1000 classes, where the noise alone is 1 GiB.
@@ -138,8 +138,7 @@ class Heteroscedastic(NoisyLabelLoss):
 
     def evaluation_loss(self, y_true, y_pred, sample_weight=None):
         """Cross-entropy of the predicted probabilities, reduced: without random noise, so that it repeats."""
-        cross_entropy = LabelSmoothing(self.num_classes, alpha=0.0, reduction=self.reduction, dtype=self.dtype)
-        return cross_entropy(y_true, self.logits(ops.cast(y_pred, self.dtype)), sample_weight)
+        return cross_entropy_like(self)(y_true, self.logits(ops.cast(y_pred, self.dtype)), sample_weight)
 
     def _parameters(self, y_pred):
         """`loc` and `d`, `[batch, K]`, and with a rank `V`, `[batch, K, R]`, all divided by the temperature."""

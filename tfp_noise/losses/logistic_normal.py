@@ -30,11 +30,11 @@ class LogisticNormal(NoisyLabelLoss):
         low_rank    S = C C' + min_scale I   (Eq. 9)         n * rank, row-major [n, rank]
 
     The low-rank form costs O(n rank^2); no n x n matrix is made. Ranks above 1 take a QR factorisation, which costs
-    several times the rank-1 closed form.
+    7 to 30 times the rank-1 closed form on a CPU (rank 4, K = 10 to 21,843), and stays finite for collinear columns.
 
-    `min_scale` may be a schedule over training steps (annealing): large at first, so that all examples are fitted
-    alike, then smaller, so that those with the largest residuals are let go. It goes by the steps of the
-    `NoisyLabelClassifier` that the loss belongs to; without one it stays at its value at step 0.
+    `min_scale` may be a schedule over the optimizer's updates (annealing): large at first, so that all examples are
+    fitted alike, then smaller, so that those with the largest residuals are let go. The `NoisyLabelClassifier` that the
+    loss belongs to counts them (fewer than batches where gradients are accumulated); without one it stays at step 0.
 
     Args:
         num_classes: int, K >= 2.
@@ -141,7 +141,7 @@ class LogisticNormal(NoisyLabelLoss):
         if not callable(self.min_scale):
             return self.min_scale
         self.refuse_compile("its `min_scale` is a schedule over training steps")
-        return self.min_scale(self.step)
+        return self.min_scale(self.count_updates())
 
     @property
     def reads_logits(self):
@@ -159,13 +159,20 @@ class LogisticNormal(NoisyLabelLoss):
 
     @classmethod
     def from_config(cls, config):
-        scale = config["min_scale"]
+        scale = config.get("min_scale", 0.5)
         return cls(**{**config, "min_scale": schedules.deserialize(scale) if isinstance(scale, dict) else scale})
 
 
 def _check_scale(value):
-    """`value` if it is a positive number, or a schedule that starts with one."""
+    """`value` if it is a positive number, or a schedule that starts and ends with one."""
     if isinstance(value, schedules.LearningRateSchedule):
-        _validation.check_number("min_scale(0)", float(value(0)), above=0)
+        config = value.get_config()
+        last = (config.get("decay_steps") or 0) + (config.get("warmup_steps") or 0)
+        for step in {0, last}:
+            if not value(step) > 0:
+                raise ValueError(
+                    f"`min_scale` must stay above 0. Received a schedule that gives {float(value(step)):g} at step "
+                    f"{step}. Set its `alpha` or `end_learning_rate`."
+                )
         return value
     return _validation.check_number("min_scale", value, above=0)

@@ -54,6 +54,11 @@ class LabelSmearing(NoisyLabelLoss):
         return {**super().get_config(), "matrix": self.matrix.tolist()}
 
 
+def cross_entropy_like(loss):
+    """Plain cross-entropy with the classes, reduction and dtype of another loss."""
+    return LabelSmoothing(loss.num_classes, alpha=0.0, reduction=loss.reduction, dtype=loss.dtype)
+
+
 @register
 class LabelSmoothing(NoisyLabelLoss):
     """Cross-entropy to labels mixed with the uniform distribution; `alpha=0` is cross-entropy.

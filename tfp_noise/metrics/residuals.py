@@ -55,7 +55,7 @@ def label_dependent_term(loss, y_true, y_pred, identity=False):
     loc, raw = np.split(outputs, [loss.num_prediction_outputs], axis=1)
     residual = _target(loss, y_true, len(outputs)) - loc
     covariance = "identity" if identity else loss.covariance
-    min_scale = float(loss.min_scale(loss.step)) if callable(loss.min_scale) else loss.min_scale
+    min_scale = float(loss.min_scale(loss.count_updates())) if callable(loss.min_scale) else loss.min_scale
     return np.sum(_WHITENED[covariance](residual, raw, min_scale) ** 2, axis=1)
 
 

@@ -99,8 +99,7 @@ def preset(method, dataset, noise):
         {'temperature': 1.0, 'min_scale': 0.5, 'target_smoothing': 0.01}
     """
     names = _ARGUMENTS[_validation.check_choice("method", method, METHODS)]
-    dataset, noise = MODELLED_ON.get(dataset, dataset), getattr(noise, "name", noise)
-    _validation.check_choice("data set", dataset, [*_TABLES_4_AND_5, *NATURAL])
+    dataset, noise = _check_dataset(dataset), getattr(noise, "name", noise)
     synthetic = dataset in _TABLES_4_AND_5
     _validation.check_choice(f"noise of {dataset!r}", noise, SYNTHETIC if synthetic else ["human"])
     if not names:
@@ -111,6 +110,12 @@ def preset(method, dataset, noise):
     return chosen | {"target_smoothing": 0.1 if dataset == "clothing1m" else 0.01} if method == "LN" else chosen
 
 
+def _check_dataset(name):
+    """The data set whose hyperparameters count for one of that name."""
+    _validation.check_choice("data set", name, [*_TABLES_4_AND_5, *NATURAL, *MODELLED_ON])
+    return MODELLED_ON.get(name, name)
+
+
 def space(method, dataset):
     """The values that the paper searched over, `{argument: values}`; empty for methods without hyperparameters.
 
@@ -119,8 +124,8 @@ def space(method, dataset):
         dataset: as in `preset`.
 
     Raises:
-        ValueError: for an unknown method.
+        ValueError: for an unknown method or data set.
     """
     searched = _SPACES.get(_validation.check_choice("method", method, METHODS), {})
-    wider = (method, MODELLED_ON.get(dataset, dataset)) == ("LN", "mnist")
+    wider = (method, _check_dataset(dataset)) == ("LN", "mnist")
     return searched | {"min_scale": (0.1, 0.5, 1.0)} if wider else searched

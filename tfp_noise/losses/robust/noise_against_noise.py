@@ -6,7 +6,7 @@ from keras import ops
 from tfp_noise import _validation
 from tfp_noise.losses._random import draw_seed, standard_normal
 from tfp_noise.losses.base import NoisyLabelLoss, register
-from tfp_noise.losses.smearing import LabelSmoothing
+from tfp_noise.losses.smearing import cross_entropy_like
 
 
 @register
@@ -50,7 +50,6 @@ class NoiseAgainstNoise(NoisyLabelLoss):
         self.sigma = _validation.check_number("sigma", sigma, 0)
         self.seed = _validation.check_seed(seed)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
-        self._noiseless = LabelSmoothing(num_classes, alpha=0.0, reduction=self.reduction, dtype=self.dtype)
 
     def from_targets(self, targets, y_pred):
         # Always float32, so that the numbers do not depend on the dtype.
@@ -60,7 +59,7 @@ class NoiseAgainstNoise(NoisyLabelLoss):
         return -ops.sum(noisy * ops.log_softmax(y_pred, axis=-1), axis=-1)
 
     def evaluation_loss(self, y_true, y_pred, sample_weight=None):
-        return self._noiseless(y_true, y_pred, sample_weight)
+        return cross_entropy_like(self)(y_true, y_pred, sample_weight)
 
     def get_config(self):
         return {**super().get_config(), "sigma": self.sigma, "seed": self.seed}
