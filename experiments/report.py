@@ -14,10 +14,11 @@ from experiments import results, terminal
 from tfp_noise import visualization
 
 LEGEND = (
-    "Accuracies in percent. test: on clean test labels. ECE: calibration error, 15 and 100 bins; scaled: at the "
-    "temperature fitted to noisy held-out labels. train: on training examples by their true class: all, those labelled "
-    "correctly (clean part), mislabelled (noisy: true); noisy: fit, mislabelled ones by their wrong label. error of T: "
-    "mean absolute error of the transition that a correction assumes."
+    "Accuracies in percent. off: test minus paper, in the paper's standard deviations. test: on clean test labels. ECE: "
+    "calibration error, 15 and 100 bins; scaled: at the temperature fitted to held-out observed labels. train: on "
+    "training examples by their true class: all, those labelled correctly (clean part), mislabelled (noisy: true); "
+    "noisy: fit, mislabelled ones by their wrong label. error of T: mean absolute error of the transition that a "
+    "correction assumes."
 )
 _MOST_METHODS = 9
 
@@ -56,7 +57,7 @@ _SCORES = {  # heading: key, factor, digits
     "noisy: fit": ("accuracy_mislabelled", 100, 1),
     "error of T": ("transition_mean_absolute_error", 1, 4),
 }
-_HEADINGS = [*_SETTINGS, "seeds", *_SCORES]
+_HEADINGS = [*_SETTINGS, "seeds", "off", *_SCORES]
 
 
 def values(group, heading):
@@ -64,6 +65,12 @@ def values(group, heading):
     key, factor, _ = _SCORES[heading]
     found = [{**result["scores"], **result["scores"]["train"]}.get(key) for result in group]
     return [factor * value for value in found if value is not None]
+
+
+def _distance(group):
+    """How far the mean test accuracy is from the published one."""
+    mean, spread = group[0]["settings"]["published"] or (None, None)
+    return "–" if spread is None else f"{(np.mean(values(group, 'test')) - mean) / spread:+.1f}"
 
 
 def decimals(heading):
@@ -92,7 +99,7 @@ def rows(runs):
     """The table's rows as dicts from heading to text: one an experiment, accuracies in percent."""
     return [
         {heading: text(group[0]["settings"]) for heading, text in _SETTINGS.items()}
-        | {"seeds": str(len(group))}
+        | {"seeds": str(len(group)), "off": _distance(group)}
         | {heading: mean(group, heading) for heading in _SCORES}
         for group in by_experiment(runs).values()
     ]

@@ -4,8 +4,8 @@
 
 One seed, every point of the method's grid, the highest accuracy at the end of training; of equals the first, for the
 paper does not say. A trial is a run like any other and is not repeated, so the same command goes on. Needs KerasTuner,
-which the extras `search` and `dev` bring. Validation labels are as noisy as those of training, but for Clothing1M, which
-comes with clean ones. `--more_seeds` then trains the chosen values with other seeds, as the paper does with four.
+which the extras `search` and `dev` bring. Validation labels are as noisy as those of training, but for Clothing1M's,
+which are published clean. `--more_seeds` then trains the chosen values with other seeds, as the paper does with four.
 """
 
 import dataclasses

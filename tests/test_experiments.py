@@ -231,9 +231,25 @@ def test_table_and_figures_come_from_the_files(finished):
     report.refresh(workdir)
     table = (workdir / "table.md").read_text()
     accuracy = f"{100 * result['scores']['test_accuracy']:.2f}"
-    assert f"| digits | digits_cnn | 2 | symmetric 40% | FC | 50.00 ± 1.00 | 1 | {accuracy} |" in table
+    off = f"{100 * result['scores']['test_accuracy'] - 50:+.1f}"
+    row = f"| small | digits | digits_cnn | 2 | symmetric 40% | FC | 50.00 ± 1.00 | 1 | {off} | {accuracy} |"
+    assert row in table
     group = workdir / "small" / "symmetric40"
     assert {path.name for path in group.glob("*.png")} == {"learning_curves.png", "reliability.png", "transition.png"}
+
+
+def test_a_searchs_trials_leave_the_columns_figures_whole(finished, tmp_path, monkeypatch):
+    """A trial's folder sorts between its method and the next one."""
+    _, result = finished
+    names = ["small/symmetric40/FC", "small/symmetric40/FC/search/q0.1", "small/symmetric40/LN"]
+    runs = {
+        tmp_path / name / "seed0.json": {**result, "settings": {**result["settings"], "name": name}} for name in names
+    }
+    compared = []
+    monkeypatch.setattr(report.results, "load", lambda folder: runs)
+    monkeypatch.setattr(report, "compare", lambda methods: compared.append(list(methods)) or {})
+    report.refresh(tmp_path)
+    assert compared == [["FC", "LN"], ["q0.1"]]
 
 
 def test_smoke_runs_stay_out_of_the_table(finished, tmp_path):
@@ -364,6 +380,6 @@ def test_predecessors_that_do_not_fit(changes, message):
 
 @pytest.mark.parametrize("seeds", [[], ["a"], ["-1"], ["0", "1000000"]])
 def test_bad_seeds_of_a_sweep(seeds):
-    with pytest.raises(ValueError, match="`--seeds` must be integers from 0 to 999999"):
+    with pytest.raises(ValueError, match="Seeds must be integers from 0 to 999999"):
         sweep.check_seeds(seeds)
     assert sweep.check_seeds(["0", "12"]) == [0, 12]

@@ -70,39 +70,48 @@ def test_covariances_refuse_what_is_not_declared():
         studies.covariances("mnist", "symmetric50")
 
 
-def test_training_takes_the_curves_of_one_seed_and_setting():
-    runs = [
+@pytest.fixture
+def finished(monkeypatch):
+    """A list that stands for the finished runs of every folder."""
+    runs = []
+    monkeypatch.setattr(figures.results, "load", lambda workdir: dict(enumerate(runs)))
+    return runs
+
+
+def test_training_takes_the_curves_of_one_seed_and_setting(finished):
+    finished += [
         result(f"LN/table1/mnist/symmetric{round(100 * r)}/{m}", 1, r / 2, r) for r in (0.2, 0.6) for m in ("CE", "LN")
     ]
-    runs += [
+    finished += [
         result("LN/table1/mnist/symmetric20/CE", 0, 0.9, 0.2),
         result("LN/table1/mnist/none/CE", 1, 0.9, 0, "none"),
     ]
-    runs += [result("LN/table1/laptop-digits/symmetric80/CE", 1, 0.9, 0.8), result("digits/symmetric40/CE", 1)]
-    figure = figures.training(runs, "mnist", ["LN", "CE"], seed=1)
+    finished += [result("LN/table1/laptop-digits/symmetric80/CE", 1, 0.9, 0.8), result("digits/symmetric40/CE", 1)]
+    figure = figures.training("w", "mnist", ["LN", "CE"], seed=1)
     assert [axes.get_title() for axes in figure.axes[:2]] == ["LN", "CE"]
     for axes in figure.axes[:2]:
         assert [(line.get_label(), line.get_ydata()[0]) for line in axes.lines] == [
             ("20% noise", 0.1),
             ("60% noise", 0.3),
         ]
-    with pytest.raises(
-        FileNotFoundError, match=r"No finished run by Het with seed 1 of LN/table1/mnist/symmetric\. Run"
-    ):
-        figures.training(runs, "mnist", ["LN", "Het"], seed=1)
+    message = r"(?s)No finished run of LN/table1/mnist/symmetric40/Het with seed 1 in w\..*--seeds=1 --workdir=w"
+    with pytest.raises(FileNotFoundError, match=message):
+        figures.training("w", "mnist", ["LN", "Het"], seed=1)
+    with pytest.raises(ValueError, match="Unknown method: 'LM'"):
+        figures.training("w", "mnist", ["LM"], seed=1)
 
 
-def test_sensitivity_takes_all_seeds_of_a_setting():
+def test_sensitivity_takes_all_seeds_of_a_setting(finished):
     def run(tau, scale, seed, accuracy, label="mnist"):
         arguments = {"temperature": tau, "min_scale": scale}
         return result(f"LN/figure5/{label}/symmetric40/tau{tau}-lambda{scale}", seed, accuracy, arguments=arguments)
 
-    runs = [run(0.1, 0.5, 0, 0.7), run(0.1, 0.5, 1, 0.8), run(1.0, 0.5, 0, 0.9), run(1.0, 0.1, 0, 0.6, "cifar10")]
-    axes = figures.sensitivity(runs, "mnist").axes[0]
+    finished += [run(0.1, 0.5, 0, 0.7), run(0.1, 0.5, 1, 0.8), run(1.0, 0.5, 0, 0.9), run(1.0, 0.1, 0, 0.6, "cifar10")]
+    axes = figures.sensitivity("w", "mnist").axes[0]
     assert [text.get_text() for text in axes.texts] == ["75.0\n± 7.1", "90.0"]
     assert [text.get_text() for text in axes.get_xticklabels()] == ["0.1", "1"]
-    with pytest.raises(FileNotFoundError, match=r"No finished run of LN/figure5/cifar100/symmetric40\. Run"):
-        figures.sensitivity(runs, "cifar100")
+    with pytest.raises(FileNotFoundError, match=r"No finished run of LN/figure5/cifar100/symmetric40 with"):
+        figures.sensitivity("w", "cifar100")
 
 
 @pytest.fixture
@@ -152,22 +161,30 @@ def test_label_dependent_terms_are_those_of_the_two_networks(untrained):
     assert len({axes.get_title() for axes in figure.axes}) == 3
 
 
-def test_every_figure_of_the_script(untrained, tmp_path, monkeypatch):
+def test_the_script_draws_what_it_can_and_says_what_is_missing(untrained, finished, tmp_path, monkeypatch):
     args = types.SimpleNamespace(
-        seed=0, workdir=tmp_path, data_dir=None, label="laptop-digits", noises=["asymmetric20"]
+        figures=list("123456"),
+        seed=0,
+        workdir=tmp_path,
+        data_dir=None,
+        label="laptop-digits",
+        noises=["asymmetric20"],
+        methods=["LN"],
     )
-    args.methods = ["LN"]
+    monkeypatch.setattr(figures.flags, "FLAGS", args)
+    finished.append(result("LN/table1/laptop-digits/symmetric40/LN", 0))
+    with pytest.raises(SystemExit, match=r"^Figure 5: No finished run of LN/figure5/laptop-digits/symmetric40"):
+        figures.main()
     arguments = {"temperature": 1.0, "min_scale": 0.5}
-    runs = [result("LN/table1/laptop-digits/symmetric40/LN", 0)]
-    runs += [result("LN/figure5/laptop-digits/symmetric40/tau1-lambda0.5", 0, arguments=arguments)]
-    monkeypatch.setattr(figures.results, "load", lambda workdir: dict(enumerate(runs)))
-    drawn = [name for draw in figures._FIGURES.values() for name in draw(args)]
-    assert drawn == [
-        "figure1",
-        "figure2",
-        "figure3/two_moons",
-        "figure3/two_circles",
-        "figure4/laptop-digits",
-        "figure5/laptop-digits",
-        "figure6/laptop-digits-asymmetric20",
+    finished.append(result("LN/figure5/laptop-digits/symmetric40/tau1-lambda0.5", 0, arguments=arguments))
+    args.figures = ["5"]
+    figures.main()
+    assert sorted(str(path.relative_to(tmp_path / "LN")) for path in tmp_path.rglob("*.png")) == [
+        "figure1.png",
+        "figure2.png",
+        "figure3/two_circles.png",
+        "figure3/two_moons.png",
+        "figure4/laptop-digits.png",
+        "figure5/laptop-digits.png",
+        "figure6/laptop-digits-asymmetric20.png",
     ]

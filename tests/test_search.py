@@ -209,13 +209,15 @@ def test_method_without_hyperparameters_is_refused_before_work(scripted, tmp_pat
 def test_command_shows_the_trials_and_the_choice(scripted, tmp_path, monkeypatch, capsys, best, verdict):
     def scores(values):
         if values == {"temperature": 0.1, "min_scale": 0.1}:
-            raise ValueError("NaN")
+            raise FloatingPointError("NaN")
         return _scores(0.625 if tuple(values.values()) == best else 0.5, 0.9375)
 
     seen = scripted(scores)
     name = "LN/table1/laptop-digits/symmetric40/LN"
-    flags = types.SimpleNamespace(experiment=name, seed=2, workdir=tmp_path, data_dir=None)
+    flags = types.SimpleNamespace(experiment=name, seed=2, more_seeds=["3", "4"], workdir=tmp_path, data_dir=None)
     monkeypatch.setattr(search.flags, "FLAGS", flags)
+    again = []
+    monkeypatch.setattr(search, "run_all", lambda experiments, *_: again.extend(experiments))
     search.main()
     output = capsys.readouterr().out
     rows = [line.split() for line in output.splitlines()]
@@ -225,6 +227,8 @@ def test_command_shows_the_trials_and_the_choice(scripted, tmp_path, monkeypatch
     assert chosen[:4] == [*map(str, best), "62.50", "93.75"]
     assert next(row for row in rows if row[-2:] == ["the", "paper's"])[:2] == ["1.0", "0.5"]
     assert len(seen) == 9
+    point = f"{name}/search/temperature{best[0]}-min_scale{best[1]}"
+    assert [(e.name, e.seed) for e in again] == [(point, 2), (point, 3), (point, 4)]
     assert {experiment.seed for experiment in seen} == {2}
 
 

@@ -7,20 +7,24 @@
     figure5    accuracy by temperature and min_scale, of finished runs of `studies.FIGURE_5`
     figure6    the label-dependent term of correctly labelled and mislabelled examples (Figures 6 and 7)
 
-Figures 4 to 6 are those of one setting, `--label`. Models of Figures 3 and 6 that are missing are trained: they are not
-under version control.
+Figures 4 to 6 are those of one setting, `--label`: the paper's Figure 7 is `--figures=6` with `--label=mnist
+--noises=symmetric40`, or `--label=cifar10n-worst --noises=human`. Models of Figures 3 and 6 that are missing are
+trained: they are not under version control.
 """
 
 import functools
 import pathlib
+import sys
 
 import numpy as np
 from absl import flags
 
 from experiments import evaluation, report, results, terminal
+from experiments.experiment import MAX_SEED
 from experiments.papers.logistic_normal import studies, synthetic
+from experiments.papers.logistic_normal.presets import METHODS
 from experiments.run import trained
-from tfp_noise import metrics, visualization
+from tfp_noise import _validation, metrics, visualization
 
 
 def simplex():
@@ -38,15 +42,16 @@ def decision_regions(dataset, seed, workdir):
     classifiers = {
         e.method.label: functools.partial(trained(e, workdir).predict, batch_size=1000, verbose=0) for e in chosen
     }
-    title = f"{dataset.replace('_', ' ')}, {first.noise.kind} noise {first.noise.rate:.0%}"
+    wrong = f"{points.mislabelled.sum()} of {len(points)} labels wrong"
+    title = f"{dataset.replace('_', ' ')}, {first.noise.kind} noise {first.noise.rate:.0%}: {wrong}"
     return visualization.decision_regions(points.features, points.labels, points.observed, classifiers, title)
 
 
-def training(runs, label, methods, seed):
+def training(workdir, label, methods, seed):
     """Figure 4: the curves of finished runs of Table 1 with symmetric noise.
 
     Args:
-        runs: finished results.
+        workdir: folder of finished runs.
         label: a setting of Table 1, as "laptop-digits".
         methods: labels of methods, a column each.
         seed: whose curves to draw.
@@ -55,10 +60,11 @@ def training(runs, label, methods, seed):
         A `matplotlib.figure.Figure`.
 
     Raises:
+        ValueError: for a method that the tables do not have.
         FileNotFoundError: if a method has no finished run.
     """
-    histories = {method: {} for method in methods}
-    for result in runs:
+    histories = {_validation.check_choice("method", method, METHODS): {} for method in methods}
+    for result in results.load(workdir).values():
         settings = result["settings"]
         *folders, method = settings["name"].split("/")
         wanted = folders[:3] == ["LN", "table1", label] and settings["noise"]["kind"] == "symmetric"
@@ -66,11 +72,11 @@ def training(runs, label, methods, seed):
             histories[method][settings["noise"]["rate"]] = result["curves"]
     for method, by_rate in histories.items():
         if not by_rate:
-            raise _missing(f"LN/table1/{label}/symmetric", f" by {method} with seed {seed}")
-    return visualization.training_by_noise_rate(histories, label)
+            raise _missing(f"LN/table1/{label}/symmetric40/{method}", workdir, seed)
+    return visualization.training_by_noise_rate(histories, f"{label}, symmetric noise, seed {seed}")
 
 
-def sensitivity(runs, label):
+def sensitivity(workdir, label):
     """Figure 5: clean test accuracy of the finished runs of `studies.FIGURE_5`, all seeds.
 
     Raises:
@@ -78,13 +84,15 @@ def sensitivity(runs, label):
     """
     under = f"LN/figure5/{label}/symmetric40"
     scores = {}
-    for name, group in report.by_experiment(runs).items():
+    for name, group in report.by_experiment(results.load(workdir).values()).items():
         if name.startswith(f"{under}/"):
             arguments = group[0]["settings"]["method"]["arguments"]
             scores[arguments["temperature"], arguments["min_scale"]] = report.values(group, "test")
     if not scores:
-        raise _missing(under)
-    return visualization.score_by_temperature_and_min_scale(scores, title=f"{label}, symmetric noise 40%")
+        raise _missing(under, workdir)
+    seeds = max(map(len, scores.values()))
+    title = f"{label}, symmetric noise 40%, {seeds} seed{'s' if seeds > 1 else ''}"
+    return visualization.score_by_temperature_and_min_scale(scores, title=title)
 
 
 def label_dependent_terms(learned, identity, workdir, data_dir=None):
@@ -103,13 +111,14 @@ def label_dependent_terms(learned, identity, workdir, data_dir=None):
         r"trained with learned $\Sigma$, seen with it": term(learned, as_identity=False),
     }
     return visualization.label_dependent_densities(
-        terms, examples.mislabelled, f"{learned.dataset}, {learned.noise.name}"
+        terms, examples.mislabelled, f"{learned.dataset}, {learned.noise.name}, seed {learned.seed}"
     )
 
 
-def _missing(under, what=""):
+def _missing(under, workdir, seed=0):
     return FileNotFoundError(
-        f"No finished run{what} of {under}. Run `python -m experiments.sweep --under={under}` first."
+        f"No finished run of {under} with seed {seed} in {workdir}. Run first\n"
+        f"  python -m experiments.sweep --under={under} --seeds={seed} --workdir={workdir}"
     )
 
 
@@ -119,10 +128,8 @@ _FIGURES = {
     "3": lambda args: {
         f"figure3/{dataset}": decision_regions(dataset, args.seed, args.workdir) for dataset in synthetic.DATASETS
     },
-    "4": lambda args: {
-        f"figure4/{args.label}": training(results.load(args.workdir).values(), args.label, args.methods, args.seed)
-    },
-    "5": lambda args: {f"figure5/{args.label}": sensitivity(results.load(args.workdir).values(), args.label)},
+    "4": lambda args: {f"figure4/{args.label}": training(args.workdir, args.label, args.methods, args.seed)},
+    "5": lambda args: {f"figure5/{args.label}": sensitivity(args.workdir, args.label)},
     "6": lambda args: {
         f"figure6/{args.label}-{noise}": label_dependent_terms(
             *(e.with_seed(args.seed) for e in studies.covariances(args.label, noise)), args.workdir, args.data_dir
@@ -134,21 +141,28 @@ _FIGURES = {
 
 def main():
     """Draws what the flags say, a figure after the other."""
-    args = flags.FLAGS
+    args, missing = flags.FLAGS, []
     for number in args.figures:
-        for name, figure in _FIGURES[number](args).items():
+        try:
+            figures = _FIGURES[number](args)
+        except FileNotFoundError as error:
+            missing.append(f"Figure {number}: {error}")
+            continue
+        for name, figure in figures.items():
             path = pathlib.Path(args.workdir) / "LN" / f"{name}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             results.write_figure(path, figure)
             terminal.console().print(path)
+    if missing:
+        sys.exit("\n".join(missing))
 
 
 if __name__ == "__main__":
     flags.DEFINE_multi_enum("figures", list(_FIGURES), list(_FIGURES), "Figures to draw.")
-    flags.DEFINE_string("label", "laptop-digits", "Setting of Table 1 or 2, of Figures 4 to 6.")
+    flags.DEFINE_string("label", "laptop-digits", "Setting of Table 1 (Figure 6: or 2) of Figures 4 to 6.")
     flags.DEFINE_list("noises", ["symmetric40", "asymmetric20"], "Noises of Figure 6.")
-    flags.DEFINE_list("methods", ["CE", "LN"], "Columns of Figure 4.")
-    flags.DEFINE_integer("seed", 0, "Seed of the runs of Figures 3, 4 and 6.", lower_bound=0)
+    flags.DEFINE_list("methods", ["Het-tau-Sigma_full", "LN"], "Columns of Figure 4.")
+    flags.DEFINE_integer("seed", 0, "Seed of the runs of Figures 3, 4 and 6.", lower_bound=0, upper_bound=MAX_SEED)
     flags.DEFINE_string("workdir", "results", "Folder of finished runs.")
     flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
     terminal.start(main)

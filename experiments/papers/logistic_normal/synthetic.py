@@ -19,9 +19,9 @@ from tfp_noise import losses
 
 _POINTS = 100
 DATASETS = ("two_moons", "two_circles")
-# Of three temperatures and three min_scales these have the highest accuracy on noisy validation labels of two moons,
-# seed 0: 82 %, before 81 % at (0.5, 0.5). At (0.1, 0.5), 65 %: 87 % of the wrong labels are learned by heart. For two
-# circles nothing was searched.
+# Of three temperatures and three min_scales these have the highest accuracy on 100 noisy validation labels of two
+# moons, seed 0: 82 %, one label before (0.5, 0.5). At (0.1, 0.5), 65 %: 87 % of the wrong labels are learned by heart.
+# For two circles nothing was searched.
 _LOGISTIC_NORMAL = Method("LN", losses.LogisticNormal, {"temperature": 1.0, "min_scale": 1.0})
 
 FIGURE_3 = [
