@@ -30,7 +30,7 @@ setup(
     ],
     extras_require={
         "search": [_KERAS_TUNER],  # only experiments/search.py, which the wheel does not hold, imports it
-        "dev": ["pytest>=8.0", "ruff>=0.14", _KERAS_TUNER],
+        "dev": ["pytest>=8.0", "pytest-xdist>=3.6", "ruff>=0.14", _KERAS_TUNER],
     },
     classifiers=[
         "Programming Language :: Python :: 3",

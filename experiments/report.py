@@ -14,8 +14,8 @@ from experiments import results, terminal
 from tfp_noise import visualization
 
 LEGEND = (
-    "Accuracies in percent. off: test minus paper, in the paper's standard deviations. test: on clean test labels. ECE: "
-    "calibration error, 15 and 100 bins; scaled: at the temperature fitted to held-out observed labels. train: on "
+    "Accuracies in percent. off: test minus paper, in the paper's standard deviations. test: on clean test labels. "
+    "ECE: calibration error, 15 and 100 bins; scaled: at the temperature fitted to held-out observed labels. train: on "
     "training examples by their true class: all, those labelled correctly (clean part), mislabelled (noisy: true); "
     "noisy: fit, mislabelled ones by their wrong label. error of T: mean absolute error of the transition that a "
     "correction assumes."
