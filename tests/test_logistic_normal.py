@@ -41,21 +41,6 @@ def test_target_logits_have_the_published_values(num_classes, t, expected):
     np.testing.assert_allclose(np.delete(residual, 3), 0, atol=1e-12)
 
 
-def test_gradient_is_the_attenuated_residual():
-    """Eq. 6: dL/dloc = -Sigma^-1 (y - loc)."""
-    loss = losses.LogisticNormal(4, dtype="float64")
-    labels, _, outputs = examples(loss, batch=5)
-    outputs = tf.Variable(outputs)
-    with tf.GradientTape() as tape:
-        value = loss.call(labels, outputs)
-    gradient = tape.gradient(value, outputs).numpy()[:, :4]
-    peak = np.log((0.99 * 5 + 0.01) / 0.01)
-    for row, label, output in zip(gradient, labels, outputs.numpy(), strict=True):
-        scale = np.outer(output[4:], output[4:]) + 0.5 * np.eye(4)
-        residual = peak * np.eye(4)[label] - output[:4]
-        np.testing.assert_allclose(row, -np.linalg.solve(scale @ scale.T, residual), rtol=1e-9)
-
-
 def test_all_real_classes_are_treated_alike_with_a_dummy_class(rng):
     order = rng.permutation(6)
     loss = losses.LogisticNormal(6)

@@ -203,6 +203,8 @@ NEARLY_SINGULAR = np.array([[0.50001, 0.49999], [0.49999, 0.50001]])
             "`q` must be.* above 0 and at most 1. Received: 0",
         ),
         (lambda: losses.GeneralizedCrossEntropy(10, q=1.5), ValueError, "`q` must be.* at most 1. Received: 1.5"),
+        (lambda: losses.BiTempered(10, 2.0, 0.5), ValueError, "`t1` must be.*Received: 2.0 and 0.5. Are they swapped"),
+        (lambda: losses.BiTempered(10, "1", 0.5), TypeError, "`t1` must be a number"),
         (lambda: losses.BiTempered(10, 1.1, 2.0), ValueError, "`t1` must be.* at most 1. Received: 1.1"),
         (lambda: losses.BiTempered(10, -0.1, 2.0), ValueError, "`t1` must be.* at least 0.* Received: -0.1"),
         (lambda: losses.BiTempered(10, 0.5, 0.9), ValueError, "`t2` must be.* at least 1.* Received: 0.9"),

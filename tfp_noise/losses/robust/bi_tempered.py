@@ -56,7 +56,7 @@ class BiTempered(NoisyLabelLoss):
 
     def __init__(self, num_classes, t1, t2, num_iterations=5, *, name="bi_tempered", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
-        if t1 > 1 > t2:
+        if _validation.check_number("t1", t1) > 1 > _validation.check_number("t2", t2):
             raise ValueError(f"`t1` must be at most 1 and `t2` at least 1. Received: {t1} and {t2}. Are they swapped?")
         self.t1 = _validation.check_number("t1", t1, 0, 1)
         # The norm of equal logits is (K^(t2 - 1) - 1) / (t2 - 1).
