@@ -342,3 +342,10 @@ def test_one_sample_will_do():
     labels, _, outputs = examples(loss)
     assert np.isfinite(loss(labels, outputs))
     np.testing.assert_allclose(np.sum(loss.probabilities(outputs), axis=1), 1, rtol=1e-5)
+
+
+def test_more_classes_than_sobol_has_dimensions():
+    loss = losses.Heteroscedastic(21_843, train_samples=2, test_samples=4)
+    outputs = np.zeros((2, loss.num_outputs), "float32")
+    assert np.isfinite(loss(np.array([0, 21_842]), outputs))
+    np.testing.assert_allclose(np.sum(loss.probabilities(outputs), axis=1), 1, rtol=1e-4)

@@ -19,14 +19,15 @@ def rng():
 
 
 class TFPsHelpers(test_util.VectorDistributionTestHelpers, tf.test.TestCase):
-    """TFP's own check of moments. Its check of the density measures balls of n + 1 dimensions, which a simplex has not."""
+    """TFP's own check of moments. That of densities measures balls of n + 1 dimensions, which a simplex has not."""
+
+    __test__ = False  # not a case of its own
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_moments_are_those_of_samples_by_tfps_helper(case, monkeypatch):
-    monkeypatch.setattr(
-        test_util, "test_seed_stream", lambda hardcoded_seed: hardcoded_seed
-    )  # else a command line flag
+    # It would read a flag of the command line.
+    monkeypatch.setattr(test_util, "test_seed_stream", lambda hardcoded_seed: hardcoded_seed)
     TFPsHelpers().run_test_sample_consistent_mean_covariance(
         lambda tensors: tensors, distribution_of(case), seed=3, rtol=0, atol=4e-3
     )
