@@ -6,6 +6,8 @@ from. `min_scale`, `l` below, is a scalar tensor.
 
 from keras import ops
 
+from tfp_noise.losses._gradients import with_gradient
+
 
 def _identity(error, raw, min_scale):
     del raw, min_scale
@@ -20,13 +22,13 @@ def _isotropic(error, raw, min_scale):
 def _diagonal(error, raw, min_scale):
     """With `s = c^2 + l` and `z = e / s`, `d/de = z / s` and `d/dc = 2 c (1 - z^2) / s`, by hand as in `_rank_one`."""
 
-    @ops.custom_gradient
+    @with_gradient
     def density(error, raw):
         scale = ops.square(raw) + min_scale
         ratio = error / scale
 
-        def gradient(*args, upstream=None):
-            weight = ops.expand_dims(args[0] if upstream is None else upstream, -1) / scale
+        def gradient(upstream):
+            weight = ops.expand_dims(upstream, -1) / scale
             return weight * ratio, weight * (2 * raw) * (1 - ops.square(ratio))
 
         return ops.sum(0.5 * ops.square(ratio) + ops.log(scale), axis=-1), gradient
@@ -52,14 +54,14 @@ def _rank_one(error, factor, min_scale):
     Automatic differentiation gives the same in half as many passes again over [batch, n].
     """
 
-    @ops.custom_gradient
+    @with_gradient
     def density(error, factor):
         inverse = 1 / (min_scale + ops.sum(ops.square(factor), axis=-1, keepdims=True))
         along = inverse * ops.sum(factor * error, axis=-1, keepdims=True)
         rest = error - factor * along
 
-        def gradient(*args, upstream=None):
-            upstream = ops.expand_dims(args[0] if upstream is None else upstream, -1)
+        def gradient(upstream):
+            upstream = ops.expand_dims(upstream, -1)
             weight = upstream * along / min_scale
             of_error = rest * (upstream / min_scale**2) - factor * (weight * inverse)
             of_factor = factor * (inverse * (weight * along + 2 * upstream)) - rest * (

@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from tfp_noise import _validation
+from tfp_noise.losses._gradients import with_gradient
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
 
@@ -142,12 +143,12 @@ def _tempered_log_softmax(logits, t, steps):
     `sum p = 1` gives `d norm / d a = w`, with `w = p^t / sum p^t`; `d log p_i / d a_j = p_i^(t - 1) (delta_ij - w_j)`.
     """
 
-    @ops.custom_gradient
+    @with_gradient
     def log_probabilities(logits):
         value, power = _normalise(logits, t, steps)
 
-        def gradient(*args, upstream=None):
-            upstream = (args[0] if upstream is None else upstream) * power
+        def gradient(upstream):
+            upstream = upstream * power
             escort = ops.exp(value) * power
             escort = escort / ops.sum(escort, axis=-1, keepdims=True)
             return upstream - escort * ops.sum(upstream, axis=-1, keepdims=True)
