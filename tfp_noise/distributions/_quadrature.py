@@ -4,10 +4,9 @@ import functools
 
 import numpy as np
 import tensorflow as tf
-from scipy import special
-from scipy.stats import qmc
 
 from tfp_noise import _validation
+from tfp_noise._quasi_random import MAX_DIMENSION, sobol_gaussian
 
 # Averages of independently scrambled sets are independent and unbiased: their spread gives the standard error.
 NUM_SETS = 8
@@ -45,14 +44,12 @@ def gaussian_points(gaussian, factor, num_points):
 @functools.lru_cache(maxsize=4)
 def _sobol_gaussian(dimension, num_points):
     """Points `[num_points, dimension]`, float64: `NUM_SETS` scrambled Sobol sets after another, made Gaussian."""
-    if dimension > qmc.Sobol.MAXDIM:
+    if dimension > MAX_DIMENSION:
         raise ValueError(
-            f"Expectations on the simplex need at most {qmc.Sobol.MAXDIM} logits and columns of the factor. Received: "
+            f"Expectations on the simplex need at most {MAX_DIMENSION} logits and columns of the factor. Received: "
             f"{dimension}. Average samples instead: `tf.reduce_mean(d.sample(1000, seed=0), axis=0)`."
         )
-    sets = [qmc.Sobol(dimension, seed=seed).random(num_points // NUM_SETS) for seed in range(NUM_SETS)]
-    half_a_cell = 2.0**-31  # the points are multiples of 2^-30, 0 among them, which the Gaussian has at infinity
-    return special.ndtri(np.concatenate(sets) + half_a_cell)
+    return np.concatenate([sobol_gaussian(dimension, num_points // NUM_SETS, seed) for seed in range(NUM_SETS)])
 
 
 def _check_num_points(num_points):

@@ -1,16 +1,14 @@
 """Softmax of normally distributed logits, averaged over samples (Kendall & Gal 2017, Collier et al. 2020, 2021)."""
 
 import functools
-import math
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
-from scipy import special
-from scipy.stats import qmc
 
 from tfp_noise import _validation
+from tfp_noise._quasi_random import sobol_gaussian
 from tfp_noise.losses import _random
 from tfp_noise.losses.base import NoisyLabelLoss, register
 from tfp_noise.losses.smearing import cross_entropy_like
@@ -151,14 +149,8 @@ class Heteroscedastic(NoisyLabelLoss):
     @functools.cached_property
     def _fixed_noise(self):
         """`[test_samples, K + R]` in units of `_NOISE_STEP`, int16."""
-        dimensions = self.num_classes + self.rank
-        points = qmc.Sobol(min(dimensions, qmc.Sobol.MAXDIM), seed=self.seed)
-        uniform = points.random_base2(math.ceil(math.log2(self.test_samples)))[: self.test_samples]
-        if dimensions > qmc.Sobol.MAXDIM:
-            rest = self.test_samples, dimensions - qmc.Sobol.MAXDIM
-            uniform = np.concatenate([uniform, np.random.default_rng(self.seed).random(rest)], axis=-1)
-        # The points are multiples of 2^-30, 0 among them.
-        return np.rint(special.ndtri(uniform + 2.0**-31) / _NOISE_STEP).astype(np.int16)
+        points = sobol_gaussian(self.num_classes + self.rank, self.test_samples, self.seed)
+        return np.rint(points / _NOISE_STEP).astype(np.int16)
 
     def get_config(self):
         names = ["temperature", "rank", "train_samples", "test_samples", "seed"]
