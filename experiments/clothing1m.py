@@ -1,6 +1,7 @@
 """Clothing1M as a source of experiments: images from files, classes balanced, crops at random places."""
 
 import dataclasses
+import functools
 import pathlib
 
 import numpy as np
@@ -49,10 +50,8 @@ class Clothing1M:
         cut = source.enumerate().map(lambda n, example: self._cut_at_random(seed, n, *example), tf.data.AUTOTUNE)
 
         def augment(step, images, labels):
-            inputs = pipeline.to_float(images)
-            if experiment.augmentation is not None:
-                inputs = experiment.augmentation(inputs, tf.stack([seed, tf.cast(step, tf.int32)]))
-            return inputs, labels
+            seeds = tf.stack([seed, tf.cast(step, tf.int32)])
+            return pipeline.prepare(images, experiment.augmentation, seeds), labels
 
         batches = cut.batch(batch_size, drop_remainder=True).enumerate()
         train = batches.map(lambda step, batch: augment(step, *batch)).prefetch(tf.data.AUTOTUNE)
@@ -75,6 +74,7 @@ class Clothing1M:
         return dataclasses.replace(examples, features=images)
 
 
+@functools.lru_cache(maxsize=1)  # read once for the examples and their batches: a million keys
 def _files(data_dir):
     return clothing1m.load(pathlib.Path(published.root(data_dir)).expanduser() / "clothing1m")
 

@@ -3,7 +3,7 @@
 Symmetric noise, and asymmetric noise to the next class (`pair_flip`). The corrections are given the true transition.
 """
 
-from experiments.experiment import CROSS_ENTROPY, Experiment, Method, Noise
+from experiments.experiment import ADAM, CROSS_ENTROPY, Experiment, Method, Noise
 from experiments.transitions import TrueTransition
 from tfp_noise import losses
 
@@ -24,7 +24,7 @@ EXPERIMENTS = [
         method=method,
         epochs=100,
         batch_size=64,
-        optimizer=("Adam", {"learning_rate": 1e-3}),
+        optimizer=ADAM,
     )
     for noise in (Noise("symmetric", 0.4), Noise("pair_flip", 0.4))
     for method in _METHODS

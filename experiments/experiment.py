@@ -101,6 +101,7 @@ _NEXT_STAGE = 1_000_000
 MAX_SEED = _NEXT_STAGE - 1
 
 CROSS_ENTROPY = Method("CE", losses.LabelSmoothing, {"alpha": 0.0})
+ADAM = ("Adam", {"learning_rate": 1e-3})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,6 +153,11 @@ class Experiment:
             ours, first = getattr(self, name), getattr(self.predecessor, name)
             if ours != first:
                 raise ValueError(f"`predecessor` must have the same {name}. Received: {first!r}, and here {ours!r}.")
+
+    def variant(self, folder, method, **changes):
+        """The same with another method and other fields, under the name `folder/noise/method`."""
+        noise = changes.get("noise", self.noise)
+        return dataclasses.replace(self, name=f"{folder}/{noise.name}/{method.label}", method=method, **changes)
 
     def with_seed(self, seed):
         """The same with another seed, the predecessor's too."""

@@ -138,9 +138,7 @@ def batches(dataset, batch_size, augmentation=None, seed=0, drop_remainder=False
         def batch(step):
             step = tf.cast(step, tf.int32)
             indices = order[step * batch_size : (step + 1) * batch_size]
-            inputs = to_float(tf.gather(features, indices))
-            if augmentation is not None:
-                inputs = augmentation(inputs, tf.random.fold_in(epoch_seed, step))
+            inputs = prepare(tf.gather(features, indices), augmentation, tf.random.fold_in(epoch_seed, step))
             return inputs, tf.gather(labels, indices)
 
         return tf.data.Dataset.range(steps).map(batch)
@@ -194,14 +192,18 @@ def stream(source, transition, batch_size, seed=0, augmentation=None, shuffle_bu
     shuffle_buffer = _validation.check_int("shuffle_buffer", shuffle_buffer, 1)
 
     def observe(step, features, labels, ids):
-        inputs = to_float(features)
-        if augmentation is not None:
-            inputs = augmentation(inputs, tf.stack([seed, tf.cast(step, tf.int32)]))
+        inputs = prepare(features, augmentation, tf.stack([seed, tf.cast(step, tf.int32)]))
         return inputs, noise.corrupt(labels, transition, seed, ids=ids)
 
     shuffled = source.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=True)
     numbered = shuffled.batch(batch_size, drop_remainder).repeat().enumerate()
     return numbered.map(lambda step, batch: observe(step, *batch)).prefetch(tf.data.AUTOTUNE)
+
+
+def prepare(features, augmentation, seed):
+    """A batch as training sees it: floats, augmented if asked."""
+    inputs = to_float(features)
+    return inputs if augmentation is None else augmentation(inputs, seed)
 
 
 def to_float(features):

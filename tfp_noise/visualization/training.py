@@ -15,6 +15,7 @@ _TRAINING_LINES = {
     "train_accuracy_mislabelled": ("mislabelled: wrong label learned", {"linestyle": "--", "linewidth": 1.8}),
     "train_accuracy_mislabelled_true": ("mislabelled: true class predicted", {"linestyle": ":", "linewidth": 1.3}),
 }
+_LEARNED_BY_HEART = ("train_accuracy_clean", "train_accuracy_mislabelled")
 _HISTORY_KEYS = ("epoch", "test_accuracy", *_TRAINING_LINES)
 
 
@@ -61,12 +62,9 @@ def learning_curves(history, title=None):
     for axes, name in ((test, "Test accuracy"), (train, "Training accuracy")):
         axes.set_title(name)
         axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        _style.open_frame(axes, grid=True)
+        _open_accuracy_frame(axes)
     train.set_ylim(-0.02, 1.02)
-    kinds = [Line2D([], [], color=_style.GREY, label=text, **line) for text, line in _TRAINING_LINES.values()]
-    figure.legend(handles=kinds, loc="outside lower right", frameon=False)
+    figure.legend(handles=_kinds(_TRAINING_LINES), loc="outside lower right", frameon=False)
     if None not in histories:
         figure.legend(handles=test.lines, loc="outside lower left", ncols=-(-len(histories) // 3), frameon=False)
     figure.suptitle(title)
@@ -111,25 +109,31 @@ def training_by_noise_rate(histories, title=None):
         for rate, history in sorted(by_rate.items()):
             curves, look = _check_history(f"{method}, {rate:.0%} noise", history), {"color": colors[rate]}
             test.plot(curves["epoch"], curves["test_accuracy"], linewidth=1.8, label=f"{rate:.0%} noise", **look)
-            for key in ("train_accuracy_clean", "train_accuracy_mislabelled"):
+            for key in _LEARNED_BY_HEART:
                 train.plot(curves["epoch"], curves[key], **_TRAINING_LINES[key][1], **look)
         test.set_title(method)
         train.set_xlabel("epoch")
-        train.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         for axes in (test, train):
-            axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-            _style.open_frame(axes, grid=True)
+            _open_accuracy_frame(axes)
     train.set_ylim(-0.02, 1.02)
     grid[0, 0].set_ylabel("clean test accuracy")
     grid[1, 0].set_ylabel("training accuracy")
-    kinds = [
-        Line2D([], [], color=_style.GREY, label=text, **line)
-        for text, line in (_TRAINING_LINES[key] for key in ("train_accuracy_clean", "train_accuracy_mislabelled"))
-    ]
     lines = [Line2D([], [], color=color, linewidth=1.8, label=f"{rate:.0%} noise") for rate, color in colors.items()]
-    figure.legend(handles=[*lines, *kinds], loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(handles=[*lines, *_kinds(_LEARNED_BY_HEART)], loc="outside lower center", ncols=4, frameon=False)
     figure.suptitle(title)
     return figure
+
+
+def _open_accuracy_frame(axes):
+    """Whole epochs to the right, percent upwards."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    _style.open_frame(axes, grid=True)
+
+
+def _kinds(keys):
+    """Handles of a legend that say which line is which kind of training examples."""
+    return [Line2D([], [], color=_style.GREY, label=_TRAINING_LINES[k][0], **_TRAINING_LINES[k][1]) for k in keys]
 
 
 def _check_history(method, history):

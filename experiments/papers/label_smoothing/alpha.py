@@ -5,7 +5,7 @@ percentile, of the model that cross-entropy trains.
 """
 
 from experiments.experiment import CROSS_ENTROPY, Method, Noise
-from experiments.papers.label_smoothing.settings import ALPHAS, FAMILIES, LAPTOP, PAPER, variant
+from experiments.papers.label_smoothing.settings import ALPHAS, FAMILIES, LAPTOP, PAPER
 from experiments.transitions import AnchorTransition
 from tfp_noise import losses
 
@@ -43,7 +43,7 @@ def _group(label, base, noise, alphas=ALPHAS):
 
     def experiment(method, predecessor=None):
         number = published.get(method.label)
-        return variant("alpha", label, base, method, noise=noise, published=number, predecessor=predecessor)
+        return base.variant(f"LS/alpha/{label}", method, noise=noise, published=number, predecessor=predecessor)
 
     plain = experiment(CROSS_ENTROPY)
     smeared = [experiment(build(alpha)) for build in FAMILIES.values() for alpha in alphas]

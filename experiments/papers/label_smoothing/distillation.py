@@ -8,7 +8,7 @@ import dataclasses
 
 from experiments.experiment import CROSS_ENTROPY
 from experiments.papers.label_smoothing import alpha
-from experiments.papers.label_smoothing.settings import ALPHAS, LAPTOP, PAPER, forward, smoothing, variant
+from experiments.papers.label_smoothing.settings import ALPHAS, LAPTOP, PAPER, forward, smoothing
 
 _TABLE_5_ALPHA = 0.1
 # Column of the table: the teacher's method, and the student's.
@@ -30,9 +30,9 @@ _RUNS = {experiment.name: experiment for experiment in alpha.EXPERIMENTS}
 
 
 def _student(group, label, base, name, teacher, method, temperature, published=None):
-    predecessor = _RUNS[variant("alpha", label, base, teacher).name]
+    predecessor = _RUNS[base.variant(f"LS/alpha/{label}", teacher).name]
     method = dataclasses.replace(method, label=name, distillation={"temperature": temperature})
-    return variant(group, label, base, method, predecessor=predecessor, published=published)
+    return base.variant(f"LS/{group}/{label}", method, predecessor=predecessor, published=published)
 
 
 TABLE_5 = [

@@ -8,22 +8,21 @@ method's name says which transition; a result holds the mean absolute error of i
 import dataclasses
 
 from experiments.experiment import CROSS_ENTROPY, Method, Noise
-from experiments.papers.label_smoothing.settings import LAPTOP, variant
+from experiments.papers.label_smoothing.settings import LAPTOP
 from experiments.transitions import AnchorTransition, TrueTransition
 from tfp_noise import losses
 
 _BASE = dataclasses.replace(LAPTOP["laptop-fashion_mnist"], dataset="mnist", epochs=20, noise=Noise("asymmetric", 0.4))
-_PRETRAINED = variant("estimated", "laptop-mnist", _BASE, CROSS_ENTROPY)
+_FOLDER = "LS/estimated/laptop-mnist"
+_PRETRAINED = _BASE.variant(_FOLDER, CROSS_ENTROPY)
 _CORRECTIONS = {"FC": losses.ForwardCorrection, "BC": losses.BackwardCorrection}
 
 
 def _corrected(source, transition):
     """Both corrections; those with the true transition follow the same run too, so that all start from one seed."""
     return [
-        variant(
-            "estimated",
-            "laptop-mnist",
-            _BASE,
+        _BASE.variant(
+            _FOLDER,
             Method(f"{correction}-{source}", loss, {"transition": transition}),
             predecessor=_PRETRAINED,
         )

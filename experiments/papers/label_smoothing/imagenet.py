@@ -14,7 +14,7 @@ import dataclasses
 
 from experiments import sources
 from experiments.experiment import CROSS_ENTROPY, Experiment, Noise
-from experiments.papers.label_smoothing.settings import ALPHAS, LAPTOP, forward, smoothing, variant
+from experiments.papers.label_smoothing.settings import ALPHAS, LAPTOP, forward, smoothing
 from tfp_noise import pipeline
 
 
@@ -58,7 +58,7 @@ _METHODS = [CROSS_ENTROPY, *(build(alpha) for build in (smoothing, forward) for 
 _PUBLISHED = [70.86, 71.12, 71.55, 70.95, 70.59, 73.04, 73.17, 73.35, 72.92]
 
 TABLE_2 = [
-    variant("table2", "imagenet-resnet50v2", _IMAGENET, method, published=(accuracy, None))
+    _IMAGENET.variant("LS/table2/imagenet-resnet50v2", method, published=(accuracy, None))
     for method, accuracy in zip(_METHODS, _PUBLISHED, strict=True)
 ]
-TABLE_2 += [variant("table2", "laptop-digits", _LAPTOP, method) for method in _METHODS]
+TABLE_2 += [_LAPTOP.variant("LS/table2/laptop-digits", method) for method in _METHODS]

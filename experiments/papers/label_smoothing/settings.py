@@ -7,14 +7,11 @@ variants: LeNet-5 on Fashion-MNIST for 30 epochs (about 100 s a run on 2 CPU cor
 for 100 epochs (10 s).
 """
 
-import dataclasses
-
-from experiments.experiment import CROSS_ENTROPY, Experiment, Method, Noise
+from experiments.experiment import ADAM, CROSS_ENTROPY, Experiment, Method, Noise
 from experiments.transitions import SymmetricTransition
 from tfp_noise import losses, pipeline
 
 ALPHAS = (0.1, 0.2, 0.4, 0.6)
-ADAM = ("Adam", {"learning_rate": 1e-3})
 _SGD = (
     "SGD",
     {
@@ -68,10 +65,3 @@ FAMILIES = {"LS": smoothing, "FC": forward, "BC": backward}
 def names(family):
     """Names of a family's methods, `{alpha: name}`; at 0 all are cross-entropy."""
     return {0.0: CROSS_ENTROPY.label} | {alpha: FAMILIES[family](alpha).label for alpha in ALPHAS}
-
-
-def variant(group, label, base, method, **changes):
-    """`base` with another method, under the name `LS/group/label/noise/method`."""
-    noise = changes.get("noise", base.noise)
-    name = f"LS/{group}/{label}/{noise.name}/{method.label}"
-    return dataclasses.replace(base, name=name, method=method, **changes)

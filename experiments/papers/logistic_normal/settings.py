@@ -20,23 +20,21 @@ those of cross-entropy; the Het rows average 1,000 samples a step, and take 5 (L
 import dataclasses
 
 from experiments import clothing1m, sources
-from experiments.experiment import CROSS_ENTROPY, Experiment, Method, Noise
+from experiments.experiment import ADAM, CROSS_ENTROPY, Experiment, Method, Noise
 from experiments.papers.logistic_normal.presets import preset
 from experiments.transitions import AnchorTransition
 from tfp_noise import losses, pipeline
 
-ADAM = ("Adam", {"learning_rate": 1e-3})
 _SGD = ("SGD", {"learning_rate": 0.01, "momentum": 0.9, "nesterov": True, "weight_decay": 5e-3})  # see above
 # Divided by 10 after five epochs of 8,302 steps.
 _FINE_TUNING = (
     "SGD",
-    {
+    _SGD[1]
+    | {
         "learning_rate": {
             "class_name": "PiecewiseConstantDecay",
             "config": {"boundaries": [41_510], "values": [1e-3, 1e-4]},
         },
-        "momentum": 0.9,
-        "nesterov": True,
         "weight_decay": 1e-2,  # as above
     },
 )
@@ -91,10 +89,3 @@ def methods(dataset, noise):
         Method(label, loss, arguments | preset(label, dataset, noise))
         for label, (loss, arguments) in _losses(dataset).items()
     ]
-
-
-def variant(group, label, base, method, **changes):
-    """`base` with another method, under the name `LN/group/label/noise/method`."""
-    noise = changes.get("noise", base.noise)
-    name = f"LN/{group}/{label}/{noise.name}/{method.label}"
-    return dataclasses.replace(base, name=name, method=method, **changes)

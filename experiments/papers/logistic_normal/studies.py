@@ -4,7 +4,6 @@ Figure 5: each temperature and min_scale of appendix B.2's search, with 40 % sym
 identity in the place of the learned covariance, for every noise; the learned ones are the tables' own runs.
 """
 
-import dataclasses
 import itertools
 
 from experiments.experiment import Method
@@ -22,13 +21,9 @@ _LEARNED = [
 
 def _variant(experiment, group, label, arguments):
     """`experiment` with other arguments of its loss, under the name `LN/group/.../label`."""
-    folders = experiment.name.split("/")
-    return dataclasses.replace(
-        experiment,
-        name="/".join(["LN", group, *folders[2:-1], label]),
-        method=Method(label, losses.LogisticNormal, arguments),
-        published=None,
-    )
+    setting = experiment.name.split("/")[2]
+    method = Method(label, losses.LogisticNormal, arguments)
+    return experiment.variant(f"LN/{group}/{setting}", method, published=None)
 
 
 def _grid(experiment):

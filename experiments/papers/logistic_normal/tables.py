@@ -8,7 +8,7 @@ import dataclasses
 from experiments.experiment import Method, Noise
 from experiments.papers.logistic_normal import published
 from experiments.papers.logistic_normal.presets import MODELLED_ON, NATURAL, preset
-from experiments.papers.logistic_normal.settings import BASES, methods, variant
+from experiments.papers.logistic_normal.settings import BASES, methods
 from tfp_noise import losses
 
 _HUMAN = Noise("human")
@@ -28,7 +28,7 @@ def _column(group, label, base, numbers):
     """One experiment a method; a correction reads its transition off the model that cross-entropy trains."""
 
     def experiment(row, predecessor=None):
-        return variant(group, label, base, row, published=numbers.get(row.label), predecessor=predecessor)
+        return base.variant(f"LN/{group}/{label}", row, published=numbers.get(row.label), predecessor=predecessor)
 
     plain, *rows = methods(base.dataset, base.noise)
     plain = experiment(plain)
@@ -54,7 +54,7 @@ def _table_3(dataset):
     label, base = _natural(dataset)
     chosen = preset("LN", dataset, _HUMAN)
     rows = [Method(name, losses.LogisticNormal, chosen | changes) for name, changes in _ABLATION.items()]
-    return [variant("table3", label, base, row, published=published.TABLE_3[dataset][row.label]) for row in rows]
+    return [base.variant(f"LN/table3/{label}", row, published=published.TABLE_3[dataset][row.label]) for row in rows]
 
 
 TABLE_1 = [
