@@ -3,10 +3,15 @@
 import pathlib
 
 from experiments import digits
-from experiments.papers import label_smoothing, logistic_normal
+from experiments.papers import label_smoothing, learnable_label_smoothing, logistic_normal
 from tfp_noise import _validation
 
-_ALL = [*digits.EXPERIMENTS, *logistic_normal.EXPERIMENTS, *label_smoothing.EXPERIMENTS]
+_ALL = [
+    *digits.EXPERIMENTS,
+    *logistic_normal.EXPERIMENTS,
+    *label_smoothing.EXPERIMENTS,
+    *learnable_label_smoothing.EXPERIMENTS,
+]
 EXPERIMENTS = {experiment.name: experiment for experiment in _ALL}
 
 
