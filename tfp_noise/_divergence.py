@@ -5,22 +5,6 @@ import numpy as np
 from keras import ops
 
 
-def with_divergence_check(callbacks, model):
-    """`callbacks` of a `fit`, with a `StopAtDivergence` before all others."""
-    if isinstance(callbacks, keras.callbacks.CallbackList):
-        if not any(isinstance(one, StopAtDivergence) for one in callbacks.callbacks):
-            callbacks.callbacks.insert(0, _check_before(callbacks.callbacks))
-            callbacks.callbacks[0].set_model(model)
-        return callbacks
-    callbacks = keras.tree.flatten(callbacks or [])
-    return [_check_before(callbacks), *callbacks]
-
-
-def _check_before(callbacks):
-    # The loss of a step is that before its update: who saves between steps needs a look at the weights, too.
-    return StopAtDivergence(each_step=any(isinstance(getattr(one, "save_freq", None), int) for one in callbacks))
-
-
 class StopAtDivergence(keras.callbacks.Callback):
     """Raises once the loss is no longer finite, or at an epoch's end a weight.
 

@@ -39,6 +39,16 @@ def check_number(name, value, minimum=-np.inf, maximum=np.inf, *, above=None, be
     return float(value)
 
 
+def check_top(top, num_classes):
+    """`top` as an int in [1, num_classes - 1], or `None`."""
+    if top is not None and check_int("top", top, 1) >= num_classes:
+        raise ValueError(
+            f"`top` must be at most {num_classes - 1}, one less than the {num_classes} classes. Received: {top}. "
+            "Leave it out to keep whole rows."
+        )
+    return top if top is None else int(top)
+
+
 def check_bool(name, value):
     """`value` as a bool; a string or a number is refused."""
     if not isinstance(value, (bool, np.bool_)):

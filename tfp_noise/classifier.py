@@ -1,11 +1,14 @@
 """Network + loss = a Keras model whose fit, evaluate, predict and save just work."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from tfp_noise._divergence import with_divergence_check
+from tfp_noise._callbacks import with_own_callbacks
 from tfp_noise._model_checks import check_data, check_raw_outputs
 from tfp_noise.losses import NoisyLabelLoss
+
+_STATE_OF = "loss_state_of"
 
 
 @keras.saving.register_keras_serializable(package="tfp_noise")
@@ -14,18 +17,21 @@ class NoisyLabelClassifier(keras.Model):
 
     `model(x)` gives the network's raw outputs. `predict`, metrics, `deployable` and `export` give probabilities
     `[batch, num_classes]`, so that `metrics=["accuracy"]` means what it says for every loss. Validation
-    reports `loss.evaluation_loss`. `save` and `keras.models.load_model` bring back predictions, optimizer and random
-    generators, so that training goes on as if it had not stopped.
+    reports `loss.evaluation_loss`. What a loss learns or counts in training is the layer `loss_state`, trained and
+    saved with the network. `save` and `keras.models.load_model` bring back predictions, that state, optimizer and
+    random generators, so that training goes on as if it had not stopped.
 
     Args:
         network: a `keras.Model` or layer with `loss.num_outputs` outputs per example, raw (no softmax).
-        loss: a `tfp_noise.losses.NoisyLabelLoss` with a reduction.
+        loss: a `tfp_noise.losses.NoisyLabelLoss` with a reduction; one that keeps something between steps belongs to
+            one classifier only.
         name: name of the model.
         dtype: dtype policy; the network's by default, so that mixed_float16 gets its loss scaling.
 
     Raises:
         TypeError: if `loss` is not one of the package's losses.
-        ValueError: if the network's width is not `loss.num_outputs`, or the loss has no reduction.
+        ValueError: if the network's width is not `loss.num_outputs`, or the loss has no reduction or belongs to another
+            classifier.
 
     Example:
         >>> import numpy as np
@@ -55,9 +61,12 @@ class NoisyLabelClassifier(keras.Model):
         super().__init__(name=name, dtype=dtype or network.dtype_policy, **kwargs)
         self.network = network
         self.loss = loss
-        self.loss_seed_generator = loss.seed_generator  # an attribute, for Keras to track it
+        # Attributes, for Keras to track them.
+        self.loss_seed_generator = loss.seed_generator
+        self.loss_state = loss.build_state()
         if getattr(network, "built", False) and hasattr(network, "input_shape"):
             self.build(network.input_shape)
+        loss.bind(self.loss_state)  # last: a classifier that could not be made owns nothing
 
     def build(self, input_shape):
         outputs = self.network(keras.tree.map_shape_structure(keras.KerasTensor, input_shape))
@@ -100,6 +109,7 @@ class NoisyLabelClassifier(keras.Model):
                 f"`loss` and `loss_weights` belong to the constructor. Received: {loss!r}, {loss_weights!r}. "
                 "Pass the loss as `NoisyLabelClassifier(network, loss)` and leave it out of `compile`."
             )
+        optimizer = self.loss.own_optimizer(keras.optimizers.get(optimizer), self.loss_state)
         super().compile(optimizer=optimizer, metrics=metrics, **kwargs)
         optimizer = self.optimizer
         self.loss.count_updates = lambda: optimizer.iterations
@@ -131,7 +141,11 @@ class NoisyLabelClassifier(keras.Model):
         del x
         if y is None:
             raise ValueError("`y` must hold the labels. Received: None. Pass `fit(x, y)` or batches of (x, y).")
-        return (self.loss if training else self.loss.evaluation_loss)(y, y_pred, sample_weight)
+        if not training:
+            return self.loss.evaluation_loss(y, y_pred, sample_weight)
+        loss = self.loss(y, y_pred, sample_weight)
+        self.loss.observe(y, y_pred, sample_weight)
+        return loss
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         if y is None and self._compile_metrics is not None:
@@ -174,7 +188,7 @@ class NoisyLabelClassifier(keras.Model):
             kwargs["validation_data"] = check_data(validation, None, num_classes, "validation ")
         elif isinstance(validation, (tuple, list)):
             check_data(*validation[:2], num_classes, "validation ")
-        return super().fit(x, y, batch_size, epochs, verbose, with_divergence_check(callbacks, self), **kwargs)
+        return super().fit(x, y, batch_size, epochs, verbose, with_own_callbacks(callbacks, self), **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         return super().evaluate(check_data(x, y, self.loss.num_classes), y, *args, **kwargs)
@@ -215,13 +229,32 @@ class NoisyLabelClassifier(keras.Model):
         super().save_own_variables(store)
         for i, variable in enumerate(self._random_states()):
             store[f"random_{i}"] = variable.numpy()
+        if self.loss_state is not None:
+            store[_STATE_OF] = np.frombuffer(self._state_owner().encode(), np.uint8)
 
     def load_own_variables(self, store):
-        states = {key: store[key] for key in store.keys() if key.startswith("random_")}  # noqa: SIM118 (an H5 store)
-        super().load_own_variables({key: store[key] for key in store.keys() if key not in states})  # noqa: SIM118
+        store = {key: store[key] for key in store.keys()}  # noqa: SIM118 (an H5 store)
+        self._check_state_owner(bytes(np.asarray(store.pop(_STATE_OF, []), np.uint8)).decode())
+        states = {key: value for key, value in store.items() if key.startswith("random_")}
+        super().load_own_variables({key: value for key, value in store.items() if key not in states})
         for i, variable in enumerate(self._random_states()):
             if f"random_{i}" in states:  # weights of a network with fewer of them load too, as in Keras
                 variable.assign(states[f"random_{i}"])
+
+    def _state_owner(self):
+        """Which loss the state is of; empty without one."""
+        if self.loss_state is None:
+            return ""
+        top = f", top={self.loss.top}" if self.loss.top else ""
+        return f"{type(self.loss).__name__}({self.loss.num_classes}{top})"
+
+    def _check_state_owner(self, saved):
+        if saved != self._state_owner():
+            raise ValueError(
+                f"The file must hold the state of this classifier's loss, {self._state_owner() or 'which has none'}. "
+                f"Received one with the state of {saved or 'a loss that has none'}. To take over the network alone, "
+                "save and load `model.network`."
+            )
 
     def get_config(self):
         return {

@@ -147,7 +147,8 @@ class DistilledClassifier(NoisyLabelClassifier):
     def get_config(self):
         teacher = self.teacher
         if isinstance(teacher, DistilledClassifier):  # who taught the teacher does not matter any more
-            teacher = NoisyLabelClassifier(teacher.network, teacher.loss)
+            loss = type(teacher.loss).from_config(teacher.loss.get_config())
+            teacher = NoisyLabelClassifier(teacher.network, loss)
         teacher = keras.saving.serialize_keras_object(teacher)
         teacher.pop("compile_config", None)  # a teacher that runs needs no optimizer
         return {

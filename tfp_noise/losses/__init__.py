@@ -1,9 +1,12 @@
 """Losses for noisy labels: `keras.losses.Loss` objects on raw network outputs."""
 
+from tfp_noise.losses._class_rows import TopRows
 from tfp_noise.losses.base import NoisyLabelLoss
 from tfp_noise.losses.correction import BackwardCorrection, ForwardCorrection
 from tfp_noise.losses.heteroscedastic import Heteroscedastic
+from tfp_noise.losses.learnable import LearnableLabelSmoothing
 from tfp_noise.losses.logistic_normal import LogisticNormal
+from tfp_noise.losses.online import OnlineLabelSmoothing
 from tfp_noise.losses.robust import BiTempered, GeneralizedCrossEntropy, NoiseAgainstNoise
 from tfp_noise.losses.smearing import LabelSmearing, LabelSmoothing
 
@@ -15,7 +18,10 @@ __all__ = [
     "Heteroscedastic",
     "LabelSmearing",
     "LabelSmoothing",
+    "LearnableLabelSmoothing",
     "LogisticNormal",
     "NoiseAgainstNoise",
     "NoisyLabelLoss",
+    "OnlineLabelSmoothing",
+    "TopRows",
 ]

@@ -40,6 +40,9 @@ class NoisyLabelLoss(keras.losses.Loss):
     # What schedules go by: the classifier puts the count of its optimizer here. No attribute with the optimizer itself,
     # which Keras would save as the loss's.
     count_updates = staticmethod(lambda: 0)
+    # Why the loss trains only in a `NoisyLabelClassifier` of its own; `None` if it keeps nothing between steps.
+    needs_classifier = None
+    _belongs_to_a_classifier = False
 
     @property
     def num_outputs(self):
@@ -70,6 +73,12 @@ class NoisyLabelLoss(keras.losses.Loss):
         Raises:
             ValueError: if a shape does not fit.
         """
+        if self.needs_classifier and "compile_loss" in tf.get_current_name_scope():
+            raise ValueError(
+                f"{type(self).__name__} must belong to a `NoisyLabelClassifier`, because {self.needs_classifier}. "
+                "Received: `compile(loss=...)` of another Keras model, which keeps nothing for a loss between steps. "
+                "Wrap the network: `NoisyLabelClassifier(network, loss)`."
+            )
         y_pred = ops.cast(y_pred, self.dtype)
         if len(y_pred.shape) != 2 or y_pred.shape[-1] != self.num_outputs:
             raise ValueError(
@@ -110,13 +119,33 @@ class NoisyLabelLoss(keras.losses.Loss):
         """The loss that validation reports, reduced: the training loss, unless its targets move or are random."""
         return self(y_true, y_pred, sample_weight)
 
-    def refuse_compile(self, reason):
-        """Refuses a plain `keras.Model.compile(loss=...)`, which keeps nothing for a loss between steps."""
-        if "compile_loss" in tf.get_current_name_scope():
+    def build_state(self):
+        """A new layer with what the loss learns or counts between steps; `None` if that is nothing."""
+        return
+
+    def bind(self, state):
+        """Makes a classifier the owner, whose layer `state`, of `build_state`, is read from now on.
+
+        Raises:
+            ValueError: if the loss needs a classifier of its own and has one.
+        """
+        del state
+        if self.needs_classifier and self._belongs_to_a_classifier:
             raise ValueError(
-                f"{type(self).__name__} must belong to a `NoisyLabelClassifier`, because {reason}. Received: "
-                "`compile(loss=...)` of another Keras model. Wrap the network: `NoisyLabelClassifier(network, loss)`."
+                f"`loss` must belong to one classifier, because {self.needs_classifier}. Received: a "
+                f"{type(self).__name__} that belongs to another one. Make a second loss: "
+                f"`{type(self).__name__}.from_config(loss.get_config())`."
             )
+        self._belongs_to_a_classifier = True
+
+    def observe(self, y_true, y_pred, sample_weight=None):
+        """Takes statistics of a training step; the classifier calls it after the loss, before the update."""
+        del y_true, y_pred, sample_weight
+
+    def own_optimizer(self, optimizer, state):
+        """The optimizer to train with: `optimizer`, or one that treats the variables of `state` otherwise."""
+        del state
+        return optimizer
 
     def get_config(self):
         """Constructor arguments; `from_config` gives an equal loss, matrices to the last bit."""

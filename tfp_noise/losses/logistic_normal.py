@@ -138,10 +138,11 @@ class LogisticNormal(NoisyLabelLoss):
         return SCALES[self.covariance](loc - target, raw_scale, min_scale) + (sum_of_logs + float(constant))
 
     def _min_scale_now(self):
-        if not callable(self.min_scale):
-            return self.min_scale
-        self.refuse_compile("its `min_scale` is a schedule over training steps")
-        return self.min_scale(self.count_updates())
+        return self.min_scale(self.count_updates()) if callable(self.min_scale) else self.min_scale
+
+    @property
+    def needs_classifier(self):
+        return "its `min_scale` is a schedule over training steps" if callable(self.min_scale) else None
 
     @property
     def reads_logits(self):

@@ -9,7 +9,12 @@ from experiments.experiment import CROSS_ENTROPY, Method, Noise
 from experiments.papers.label_smoothing.settings import LAPTOP
 from tfp_noise import losses
 
-_METHODS = [CROSS_ENTROPY, Method("LS", losses.LabelSmoothing, {"alpha": 0.1})]
+_METHODS = [
+    CROSS_ENTROPY,
+    Method("LS", losses.LabelSmoothing, {"alpha": 0.1}),
+    Method("OLS", losses.OnlineLabelSmoothing),
+    Method("LLS", losses.LearnableLabelSmoothing),
+]
 
 EXPERIMENTS = [
     dataclasses.replace(LAPTOP["laptop-fashion_mnist"], noise=noise).variant("LLS/table3/laptop-fashion_mnist", method)

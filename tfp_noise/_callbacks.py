@@ -1,0 +1,32 @@
+"""What `fit` of a classifier does between steps and epochs, before the user's callbacks."""
+
+import keras
+
+from tfp_noise._divergence import StopAtDivergence
+
+
+class EndEpochOfLoss(keras.callbacks.Callback):
+    """Tells the loss's state that an epoch is over."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        del epoch, logs
+        if self.model.loss_state is not None:
+            self.model.loss_state.end_epoch()
+
+
+def with_own_callbacks(callbacks, model):
+    """`callbacks` of a `fit`, after a check for divergence and the end of the loss's epoch: what saves, saves both."""
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        if not any(isinstance(one, EndEpochOfLoss) for one in callbacks.callbacks):
+            callbacks.callbacks[:0] = _own_before(callbacks.callbacks)
+            for callback in callbacks.callbacks[:2]:
+                callback.set_model(model)
+        return callbacks
+    callbacks = keras.tree.flatten(callbacks or [])
+    return [*_own_before(callbacks), *callbacks]
+
+
+def _own_before(callbacks):
+    # The loss of a step is that before its update: who saves between steps needs a look at the weights, too.
+    each_step = any(isinstance(getattr(one, "save_freq", None), int) for one in callbacks)
+    return [StopAtDivergence(each_step=each_step), EndEpochOfLoss()]

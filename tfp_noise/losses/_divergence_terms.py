@@ -1,0 +1,49 @@
+"""Cross-entropies and entropies of a target and a prediction, both of which are trained."""
+
+from keras import ops
+
+from tfp_noise.losses._gradients import with_gradient
+
+# The terms of the symmetric Kullback-Leibler divergence, KL(t || p) + KL(p || t).
+TERMS = ("forward_cross_entropy", "reverse_cross_entropy", "prediction_entropy", "target_entropy")
+_SMALLEST = 1e-30  # of a target inside the logarithm: a target of 0 costs 69 nats, not infinity
+
+
+def half_sum_of_terms(targets, logits, terms):
+    """Half the sum of the chosen of `H(t, p)`, `H(p, t)`, `-H(p)`, `-H(t)`, with `p = softmax(logits)`, `[batch]`.
+
+    With all four it is the mean of both Kullback-Leibler divergences, `sum_k (t_k - p_k) (log t_k - log p_k) / 2`.
+
+    Args:
+        targets: float `[batch, K]`, rows sum to 1; gradients flow to them.
+        logits: float `[batch, K]`.
+        terms: a subset of `TERMS`.
+    """
+    forward, reverse, prediction, target = (term in terms for term in TERMS)
+
+    @with_gradient
+    def measure(targets, logits):
+        log_p = ops.log_softmax(logits, axis=-1)
+        p = ops.exp(log_p)
+        floored = ops.maximum(targets, _SMALLEST)
+        log_t = ops.log(floored)
+        of_log_p = _difference(prediction and p, forward and targets)  # what log p is multiplied by
+        of_log_t = _difference(target and targets, reverse and p)
+
+        def gradient(upstream):
+            upstream = ops.expand_dims(0.5 * upstream, -1)
+            slope = of_log_p + p * _difference(prediction and log_p, reverse and log_t)
+            by_logits = slope - p * ops.sum(slope, axis=-1, keepdims=True)
+            by_targets = _difference(target and log_t, forward and log_p) + of_log_t / floored
+            return upstream * by_targets, upstream * by_logits
+
+        return 0.5 * (ops.sum(of_log_p * log_p, axis=-1) + ops.sum(of_log_t * log_t, axis=-1)), gradient
+
+    return measure(targets, logits)
+
+
+def _difference(plus, minus):
+    """`plus - minus`, where what is False counts as 0 and costs nothing."""
+    if plus is False:
+        return 0.0 if minus is False else -minus
+    return plus if minus is False else plus - minus
