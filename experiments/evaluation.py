@@ -2,12 +2,14 @@
 
 import keras
 import numpy as np
+from sklearn.metrics import confusion_matrix
 
 from tfp_noise import metrics, noise, pipeline
 
 _CURVE_POINTS = 25
 _CURVE_EXAMPLES = 5_000
 _PREDICTION_BATCH = 1_000
+_LARGEST_MATRIX = 20  # classes; a result is a file to be read
 
 
 def evaluate(model, data):
@@ -35,6 +37,20 @@ def evaluate(model, data):
         scores["transition_mean_absolute_error"] = np.abs(model.loss.transition - data.transition).mean()
         scores["transition_condition_number"] = noise.condition_number(model.loss.transition)
     return scores, test
+
+
+def learned_rows(model, probabilities, labels):
+    """What the loss has learned about classes, and what the network confuses in the test split, as plain lists.
+
+    Returns:
+        A dict with `class_rows` and `test_confusion` (counts, a row a true class); empty for a loss that learns
+        nothing of the kind, and for many classes.
+    """
+    rows = getattr(model.loss, "class_rows", None)
+    if not isinstance(rows, np.ndarray) or len(rows) > _LARGEST_MATRIX:
+        return {}
+    confusion = confusion_matrix(labels, probabilities.argmax(axis=1), labels=np.arange(len(rows)))
+    return {"class_rows": rows.tolist(), "test_confusion": confusion.tolist()}
 
 
 def predict(model, examples):

@@ -82,6 +82,7 @@ def _train(experiment, workdir, data_dir):
             "training_seed": experiment.training_seed,
         },
         "scores": scores,
+        **evaluation.learned_rows(model, probabilities, noisy.test.labels),
         "curves": curves.history,
         "made_by": {**made_by, "seconds": round(time.monotonic() - started, 1)},
     }
