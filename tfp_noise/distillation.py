@@ -126,6 +126,8 @@ class DistilledClassifier(NoisyLabelClassifier):
             student = keras.ops.cast(y_pred, self.loss.dtype) / self.temperature
             weight = (1 - self.label_weight) * self.temperature**2
             loss = loss + weight * measure(targets, student, sample_weight)
+            if training and self.label_weight == 0:  # else the labels have been counted
+                self.loss.observe(targets, y_pred, sample_weight)
         return loss
 
     def _teacher_logits(self, x):
