@@ -8,7 +8,7 @@ import tensorflow as tf
 from scipy import optimize, special, stats
 
 from tfp_noise import losses
-from tfp_noise.losses._random import draw_seed, fold_in, standard_normal
+from tfp_noise.losses._random import draw_seed, fold_in, standard_normal, uniform
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,6 +165,88 @@ def heteroscedastic(temperature=1.0, rank=0, samples=7):
     return Case(build, oracle)
 
 
+def entropy(outputs):
+    return stats.entropy(special.softmax(outputs, axis=1), axis=1)
+
+
+def bootstrap(beta, hard):
+    def oracle(targets, outputs):
+        p = special.softmax(outputs, axis=1)
+        itself = np.eye(p.shape[1])[p.argmax(1)] if hard else p
+        return cross_entropy(beta * targets + (1 - beta) * itself, outputs)
+
+    return Case(lambda k, **kwargs: losses.Bootstrap(k, beta, hard, **kwargs), oracle)
+
+
+def symmetric_cross_entropy(alpha, beta):
+    def oracle(targets, outputs):
+        reverse = -np.sum(special.softmax(outputs, axis=1) * np.log(np.clip(targets, 1e-4, 1)), axis=1)
+        return alpha * cross_entropy(targets, outputs) + beta * reverse
+
+    return Case(lambda k, **kwargs: losses.SymmetricCrossEntropy(k, alpha, beta, **kwargs), oracle)
+
+
+def disturb_label(rate):
+    def build(num_classes, **kwargs):
+        loss = losses.DisturbLabel(num_classes, rate, **kwargs)
+        loss.seed_generator = SameSeed()
+        return loss
+
+    def oracle(targets, outputs):
+        draws = uniform(draw_seed(SameSeed()), [len(targets), 2]).numpy().astype("float64")
+        disturbed = targets.copy()
+        for row, (chance, place) in zip(disturbed, draws, strict=True):
+            if chance < rate:
+                row[:] = np.arange(len(row)) == int(place * len(row))
+        return cross_entropy(disturbed, outputs)
+
+    return Case(build, oracle)
+
+
+def pairwise_confusion(weight):
+    def oracle(targets, outputs):
+        p, n = special.softmax(outputs, axis=1), len(outputs)
+        value = cross_entropy(targets, outputs)
+        for i in range(n):
+            j = (i + n // 2) % n
+            agree = sum(targets[i, k] * targets[j, k] for k in range(p.shape[1]))
+            value[i] += 0.5 * weight * (1 - agree) * np.linalg.norm(p[i] - p[j]) ** 2
+        return value
+
+    return Case(lambda k, **kwargs: losses.PairwiseConfusion(k, weight, **kwargs), oracle)
+
+
+def teacher_free(alpha, temperature, correct, variant):
+    def oracle(targets, outputs):
+        k = targets.shape[1]
+        teachers = np.full((k, k), (1 - correct) / (k - 1))
+        np.fill_diagonal(teachers, correct)
+        paper = variant == "paper"
+        u = targets @ special.softmax((np.log(teachers) if paper else teachers) / temperature, axis=1)
+        divergence = stats.entropy(u, special.softmax(outputs / (temperature if paper else 1), axis=1), axis=1)
+        return (1 - alpha) * cross_entropy(targets, outputs) + alpha * divergence
+
+    return Case(
+        lambda k, **kwargs: losses.TeacherFree(k, alpha, temperature, correct, variant=variant, **kwargs), oracle
+    )
+
+
+def focal(gamma, hard_gamma=None):
+    def oracle(targets, outputs):
+        p = special.softmax(outputs, axis=1)
+        exponent = gamma if hard_gamma is None else np.where(p < 0.2, hard_gamma, gamma)
+        return -np.sum(targets * (1 - p) ** exponent * np.log(p), axis=1)
+
+    return Case(lambda k, **kwargs: losses.Focal(k, gamma, hard_gamma=hard_gamma, **kwargs), oracle)
+
+
+def confidence_penalty(beta):
+    def oracle(targets, outputs):
+        return cross_entropy(targets, outputs) - beta * entropy(outputs)
+
+    return Case(lambda k, **kwargs: losses.ConfidencePenalty(k, beta, **kwargs), oracle)
+
+
 LOSSES_UNDER_TEST = {
     "smearing": Case(lambda k, **kwargs: losses.LabelSmearing(k, random_matrix(k), **kwargs), smearing),
     "cross_entropy": Case(lambda k, **kwargs: losses.LabelSmoothing(k, alpha=0.0, **kwargs), cross_entropy),
@@ -179,6 +261,19 @@ LOSSES_UNDER_TEST = {
     "bi_tempered_loss_alone": bi_tempered(0.0, 1.0),
     "bi_tempered_probabilities_alone": bi_tempered(1.0, 1.1),
     "noise_against_noise": noise_against_noise(0.5),
+    "bootstrap_soft": bootstrap(0.7, hard=False),
+    "bootstrap_hard": bootstrap(0.8, hard=True),
+    "symmetric_cross_entropy": symmetric_cross_entropy(0.1, 1.0),
+    "symmetric_cross_entropy_cifar100": symmetric_cross_entropy(6.0, 0.1),
+    "disturb_label": disturb_label(0.5),
+    "pairwise_confusion": pairwise_confusion(3.0),
+    "teacher_free": teacher_free(0.3, 20.0, 0.99, "paper"),
+    "teacher_free_cool": teacher_free(0.6, 2.0, 0.9, "paper"),
+    "teacher_free_code": teacher_free(0.3, 20.0, 0.99, "code"),
+    "focal": focal(3.0),
+    "focal_below_one": focal(0.5),
+    "flsd53": focal(3.0, hard_gamma=5.0),
+    "confidence_penalty": confidence_penalty(0.4),
     "logistic_normal": logistic_normal(),
     "logistic_normal_tempered": logistic_normal(temperature=0.5, min_scale=0.1, t=0.1),
     "logistic_normal_rank3": logistic_normal(rank=3),

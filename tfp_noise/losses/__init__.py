@@ -7,12 +7,27 @@ from tfp_noise.losses.heteroscedastic import Heteroscedastic
 from tfp_noise.losses.learnable import LearnableLabelSmoothing
 from tfp_noise.losses.logistic_normal import LogisticNormal
 from tfp_noise.losses.online import OnlineLabelSmoothing
-from tfp_noise.losses.robust import BiTempered, GeneralizedCrossEntropy, NoiseAgainstNoise
+from tfp_noise.losses.robust import (
+    BiTempered,
+    Bootstrap,
+    ConfidencePenalty,
+    DisturbLabel,
+    Focal,
+    GeneralizedCrossEntropy,
+    NoiseAgainstNoise,
+    PairwiseConfusion,
+    SymmetricCrossEntropy,
+    TeacherFree,
+)
 from tfp_noise.losses.smearing import LabelSmearing, LabelSmoothing
 
 __all__ = [
     "BackwardCorrection",
     "BiTempered",
+    "Bootstrap",
+    "ConfidencePenalty",
+    "DisturbLabel",
+    "Focal",
     "ForwardCorrection",
     "GeneralizedCrossEntropy",
     "Heteroscedastic",
@@ -23,5 +38,8 @@ __all__ = [
     "NoiseAgainstNoise",
     "NoisyLabelLoss",
     "OnlineLabelSmoothing",
+    "PairwiseConfusion",
+    "SymmetricCrossEntropy",
+    "TeacherFree",
     "TopRows",
 ]

@@ -19,12 +19,16 @@ def fold_in(seed, number):
     return tf.bitwise.bitwise_and(tf.random.fold_in(seed, number, alg="philox"), 2**31 - 1)
 
 
+def uniform(seed, shape):
+    """Numbers from a seed `[2]`: float32 of this shape, odd multiples of 2^-24 in (0, 1), exact in every mode."""
+    bits = tf.random.stateless_uniform(shape, seed, minval=None, maxval=None, dtype=tf.int32, alg="philox")
+    return (tf.cast(tf.bitwise.right_shift(bits, 9), tf.float32) + 0.5) * 2.0**-23 + 0.5
+
+
 def standard_normal(seed, shape):
     """Noise from a seed `[2]`: float32 of this shape, the same numbers in eager, graph and XLA mode.
 
     `tf.random.stateless_normal` draws other numbers under XLA: the bits are equal, but not what is made of them. Here
-    the upper 23 bits make a number x in (-1, 1), exact in float32, and `sqrt(2) erfinv(x)` is normal, within 5.2.
+    they make a number x in (-1, 1), exact in float32, and `sqrt(2) erfinv(x)` is normal, within 5.2.
     """
-    bits = tf.random.stateless_uniform(shape, seed, minval=None, maxval=None, dtype=tf.int32, alg="philox")
-    symmetric = (tf.cast(tf.bitwise.right_shift(bits, 9), tf.float32) + 0.5) * 2.0**-22
-    return tf.cast(2.0**0.5, tf.float32) * tf.math.erfinv(symmetric)
+    return tf.cast(2.0**0.5, tf.float32) * tf.math.erfinv(2 * uniform(seed, shape) - 1)
