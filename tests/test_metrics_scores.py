@@ -1,9 +1,11 @@
 """Scores against float64 NumPy loops and cases worked out by hand."""
 
 import doctest
+import functools
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from tfp_noise import metrics
 from tfp_noise.datasets.base import Examples
@@ -16,6 +18,7 @@ HAND_LABELS = np.array([0, 1, 1, 0])
 # Every function of (probabilities, labels).
 SCORES = [
     metrics.accuracy,
+    functools.partial(metrics.top_k_accuracy, k=1),
     metrics.negative_log_likelihood,
     metrics.brier_score,
     metrics.expected_calibration_error,
@@ -49,6 +52,68 @@ def test_scores_match_loops(dtype):
     np.testing.assert_allclose(metrics.accuracy(probabilities, labels), np.mean([r.argmax() == y for r, y in rows]))
     np.testing.assert_allclose(metrics.negative_log_likelihood(probabilities, labels), nll, rtol=1e-5)
     np.testing.assert_allclose(metrics.brier_score(probabilities, labels), brier, rtol=1e-5)
+
+
+def test_top_k_accuracy_by_hand_and_by_loop():
+    assert [metrics.top_k_accuracy(HAND, HAND_LABELS, k) for k in (1, 2, 3)] == [0.5, 1.0, 1.0]
+    probabilities, labels = random_predictions()
+    for k in range(1, 8):
+        hits = [sum(p > row[y] for p in row) < k for row, y in zip(probabilities, labels, strict=True)]
+        np.testing.assert_allclose(metrics.top_k_accuracy(probabilities, labels, k), np.mean(hits))
+
+
+def test_of_equal_probabilities_the_first_classes_are_the_prediction():
+    equal = np.full([4, 4], 0.25)
+    for k in range(1, 5):
+        assert metrics.top_k_accuracy(equal, np.arange(4), k) == k / 4
+        assert metrics.top_k_accuracy(equal, np.zeros(4, int), k) == 1
+    assert metrics.top_k_accuracy(equal, np.arange(4), 1) == metrics.accuracy(equal, np.arange(4))
+
+
+@pytest.mark.parametrize(
+    ("k", "error", "message"),
+    [
+        (0, ValueError, "`k` must be at least 1. Received: 0"),
+        (4, ValueError, "`k` must be at most 3, the number of classes. Received: 4"),
+        (2.0, TypeError, "`k` must be an integer"),
+    ],
+)
+def test_top_k_accuracy_refuses(k, error, message):
+    with pytest.raises(error, match=message):
+        metrics.top_k_accuracy(HAND, HAND_LABELS, k)
+
+
+def test_mean_kl_divergence_is_scipys_over_the_examples_that_count():
+    probabilities, labels = random_predictions()
+    targets, _ = random_predictions(seed=1)
+    targets[:100] = np.eye(7)[labels[:100]]
+    each = stats.entropy(targets, probabilities, axis=1)
+    np.testing.assert_allclose(metrics.mean_kl_divergence(targets, probabilities), each.mean(), rtol=1e-9)
+    right = probabilities.argmax(axis=1) == labels
+    assert 20 < right.sum() < 400
+    value = metrics.mean_kl_divergence(targets, probabilities, where=right)
+    np.testing.assert_allclose(value, each[right].mean(), rtol=1e-9)
+    # Of one-hot targets it is the negative log-likelihood.
+    hot = metrics.mean_kl_divergence(np.eye(7)[labels], probabilities)
+    np.testing.assert_allclose(hot, metrics.negative_log_likelihood(probabilities, labels), rtol=1e-12)
+    assert metrics.mean_kl_divergence(targets, targets) == pytest.approx(0, abs=1e-12)
+    assert metrics.mean_kl_divergence(np.eye(2), np.eye(2)[::-1]) == pytest.approx(126 * np.log(2))
+
+
+@pytest.mark.parametrize(
+    ("targets", "probabilities", "where", "error", "message"),
+    [
+        (HAND * 2, HAND, None, ValueError, "`targets` must be at least 0, with rows that sum to 1"),
+        (HAND, HAND - 1, None, ValueError, "`probabilities` must be at least 0, with rows that sum to 1"),
+        (HAND[:3], HAND, None, ValueError, r"must have one shape. Received: \(3, 3\) and \(4, 3\)"),
+        (HAND, HAND, np.arange(4), TypeError, "`where` must be boolean. Received dtype int64"),
+        (HAND, HAND, np.ones(3, bool), ValueError, r"`where` must have shape \(4,\).* Received shape \(3,\)"),
+        (HAND, HAND, np.zeros(4, bool), ValueError, "hold for an example. Received shape .* 0 of them true"),
+    ],
+)
+def test_mean_kl_divergence_refuses(targets, probabilities, where, error, message):
+    with pytest.raises(error, match=message):
+        metrics.mean_kl_divergence(targets, probabilities, where)
 
 
 def test_certain_predictions_stay_finite():

@@ -13,7 +13,14 @@ from tfp_noise.metrics.calibration import (
     reliability_curve,
 )
 from tfp_noise.metrics.residuals import label_dependent_term
-from tfp_noise.metrics.scores import accuracy, brier_score, negative_log_likelihood, split_accuracy
+from tfp_noise.metrics.scores import (
+    accuracy,
+    brier_score,
+    mean_kl_divergence,
+    negative_log_likelihood,
+    split_accuracy,
+    top_k_accuracy,
+)
 from tfp_noise.metrics.temperature import apply_temperature, fit_temperature
 
 __all__ = [
@@ -26,7 +33,9 @@ __all__ = [
     "expected_calibration_error",
     "fit_temperature",
     "label_dependent_term",
+    "mean_kl_divergence",
     "negative_log_likelihood",
     "reliability_curve",
     "split_accuracy",
+    "top_k_accuracy",
 ]

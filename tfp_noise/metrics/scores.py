@@ -1,6 +1,7 @@
 """How good predictions are: accuracy and proper scores."""
 
 import numpy as np
+from scipy import special
 
 from tfp_noise import _validation
 
@@ -28,6 +29,32 @@ def accuracy(probabilities, labels):
     """
     probabilities, labels = check_predictions(probabilities, labels)
     return float(np.mean(probabilities.argmax(axis=1) == labels))
+
+
+def top_k_accuracy(probabilities, labels, k):
+    """Share of examples whose label is among their k most probable classes; `k=1` is `accuracy`.
+
+    Args:
+        probabilities: float `[n, num_classes]`; of equal ones the first classes come first.
+        labels: int `[n]`.
+        k: int from 1 to num_classes, where the share is 1.
+
+    Returns:
+        A float from 0 to 1. The papers' top-5 error is `1 - top_k_accuracy(probabilities, labels, 5)`.
+
+    Raises:
+        TypeError, ValueError: as `accuracy`; a `k` that is no integer or out of range.
+
+    Example:
+        >>> top_k_accuracy(np.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]]), np.array([1, 2]), k=2)
+        0.5
+    """
+    probabilities, labels = check_predictions(probabilities, labels)
+    num_classes = probabilities.shape[1]
+    if _validation.check_int("k", k, 1) > num_classes:
+        raise ValueError(f"`k` must be at most {num_classes}, the number of classes. Received: {k}.")
+    first = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    return float(np.mean(np.any(first == labels[:, np.newaxis], axis=1)))
 
 
 def negative_log_likelihood(probabilities, labels):
@@ -79,6 +106,58 @@ def brier_score(probabilities, labels):
     probabilities, labels = check_predictions(probabilities, labels)
     errors = probabilities - np.eye(probabilities.shape[1])[labels]
     return float(np.mean(np.sum(errors**2, axis=1)))
+
+
+def mean_kl_divergence(targets, probabilities, where=None):
+    """Mean divergence of the probabilities from target distributions: `mean_n sum_k t_nk log(t_nk / p_nk)`.
+
+    A probability below 1.2e-38 counts as that, as in `negative_log_likelihood`. How far a model is from what people
+    say of the images that it classifies rightly, over CIFAR-10's test split, is
+    `mean_kl_divergence(human, probabilities, where=probabilities.argmax(axis=1) == labels)` with
+    `human = datasets.cifar10h.load(test)`.
+
+    Args:
+        targets: float `[n, num_classes]`, distributions.
+        probabilities: float `[n, num_classes]`.
+        where: bool `[n]`, the examples that count; `None` for all.
+
+    Returns:
+        A float of at least 0, up to rounding, in nats an example.
+
+    Raises:
+        TypeError: if `where` is not boolean.
+        ValueError: rows that are no distributions, shapes that differ, or no example that counts.
+
+    Example:
+        >>> round(mean_kl_divergence(np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]])), 4)
+        0.6931
+
+    References:
+        Zhang et al. Delving deep into label smoothing. IEEE TIP, 2021, Table XII.
+    """
+    targets, probabilities = (
+        rows / rows.sum(axis=1, keepdims=True)
+        for rows in (
+            _validation.check_distributions("targets", targets),
+            _validation.check_distributions("probabilities", probabilities),
+        )
+    )
+    if targets.shape != probabilities.shape:
+        raise ValueError(
+            f"`targets` and `probabilities` must have one shape. Received: {targets.shape} and {probabilities.shape}."
+        )
+    each = np.sum(special.xlogy(targets, targets) - targets * log_probabilities(probabilities), axis=1)
+    if where is None:
+        return float(each.mean())
+    where = np.asarray(where)
+    if where.dtype != bool:
+        raise TypeError(f"`where` must be boolean. Received dtype {where.dtype}.")
+    if where.shape != each.shape or not where.any():
+        raise ValueError(
+            f"`where` must have shape {each.shape} and hold for an example. Received shape {where.shape}, "
+            f"{where.sum()} of them true."
+        )
+    return float(each[where].mean())
 
 
 def split_accuracy(probabilities, examples):
