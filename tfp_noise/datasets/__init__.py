@@ -1,8 +1,8 @@
 """Data sets by name: arrays with clean labels and the annotators' labels beside them where there are any."""
 
-from tfp_noise.datasets import clothing1m
+from tfp_noise.datasets import cifar10h, clothing1m
 from tfp_noise.datasets.base import Dataset, Examples
 from tfp_noise.datasets.loading import load, names
 from tfp_noise.datasets.published import class_names, stream
 
-__all__ = ["Dataset", "Examples", "class_names", "clothing1m", "load", "names", "stream"]
+__all__ = ["Dataset", "Examples", "cifar10h", "class_names", "clothing1m", "load", "names", "stream"]
