@@ -1,12 +1,24 @@
 """Training with noisy labels for Keras 3 and TensorFlow Probability."""
 
-from tfp_noise import datasets, distributions, estimation, losses, metrics, noise, optimizers, pipeline, visualization
+from tfp_noise import (
+    attacks,
+    datasets,
+    distributions,
+    estimation,
+    losses,
+    metrics,
+    noise,
+    optimizers,
+    pipeline,
+    visualization,
+)
 from tfp_noise.classifier import NoisyLabelClassifier
 from tfp_noise.distillation import DistilledClassifier
 
 __all__ = [
     "DistilledClassifier",
     "NoisyLabelClassifier",
+    "attacks",
     "datasets",
     "distributions",
     "estimation",

@@ -273,6 +273,14 @@ class NoisyLabelClassifier(keras.Model):
         return cls(**config)
 
 
+def class_logits(model, inputs):
+    """What the probabilities of a `NoisyLabelClassifier`, or of another model that gives logits, are the softmax of."""
+    outputs = model(inputs, training=False)
+    if not isinstance(model, NoisyLabelClassifier):
+        return outputs
+    return model.loss.logits(keras.ops.cast(outputs, model.loss.dtype))
+
+
 def _inputs(shapes):
     """Symbolic inputs of these shapes; those of a dict are named by its keys, as Keras wants them."""
     if isinstance(shapes, dict):

@@ -4,7 +4,7 @@ import keras
 
 from tfp_noise import _validation
 from tfp_noise._model_checks import check_raw_outputs
-from tfp_noise.classifier import NoisyLabelClassifier
+from tfp_noise.classifier import NoisyLabelClassifier, class_logits
 
 _TEACHER = "teacher_"
 
@@ -131,8 +131,7 @@ class DistilledClassifier(NoisyLabelClassifier):
         return loss
 
     def _teacher_logits(self, x):
-        outputs = keras.ops.cast(self.teacher(x, training=False), self.loss.dtype)
-        return self.teacher.loss.logits(outputs) if isinstance(self.teacher, NoisyLabelClassifier) else outputs
+        return keras.ops.cast(class_logits(self.teacher, x), self.loss.dtype)
 
     def save_own_variables(self, store):
         super().save_own_variables(store)
