@@ -1,5 +1,7 @@
 """Focal loss: examples that are predicted well count less (Lin et al. 2017, Mukhoti et al. 2020)."""
 
+import math
+
 from keras import ops
 
 from tfp_noise import _validation
@@ -54,8 +56,8 @@ class Focal(NoisyLabelLoss):
         log_p = ops.log_softmax(y_pred, axis=-1)
         gamma = self.gamma
         if self.hard_gamma is not None:
-            hard = log_p < ops.log(ops.cast(_HARD, self.dtype))
-            gamma = ops.cast(ops.where(hard, self.hard_gamma, self.gamma), self.dtype)
+            hard = ops.cast(log_p < math.log(_HARD), self.dtype)
+            gamma = gamma + (self.hard_gamma - gamma) * hard
         return -ops.sum(targets * ops.exp(gamma * _log_missing(log_p)) * log_p, axis=-1)
 
     def get_config(self):

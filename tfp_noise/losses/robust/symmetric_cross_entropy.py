@@ -1,14 +1,12 @@
 """Symmetric cross-entropy: the label and the prediction each judged by the other (Wang et al. 2019)."""
 
-import math
-
 from keras import ops
 
 from tfp_noise import _validation
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
-# What the reverse term takes for the logarithm of a class that the label rules out.
-_LOG_ZERO = math.log(1e-4)
+# What the reverse term takes for the probability of a class that the label rules out, whose logarithm is infinite.
+_ZERO = 1e-4
 
 
 @register
@@ -50,7 +48,7 @@ class SymmetricCrossEntropy(NoisyLabelLoss):
 
     def from_targets(self, targets, y_pred):
         log_p = ops.log_softmax(y_pred, axis=-1)
-        log_targets = ops.log(ops.maximum(targets, math.exp(_LOG_ZERO)))
+        log_targets = ops.log(ops.maximum(targets, _ZERO))
         return -ops.sum(self.alpha * targets * log_p + self.beta * ops.exp(log_p) * log_targets, axis=-1)
 
     def get_config(self):
