@@ -30,10 +30,13 @@ def gradient_of_cross_entropy(features, weights=WEIGHTS):
     return (p - np.eye(weights.shape[1])[LABELS[: len(features)]]) @ weights.T.astype("float64")
 
 
-@pytest.fixture(params=["keras", "classifier"])
+@pytest.fixture(params=["keras", "smoothing", "online"])
 def model(request):
     network = linear(WEIGHTS)
-    return network if request.param == "keras" else NoisyLabelClassifier(network, losses.LabelSmoothing(3, 0.9))
+    if request.param == "keras":
+        return network
+    online = request.param == "online"
+    return NoisyLabelClassifier(network, losses.OnlineLabelSmoothing(3) if online else losses.LabelSmoothing(3, 0.9))
 
 
 def test_fast_gradient_sign_of_a_linear_model_is_its_closed_form(model):
