@@ -76,8 +76,8 @@ def projected_gradient(model, features, labels, bound=8 / 255, step=2 / 255, ite
         array([[0.25, 0.75]], dtype=float32)
 
     References:
-        Madry, Makelov, Schmidt, Tsipras, Vladu, "Towards deep learning models resistant to adversarial attacks", 2018,
-        section 2.1; Zhang et al. 2021, Tables VIII and IX (20 iterations).
+        Madry, Makelov, Schmidt, Tsipras, Vladu, "Towards deep learning models resistant to adversarial attacks", 2018;
+        Zhang et al. 2021, Tables VIII and IX (20 iterations).
     """
     step = _validation.check_number("step", step, 0)
     iterations = _validation.check_int("iterations", iterations, 0)

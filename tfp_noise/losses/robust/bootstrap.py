@@ -41,10 +41,10 @@ class Bootstrap(NoisyLabelLoss):
 
     References:
         Reed, Lee, Anguelov, Szegedy, Erhan, Rabinovich, "Training deep neural networks on noisy labels with
-        bootstrapping", 2015, section 3.3. The gradient of the soft target is not stopped: the paper reads its loss
-        as softmax regression with minimum entropy regularisation, which holds only then, and the baseline in Zhang et
-        al., "Delving deep into label smoothing", 2021, does the same. Departure from that baseline: probabilities by
-        log_softmax, not clipped to [1e-7, 1 - 1e-7].
+        bootstrapping", 2015. The gradient of the soft target is not stopped: the paper reads its loss as softmax
+        regression with minimum entropy regularisation, which holds only then, and the baseline in Zhang et al.,
+        "Delving deep into label smoothing", 2021, does not stop it either. Departure from that baseline: p
+        comes from log_softmax and is not clipped to [1e-7, 1 - 1e-7].
     """
 
     def __init__(self, num_classes, beta, hard=False, *, name="bootstrap", **kwargs):

@@ -32,7 +32,7 @@ class ConfidencePenalty(NoisyLabelLoss):
 
     References:
         Pereyra, Tucker, Chorowski, Kaiser, Hinton, "Regularizing neural networks by penalizing confident output
-        distributions", 2017, section 3.1; without the annealing and the threshold of its section 3.2.
+        distributions", 2017; without the annealing and the threshold that it also tries.
     """
 
     def __init__(self, num_classes, beta=0.1, *, name="confidence_penalty", **kwargs):

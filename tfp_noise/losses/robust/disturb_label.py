@@ -39,8 +39,8 @@ class DisturbLabel(NoisyLabelLoss):
         True
 
     References:
-        Xie, Wang, Wei, Wang, Tian, "DisturbLabel: regularizing CNN on the loss layer", 2016, section 3. Zhang et al.,
-        "Delving deep into label smoothing", 2021, compare with `rate=0.1`.
+        Xie, Wang, Wei, Wang, Tian, "DisturbLabel: regularizing CNN on the loss layer", 2016. Zhang et al., "Delving
+        deep into label smoothing", 2021, compare with `rate=0.1`.
     """
 
     def __init__(self, num_classes, rate, *, seed=0, name="disturb_label", **kwargs):

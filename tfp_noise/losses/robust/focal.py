@@ -44,7 +44,7 @@ class Focal(NoisyLabelLoss):
     References:
         Lin, Goyal, Girshick, He, Dollár, "Focal loss for dense object detection", 2017, with several classes and no
         weights of classes; Mukhoti, Kulharia, Sanyal, Golodetz, Torr, Dokania, "Calibrating deep neural networks using
-        focal loss", 2020, section 5 (the schedule).
+        focal loss", 2020 (the schedule).
     """
 
     def __init__(self, num_classes, gamma=3.0, *, hard_gamma=None, name="focal", **kwargs):

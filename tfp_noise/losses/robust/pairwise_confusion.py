@@ -43,10 +43,10 @@ class PairwiseConfusion(NoisyLabelLoss):
         array([0.2877, 1.3863], dtype=float32)
 
     References:
-        Dubey, Gupta, Guo, Raskar, Farrell, Naik, "Pairwise confusion for fine-grained visual classification", 2018,
-        section 3.2. The baseline in Zhang et al., "Delving deep into label smoothing", 2021, is another loss: in its
-        code the norm, not squared, is taken of logits, over the batch instead of the classes, and of pairs of one class
-        too, at weight 10.
+        Dubey, Gupta, Guo, Raskar, Farrell, Naik, "Pairwise confusion for fine-grained visual classification", 2018.
+        The baseline in Zhang et al., "Delving deep into label smoothing", 2021, is another loss: in its code the norm,
+        not squared, is taken of logits, over the batch instead of the classes, and of pairs of one class too, at weight
+        10.
     """
 
     def __init__(self, num_classes, weight, *, name="pairwise_confusion", **kwargs):
