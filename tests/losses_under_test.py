@@ -247,6 +247,42 @@ def confidence_penalty(beta):
     return Case(lambda k, **kwargs: losses.ConfidencePenalty(k, beta, **kwargs), oracle)
 
 
+def online(top=None):
+    """At its start, where rows are smoothed: what it learns has tests of its own."""
+
+    def oracle(targets, outputs):
+        num_classes = targets.shape[1]
+        rows = (0.9 * np.eye(num_classes) + 0.1 / num_classes).astype("float32").astype("float64")
+        if top:  # what is stored is what all other classes have together
+            others = float(np.float32(0.1 / num_classes * (num_classes - top))) / (num_classes - top)
+            rows = np.where(np.eye(num_classes), rows, others)
+        return cross_entropy(0.3 * targets + 0.7 * targets @ rows, outputs)
+
+    return Case(lambda k, **kwargs: losses.OnlineLabelSmoothing(k, 0.3, top=top, initial="smoothed", **kwargs), oracle)
+
+
+def learnable_logits(num_classes):
+    return np.random.default_rng(num_classes).normal(size=(num_classes, num_classes)).astype("float32")
+
+
+def learnable(top=None):
+    """At its start: logits given, or with `top` zeros. (The variant's gradient is none of its value; see its tests.)"""
+
+    def build(num_classes, **kwargs):
+        start = learnable_logits(num_classes) if top is None else None
+        return losses.LearnableLabelSmoothing(num_classes, 0.3, top, initial_logits=start, **kwargs)
+
+    def oracle(targets, outputs):
+        num_classes = targets.shape[1]
+        rows = np.full([num_classes] * 2, 1 / num_classes)
+        if top is None:
+            rows = special.softmax(learnable_logits(num_classes).astype("float64"), axis=1)
+        mixed, p = 0.7 * targets + 0.3 * targets @ rows, special.softmax(outputs, axis=1)
+        return np.sum(special.rel_entr(mixed, p) + special.rel_entr(p, mixed), axis=1) / 2
+
+    return Case(build, oracle)
+
+
 LOSSES_UNDER_TEST = {
     "smearing": Case(lambda k, **kwargs: losses.LabelSmearing(k, random_matrix(k), **kwargs), smearing),
     "cross_entropy": Case(lambda k, **kwargs: losses.LabelSmoothing(k, alpha=0.0, **kwargs), cross_entropy),
@@ -274,6 +310,10 @@ LOSSES_UNDER_TEST = {
     "focal_below_one": focal(0.5),
     "flsd53": focal(3.0, hard_gamma=5.0),
     "confidence_penalty": confidence_penalty(0.4),
+    "online": online(),
+    "online_top": online(top=1),
+    "learnable": learnable(),
+    "learnable_top": learnable(top=1),
     "logistic_normal": logistic_normal(),
     "logistic_normal_tempered": logistic_normal(temperature=0.5, min_scale=0.1, t=0.1),
     "logistic_normal_rank3": logistic_normal(rank=3),

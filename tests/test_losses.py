@@ -142,11 +142,17 @@ def test_probabilities_are_distributions_and_read_the_first_outputs_only(case):
     np.testing.assert_array_equal(loss.probabilities(outputs[:, : loss.num_prediction_outputs]), probabilities)
 
 
-def test_works_alone_in_a_plain_keras_model(case):
+def test_works_alone_in_a_plain_keras_model_or_says_why_not(case):
     loss = case.build(3)
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input([2]), keras.layers.Dense(loss.num_outputs)])
     model.compile("sgd", loss=loss)
+    if loss.needs_classifier:
+        with pytest.raises(
+            ValueError, match=f"must belong to a `NoisyLabelClassifier`, because {loss.needs_classifier}"
+        ):
+            model.fit(np.eye(2, dtype="float32"), np.array([0, 2]), verbose=0)
+        return
     history = model.fit(np.eye(2, dtype="float32"), np.array([0, 2]), epochs=3, verbose=0).history["loss"]
     assert np.isfinite(history).all()
     assert len(set(history)) == 3

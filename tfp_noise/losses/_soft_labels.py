@@ -66,10 +66,10 @@ class DenseSoftLabels(SoftLabels):
 
     def __init__(self, loss):
         super().__init__(loss)
-        start = np.full([self.num_classes] * 2, self.start["spread"] / self.num_classes, "float32")
+        start = np.full([self.num_classes] * 2, self.start["spread"] / self.num_classes)
         np.fill_diagonal(start, start.diagonal() + self.start["on"])
-        self.soft_labels = self.variable("soft_labels", start)
-        self.sums = self.variable("sums", np.zeros_like(start))
+        self.soft_labels = self.variable("soft_labels", start.astype("float32"))
+        self.sums = self.variable("sums", np.zeros(start.shape, "float32"))
         self.counts = self.variable("counts", np.zeros(self.num_classes, "float32"))
         self.parts = [self.soft_labels, self.sums, self.counts]
 
@@ -98,9 +98,9 @@ class TopSoftLabels(SoftLabels):
         super().__init__(loss)
         self.entries = Entries(self.num_classes, loss.top)
         each = self.start["spread"] / self.num_classes
-        start = np.full([self.num_classes, loss.top], each, "float32")
+        start = np.full([self.num_classes, loss.top], each)
         start[:, 0] += self.start["on"]  # the first entry is the label's own
-        self.values = self.variable("values", start)
+        self.values = self.variable("values", start.astype("float32"))
         rest = np.full(self.num_classes, each * (self.num_classes - loss.top), "float32")
         self.remainder = self.variable("remainder", rest)
         self.parts = [self.values, self.remainder, self.entries.indices, self.entries.sums, self.entries.counts]

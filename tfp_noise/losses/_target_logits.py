@@ -77,22 +77,23 @@ class TopTargetLogits(_state.LossState):
     @property
     def rows(self):
         """The rows as `TopRows`."""
-        return self._rows(self.entries.indices, self.logits, self.shared_logits)
+        return self._rows(self.entries.indices, self.logits, self.shared_logits, "float32")
 
-    def _rows(self, indices, logits, shared):
+    def _rows(self, indices, logits, shared, dtype):
         top = self.entries.top
-        shared = ops.expand_dims(ops.convert_to_tensor(shared), -1) + float(np.log(self.num_classes - top))
-        probabilities = ops.softmax(ops.concatenate([ops.convert_to_tensor(logits), shared], axis=-1), axis=-1)
+        shared = ops.expand_dims(ops.cast(shared, dtype), -1) + float(np.log(self.num_classes - top))
+        probabilities = ops.softmax(ops.concatenate([ops.cast(logits, dtype), shared], axis=-1), axis=-1)
         return TopRows(ops.convert_to_tensor(indices)[:, :top], probabilities[:, :top], probabilities[:, top])
 
     def take(self, labels, dtype):
         """The rows of integer labels `[batch]`, as `[batch, K]`; the others are not looked at."""
         parts = (ops.take(part, labels, axis=0) for part in (self.entries.indices, self.logits, self.shared_logits))
-        return _class_rows.spread(_class_rows.cast(self._rows(*parts), dtype), self.num_classes)
+        return _class_rows.spread(self._rows(*parts, dtype), self.num_classes)
 
     def mix(self, targets):
         """`targets @ rows` for distributions `[batch, K]`."""
-        return _class_rows.mix(_class_rows.cast(self.rows, targets.dtype), targets)
+        rows = self._rows(self.entries.indices, self.logits, self.shared_logits, targets.dtype)
+        return _class_rows.mix(rows, targets)
 
     def observe(self, labels, probabilities, weights):
         """Takes in the predictions `[batch, K]` of a training step."""
