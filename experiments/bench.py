@@ -15,7 +15,7 @@ from rich import box
 from rich.table import Table
 
 import models
-from experiments import terminal
+from experiments import step_costs, terminal
 from tfp_noise import NoisyLabelClassifier, datasets, losses, noise, pipeline
 
 tfb, tfd = tfp.bijectors, tfp.distributions
@@ -27,6 +27,14 @@ _WITH_MATRIX = {
     "LabelSmearing": lambda k: losses.LabelSmearing(k, noise.symmetric(k, 0.4)),
     "BackwardCorrection": lambda k: losses.BackwardCorrection(k, noise.symmetric(k, 0.4)),
     "ForwardCorrection": lambda k: losses.ForwardCorrection(k, noise.symmetric(k, 0.4)),
+    "OnlineLabelSmoothing": losses.OnlineLabelSmoothing,
+    "OnlineLabelSmoothing(update_period=100)": lambda k: losses.OnlineLabelSmoothing(k, update_period=100),
+    "LearnableLabelSmoothing": losses.LearnableLabelSmoothing,
+}
+_FEWEST_FOR_TOP = 100  # classes from which rows of 32 entries are worth a look
+_WITH_TOP = {
+    "OnlineLabelSmoothing(top=32)": lambda k: losses.OnlineLabelSmoothing(k, top=32),
+    "LearnableLabelSmoothing(top=32)": lambda k: losses.LearnableLabelSmoothing(k, top=32),
 }
 _LOSSES = {
     "LabelSmoothing(alpha=0)": lambda k: losses.LabelSmoothing(k, alpha=0.0),
@@ -62,46 +70,33 @@ def assembled_from_tfp(num_classes):
     return loss
 
 
-def seconds_in_turn(functions, rounds, calls):
-    """Seconds a call of each function, `[rounds]` each; the functions take turns within a round.
-
-    There are fewer rounds, but at least five, where they would take more than a minute.
-    """
-    for function in functions.values():
-        function()
-        function()
-    seconds = {name: [] for name in functions}
-    end = time.perf_counter() + 60
-    for number in range(rounds):
-        if number >= 5 and time.perf_counter() > end:
-            break
-        for name, function in functions.items():
-            start = time.perf_counter()
-            for _ in range(calls):
-                function()
-            seconds[name].append((time.perf_counter() - start) / calls)
-    return {name: np.array(values) for name, values in seconds.items()}
-
-
 def loss_costs(num_classes, jit_compile, batch=256, rounds=60):
     """Ratios to cross-entropy's cost, by method; `None` for what does not compile."""
     rng = np.random.default_rng(0)
     built = {name: build(num_classes) for name, build in _LOSSES.items()}
     if num_classes <= _LARGEST_MATRIX:
         built |= {name: build(num_classes) for name, build in _WITH_MATRIX.items()}
+    if num_classes >= _FEWEST_FOR_TOP:
+        built |= {name: build(num_classes) for name, build in _WITH_TOP.items()}
     labels = tf.constant(rng.integers(0, num_classes, batch))
     widest = max(loss.num_outputs for loss in built.values())
     outputs = tf.constant(rng.normal(size=(batch, widest)), tf.float32)
 
     def loss_and_gradient(loss, width):
         inputs = tf.identity(outputs[:, :width])
+        state = loss.build_state() if isinstance(loss, losses.NoisyLabelLoss) else None
+        trained = [variable.value for variable in state.trainable_variables] if state else []
+        if state:
+            loss.bind(state)
 
         @tf.function(jit_compile=jit_compile)
         def compute(labels, inputs):
             with tf.GradientTape() as tape:
                 tape.watch(inputs)
                 value = loss(labels, inputs)
-            return value, tape.gradient(value, inputs)
+            if state:
+                loss.observe(labels, inputs)
+            return value, tape.gradient(value, [inputs, *trained])
 
         return lambda: compute(labels, inputs)
 
@@ -115,24 +110,8 @@ def loss_costs(num_classes, jit_compile, batch=256, rounds=60):
         functions[_ASSEMBLED] = assembled
     except tf.errors.InvalidArgumentError:
         ratios[_ASSEMBLED] = None
-    seconds = seconds_in_turn(functions, rounds, calls=max(1, 300 // num_classes))
+    seconds = step_costs.seconds_in_turn(functions, rounds, calls=max(1, 300 // num_classes))
     return {name: float(np.median(s / seconds[_CROSS_ENTROPY])) for name, s in seconds.items()} | ratios
-
-
-def training_step_cost(batch=256, rounds=60):
-    """A whole LeNet-5 training step with Logistic-Normal, relative to cross-entropy's."""
-    rng = np.random.default_rng(0)
-    images, labels = rng.random((batch, 28, 28, 1), "float32"), rng.integers(0, 10, batch)
-
-    def step(loss):
-        model = NoisyLabelClassifier(models.build("lenet5", (28, 28, 1), loss.num_outputs), loss)
-        model.compile("adam", jit_compile=False)
-        return lambda: model.train_on_batch(images, labels)
-
-    seconds = seconds_in_turn(
-        {"CE": step(losses.LabelSmoothing(10, 0.0)), "LN": step(losses.LogisticNormal(10))}, rounds, calls=3
-    )
-    return float(np.median(seconds["LN"] / seconds["CE"]))
 
 
 def input_and_model_speed(shape, model, augmentation, batch, examples):
@@ -167,6 +146,25 @@ def _cell(ratios, name):
     return "does not compile" if ratios[name] is None else f"{ratios[name]:.2f}"
 
 
+def _step_table():
+    """Whole training steps, relative to cross-entropy's."""
+    table = Table("training step / cross-entropy's", box=box.SIMPLE_HEAD)
+    table.add_column("ratio", justify="right")
+    table.add_column("more memory, MiB", justify="right")
+    for title, arguments in {
+        "LeNet-5, batch 256": ("lenet5", (28, 28, 1), 256),
+        "ResNet-8, batch 128": ("resnet8", (32, 32, 3), 128),
+    }.items():
+        for name, ratio in step_costs.of_small_network(*arguments).items():
+            table.add_row(f"{title}: {name}", f"{ratio:.3f}", "")
+    memory = step_costs.memory_of_many_classes()
+    for name, ratio in step_costs.of_many_classes().items():
+        table.add_row(
+            f"512 features to {step_costs.MANY_CLASSES} classes: {name}", f"{ratio:.3f}", f"{memory[name]:.0f}"
+        )
+    return table
+
+
 def main():
     """Prints what losses cost, what a training step costs, and how fast the input is."""
     console = terminal.console()
@@ -177,12 +175,10 @@ def main():
         for k in classes:
             table.add_column(f"{'XLA' if jit_compile else 'graph'} K={k}", justify="right")
             columns.append(loss_costs(k, jit_compile))
-    for name in [_CROSS_ENTROPY, *_WITH_MATRIX, *_LOSSES, _ASSEMBLED]:
+    for name in [_CROSS_ENTROPY, *_WITH_MATRIX, *_WITH_TOP, *_LOSSES, _ASSEMBLED]:
         table.add_row(name, *(_cell(column, name) for column in columns))
     console.print(table)
-    console.print(
-        f"LeNet-5 training step, Logistic-Normal / cross-entropy: {training_step_cost():.3f}", highlight=False
-    )
+    console.print(_step_table())
     table = Table("images a second", "input alone", "training", "input / training", box=box.SIMPLE_HEAD)
     for title, arguments in {
         "MNIST's shape, LeNet-5": ((28, 28, 1), "lenet5", None, 256, 20_000),

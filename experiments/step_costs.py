@@ -1,0 +1,104 @@
+"""What whole training steps cost: of small networks, and of a wide last layer with its memory."""
+
+import multiprocessing
+import pathlib
+import time
+
+import keras
+import numpy as np
+
+import models
+from tfp_noise import NoisyLabelClassifier, losses
+
+MANY_CLASSES = 21_843
+_FEATURES = 512  # of the layer before many classes
+METHODS = {
+    "Logistic-Normal": losses.LogisticNormal,
+    "online label smoothing": losses.OnlineLabelSmoothing,
+    "learnable label smoothing": losses.LearnableLabelSmoothing,
+}
+METHODS_FOR_MANY_CLASSES = {
+    "online label smoothing, top=32": lambda k: losses.OnlineLabelSmoothing(k, top=32),
+    "learnable label smoothing, top=32": lambda k: losses.LearnableLabelSmoothing(k, top=32),
+}
+
+
+def cross_entropy(num_classes):
+    """What everything is compared with."""
+    return losses.LabelSmoothing(num_classes, alpha=0.0)
+
+
+def seconds_in_turn(functions, rounds, calls):
+    """Seconds a call of each function, `[rounds]` each; the functions take turns within a round.
+
+    There are fewer rounds, but at least five, where they would take more than a minute.
+    """
+    for function in functions.values():
+        function()
+        function()
+    seconds = {name: [] for name in functions}
+    end = time.perf_counter() + 60
+    for number in range(rounds):
+        if number >= 5 and time.perf_counter() > end:
+            break
+        for name, function in functions.items():
+            start = time.perf_counter()
+            for _ in range(calls):
+                function()
+            seconds[name].append((time.perf_counter() - start) / calls)
+    return {name: np.array(values) for name, values in seconds.items()}
+
+
+def of_small_network(model, shape, batch, rounds=60, calls=3):
+    """Ratios to cross-entropy's training step with Adam, by method."""
+    rng = np.random.default_rng(0)
+    images, labels = rng.random((batch, *shape), "float32"), rng.integers(0, 10, batch)
+
+    def step(loss):
+        classifier = NoisyLabelClassifier(models.build(model, shape, loss.num_outputs), loss)
+        classifier.compile("adam", jit_compile=False)
+        return lambda: classifier.train_on_batch(images, labels)
+
+    return _ratios({name: step(build(10)) for name, build in METHODS.items()}, step(cross_entropy(10)), rounds, calls)
+
+
+def of_many_classes(batch=256, rounds=15):
+    """Ratios to cross-entropy's step of SGD with a linear layer to 21,843 classes, by method."""
+    methods = METHODS_FOR_MANY_CLASSES.items()
+    steps = {name: _wide_step(build(MANY_CLASSES), batch) for name, build in methods}
+    return _ratios(steps, _wide_step(cross_entropy(MANY_CLASSES), batch), rounds, calls=1)
+
+
+def memory_of_many_classes(batch=256):
+    """MiB that a process needs beyond cross-entropy's for the same steps, by method: the difference of the peaks.
+
+    On Linux only.
+    """
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        peaks = {name: pool.apply(_peak, [name, batch]) for name in [None, *METHODS_FOR_MANY_CLASSES]}
+    return {name: peak - peaks[None] for name, peak in peaks.items() if name}
+
+
+def _ratios(steps, yardstick, rounds, calls):
+    seconds = seconds_in_turn({**steps, None: yardstick}, rounds, calls)
+    return {name: float(np.median(seconds[name] / seconds[None])) for name in steps}
+
+
+def _wide_step(loss, batch):
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(batch, _FEATURES)).astype("float32")
+    labels = rng.integers(0, MANY_CLASSES, batch)
+    layers = [keras.Input([_FEATURES]), keras.layers.Dense(MANY_CLASSES)]
+    classifier = NoisyLabelClassifier(keras.Sequential(layers), loss)
+    classifier.compile(keras.optimizers.SGD(0.1), jit_compile=False)
+    return lambda: classifier.train_on_batch(features, labels)
+
+
+def _peak(name, batch):
+    build = METHODS_FOR_MANY_CLASSES.get(name, cross_entropy)
+    step = _wide_step(build(MANY_CLASSES), batch)
+    for _ in range(3):
+        step()
+    # Not `resource.getrusage`, whose peak a process begins with that of its parent.
+    peak = next(line for line in pathlib.Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
+    return int(peak.split()[1]) / 2**10
