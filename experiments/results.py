@@ -17,6 +17,8 @@ import sys
 import keras
 import numpy as np
 
+from tfp_noise._files import write_whole
+
 _PACKAGES = ["tensorflow", "keras", "tensorflow-probability", "numpy"]
 
 
@@ -106,16 +108,6 @@ def write(experiment, workdir, model, data, probabilities, parts):
         return finished
     write_whole(path, lambda file: file.write_text(text))
     return result
-
-
-def write_whole(path, write):
-    """Calls `write(file)`; an interruption leaves no half-written file under the final name `path`."""
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_figure(path, figure):

@@ -1,0 +1,206 @@
+"""How alike classes are, as learned by a loss: kept in a file, cut to fewer classes, and taught to another network."""
+
+import dataclasses
+import pathlib
+import zipfile
+
+import numpy as np
+
+from tfp_noise import _learned_rows, _validation
+from tfp_noise._files import write_whole
+from tfp_noise.losses import LabelSmearing, TopRows
+
+_SMALLEST = 1e-7  # a class with less probability has a logit so far below the others that it hardly moves any more
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ClassSimilarities:
+    """A distribution over classes for each label, learned by a loss, with the names of the classes.
+
+    What stays of a training with `losses.LearnableLabelSmoothing` (the matrix Q) or `losses.OnlineLabelSmoothing`
+    (the matrix S) when the network is gone. Row `y` says which classes examples labelled `y` resemble.
+
+    Args:
+        rows: `loss.class_rows` after training: float `[K, K]`, a row per label, or a `losses.TopRows`; rows sum to 1.
+        class_names: a name for each of the K classes; two classes may share one.
+
+    Raises:
+        TypeError: class names that are not strings.
+        ValueError: rows that are no distributions, as the zeros that soft labels may start with, or names that are not
+            one a class.
+
+    Example:
+        >>> rows = [[0.0, 0.75, 0.25], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]]
+        >>> learned = ClassSimilarities(rows, ("cat", "dog", "truck"))
+        >>> learned.subset(["truck", "cat"]).rows.tolist()
+        [[0.0, 1.0], [1.0, 0.0]]
+
+    References:
+        "LLS: regulating neural network training via learnable label smoothing", sections 3.4 and 5.3, appendix D.
+    """
+
+    rows: np.ndarray | TopRows
+    class_names: tuple
+
+    def __post_init__(self):
+        rows = _learned_rows.check_rows("rows", self.rows, complete=True)
+        names = check_class_names(self.class_names, _learned_rows.count_classes(rows))
+        object.__setattr__(self, "rows", rows)
+        object.__setattr__(self, "class_names", names)
+
+    @property
+    def num_classes(self):
+        """K."""
+        return len(self.class_names)
+
+    @property
+    def matrix(self):
+        """float64 `[K, K]`, rows sum to 1."""
+        return _learned_rows.to_matrix(self.rows)
+
+    @property
+    def logits(self):
+        """float64 `[K, K]`, what the matrix is the softmax of: `initial_logits` of a loss that learns on from here.
+
+        Rows have mean 0: of all logits with this softmax, those that weight decay leaves most alone. Probabilities
+        below 1e-7 count as that.
+        """
+        logits = np.log(np.maximum(self.matrix, _SMALLEST))
+        return logits - logits.mean(axis=1, keepdims=True)
+
+    def subset(self, classes):
+        """The same for some of the classes, or for all in another order.
+
+        `rows[i, j] / sum_k rows[i, k]` for i, j, k among the chosen: the softmax of the chosen logits alone.
+
+        Args:
+            classes: at least two different classes, each by its name or its index, in the order wanted:
+                `dataset.class_names` puts rows and columns in the order of a data set's labels.
+
+        Returns:
+            A `ClassSimilarities` with a `[len(classes), len(classes)]` matrix, also where this one has `TopRows`.
+
+        Raises:
+            TypeError: a class that is neither a name nor an index.
+            ValueError: an unknown class, a name that several classes share, a class twice, fewer than two classes, or
+                a row that leaves nothing to the chosen.
+
+        References:
+            "LLS", appendix D.
+        """
+        chosen = self._positions(classes)
+        block = _learned_rows.block(self.rows, chosen)
+        sums = block.sum(axis=1, keepdims=True)
+        if not sums.all():
+            name = self.class_names[chosen[int(np.argmin(sums))]]
+            raise ValueError(
+                f"`classes` must get some probability from the row of each. Received: {list(classes)}, and the row of "
+                f"{name!r} is 0 for all of them. Leave that class out."
+            )
+        return ClassSimilarities(block / sums, tuple(self.class_names[one] for one in chosen))
+
+    def substitute_teacher(self, num_classes, alpha=0.1):
+        """A loss that teaches a network these similarities, in the place of a teacher network.
+
+        `LabelSmearing` by `(1 - alpha) I + alpha Q`: the target of label `y` is `(1 - alpha) onehot(y) + alpha Q_y`,
+        the one that Q was learned for, but fixed. The one-hot part has to stay: training pushes the diagonal of Q
+        towards 0, so that the rows alone teach any class but the label's.
+
+        The paper says that the student has these rows only, and not with which loss: this one is cross-entropy.
+
+        Args:
+            num_classes: int, K, the classes of the student's data, in the order of `class_names`.
+            alpha: float in [0, 1], the weight of the rows.
+
+        Returns:
+            A `losses.LabelSmearing`, whose matrix is `[K, K]` also where these are `TopRows`.
+
+        Raises:
+            TypeError, ValueError: another number of classes than these; `alpha` out of range.
+
+        Example:
+            >>> learned = ClassSimilarities([[0.0, 1.0], [1.0, 0.0]], ("cat", "dog"))
+            >>> learned.substitute_teacher(2, alpha=0.25).matrix.tolist()
+            [[0.75, 0.25], [0.25, 0.75]]
+
+        References:
+            "LLS", section 5.3, "LLS-ST" of Tables 5 to 7.
+        """
+        if _validation.check_int("num_classes", num_classes, 2) != self.num_classes:
+            raise ValueError(
+                f"`num_classes` must be {self.num_classes}, as these similarities have. Received: {num_classes}. "
+                "Were they learned on another data set? Take the `subset` of its class names first."
+            )
+        alpha = _validation.check_number("alpha", alpha, 0, 1)
+        return LabelSmearing(self.num_classes, (1 - alpha) * np.eye(self.num_classes) + alpha * self.matrix)
+
+    def save(self, path):
+        """Writes a `.npz` file, whole or not at all.
+
+        Args:
+            path: a path that ends in `.npz`.
+
+        Raises:
+            ValueError: for another ending.
+        """
+        path = pathlib.Path(path)
+        if path.suffix != ".npz":
+            raise ValueError(f"`path` must end in .npz. Received: {path}.")
+        arrays = self.rows._asdict() if isinstance(self.rows, TopRows) else {"matrix": self.rows}
+        write_whole(path, lambda file: np.savez_compressed(file, class_names=np.array(self.class_names), **arrays))
+
+    @classmethod
+    def load(cls, path):
+        """What `save` wrote.
+
+        Args:
+            path: a path.
+
+        Returns:
+            A `ClassSimilarities`, equal to the last bit.
+
+        Raises:
+            FileNotFoundError: if there is no such file.
+            ValueError: if it is not one of `save`.
+        """
+        try:
+            with open(path, "rb") as stream, np.load(stream) as file:
+                arrays = dict(file)
+        except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path} is not a file of `ClassSimilarities.save`: {error}.") from error
+        names = arrays.pop("class_names", None)
+        if names is None or set(arrays) not in ({"matrix"}, set(TopRows._fields)):
+            held = ", ".join(sorted(arrays)) or "nothing"
+            raise ValueError(f"{path} is not a file of `ClassSimilarities.save`. Beside class names it holds {held}.")
+        return cls(arrays["matrix"] if "matrix" in arrays else TopRows(**arrays), names.tolist())
+
+    def _positions(self, classes):
+        if isinstance(classes, (str, int)):
+            raise TypeError(f"`classes` must be several names or indices. Received: {classes!r}. Put them in a list.")
+        positions = [self._position(one) for one in classes]
+        if len(set(positions)) != len(positions) or len(positions) < 2:
+            raise ValueError(f"`classes` must be at least two different ones. Received: {list(classes)}.")
+        return np.array(positions)
+
+    def _position(self, one):
+        if not isinstance(one, str):
+            if _validation.check_int("classes", one, 0) >= self.num_classes:
+                raise ValueError(f"`classes` must lie in [0, {self.num_classes}). Received: {one}.")
+            return int(one)
+        _validation.check_choice("class", one, set(self.class_names))
+        if self.class_names.count(one) > 1:
+            raise ValueError(
+                f"`classes` must name each class by a name of its own. Received: {one!r}, which "
+                f"{self.class_names.count(one)} classes share. Give indices."
+            )
+        return self.class_names.index(one)
+
+
+def check_class_names(class_names, classes):
+    """`class_names` as a tuple of `classes` strings."""
+    names = tuple(class_names)
+    if isinstance(class_names, str) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"`class_names` must be strings, a name a class. Received: {class_names!r:.100}.")
+    if len(names) != classes:
+        raise ValueError(f"`class_names` must name {classes} classes. Received: {len(names)} names.")
+    return names
