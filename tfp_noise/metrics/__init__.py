@@ -2,7 +2,7 @@
 
 Everywhere `probabilities` is float `[n, num_classes]`, rows that sum to 1 (what `predict` returns), and `labels` is
 int `[n]`. Rows are divided by their sums, which takes float32's rounding out of the scores. `label_dependent_term`
-alone reads a network's raw outputs.
+reads a network's raw outputs, `class_distances` its features.
 """
 
 from tfp_noise.metrics.calibration import (
@@ -21,20 +21,24 @@ from tfp_noise.metrics.scores import (
     split_accuracy,
     top_k_accuracy,
 )
+from tfp_noise.metrics.similarities import RankCorrelation, class_distances, rank_correlation
 from tfp_noise.metrics.temperature import apply_temperature, fit_temperature
 
 __all__ = [
+    "RankCorrelation",
     "ReliabilityCurve",
     "accuracy",
     "adaptive_calibration_error",
     "apply_temperature",
     "brier_score",
+    "class_distances",
     "classwise_calibration_error",
     "expected_calibration_error",
     "fit_temperature",
     "label_dependent_term",
     "mean_kl_divergence",
     "negative_log_likelihood",
+    "rank_correlation",
     "reliability_curve",
     "split_accuracy",
     "top_k_accuracy",

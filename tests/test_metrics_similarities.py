@@ -1,0 +1,164 @@
+"""Distances of classes and rank correlations: against loops and ranks of the test's own, and what they must obey."""
+
+import types
+
+import numpy as np
+import pytest
+
+from experiments import evaluation
+from tests.test_similarities import spread, top_of
+from tfp_noise import metrics
+
+
+def clouds(num_classes=6, n=120, size=8, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % num_classes
+    return rng.normal(size=(num_classes, size))[labels] + 0.3 * rng.normal(size=(n, size)), labels
+
+
+def test_class_distances_against_a_loop():
+    features, labels = clouds()
+    centers = [features[labels == label].mean(axis=0) for label in range(6)]
+    expected = np.zeros([6, 6])
+    for i, one in enumerate(centers):
+        for j, other in enumerate(centers):
+            expected[i, j] = 1 - np.dot(one, other) / (np.sqrt(np.dot(one, one)) * np.sqrt(np.dot(other, other)))
+        expected[i] /= expected[i].sum()
+    found = metrics.class_distances(features, labels)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    assert not np.diag(found).any()
+
+
+def test_class_distances_heed_directions_only():
+    features, labels = clouds()
+    found = metrics.class_distances(features, labels)
+    rotation, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(8, 8)))
+    lengths = np.array([1.0, 2.0, 0.5, 7.0, 1.0, 3.0])[labels, None]
+    np.testing.assert_allclose(metrics.class_distances(features @ rotation, labels), found, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(metrics.class_distances(features * lengths, labels), found, rtol=1e-9, atol=1e-12)
+    order = np.random.default_rng(2).permutation(6)
+    np.testing.assert_allclose(
+        metrics.class_distances(features, np.argsort(order)[labels]), found[np.ix_(order, order)], rtol=1e-9, atol=1e-12
+    )
+
+
+def test_classes_of_a_simplex_are_equidistant():
+    corners = np.eye(5) - 0.2
+    np.testing.assert_allclose(metrics.class_distances(corners, np.arange(5)), (1 - np.eye(5)) / 4, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("features", "labels", "error", "message"),
+    [
+        (np.eye(3), [0, 1], ValueError, r"`features` must have shape \[2, size\]. Received shape \(3, 3\)"),
+        (np.zeros(3), [0, 1, 2], ValueError, r"must have shape \[3, size\]"),
+        (np.eye(3), [0, 1, 3], ValueError, "from 0 on without a gap. Received none of class 2"),
+        (np.eye(3), [0, 0, 0], ValueError, "at least two classes, .* Received 1 classes"),
+        (np.eye(3), [0, 1, -1], ValueError, "Received: -1 at position 2"),
+        (np.eye(3), [0.0, 1.0, 2.0], TypeError, "`labels` must be integer class indices"),
+        (np.eye(3) * [1, 1, 0], [0, 1, 2], ValueError, "Received a zero mean in class 2"),
+        (np.ones([3, 2]), [0, 1, 2], ValueError, "means that all point the same way"),
+        (np.full([3, 2], np.nan), [0, 1, 2], ValueError, "`features` must be finite"),
+    ],
+)
+def test_class_distances_refuse_what_has_no_directions(features, labels, error, message):
+    with pytest.raises(error, match=message):
+        metrics.class_distances(features, np.array(labels))
+
+
+def mean_ranks(values):
+    values = list(values)
+    return np.array([sum(v < x for v in values) + (values.count(x) + 1) / 2 for x in values])
+
+
+def spearman(one, other):
+    return np.corrcoef(mean_ranks(one), mean_ranks(other))[0, 1]
+
+
+def rows_and_confusion(size=6, seed=0):
+    rng = np.random.default_rng(seed)
+    rows = rng.dirichlet(np.ones(size), size)
+    return rows, rng.multinomial(60, 0.5 * rows + 0.5 * np.eye(size)).astype(float)
+
+
+def off_diagonal(matrix, i):
+    return np.delete(matrix[i], i)
+
+
+def test_rank_correlation_against_ranks_by_hand():
+    rows, confusion = rows_and_confusion()
+    found = metrics.rank_correlation(rows, confusion)
+    pairs = [(off_diagonal(rows, i), off_diagonal(confusion, i)) for i in range(6)]
+    np.testing.assert_allclose(found.by_row, [spearman(*pair) for pair in pairs], rtol=1e-9)
+    flat = [np.concatenate([one / one.sum() for one in side]).round(12) for side in zip(*pairs, strict=True)]
+    assert found.overall == pytest.approx(spearman(*flat), rel=1e-9)
+
+
+def test_rank_correlation_does_not_see_the_diagonal_nor_the_size_of_a_class():
+    rows, confusion = rows_and_confusion()
+    found = metrics.rank_correlation(rows, confusion)
+    confident = 0.1 * rows + 0.9 * np.eye(6)
+    larger = confusion * np.array([1, 2, 4, 8, 16, 32])[:, None]
+    for other in (metrics.rank_correlation(confident, confusion), metrics.rank_correlation(rows, larger)):
+        assert other.overall == pytest.approx(found.overall, abs=1e-12)
+        np.testing.assert_allclose(other.by_row, found.by_row)
+
+
+def test_rank_correlation_of_a_matrix_with_itself_and_its_opposite():
+    rows, _ = rows_and_confusion()
+    same = metrics.rank_correlation(rows, rows)
+    assert same.overall == pytest.approx(1)
+    np.testing.assert_allclose(same.by_row, 1)
+    np.testing.assert_allclose(metrics.rank_correlation(rows, 1 - rows).by_row, -1)
+
+
+def test_rank_correlation_takes_the_top_of_each_row():
+    rows, confusion = rows_and_confusion()
+    found = metrics.rank_correlation(top_of(rows, 3), confusion)
+    square = metrics.rank_correlation(spread(rows, 3), confusion)
+    np.testing.assert_allclose(found.by_row, square.by_row, rtol=1e-9)
+
+
+def test_rows_without_an_order_are_left_out():
+    rows, confusion = rows_and_confusion()
+    rows[2] = 1 / 6
+    confusion[4] = 7 * np.eye(6)[4]
+    found = metrics.rank_correlation(rows, confusion)
+    assert np.flatnonzero(np.isnan(found.by_row)).tolist() == [2, 4]
+    kept = [0, 1, 3, 5]
+    pairs = [(off_diagonal(rows, i), off_diagonal(confusion, i)) for i in kept]
+    flat = [np.concatenate([one / one.sum() for one in side]).round(12) for side in zip(*pairs, strict=True)]
+    assert found.overall == pytest.approx(spearman(*flat), rel=1e-9)
+
+
+def test_where_no_row_has_an_order_there_is_no_correlation():
+    rows, confusion = rows_and_confusion()
+    for pair in (
+        (np.full([6, 6], 1 / 6), confusion),  # nothing learned
+        (np.zeros([6, 6]), confusion),
+        (rows, np.eye(6)),  # no mistakes
+        (np.full([2, 2], 0.5), np.ones([2, 2])),  # of one other class there is no order
+    ):
+        found = metrics.rank_correlation(*pair)
+        assert np.isnan(found.overall)
+        assert np.isnan(found.by_row).all()
+
+
+def test_rank_correlation_refuses_what_does_not_fit():
+    rows, confusion = rows_and_confusion()
+    with pytest.raises(ValueError, match=r"`confusion` must be \[6, 6\]"):
+        metrics.rank_correlation(rows, np.eye(5))
+    with pytest.raises(ValueError, match=r"`confusion` must hold counts or shares of at least 0\. Received: -1"):
+        metrics.rank_correlation(rows, -np.eye(6))
+    with pytest.raises(ValueError, match="`rows` must be at least 0, with rows that sum to 1"):
+        metrics.rank_correlation(2 * rows, confusion)
+
+
+def test_results_say_how_learned_rows_and_mistakes_go_together():
+    rows, _ = rows_and_confusion()
+    predicted, labels = np.random.default_rng(3).integers(0, 6, (2, 200))
+    model = types.SimpleNamespace(loss=types.SimpleNamespace(class_rows=rows))
+    found = evaluation.learned_rows(model, np.eye(6)[predicted], labels)
+    expected = metrics.rank_correlation(rows, np.array(found["test_confusion"])).overall
+    assert found["rank_correlation"] == expected
+    assert evaluation.learned_rows(model, np.eye(6)[labels], labels)["rank_correlation"] is None
