@@ -27,6 +27,7 @@ setup(
         "tensorflow-datasets>=4.9.10,<4.10",  # prepare.py replaces its (private) download manager
         "tensorflow-probability>=0.25,<0.26",
         "tf-keras>=2.21,<2.22",  # TensorFlow Probability imports it
+        "threadpoolctl>=3.1",  # scikit-learn's own way to limit its threads
     ],
     extras_require={
         "search": [_KERAS_TUNER],  # only experiments/search.py, which the wheel does not hold, imports it

@@ -2,11 +2,13 @@
 
 from tfp_noise.visualization.attenuation import label_dependent_densities, loss_by_residual
 from tfp_noise.visualization.calibration import reliability_diagram
+from tfp_noise.visualization.clusters import feature_clusters
 from tfp_noise.visualization.confidence import logit_gap_densities, logit_gaps
 from tfp_noise.visualization.decisions import decision_regions
-from tfp_noise.visualization.representations import class_plane_projection
+from tfp_noise.visualization.representations import class_plane_projection, penultimate
 from tfp_noise.visualization.sensitivity import score_by_temperature_and_min_scale
 from tfp_noise.visualization.separators import linear_separators
+from tfp_noise.visualization.similarities import class_similarities, similarity_evolution
 from tfp_noise.visualization.simplex import logits_and_simplex
 from tfp_noise.visualization.smearing import loss_by_margin, score_by_alpha
 from tfp_noise.visualization.training import learning_curves, training_by_noise_rate
@@ -14,7 +16,9 @@ from tfp_noise.visualization.transition import transition_matrix
 
 __all__ = [
     "class_plane_projection",
+    "class_similarities",
     "decision_regions",
+    "feature_clusters",
     "label_dependent_densities",
     "learning_curves",
     "linear_separators",
@@ -23,9 +27,11 @@ __all__ = [
     "logits_and_simplex",
     "loss_by_margin",
     "loss_by_residual",
+    "penultimate",
     "reliability_diagram",
     "score_by_alpha",
     "score_by_temperature_and_min_scale",
+    "similarity_evolution",
     "training_by_noise_rate",
     "transition_matrix",
 ]

@@ -10,7 +10,10 @@ from tfp_noise import _validation
 # Okabe and Ito's colours, which colour-blind readers can tell apart; grey stands for their yellow, too pale for lines.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C8C8C")
 GREY = "#595959"
+MAX_NUMBERED_CLASSES = 20  # of a matrix whose every entry stands in its cell
+_MAX_CELLS_IN_A_ROW = 12  # with numbers in them, in a figure of several panels
 _MAX_COLUMNS = 4
+_MAX_TICKS = 25
 
 
 def colors():
@@ -34,6 +37,51 @@ def square_panels(num_panels, size):
     for axes in grid[num_panels:]:
         axes.remove()
     return figure, grid[:num_panels]
+
+
+def heat_map(axes, colored, written, class_names, norm):
+    """A matrix of classes as colours, grey where `colored` is masked, and `written` in percent where there is room."""
+    image = axes.imshow(colored, cmap="Blues", norm=norm)
+    axes.set_facecolor("#E0E0E0")
+    if len(class_names) <= _MAX_CELLS_IN_A_ROW:
+        for (row, column), value in np.ndenumerate(written):
+            dark = not np.ma.is_masked(colored[row, column]) and norm(colored[row, column]) > 0.65
+            look = {"ha": "center", "va": "center", "fontsize": 8, "color": "white" if dark else "black"}
+            axes.text(column, row, f"{100 * value:.0f}", **look)
+    name_columns(axes, class_names)
+    name_rows(axes, class_names)
+    return image
+
+
+def without_diagonal(matrix):
+    """`matrix` with its diagonal masked."""
+    return np.ma.array(matrix, mask=np.eye(len(matrix), dtype=bool))
+
+
+def name_rows(axes, class_names):
+    """Names the rows of a matrix; of many classes some, evenly spaced."""
+    ticks, names = _thinned(class_names)
+    axes.set_yticks(ticks, names)
+
+
+def name_columns(axes, class_names):
+    """Names the columns of a matrix; of many classes some, and long names aslant."""
+    ticks, names = _thinned(class_names)
+    tilt = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    fits = max(map(len, names)) <= 2 + 20 / len(names)  # characters with the width of one column
+    axes.set_xticks(ticks, names, **({} if fits else tilt))
+
+
+def _thinned(class_names):
+    ticks = np.arange(0, len(class_names), -(-len(class_names) // _MAX_TICKS))
+    return ticks, [class_names[tick] for tick in ticks]
+
+
+def check_class_names(class_names, num_classes):
+    """`class_names` as a list of `num_classes` strings."""
+    if len(class_names) != num_classes:
+        raise ValueError(f"`class_names` must name {num_classes} classes. Received: {len(class_names)} names.")
+    return [str(name) for name in class_names]
 
 
 def check_some(name, value, what):

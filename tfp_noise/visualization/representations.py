@@ -1,12 +1,47 @@
-"""Where the examples of three classes lie before the last layer."""
+"""Where the examples lie before the last layer, and those of three classes on a plane."""
 
+import keras
 import numpy as np
 from matplotlib.lines import Line2D
 
 from tfp_noise import _validation
+from tfp_noise.classifier import NoisyLabelClassifier
 from tfp_noise.visualization import _style
 
 _SMALLEST_SINE = 1e-6  # of the angle between two sides of the triangle of class vectors
+
+
+def penultimate(model):
+    """The network up to its last layer: a model whose `predict` gives the features that the last layer reads.
+
+    Args:
+        model: a `NoisyLabelClassifier`, or another `keras.Model`, whose network is Functional or Sequential, built, and
+            ends in a `Dense`.
+
+    Returns:
+        A `keras.Model` from the same inputs to `[batch, size]`, which shares the weights.
+
+    Raises:
+        TypeError: something else than a Keras model.
+        ValueError: a subclassed network, one that is not built, or that ends in another layer.
+
+    Example:
+        >>> network = keras.Sequential([keras.Input([4]), keras.layers.Dense(8), keras.layers.Dense(3)])
+        >>> penultimate(network).predict(np.zeros([2, 4]), verbose=0).shape
+        (2, 8)
+    """
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"`model` must be a Keras model. Received: {model!r}.")
+    network = model.network if isinstance(model, NoisyLabelClassifier) else model
+    if not (network.built and hasattr(network, "inputs")):
+        raise ValueError(
+            f"`model` must have a Functional or Sequential network that is built. Received: {type(network).__name__}, "
+            f"{'built' if network.built else 'not built'}. Make a `keras.Model` from its inputs to the features."
+        )
+    last = network.layers[-1]
+    if not isinstance(last, keras.layers.Dense):
+        raise ValueError(f"`model` must end in a Dense layer. Received: a network that ends in {type(last).__name__}.")
+    return keras.Model(network.inputs, last.input, name="penultimate")
 
 
 def class_plane_projection(representations, labels, observed, classes, title=None):

@@ -4,9 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfp_noise import _validation
-
-_MAX_NUMBERED_CLASSES = 20
-_MAX_TICKS = 25
+from tfp_noise.visualization import _style
 
 
 def transition_matrix(transition, class_names, title=None):
@@ -33,23 +31,18 @@ def transition_matrix(transition, class_names, title=None):
     """
     transition = _validation.check_transition("transition", transition)
     num_classes = len(transition)
-    if len(class_names) != num_classes:
-        raise ValueError(f"`class_names` must name {num_classes} classes. Received: {len(class_names)} names.")
-    size = 3.0 + 0.42 * min(num_classes, _MAX_NUMBERED_CLASSES)
+    names = _style.check_class_names(class_names, num_classes)
+    size = 3.0 + 0.42 * min(num_classes, _style.MAX_NUMBERED_CLASSES)
     figure = Figure(figsize=(size + 0.8, size), layout="compressed")
     axes = figure.subplots()
     image = axes.imshow(transition, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=axes, label="probability")
-    if num_classes <= _MAX_NUMBERED_CLASSES:
+    if num_classes <= _style.MAX_NUMBERED_CLASSES:
         for (row, column), value in np.ndenumerate(transition):
             color = "white" if value > 0.65 else "black" if value > 0 else "#A0A0A0"
             text = f"{value:.2f}" if value > 0 else "0"
             axes.text(column, row, text, ha="center", va="center", fontsize=8, color=color)
-    ticks = np.arange(0, num_classes, -(-num_classes // _MAX_TICKS))
-    names = [str(class_names[tick]) for tick in ticks]
-    tilt = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
-    fits = max(map(len, names)) <= 2 + 20 / len(names)  # characters with the width of one column
-    axes.set_xticks(ticks, names, **({} if fits else tilt))
-    axes.set_yticks(ticks, names)
+    _style.name_rows(axes, names)
+    _style.name_columns(axes, names)
     axes.set(xlabel="observed label", ylabel="clean label", title=title)
     return figure

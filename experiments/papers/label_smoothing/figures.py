@@ -15,7 +15,6 @@ version control. Figure 5 is `experiments.papers.label_smoothing.separators`.
 import pathlib
 import types
 
-import keras
 from absl import flags
 
 from experiments import evaluation, papers, report, results, terminal
@@ -47,9 +46,8 @@ def representations(model, examples):
     Returns:
         Logits `[n, num_classes]`, features `[n, size]`, kernel `[size, num_classes]`.
     """
-    last = model.network.layers[-1]
-    features = evaluation.predict(keras.Model(model.network.inputs, last.input), examples)
-    kernel, bias = (weights.numpy() for weights in last.weights)
+    features = evaluation.predict(visualization.penultimate(model), examples)
+    kernel, bias = (weights.numpy() for weights in model.network.layers[-1].weights)
     return features @ kernel + bias, features, kernel
 
 
