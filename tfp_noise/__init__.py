@@ -2,6 +2,7 @@
 
 from tfp_noise import (
     attacks,
+    callbacks,
     datasets,
     distributions,
     estimation,
@@ -10,6 +11,7 @@ from tfp_noise import (
     noise,
     optimizers,
     pipeline,
+    similarities,
     visualization,
 )
 from tfp_noise.classifier import NoisyLabelClassifier
@@ -19,6 +21,7 @@ __all__ = [
     "DistilledClassifier",
     "NoisyLabelClassifier",
     "attacks",
+    "callbacks",
     "datasets",
     "distributions",
     "estimation",
@@ -27,5 +30,6 @@ __all__ = [
     "noise",
     "optimizers",
     "pipeline",
+    "similarities",
     "visualization",
 ]

@@ -1,0 +1,112 @@
+"""The history of learned rows: what it keeps, what TensorBoard gets, whom it refuses."""
+
+import io
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import special
+from tensorflow.core.util.event_pb2 import Event
+
+from tests.test_similarities import spread, top_of
+from tfp_noise import NoisyLabelClassifier, callbacks, losses, visualization
+
+
+class Moving(losses.LabelSmoothing):
+    """Stands for a loss that learns its targets: other rows at each look."""
+
+    def __init__(self, num_classes, kept=None):
+        super().__init__(num_classes)
+        self.looks, self.kept = 0, kept
+
+    @property
+    def class_rows(self):
+        self.looks += 1
+        rows = special.softmax(self.looks * np.random.default_rng(0).normal(size=[self.num_classes] * 2), axis=1)
+        return rows if self.kept is None else top_of(rows, self.kept)
+
+
+def trained(loss, epochs, *seen, **kwargs):
+    network = keras.Sequential([keras.Input([2]), keras.layers.Dense(loss.num_outputs)])
+    model = NoisyLabelClassifier(network, loss)
+    model.compile("sgd")
+    model.fit(np.zeros([4, 2]), np.zeros([4], int), epochs=epochs, callbacks=list(seen), verbose=0, **kwargs)
+    return model
+
+
+def events(folder):
+    """Step, tag and value of all that was written for TensorBoard."""
+    (file,) = folder.iterdir()
+    found = {}
+    for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
+        event = Event.FromString(record)
+        for value in event.summary.value:
+            found[event.step, value.tag] = (tf.make_ndarray(value.tensor), value.metadata.plugin_data.plugin_name)
+    return found
+
+
+@pytest.mark.parametrize(("every", "epochs"), [(1, [1, 2, 3, 4, 5]), (2, [2, 4]), (7, [])])
+def test_rows_are_kept_every_so_many_epochs(every, epochs):
+    history = callbacks.ClassRowsHistory(every=every)
+    loss = Moving(3)
+    trained(loss, 5, history)
+    assert history.epochs == epochs
+    fresh = Moving(3)
+    for rows in history.rows:
+        np.testing.assert_array_equal(rows, fresh.class_rows)
+
+
+def test_resumed_training_counts_on():
+    history = callbacks.ClassRowsHistory()
+    trained(Moving(3), 5, history, initial_epoch=3)
+    assert history.epochs == [4, 5]
+
+
+@pytest.mark.parametrize("kept", [None, 2])
+def test_tensorboard_gets_means_and_the_map(kept, tmp_path):
+    names = ("cat", "dog", "fox", "truck")
+    history = callbacks.ClassRowsHistory(every=2, log_dir=tmp_path, class_names=names)
+    trained(Moving(4, kept), 4, history)
+    found = events(tmp_path)
+    assert {step for step, tag in found if tag.startswith("class_rows")} == {2, 4}
+    for step, rows in zip(history.epochs, history.rows, strict=True):
+        square = rows if kept is None else spread(Moving(4).class_rows if step == 2 else second_look(), kept)
+        diagonal, plugin = found[step, "class_rows/mean_diagonal"]
+        assert plugin == "scalars"
+        assert diagonal == pytest.approx(np.mean([square[i][i] for i in range(4)]), rel=1e-5)
+        entropy = np.mean([-sum(p * np.log(p) for p in row) for row in square])
+        assert found[step, "class_rows/mean_entropy"][0] == pytest.approx(entropy, rel=1e-5)
+        (width, height, png), plugin = found[step, "class_rows"]
+        assert plugin == "images"
+        drawn = tf.io.decode_png(png, channels=3)
+        assert drawn.shape == (int(height), int(width), 3)
+        expected = io.BytesIO()
+        visualization.class_similarities({f"epoch {step}": square}, names).savefig(expected, format="png")
+        np.testing.assert_array_equal(drawn, tf.io.decode_png(expected.getvalue(), channels=3))
+
+
+def second_look():
+    loss = Moving(4)
+    return [loss.class_rows, loss.class_rows][1]
+
+
+def test_of_too_many_classes_tensorboard_gets_no_map(tmp_path):
+    trained(Moving(1001, kept=3), 1, callbacks.ClassRowsHistory(log_dir=tmp_path))
+    assert {tag for _, tag in events(tmp_path)} >= {"class_rows/mean_diagonal", "class_rows/mean_entropy"}
+    assert (1, "class_rows") not in events(tmp_path)
+
+
+def test_whom_the_history_refuses():
+    with pytest.raises(TypeError, match=r"Received: LabelSmoothing, without `class_rows`\. Leave this callback out"):
+        trained(losses.LabelSmoothing(3), 1, callbacks.ClassRowsHistory())
+    plain = keras.Sequential([keras.Input([2]), keras.layers.Dense(3)])
+    plain.compile("sgd", loss="mse")
+    with pytest.raises(TypeError, match=r"`model.loss` must learn its targets.* Received: str, without"):
+        plain.fit(np.zeros([4, 2]), np.zeros([4, 3]), callbacks=[callbacks.ClassRowsHistory()], verbose=0)
+    with pytest.raises(ValueError, match=r"`class_names` must name 3 classes\. Received: 2 names"):
+        trained(Moving(3), 1, callbacks.ClassRowsHistory(class_names=["a", "b"]))
+    with pytest.raises(ValueError, match=r"`every` must be at least 1\. Received: 0"):
+        callbacks.ClassRowsHistory(every=0)
+    with pytest.raises(TypeError, match="`every` must be an integer"):
+        callbacks.ClassRowsHistory(every=0.5)
