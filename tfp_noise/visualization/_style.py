@@ -47,10 +47,16 @@ def heat_map(axes, colored, written, class_names, norm):
         for (row, column), value in np.ndenumerate(written):
             dark = not np.ma.is_masked(colored[row, column]) and norm(colored[row, column]) > 0.65
             look = {"ha": "center", "va": "center", "fontsize": 8, "color": "white" if dark else "black"}
-            axes.text(column, row, f"{100 * value:.0f}", **look)
+            axes.text(column, row, _percent(value), **look)
     name_columns(axes, class_names)
     name_rows(axes, class_names)
     return image
+
+
+def _percent(share):
+    """In percent, with a decimal below 10: what is small is not nothing."""
+    percent = 100 * share
+    return f"{percent:.1f}" if 0.05 <= percent < 9.95 else f"{percent:.0f}"
 
 
 def without_diagonal(matrix):

@@ -51,11 +51,11 @@ def feature_clusters(features, labels, class_names, classes=None, seed=0, title=
     names = _style.check_class_names(class_names, len(class_names))
     labels = _validation.check_labels("labels", labels, len(names))
     classes = np.arange(len(names)) if classes is None else _validation.check_labels("classes", classes, len(names))
-    if len(set(classes)) != len(classes) or len(classes) < 2 or not np.isin(classes, labels).all():
-        raise ValueError(
-            "`classes` must be at least two different ones, of each of which there are examples. Received: classes "
-            f"{classes.tolist()} and examples of {np.unique(labels).tolist()}."
-        )
+    if len(set(classes)) != len(classes) or len(classes) < 2:
+        raise ValueError(f"`classes` must be at least two different ones. Received: {classes.tolist()}.")
+    if not np.isin(classes, labels).all():
+        missing = classes[~np.isin(classes, labels)][0]
+        raise ValueError(f"`labels` must hold examples of each of `classes`. Received none of class {missing}.")
     seed = _validation.check_seed(seed)
     names = [names[one] for one in classes]
     chosen = np.isin(labels, classes)
@@ -68,7 +68,7 @@ def feature_clusters(features, labels, class_names, classes=None, seed=0, title=
     colored = [_style.without_diagonal(matrix) for matrix in distances]
     norm = Normalize(min(map(np.min, colored)), max(map(np.max, colored)))
     size = 2 + 0.25 * min(len(names), _style.MAX_NUMBERED_CLASSES)
-    figure = Figure(figsize=(1.2 + size * len(clouds), 0.8 + 2 * size), layout="constrained")
+    figure = Figure(figsize=(1.2 + size * len(clouds), 0.8 + 2 * size), layout="compressed")
     upper, lower = figure.subplots(2, len(clouds), squeeze=False)
     colors = _colors(len(names))
     for points, (method, cloud) in zip(upper, clouds.items(), strict=True):
@@ -78,7 +78,7 @@ def feature_clusters(features, labels, class_names, classes=None, seed=0, title=
         points.set(title=method, xticks=[], yticks=[], box_aspect=1, aspect="equal", adjustable="datalim")
     for axes, shown, matrix in zip(lower, colored, distances, strict=True):
         image = _style.heat_map(axes, shown, matrix, names, norm)
-    figure.colorbar(image, ax=list(lower), label="share of the row's cosine distances")
+    figure.colorbar(image, ax=list(lower), label="share of a row's distances")
     if len(names) <= _MAX_NAMED_COLORS:
         handles, _ = upper[0].get_legend_handles_labels()
         figure.legend(
@@ -89,7 +89,7 @@ def feature_clusters(features, labels, class_names, classes=None, seed=0, title=
 
 
 def _embed(features, seed):
-    """t-SNE, `[n, 2]`, on one thread: several give another sum, and in a full machine took ten times as long."""
+    """t-SNE, `[n, 2]`, on one thread: several sum in another order, and on a busy machine take nine times as long."""
     with threadpool_limits(1):
         perplexity = min(_PERPLEXITY, (len(features) - 1) / 3)
         return TSNE(random_state=seed, perplexity=perplexity).fit_transform(features)
