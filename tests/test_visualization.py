@@ -186,6 +186,9 @@ def test_pyplot_is_not_touched():
     visualization.decision_regions(np.eye(2), np.arange(2), np.arange(2), {"a": lambda x: np.full([len(x), 2], 0.5)})
     visualization.training_by_noise_rate({"a": {0.2: history(0)}})
     visualization.score_by_temperature_and_min_scale({(1.0, 0.5): [0.5]})
+    visualization.class_similarities({"a": np.eye(2)}, "ab")
+    visualization.similarity_evolution([1], [np.eye(2)], "ab", [0])
+    visualization.feature_clusters({"a": np.random.default_rng(0).normal(size=(8, 2))}, np.arange(8) % 2, "ab")
     assert pyplot.get_fignums() == before
 
 

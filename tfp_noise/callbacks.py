@@ -25,7 +25,7 @@ class ClassRowsHistory(keras.callbacks.Callback):
         every: int, keep the rows after each `every` epochs.
         log_dir: a folder for TensorBoard, or `None`. It gets the mean of the rows' own labels,
             `class_rows/mean_diagonal`, the mean entropy of a row in nats, `class_rows/mean_entropy`, and, up to 1,000
-            classes, the heat map `class_rows` of `visualization.class_similarities`.
+            classes, the heat map `class_rows` of `visualization.class_similarities`, which takes half a second.
         class_names: a name per class, for the heat map; by default the indices.
 
     Attributes:
