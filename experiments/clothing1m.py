@@ -51,7 +51,7 @@ class Clothing1M:
 
         def augment(step, images, labels):
             seeds = tf.stack([seed, tf.cast(step, tf.int32)])
-            return pipeline.prepare(images, experiment.augmentation, seeds), labels
+            return pipeline.prepare(images, labels, experiment.augmentation, seeds, noisy.num_classes)
 
         batches = cut.batch(batch_size, drop_remainder=True).enumerate()
         train = batches.map(lambda step, batch: augment(step, *batch)).prefetch(tf.data.AUTOTUNE)

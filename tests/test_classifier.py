@@ -427,3 +427,17 @@ def test_softmax_as_an_operation_is_refused():
     network = keras.Model(inputs, keras.ops.softmax(keras.layers.Dense(3)(inputs)))
     with pytest.raises(ValueError, match="`network` must end in raw outputs"):
         NoisyLabelClassifier(network, losses.LabelSmoothing(3))
+
+
+@pytest.mark.parametrize("then", ["indices", "column", "distributions"])
+@pytest.mark.parametrize("first", ["indices", "distributions"])
+def test_accuracy_is_one_number_whichever_form_labels_have(first, then):
+    """Keras chooses the metric by the first batch; the other form must not be given to it as it is."""
+    model = classifier(losses.LabelSmoothing(3))
+    soft = np.random.default_rng(2).dirichlet(np.ones(3), 48).astype("float32")
+    labels = {"indices": soft.argmax(1), "column": soft.argmax(1)[:, None], "distributions": soft}
+    model.fit(FEATURES, labels[first], batch_size=16, verbose=0)
+    expected = np.mean(model.predict(FEATURES, verbose=0).argmax(1) == soft.argmax(1))
+    assert 0 < expected < 1
+    found = model.evaluate(FEATURES, labels[then], verbose=0, return_dict=True)["accuracy"]
+    assert found == pytest.approx(expected)

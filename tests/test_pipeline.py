@@ -66,41 +66,12 @@ def test_calls_divide_the_epoch(steps, expected):
     assert steps % found == 0
 
 
-def test_crops_move_and_flips_mirror():
-    images = tf.constant(np.random.default_rng(0).random((200, 6, 6, 2)), tf.float32)
-    moved = pipeline.CropAndFlip(pad=2)(images, [0, 1]).numpy()
-    padded = np.pad(images, [(0, 0), (2, 2), (2, 2), (0, 0)])
-    found = []
-    for i in range(200):
-        for top in range(5):
-            for left in range(5):
-                crop = padded[i, top : top + 6, left : left + 6]
-                found += [(top, left, flip) for flip, c in [(0, crop), (1, crop[:, ::-1])] if (c == moved[i]).all()]
-    assert len(found) == 200, "each image is one crop of the padded one, mirrored or not"
-    top, left, flip = np.array(found).T
-    assert set(top) == set(left) == set(range(5))
-    assert 0.35 < flip.mean() < 0.65
-    assert abs(np.corrcoef(top, left)[0, 1]) < 0.25
-    assert (pipeline.CropAndFlip(pad=0, flip=False)(images, [0, 1]).numpy() == images.numpy()).all()
-
-
-def test_crops_to_a_size_are_windows_of_the_image():
-    images = tf.reshape(tf.range(2 * 9 * 7 * 1), [2, 9, 7, 1])
-    crops = pipeline.CropAndFlip(pad=0, flip=False, size=5)(tf.repeat(images, 200, axis=0), [3, 4]).numpy()
-    assert crops.shape == (400, 5, 5, 1)
-    corners = crops[:, 0, 0, 0] - np.repeat([0, 63], 200)
-    assert set(corners // 7) == set(range(5))  # 9 - 5 + 1 places down, 7 - 5 + 1 across
-    assert set(corners % 7) == set(range(3))
-    window = np.arange(5)[:, None] * 7 + np.arange(5)
-    np.testing.assert_array_equal(crops[..., 0] - crops[:, :1, :1, 0], np.broadcast_to(window, (400, 5, 5)))
-
-
 def test_augmentation_is_for_training_and_differs_by_step_and_epoch(numbered):
     seen = []
 
-    def record(images, seed):
+    def record(images, labels, seed):
         seen.append(seed)
-        return images + tf.random.stateless_uniform([], seed)
+        return images + tf.random.stateless_uniform([], seed), labels
 
     batches = pipeline.batches(numbered, 103, augmentation=record)
     stream = iter(batches.train)
@@ -142,19 +113,34 @@ def test_bad_input(numbered, arguments, message):
         pipeline.batches(numbered, **arguments)
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: pipeline.CropAndFlip(pad=-1), "`pad` must be at least 0"),
-        (lambda: pipeline.CropAndFlip(size=0), "`size` must be at least 1"),
-        (lambda: pipeline.CropAndFlip(pad=1, size=9)(tf.zeros([1, 6, 8, 1]), [0, 0]), "`images` must be at least 9"),
-        (lambda: pipeline.CropAndFlip()(tf.zeros([3, 2]), [0, 0]), r"`images` must have shape \[batch, height"),
-        (
-            lambda: pipeline.stream(tf.data.Dataset.from_tensor_slices((np.zeros(3), np.zeros(3, int))), np.eye(2), 2),
-            r"`source` must give \(features, label, id\)",
-        ),
-    ],
-)
-def test_bad_augmentation_and_source(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()
+def test_changed_labels_are_distributions_and_others_stay_indices(numbered):
+    """Every image is its number, so that a halved label must stand beside a halved image."""
+
+    def halve(images, labels, seed):
+        return images / 2, labels / 2
+
+    data = tf.data.Dataset.from_tensor_slices((numbered.train.features, numbered.train.observed, np.arange(103)))
+    for drop in (False, True):
+        halved = pipeline.batches(numbered, 16, halve, drop_remainder=drop)
+        assert halved.train.element_spec[1] == tf.TensorSpec([16 if drop else None, 5], tf.float32)
+        images, labels = next(iter(halved.train))
+        number = np.rint(images[:, 0, 0, 0] * 2 * 255).astype(int)
+        np.testing.assert_array_equal(labels, np.eye(5)[(number + 1) % 5] / 2)
+    images, labels = next(iter(pipeline.stream(data, np.eye(5), 16, augmentation=halve)))
+    number = np.rint(images[:, 0, 0, 0] * 2 * 255).astype(int)
+    np.testing.assert_array_equal(labels, np.eye(5)[(number + 1) % 5] / 2)
+    plain = pipeline.batches(numbered, 16, pipeline.CropAndFlip(pad=0, size=2), drop_remainder=True)
+    assert plain.train.element_spec == (tf.TensorSpec([16, 2, 2, 1]), tf.TensorSpec([16], tf.int32))
+
+
+def test_a_label_outside_is_refused_where_it_would_become_a_row_of_zeros():
+    source = tf.data.Dataset.from_tensor_slices((np.zeros([4, 2, 2, 1], np.float32), [0, 1, 2, 0], np.arange(4)))
+    batch = source.batch(4).map(lambda x, y, n: pipeline.prepare(x, y, pipeline.Mixup(), [0, 1], 2))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"`labels` must lie in \[0, 2\). Received:"):
+        next(iter(batch))
+
+
+def test_bad_source():
+    source = tf.data.Dataset.from_tensor_slices((np.zeros(3), np.zeros(3, int)))
+    with pytest.raises(ValueError, match=r"`source` must give \(features, label, id\)"):
+        pipeline.stream(source, np.eye(2), 2)

@@ -98,7 +98,9 @@ class NoisyLabelClassifier(keras.Model):
             optimizer: as in Keras.
             loss: refused.
             loss_weights: refused.
-            metrics: as in Keras; they see labels and probabilities `[batch, num_classes]`.
+            metrics: as in Keras; they see labels and probabilities `[batch, num_classes]`. The first batch decides
+                whether they see class indices or distributions, and with it what "accuracy" is; what comes in the other
+                form is converted: the accuracy for a distribution is that for its largest class.
             **kwargs: what `keras.Model.compile` takes besides.
 
         Raises:
@@ -111,6 +113,7 @@ class NoisyLabelClassifier(keras.Model):
             )
         optimizer = self.loss.own_optimizer(keras.optimizers.get(optimizer), self.loss_state)
         super().compile(optimizer=optimizer, metrics=metrics, **kwargs)
+        self._metrics_take_distributions = None
         optimizer = self.optimizer
         self.loss.count_updates = lambda: optimizer.iterations
         if self.built:  # else `load_weights` before the first step would leave the optimizer's slots out
@@ -150,7 +153,23 @@ class NoisyLabelClassifier(keras.Model):
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         if y is None and self._compile_metrics is not None:
             raise ValueError("`y` must hold labels for `metrics`. Received: None. Leave `metrics` out of `compile`.")
+        if self._compile_metrics is not None:
+            y = self._labels_for_metrics(y)
         return super().compute_metrics(x, y, self.loss.probabilities(y_pred), sample_weight)
+
+    def _labels_for_metrics(self, y):
+        """`y` in the form of the first batch, by which Keras chooses a metric for "accuracy" once and for all.
+
+        Else class indices in validation would go to the metric that mixed labels in training have called for.
+        """
+        distributions = len(y.shape) == 2 and y.shape[-1] == self.loss.num_classes
+        if self._metrics_take_distributions is None:
+            self._metrics_take_distributions = distributions
+        if self._metrics_take_distributions == distributions:
+            return y
+        if distributions:
+            return keras.ops.argmax(y, axis=-1)
+        return keras.ops.one_hot(keras.ops.reshape(y, [-1]), self.loss.num_classes)
 
     def predict_step(self, data):
         return self.loss.probabilities(super().predict_step(data))

@@ -11,59 +11,22 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_noise import _validation, noise
+from tfp_noise.augmentation import Compose, CropAndFlip, CutMix, Cutout, Mixup, RandAugment
 
-
-@dataclasses.dataclass(frozen=True)
-class CropAndFlip:
-    """Pads images with zeros, crops each at a random place, and mirrors each with probability 1/2.
-
-    Args:
-        pad: int >= 0, pixels added on each side.
-        flip: whether to mirror left and right.
-        size: int >= 1, height and width of the crop; `None` for the images' own.
-    """
-
-    pad: int = 4
-    flip: bool = True
-    size: int | None = None
-
-    def __post_init__(self):
-        _validation.check_int("pad", self.pad, 0)
-        if self.size is not None:
-            _validation.check_int("size", self.size, 1)
-
-    def __call__(self, images, seed):
-        """Augments a batch.
-
-        Args:
-            images: `[batch, height, width, channels]`.
-            seed: int32 `[2]`, a stateless seed: equal seeds, equal crops.
-
-        Returns:
-            Images of the same dtype, and but for `size` the same shape.
-        """
-        if images.shape.rank != 4:
-            raise ValueError(f"`images` must have shape [batch, height, width, channels]. Received: {images.shape}.")
-        batch, *shape = tf.shape(images)[0], images.shape[1], images.shape[2]
-        height, width = (self.size, self.size) if self.size else shape
-        room = [before + 2 * self.pad - after for before, after in zip(shape, (height, width), strict=True)]
-        if min(room) < 0:
-            raise ValueError(
-                f"`images` must be at least {self.size} high and wide with {self.pad} pixels of padding on each side. "
-                f"Received: {tuple(shape)}. Give a smaller `size`."
-            )
-        seeds = tf.random.split(seed, 3)
-        down, right = (
-            tf.random.stateless_uniform([batch, 1], seeds[i], maxval=room[i] + 1, dtype=tf.int32) for i in range(2)
-        )
-        padded = tf.pad(images, [[0, 0], [self.pad, self.pad], [self.pad, self.pad], [0, 0]])
-        columns = tf.range(width)[tf.newaxis]
-        if self.flip:
-            mirrored = tf.random.stateless_uniform([batch, 1], seeds[2]) < 0.5
-            columns = tf.where(mirrored, width - 1 - columns, columns)
-        rows = tf.gather(padded, down + tf.range(height)[tf.newaxis], axis=1, batch_dims=1)
-        moved = tf.gather(tf.transpose(rows, [0, 2, 1, 3]), right + columns, axis=1, batch_dims=1)
-        return tf.transpose(moved, [0, 2, 1, 3])
+__all__ = [
+    "Batches",
+    "Compose",
+    "CropAndFlip",
+    "CutMix",
+    "Cutout",
+    "Mixup",
+    "RandAugment",
+    "batches",
+    "one_pass",
+    "prepare",
+    "stream",
+    "to_float",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +34,8 @@ class Batches:
     """What `fit` needs from one noisy data set.
 
     Args:
-        train: endless `tf.data.Dataset` of `(features, observed labels)`, from `first_epoch` on.
+        train: endless `tf.data.Dataset` of `(features, observed labels)`, from `first_epoch` on; labels are int32
+            `[batch]`, or float32 `[batch, num_classes]` where the augmentation changes them.
         steps_per_epoch: steps after which every training example has been seen once.
         validation: one pass over the validation split, observed labels.
         test: one pass over the test split, clean labels.
@@ -102,7 +66,9 @@ def batches(dataset, batch_size, augmentation=None, seed=0, drop_remainder=False
     Args:
         dataset: a `tfp_noise.datasets.Dataset`.
         batch_size: int >= 1.
-        augmentation: a callable `(features, seed) -> features` such as `CropAndFlip()`, or `None`; training only.
+        augmentation: what `tfp_noise.augmentation` describes, such as `CropAndFlip()` or
+            `Compose((CropAndFlip(), Mixup(0.2)))`, or `None`; for training only. Where it changes labels, they become
+            distributions over classes, which every loss takes.
         seed: int in [0, 2^31).
         drop_remainder: leave out the last, smaller batch of an epoch: shapes are then static, as TPUs and several
             replicas need.
@@ -138,16 +104,15 @@ def batches(dataset, batch_size, augmentation=None, seed=0, drop_remainder=False
         def batch(step):
             step = tf.cast(step, tf.int32)
             indices = order[step * batch_size : (step + 1) * batch_size]
-            inputs = prepare(tf.gather(features, indices), augmentation, tf.random.fold_in(epoch_seed, step))
-            return inputs, tf.gather(labels, indices)
+            batch_seed = tf.random.fold_in(epoch_seed, step)
+            examples = tf.gather(features, indices), tf.gather(labels, indices)
+            return prepare(*examples, augmentation, batch_seed, dataset.num_classes)
 
         return tf.data.Dataset.range(steps).map(batch)
 
     train = tf.data.Dataset.counter(first_epoch).flat_map(epoch_of_batches)
     if drop_remainder or size % batch_size == 0:
-        train = train.map(
-            lambda x, y: (tf.ensure_shape(x, [batch_size, *dataset.input_shape]), tf.ensure_shape(y, [batch_size]))
-        )
+        train = train.map(lambda *xy: tuple(tf.ensure_shape(part, [batch_size, *part.shape[1:]]) for part in xy))
     return Batches(
         train.prefetch(tf.data.AUTOTUNE),
         steps,
@@ -179,7 +144,7 @@ def stream(source, transition, batch_size, seed=0, augmentation=None, shuffle_bu
         drop_remainder: leave out the last, smaller batch of an epoch.
 
     Returns:
-        A `tf.data.Dataset` of `(float32 features, int32 observed labels)`.
+        A `tf.data.Dataset` of `(features, observed labels)` as `Batches.train` gives them.
     """
     transition = _validation.check_transition("transition", transition)
     batch_size = _validation.check_int("batch_size", batch_size, 1)
@@ -192,18 +157,39 @@ def stream(source, transition, batch_size, seed=0, augmentation=None, shuffle_bu
     shuffle_buffer = _validation.check_int("shuffle_buffer", shuffle_buffer, 1)
 
     def observe(step, features, labels, ids):
-        inputs = prepare(features, augmentation, tf.stack([seed, tf.cast(step, tf.int32)]))
-        return inputs, noise.corrupt(labels, transition, seed, ids=ids)
+        observed = noise.corrupt(labels, transition, seed, ids=ids)
+        return prepare(features, observed, augmentation, tf.stack([seed, tf.cast(step, tf.int32)]), len(transition))
 
     shuffled = source.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=True)
     numbered = shuffled.batch(batch_size, drop_remainder).repeat().enumerate()
     return numbered.map(lambda step, batch: observe(step, *batch)).prefetch(tf.data.AUTOTUNE)
 
 
-def prepare(features, augmentation, seed):
-    """A batch as training sees it: floats, augmented if asked."""
+def prepare(features, labels, augmentation, seed, num_classes):
+    """A batch as training sees it: features in floats, both augmented if asked.
+
+    Args:
+        features: `[batch, ...]`.
+        labels: int `[batch]`.
+        augmentation: as in `batches`.
+        seed: int32 `[2]`, a stateless seed.
+        num_classes: int, K.
+
+    Returns:
+        Float32 features, and the labels; distributions `[batch, num_classes]` only where the augmentation changes
+        them, for indices are cheaper to every loss.
+    """
     inputs = to_float(features)
-    return inputs if augmentation is None else augmentation(inputs, seed)
+    if augmentation is None:
+        return inputs, labels
+    distributions = tf.one_hot(labels, num_classes)
+    inputs, augmented = augmentation(inputs, distributions, seed)
+    if augmented is distributions:
+        return inputs, labels
+    inside = tf.reduce_all((labels >= 0) & (labels < num_classes))  # one_hot gives others a row of zeros
+    message = f"`labels` must lie in [0, {num_classes}). Received:"
+    with tf.control_dependencies([tf.debugging.Assert(inside, [message, labels, "Do the labels start at 1?"])]):
+        return inputs, tf.identity(augmented)
 
 
 def to_float(features):
