@@ -5,11 +5,21 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.alexnet import alexnet
 from models.digits_cnn import digits_cnn
 from models.lenet import lenet5, lenet5_same
 from models.mlp import mlp
-from models.resnet import resnet8, resnet20, resnet32, resnet56
-from models.resnet50 import resnet50, resnet50_untrained
+from models.pretrained import efficientnet_b7, mobilenet_v2, resnet50, resnet50_untrained, resnet101
+from models.projected_resnet import (
+    resnet18,
+    resnet29,
+    resnet34,
+    resnet50_small,
+    resnet101_small,
+    resnext29_2x64d,
+    resnext29_32x4d,
+)
+from models.resnet import resnet8, resnet20, resnet32, resnet56, resnet74, resnet110
 from models.resnet50v2 import resnet50v2
 from models.wide_resnet import wrn28_2
 from tfp_noise import _validation
@@ -21,17 +31,30 @@ class _Architecture(NamedTuple):
 
 
 _ARCHITECTURES = {
+    "alexnet": _Architecture(alexnet, smallest=4),
     "digits_cnn": _Architecture(digits_cnn, smallest=4),
+    "efficientnet_b7": _Architecture(efficientnet_b7, smallest=32),
     "lenet5": _Architecture(lenet5, smallest=12),  # 12 -> 6 -> 2 -> 1
     "lenet5_same": _Architecture(lenet5_same, smallest=4),
     "mlp": _Architecture(mlp, smallest=None),
+    "mobilenet_v2": _Architecture(mobilenet_v2, smallest=32),
     "resnet8": _Architecture(resnet8, smallest=4),
+    "resnet18": _Architecture(resnet18, smallest=25),  # 25 -> 13 -> 7 -> 4, the window of the average
     "resnet20": _Architecture(resnet20, smallest=4),
+    "resnet29": _Architecture(resnet29, smallest=4),
     "resnet32": _Architecture(resnet32, smallest=4),
-    "resnet56": _Architecture(resnet56, smallest=4),
+    "resnet34": _Architecture(resnet34, smallest=25),
     "resnet50": _Architecture(resnet50, smallest=32),
+    "resnet50_small": _Architecture(resnet50_small, smallest=25),
     "resnet50_untrained": _Architecture(resnet50_untrained, smallest=32),
     "resnet50v2": _Architecture(resnet50v2, smallest=32),  # Keras's own bound
+    "resnet56": _Architecture(resnet56, smallest=4),
+    "resnet74": _Architecture(resnet74, smallest=4),
+    "resnet101": _Architecture(resnet101, smallest=32),
+    "resnet101_small": _Architecture(resnet101_small, smallest=25),
+    "resnet110": _Architecture(resnet110, smallest=4),
+    "resnext29_2x64d": _Architecture(resnext29_2x64d, smallest=4),
+    "resnext29_32x4d": _Architecture(resnext29_32x4d, smallest=4),
     "wrn28_2": _Architecture(wrn28_2, smallest=4),
 }
 
@@ -42,7 +65,9 @@ def names():
 
 
 def build(name, input_shape, num_outputs):
-    """A new network, untrained but for `resnet50`, which starts from ImageNet's weights.
+    """A new network, untrained but for `resnet50`, `resnet101`, `mobilenet_v2` and `efficientnet_b7`.
+
+    Those four start from ImageNet's weights, read from a file.
 
     Its outputs are raw: the last layer is a linear `keras.layers.Dense`. Every layer follows the global dtype policy
     (`keras.config.set_dtype_policy`), the last one too. It is a functional `keras.Model` of Keras's own layers and

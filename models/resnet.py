@@ -23,6 +23,16 @@ def resnet56(input_shape, num_outputs):
     return _resnet("resnet56", 9, input_shape, num_outputs)
 
 
+def resnet74(input_shape, num_outputs):
+    """ResNet-74 (n = 12): 1.14 million parameters."""
+    return _resnet("resnet74", 12, input_shape, num_outputs)
+
+
+def resnet110(input_shape, num_outputs):
+    """ResNet-110 (n = 18): 1.73 million parameters."""
+    return _resnet("resnet110", 18, input_shape, num_outputs)
+
+
 def _resnet(name, blocks, input_shape, num_outputs):
     """Three stages of `blocks` blocks, of 16, 32 and 64 filters.
 

@@ -127,15 +127,15 @@ def test_cutmix_draws_its_shares_from_a_beta_distribution(alpha):
 def test_rand_augment_draws_operations_for_each_image():
     """Two of the eleven operations draw no strength: of equal images about one in eleven must come out of each."""
     image = 0.2 + 0.5 * noise_images(1, 8, 8, 3)
-    augmented = images_of(RandAugment(num_ops=1), np.repeat(image, 150, axis=0), [6, 7])
+    augmented = images_of(RandAugment(num_ops=1), np.repeat(image, 100, axis=0), [6, 7])
     assert 0 <= augmented.min() <= augmented.max() <= 1
     found = [
         np.isclose(augmented, layer(image), atol=1e-5).all(axis=(1, 2, 3))
         for layer in (keras.layers.AutoContrast(value_range=(0, 1)), keras.layers.Equalization(value_range=(0, 1)))
     ]
     assert all(0.04 < equal.mean() < 0.16 for equal in found)
-    twice = images_of(RandAugment(num_ops=2), np.repeat(image, 150, axis=0), [6, 7])
-    assert 0 < np.isclose(twice, augmented).all(axis=(1, 2, 3)).sum() < 50, "a second operation changes most images"
+    twice = images_of(RandAugment(num_ops=2), np.repeat(image, 100, axis=0), [6, 7])
+    assert 0 < np.isclose(twice, augmented).all(axis=(1, 2, 3)).sum() < 35, "a second operation changes most images"
 
 
 def test_steps_of_a_composition_come_in_turn_and_with_seeds_of_their_own():
@@ -192,18 +192,18 @@ def test_batches_are_a_function_of_seed_epoch_and_step(digits, augmentation):
 
 
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS, ids=lambda a: type(a).__name__)
-def test_equal_images_get_another_change_in_every_epoch_and_step(augmentation):
-    """All images equal but for a mark, so that the order of an epoch changes nothing: what differs is the change."""
-    images = np.repeat(noise_images(1, 8, 8, 1), 64, axis=0)
+def test_equal_images_get_a_change_that_is_the_seeds(augmentation):
+    """The order of examples plays no part here, as it does from epoch to epoch: what differs is the change."""
+    images = np.repeat(noise_images(1, 8, 8, 1), 16, axis=0)
     images[::2] = 1 - images[::2]
     changes = set()
-    for seed in ([0, 1], [0, 2], [1, 1]):
-        augmented, labels = augmentation(tf.constant(images), tf.eye(64), seed)
+    for seed in ([0, 1], [0, 2]):
+        augmented, labels = augmentation(tf.constant(images), tf.eye(16), seed)
         changes.add(augmented.numpy().tobytes() + labels.numpy().tobytes())
-        again = augmentation(tf.constant(images), tf.eye(64), tf.constant(seed))
+        again = augmentation(tf.constant(images), tf.eye(16), tf.constant(seed))
         np.testing.assert_array_equal(again[0], augmented)
         np.testing.assert_array_equal(again[1], labels)
-    assert len(changes) == 3
+    assert len(changes) == 2
 
 
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS[1:5], ids=lambda a: type(a).__name__)

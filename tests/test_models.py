@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import models
 
@@ -13,15 +14,25 @@ NETWORKS = {
     "lenet5": ((28, 28, 1), 61_706),
     "lenet5_same": ((28, 28, 1), 156 + 2416 + 48_120 + 494_004 + 850),
     "mlp": ((2,), 3 * 2000 + 2001 * 2000 + 2001 * 10),
+    "alexnet": ((32, 32, 3), 2_472_266),
     "resnet8": ((32, 32, 3), 75_290),
     "resnet20": ((32, 32, 3), 269_722),
     "resnet32": ((32, 32, 3), 464_154),
     "resnet56": ((32, 32, 3), 853_018),
+    "resnet74": ((32, 32, 3), 853_018 + 3 * (1 + 4 + 16) * (2 * 9 * 16**2) + 3 * 4 * (16 + 32 + 64)),
+    "resnet110": ((32, 32, 3), 1_727_962),
+    "resnet29": ((32, 32, 3), 313_114),
+    "resnet18": ((32, 32, 3), 11_173_962),
+    "resnet34": ((32, 32, 3), 21_282_122),
+    "resnet50_small": ((32, 32, 3), 23_520_842),
+    "resnet101_small": ((32, 32, 3), 44_131_080 - (8192 * 200 + 200) + (2048 * 10 + 10)),
+    "resnext29_2x64d": ((32, 32, 3), 9_128_778),
+    "resnext29_32x4d": ((32, 32, 3), 4_774_218),
     "resnet50_untrained": ((32, 32, 3), 25_583_592 - 990 * 2049),
     "resnet50v2": ((32, 32, 3), 25_568_360 - 990 * 2049),  # 25,568,360 at 1000 outputs, 2048 features
     "wrn28_2": ((32, 32, 3), 1_467_610),
 }
-FAST = ["digits_cnn", "lenet5", "lenet5_same", "mlp", "resnet8", "wrn28_2"]  # a deeper ResNet has no other layers
+FAST = ["alexnet", "digits_cnn", "lenet5", "lenet5_same", "mlp", "resnet8", "resnet29", "wrn28_2"]  # deeper: the same
 
 
 def example(shape, size=3):
@@ -29,7 +40,8 @@ def example(shape, size=3):
 
 
 def test_every_network_is_under_test():
-    assert models.names() == sorted([*NETWORKS, "resnet50"])  # which needs a file: see test_resnet50
+    from_files = ["efficientnet_b7", "mobilenet_v2", "resnet50", "resnet101"]  # see test_pretrained
+    assert models.names() == sorted([*NETWORKS, *from_files])
 
 
 @pytest.mark.parametrize(("name", "shape", "parameters"), [(name, *rest) for name, rest in NETWORKS.items()])
@@ -88,6 +100,37 @@ def test_resnet_shortcut_subsamples_and_pads_with_zeros():
     assert after.shape[-1] == 32
 
 
+def test_resnet18_has_the_published_size_at_64_pixels():
+    """The trainable parameters that the learnable-smoothing paper gives in Table 9 for 200 classes."""
+    network = models.build("resnet18", (64, 64, 3), 200)
+    assert sum(int(np.prod(weight.shape)) for weight in network.trainable_weights) == 11_578_632
+
+
+@pytest.mark.parametrize(("name", "groups"), [("resnext29_2x64d", 2), ("resnext29_32x4d", 32)])
+def test_resnext_groups_its_convolutions(name, groups):
+    """A change of one input channel reaches the outputs of its group alone, and CPUs have a gradient."""
+    network = models.build(name, (8, 8, 3), 10)
+    convolution = next(layer for layer in network.layers if getattr(layer, "groups", 1) > 1)
+    channels = convolution.input.shape[-1]
+    images = np.zeros((2, 8, 8, channels), "float32")
+    images[1, ..., 0] = 1
+    still, moved = convolution(images).numpy()
+    np.testing.assert_array_equal((moved != still).any(axis=(0, 1)), np.arange(channels) < channels // groups)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(convolution(images) ** 2)
+    gradient = tape.gradient(loss, convolution.kernel.value)
+    assert np.isfinite(gradient).all()
+    assert np.abs(gradient).max() > 0
+
+
+def test_shortcuts_are_projections_only_where_the_shape_changes():
+    network = models.build("resnet29", (32, 32, 3), 10)
+    adds = [layer for layer in network.layers if isinstance(layer, keras.layers.Add)]
+    projected = [isinstance(layer.input[0]._keras_history.operation, keras.layers.BatchNormalization) for layer in adds]
+    assert projected == [True, False, False] * 3
+    assert [layer.output.shape[1:] for layer in adds[2::3]] == [(32, 32, 64), (16, 16, 128), (8, 8, 256)]
+
+
 def test_resnet50v2_has_the_published_size():
     network = models.build("resnet50v2", (224, 224, 3), 1000)
     assert network.count_params() == 25_613_800  # the moving statistics with them
@@ -119,10 +162,11 @@ def test_digits_cnn_learns_digits():
 @pytest.mark.parametrize(
     ("name", "shape", "message"),
     [
-        ("resnet33", (32, 32, 3), "Unknown model: 'resnet33'. Did you mean 'resnet32'"),
+        ("resnet33", (32, 32, 3), "Unknown model: 'resnet33'. Did you mean 'resnet34' or 'resnet32'"),
         ("lenet5", (28, 28), r"must be \(height, width, channels\). Received: \(28, 28\). Give the features a channel"),
         ("lenet5", (1, 28, 28, 1), "Leave the batch axis out"),
         ("resnet20", (784,), "use the model 'mlp'"),
+        ("resnet18", (24, 28, 3), r"at least 25 high and wide. Received: \(24, 28, 3\)"),
         ("lenet5", (11, 28, 1), r"at least 12 high and wide. Received: \(11, 28, 1\)"),
         ("wrn28_2", (3, 32, 32), "channels come last"),
         ("resnet50v2", (32, 31, 3), r"at least 32 high and wide. Received: \(32, 31, 3\)"),
@@ -150,7 +194,18 @@ def test_refuses_wrong_numbers(shape, outputs, error, argument):
 
 
 @pytest.mark.parametrize(
-    ("name", "side"), [("lenet5", 12), ("lenet5_same", 4), ("digits_cnn", 4), ("resnet8", 4), ("resnet50v2", 32)]
+    ("name", "side"),
+    [
+        ("alexnet", 4),
+        ("alexnet", 28),
+        ("lenet5", 12),
+        ("lenet5_same", 4),
+        ("digits_cnn", 4),
+        ("resnet8", 4),
+        ("resnet18", 25),
+        ("resnet29", 4),
+        ("resnet50v2", 32),
+    ],
 )
 def test_the_smallest_image_works(name, side):
     assert models.build(name, (side, side, 1), 2)(example((side, side, 1))).shape == (3, 2)

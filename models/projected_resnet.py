@@ -1,0 +1,125 @@
+"""Residual networks for small images whose shortcuts are projections: ResNet-18 to 101, ResNet-29, ResNeXt-29."""
+
+import keras
+
+
+def resnet18(input_shape, num_outputs):
+    """ResNet-18 for small images: 11,578,632 parameters for 64x64x3 images and 200 outputs."""
+    return _four_stages("resnet18", _basic, (2, 2, 2, 2), input_shape, num_outputs)
+
+
+def resnet34(input_shape, num_outputs):
+    """ResNet-34 for small images: 21.3 million parameters for 32x32x3 images."""
+    return _four_stages("resnet34", _basic, (3, 4, 6, 3), input_shape, num_outputs)
+
+
+def resnet50_small(input_shape, num_outputs):
+    """ResNet-50 for small images: 23.5 million parameters for 32x32x3 images; `resnet50` is ImageNet's."""
+    return _four_stages("resnet50_small", _bottleneck, (3, 4, 6, 3), input_shape, num_outputs)
+
+
+def resnet101_small(input_shape, num_outputs):
+    """ResNet-101 for small images: 44,131,080 parameters for 64x64x3 images and 200 outputs."""
+    return _four_stages("resnet101_small", _bottleneck, (3, 4, 23, 3), input_shape, num_outputs)
+
+
+def resnet29(input_shape, num_outputs):
+    """ResNet-29 (9n + 2 layers, n = 3): bottlenecks of 16, 32 and 64 filters; 0.3 million parameters.
+
+    The online-smoothing paper does not define it; this is what its authors' CIFAR code builds for that depth.
+
+    References:
+        He, Zhang, Ren, Sun. Deep residual learning for image recognition. 2015.
+        Zhang et al. Delving deep into label smoothing. 2021; cifar/models/resnet.py of its authors' code.
+    """
+    inputs, x = _stem(input_shape, 16)
+    x = _stages(x, _bottleneck, (16, 32, 64), (3, 3, 3))
+    return _head("resnet29", inputs, keras.layers.GlobalAveragePooling2D()(x), num_outputs)
+
+
+def resnext29_2x64d(input_shape, num_outputs):
+    """ResNeXt-29 with 2 groups of 64 filters in its first stage: 9.1 million parameters."""
+    return _resnext("resnext29_2x64d", 2, 64, input_shape, num_outputs)
+
+
+def resnext29_32x4d(input_shape, num_outputs):
+    """ResNeXt-29 with 32 groups of 4 filters in its first stage: 4.8 million parameters."""
+    return _resnext("resnext29_32x4d", 32, 4, input_shape, num_outputs)
+
+
+def _four_stages(name, block, counts, input_shape, num_outputs):
+    """ImageNet's four stages after a 3x3 convolution that keeps every pixel.
+
+    The last maps are averaged over windows of 4x4 pixels: all of them for 32x32 images, but for 64x64 images their
+    quarters, and the last layer is four times as large. With that the parameters are those of the learnable-smoothing
+    paper's Table 9, which averaging over the whole map would miss.
+
+    References:
+        He, Zhang, Ren, Sun. Deep residual learning for image recognition. 2015, Table 1.
+        Liu. pytorch-cifar, models/resnet.py. 2017.
+    """
+    inputs, x = _stem(input_shape, 64)
+    x = _stages(x, block, (64, 128, 256, 512), counts)
+    x = keras.layers.Flatten()(keras.layers.AveragePooling2D(4)(x))
+    return _head(name, inputs, x, num_outputs)
+
+
+def _resnext(name, groups, width, input_shape, num_outputs):
+    """Three stages of three bottlenecks, after a 1x1 convolution (the paper's is 3x3), as in the code below.
+
+    That is what the authors of online label smoothing train; the width of a group doubles with each stage.
+
+    References:
+        Xie, Girshick, Dollár, Tu, He. Aggregated residual transformations for deep neural networks. 2017.
+        Liu. pytorch-cifar, models/resnext.py. 2017.
+    """
+
+    def block(x, filters, strides):
+        return _bottleneck(x, filters, strides, expansion=2, groups=groups)
+
+    inputs, x = _stem(input_shape, 64, size=1)
+    x = _stages(x, block, [groups * width * scale for scale in (1, 2, 4)], (3, 3, 3))
+    return _head(name, inputs, keras.layers.GlobalAveragePooling2D()(x), num_outputs)
+
+
+def _stem(input_shape, filters, size=3):
+    inputs = keras.Input(input_shape)
+    return inputs, keras.layers.ReLU()(_convolution(inputs, filters, size))
+
+
+def _stages(x, block, filters, counts):
+    """`counts` blocks of each width; all stages but the first halve the maps."""
+    for stage, (width, count) in enumerate(zip(filters, counts, strict=True)):
+        for i in range(count):
+            x = block(x, width, strides=2 if i == 0 and stage > 0 else 1)
+    return x
+
+
+def _basic(x, filters, strides):
+    y = keras.layers.ReLU()(_convolution(x, filters, 3, strides))
+    return _add(x, _convolution(y, filters, 3), strides)
+
+
+def _bottleneck(x, filters, strides, expansion=4, groups=1):
+    y = keras.layers.ReLU()(_convolution(x, filters, 1))
+    y = keras.layers.ReLU()(_convolution(y, filters, 3, strides, groups))
+    return _add(x, _convolution(y, expansion * filters, 1), strides)
+
+
+def _add(x, y, strides):
+    """The shortcut: the input itself, or where the shape changes its projection."""
+    if strides > 1 or x.shape[-1] != y.shape[-1]:
+        x = _convolution(x, y.shape[-1], 1, strides)
+    return keras.layers.ReLU()(keras.layers.Add()([x, y]))
+
+
+def _convolution(x, filters, size, strides=1, groups=1):
+    """A convolution and its batch normalisation, which makes a bias redundant."""
+    x = keras.layers.Conv2D(
+        filters, size, strides, padding="same", groups=groups, use_bias=False, kernel_initializer="he_normal"
+    )(x)
+    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+
+
+def _head(name, inputs, x, num_outputs):
+    return keras.Model(inputs, keras.layers.Dense(num_outputs)(x), name=name)
