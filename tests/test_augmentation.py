@@ -24,7 +24,7 @@ def images_of(augmentation, images, seed):
     """The images alone, where labels must come back as they went in."""
     labels = tf.eye(len(images))
     augmented, after = augmentation(tf.convert_to_tensor(images), labels, seed)
-    assert after is labels
+    np.testing.assert_array_equal(after, labels)
     return augmented.numpy()
 
 
@@ -127,14 +127,14 @@ def test_cutmix_draws_its_shares_from_a_beta_distribution(alpha):
 def test_rand_augment_draws_operations_for_each_image():
     """Two of the eleven operations draw no strength: of equal images about one in eleven must come out of each."""
     image = 0.2 + 0.5 * noise_images(1, 8, 8, 3)
-    augmented = images_of(RandAugment(num_ops=1), np.repeat(image, 100, axis=0), [6, 7])
+    augmented = images_of(tf.function(RandAugment(num_ops=1)), np.repeat(image, 100, axis=0), [6, 7])
     assert 0 <= augmented.min() <= augmented.max() <= 1
     found = [
         np.isclose(augmented, layer(image), atol=1e-5).all(axis=(1, 2, 3))
         for layer in (keras.layers.AutoContrast(value_range=(0, 1)), keras.layers.Equalization(value_range=(0, 1)))
     ]
     assert all(0.04 < equal.mean() < 0.16 for equal in found)
-    twice = images_of(RandAugment(num_ops=2), np.repeat(image, 100, axis=0), [6, 7])
+    twice = images_of(tf.function(RandAugment(num_ops=2)), np.repeat(image, 100, axis=0), [6, 7])
     assert 0 < np.isclose(twice, augmented).all(axis=(1, 2, 3)).sum() < 35, "a second operation changes most images"
 
 
@@ -163,9 +163,9 @@ def digits():
 
 
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS, ids=lambda a: type(a).__name__)
-def test_batches_are_a_function_of_seed_epoch_and_step(digits, augmentation):
-    def take(count, **kwargs):
-        batches = pipeline.batches(digits, 50, augmentation, **{"seed": 3, **kwargs})
+def test_batches_are_a_function_of_epoch_and_step(digits, augmentation):
+    def take(count, first_epoch=0):
+        batches = pipeline.batches(digits, 50, augmentation, seed=3, first_epoch=first_epoch)
         stream = batches.train.take(count).as_numpy_iterator()
         return [(images.copy(), labels.copy()) for images, labels in stream], batches
 
@@ -183,7 +183,6 @@ def test_batches_are_a_function_of_seed_epoch_and_step(digits, augmentation):
     for one, other in zip(first[2:], take(2, first_epoch=1)[0], strict=True):
         np.testing.assert_array_equal(one[0], other[0])
         np.testing.assert_array_equal(one[1], other[1])
-    assert (take(1, seed=4)[0][0][0] != first[0][0]).any()
     plain = pipeline.batches(digits, 50)
     for name in ("validation", "test"):
         for one, other in zip(getattr(batches, name), getattr(plain, name), strict=True):
@@ -222,10 +221,10 @@ def test_a_narrow_dtype_policy_changes_nothing(augmentation):
 
 
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS, ids=lambda a: type(a).__name__)
-@pytest.mark.parametrize("build", [lambda: losses.ForwardCorrection(10, np.eye(10)), lambda: losses.LogisticNormal(10)])
+@pytest.mark.parametrize("build", [losses.LogisticNormal, losses.OnlineLabelSmoothing, losses.LearnableLabelSmoothing])
 def test_losses_train_and_report_the_accuracy_of_untouched_data(digits, augmentation, build):
     keras.utils.set_random_seed(0)
-    loss = build()
+    loss = build(10)
     layers = [keras.Input([8, 8, 1]), keras.layers.Flatten(), keras.layers.Dense(loss.num_outputs)]
     model = NoisyLabelClassifier(keras.Sequential(layers), loss)
     model.compile(keras.optimizers.Adam(0.02), metrics=["accuracy"])
