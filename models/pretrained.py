@@ -35,6 +35,11 @@ def resnet101(input_shape, num_outputs):
     return _pretrained("resnet101", input_shape, num_outputs)
 
 
+def resnet101_untrained(input_shape, num_outputs):
+    """The same network with random weights."""
+    return _head("resnet101_untrained", *_features("resnet101", input_shape), num_outputs)
+
+
 def mobilenet_v2(input_shape, num_outputs):
     """MobileNetV2 of width 1: 2.3 million parameters and the last layer's.
 

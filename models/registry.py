@@ -9,7 +9,14 @@ from models.alexnet import alexnet
 from models.digits_cnn import digits_cnn
 from models.lenet import lenet5, lenet5_same
 from models.mlp import mlp
-from models.pretrained import efficientnet_b7, mobilenet_v2, resnet50, resnet50_untrained, resnet101
+from models.pretrained import (
+    efficientnet_b7,
+    mobilenet_v2,
+    resnet50,
+    resnet50_untrained,
+    resnet101,
+    resnet101_untrained,
+)
 from models.projected_resnet import (
     resnet18,
     resnet29,
@@ -47,6 +54,7 @@ _ARCHITECTURES = {
     "resnet50": _Architecture(resnet50, smallest=32),
     "resnet50_small": _Architecture(resnet50_small, smallest=25),
     "resnet50_untrained": _Architecture(resnet50_untrained, smallest=32),
+    "resnet101_untrained": _Architecture(resnet101_untrained, smallest=32),
     "resnet50v2": _Architecture(resnet50v2, smallest=32),  # Keras's own bound
     "resnet56": _Architecture(resnet56, smallest=4),
     "resnet74": _Architecture(resnet74, smallest=4),

@@ -14,7 +14,9 @@ def all_ids(data):
 def test_names_hold_every_data_set_once():
     human = [f"cifar10n:{kind}" for kind in ("aggregate", "random1", "random2", "random3", "worst")]
     images = ["mnist", "fashion_mnist", "cifar10", "cifar100", "svhn_cropped"]
-    assert sorted(datasets.names()) == sorted(["digits", "two_moons", "two_circles", *images, *human, "cifar100n"])
+    assert sorted(datasets.names()) == sorted(
+        ["digits", "digit_pairs", "two_moons", "two_circles", *images, *human, "cifar100n"]
+    )
 
 
 def test_digits_are_scikit_learns():
@@ -37,7 +39,7 @@ def test_digits_test_split_is_stratified():
     np.testing.assert_allclose(shares, 0.2, atol=0.005)
 
 
-@pytest.mark.parametrize("name", ["digits", "two_moons", "two_circles"])
+@pytest.mark.parametrize("name", ["digits", "digit_pairs", "two_moons", "two_circles"])
 def test_embedded_sets_have_the_promised_types_and_repeat(name):
     data, again = datasets.load(name), datasets.load(name)
     for split in SPLITS:
@@ -45,6 +47,21 @@ def test_embedded_sets_have_the_promised_types_and_repeat(name):
         assert (examples.features.dtype, examples.labels.dtype, examples.ids.dtype) == ("float32", "int32", "int64")
         np.testing.assert_array_equal(examples.features, getattr(again, split).features)
     assert len(np.unique(all_ids(data))) == len(all_ids(data))
+
+
+def test_digit_pairs_are_two_digits_of_the_same_split():
+    digits, pairs = datasets.load("digits", validation_share=0), datasets.load("digit_pairs", validation_share=0)
+    assert pairs.num_classes == 100
+    assert pairs.class_names[37] == "37"
+    for split in ("train", "test"):
+        known = {
+            image.tobytes(): label
+            for image, label in zip(getattr(digits, split).features, getattr(digits, split).labels, strict=True)
+        }
+        examples = getattr(pairs, split)
+        for image, label in zip(examples.features[:500], examples.labels[:500], strict=True):
+            halves = known[image[:, :8].tobytes()], known[image[:, 8:].tobytes()]
+            assert label == 10 * halves[0] + halves[1]
 
 
 @pytest.mark.parametrize("split", SPLITS)

@@ -30,6 +30,7 @@ def load(name, data_dir=None, validation_share=0.1):
     | name | features | source |
     |---|---|---|
     | `digits` | float32 `[n, 8, 8, 1]` in [0, 1] | scikit-learn |
+    | `digit_pairs` | float32 `[n, 8, 16, 1]`, 100 classes: two of the digits, drawn with a fixed seed | scikit-learn |
     | `two_moons`, `two_circles` | float32 `[n, 2]` | drawn with a fixed seed |
     | `mnist`, `fashion_mnist` | uint8 `[n, 28, 28, 1]` | TensorFlow Datasets |
     | `cifar10`, `cifar100`, `svhn_cropped` | uint8 `[n, 32, 32, 3]` | TensorFlow Datasets |
