@@ -4,12 +4,12 @@ import functools
 import pathlib
 
 from tfp_noise import _validation
-from tfp_noise.datasets import base, embedded, human, published
+from tfp_noise.datasets import base, embedded, folders, human, published
 
 # A loader takes the data directory and returns (train, test, class_names, transition), the train split still whole.
 _LOADERS = {
     **embedded.LOADERS,
-    **{name: functools.partial(published.load, name) for name in published.NAMES},
+    **{name: functools.partial(published.load, name) for name in (*published.NAMES, *folders.NAMES)},
     **{name: functools.partial(human.load, name) for name in human.ANNOTATIONS},
 }
 
@@ -34,6 +34,8 @@ def load(name, data_dir=None, validation_share=0.1):
     | `two_moons`, `two_circles` | float32 `[n, 2]` | drawn with a fixed seed |
     | `mnist`, `fashion_mnist` | uint8 `[n, 28, 28, 1]` | TensorFlow Datasets |
     | `cifar10`, `cifar100`, `svhn_cropped` | uint8 `[n, 32, 32, 3]` | TensorFlow Datasets |
+    | `tiny_imagenet`, `animals10n` | uint8 `[n, 64, 64, 3]` | folders of images [2] |
+    | `imagenet100` | uint8, if the files have one size | folders of images [2] |
     | `cifar10n:aggregate`, `:random1`, `:random2`, `:random3`, `:worst` | as `cifar10` | and human labels [1] |
     | `cifar100n` | as `cifar100` | and human labels [1] |
 
@@ -61,6 +63,7 @@ def load(name, data_dir=None, validation_share=0.1):
 
     References:
         [1] Wei et al. Learning with Noisy Labels Revisited: A Study Using Real-World Human Annotations. ICLR 2022.
+        [2] Where they lie, and whose they are: `tfp_noise.datasets.folders`.
     """
     _validation.check_choice("data set", name, _LOADERS)
     share = _validation.check_number("validation_share", validation_share, 0, below=1)

@@ -1,20 +1,20 @@
-"""Image data sets as TensorFlow Datasets prepares them, read whole into arrays."""
+"""Image data sets as TensorFlow Datasets prepares or lists them, as arrays or one example at a time."""
 
 import pathlib
 
 import numpy as np
 
 from tfp_noise import _validation
-from tfp_noise.datasets import base
+from tfp_noise.datasets import base, folders
 
 NAMES = ("mnist", "fashion_mnist", "cifar10", "cifar100", "svhn_cropped")
 
 
 def load(name, data_dir):
-    """Reads a prepared data set.
+    """Reads a data set whole.
 
     Args:
-        name: one of `NAMES`.
+        name: one of `NAMES`, or of `folders.NAMES` where all images have one size.
         data_dir: the directory TFDS keeps its data sets in; `None` for its own.
 
     Returns:
@@ -24,16 +24,17 @@ def load(name, data_dir):
     Raises:
         FileNotFoundError: it is not prepared there.
     """
-    builder = _prepared(name, data_dir)
+    builder = _builder(name, data_dir)
     train, test = (_read(builder, split) for split in ("train", "test"))
     return train, test, class_names(name, data_dir), None
 
 
 def stream(name, split, data_dir=None):
-    """Examples of a prepared image data set one by one, for those that do not fit into memory.
+    """Examples of an image data set one by one, for those that do not fit into memory.
 
     Args:
-        name: any data set that TensorFlow Datasets knows, with features `image` and `label`.
+        name: any data set that TensorFlow Datasets knows, with features `image` and `label`, such as
+            "caltech_birds2011", "oxford_flowers102" or "cars196"; or one of folders of images, as "imagenet100".
         split: as in TFDS, for instance "train" or "validation[:10%]".
         data_dir: the directory TFDS keeps its data sets in; `None` for its own.
 
@@ -48,17 +49,17 @@ def stream(name, split, data_dir=None):
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
-    _validation.check_choice("data set", name, tfds.list_builders(with_community_datasets=False))
-    builder = _prepared(name, data_dir)
-    examples = builder.as_dataset(split=split, shuffle_files=False)
+    known = [*folders.NAMES, *tfds.list_builders(with_community_datasets=False)]
+    builder = _builder(_validation.check_choice("data set", name, known), data_dir)
+    examples = builder.as_dataset(split=split)
     if "id" in builder.info.features:
-        number = lambda e: tf.strings.to_number(tf.strings.split(e["id"], "_")[1], tf.int64)  # noqa: E731
+        number = lambda e: tf.strings.to_number(tf.strings.split(e["id"], "_")[-1], tf.int64)  # noqa: E731
         return examples.map(lambda e: (e["image"], e["label"], number(e)))
     return examples.enumerate().map(lambda position, e: (e["image"], e["label"], position))
 
 
 def class_names(name, data_dir=None):
-    """Names of the classes of a prepared image data set.
+    """Names of the classes of an image data set.
 
     Args:
         name: as in `stream`.
@@ -70,25 +71,31 @@ def class_names(name, data_dir=None):
     Raises:
         FileNotFoundError: it is not prepared there.
     """
-    return tuple(_prepared(name, data_dir).info.features["label"].names)
+    return tuple(_builder(name, data_dir).info.features["label"].names)
 
 
-def _prepared(name, data_dir):
-    """The TFDS builder of a data set that is ready to be read.
+def _builder(name, data_dir):
+    """What reads a data set that is ready to be read.
 
     Raises:
-        FileNotFoundError: it is not prepared there.
+        FileNotFoundError: it is not there.
     """
     import tensorflow_datasets as tfds
+
+    if name in folders.NAMES:
+        return folders.Folder(root(data_dir).expanduser() / name)
 
     builder = tfds.builder(name, data_dir=data_dir)
     if not (pathlib.Path(builder.data_dir) / "dataset_info.json").exists():
         home = str(builder.data_dir_root)
+        from_files = (
+            "\nor, from the publisher's files in DIR,\n"
+            f"  python -m tfp_noise.datasets.prepare {name} --raw DIR --data-dir {home}"
+        )
         raise FileNotFoundError(
             f"{name!r} is not prepared: looked in {str(builder.data_dir)!r}. With internet, run\n"
-            f'  python -c "import tensorflow_datasets as tfds; tfds.load({name!r}, data_dir={home!r})"\n'
-            "or, from the publisher's files in DIR,\n"
-            f"  python -m tfp_noise.datasets.prepare {name} --raw DIR --data-dir {home}"
+            f'  python -c "import tensorflow_datasets as tfds; tfds.load({name!r}, data_dir={home!r})"'
+            f"{from_files if name in NAMES else ''}"
         )
     return builder
 
@@ -105,7 +112,7 @@ def root(data_dir):
 def _read(builder, split):
     import tensorflow_datasets as tfds
 
-    columns = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1, shuffle_files=False))
+    columns = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
     labels = columns["label"].astype(np.int32)
     # TFDS stores examples shuffled; "train_00017" is the 18th of the publisher's order, by which other labels are kept.
     numbers = [int(name.split(b"_")[1]) for name in columns["id"]] if "id" in columns else range(len(labels))

@@ -1,0 +1,90 @@
+"""Image data sets whose files are read where they lie, a folder a split and in it a folder a class.
+
+    DATA_DIR/NAME/SPLIT/CLASS/*.jpg        (or .jpeg, .png)
+
+SPLIT is "train" or "test"; others may lie beside them, to be streamed. NAME, and what its publisher gives, is
+
+- `tiny_imagenet`: 200 classes, 100,000 and 10,000 images of 64x64. `train/CLASS/images/*` belong in `train/CLASS`, and
+  `val/images/*`, by `val_annotations.txt`, in `test/CLASS`. The publisher's own `test` has no labels and stays out.
+- `imagenet100`: 100 classes of ImageNet, of which there are several choices; images of any size, so to be streamed.
+  ImageNet's `val` is the test split.
+- `animals10n`: 10 classes, 50,000 and 5,000 images of 64x64. A file's name starts with its class, which in the training
+  split is what people said, not always what it is; it stands for the clean label, for no other is published.
+"""
+
+NAMES = ("tiny_imagenet", "imagenet100", "animals10n")
+
+
+class Folder:
+    """The part of a TFDS builder that reads, for folders of images; any split may be a slice, as "train[10%:]".
+
+    Args:
+        path: where the splits are, a `pathlib.Path`.
+
+    Raises:
+        FileNotFoundError: `path` has no `train` or no `test`.
+        ValueError: a split has other classes than `train`.
+    """
+
+    def __init__(self, path):
+        import tensorflow_datasets as tfds
+
+        _check_layout(path)
+        self._path, self._builder = path, tfds.ImageFolder(str(path))
+        self.info = self._builder.info
+
+    def as_dataset(self, split, batch_size=None):
+        """As of a TFDS builder; never shuffled anew: TFDS lists the files in one random, always equal order.
+
+        Args:
+            split: a split or a slice of one, or a sum of them.
+            batch_size: `None` for a `tf.data.Dataset` of examples; -1 for all of them in one dict of tensors.
+
+        Raises:
+            ValueError: for one batch of images that differ in size.
+        """
+        import tensorflow as tf
+        import tensorflow_datasets as tfds
+
+        parts = tfds.core.ReadInstruction.from_spec(split).to_absolute(self.info.splits)
+        first, *others = map(self._encoded, parts)
+        for other in others:
+            first = first.concatenate(other)
+        decode = self.info.features["image"].decode_example
+        examples = first.map(lambda e: {"image": decode(e["image"]), "label": e["label"]}, tf.data.AUTOTUNE)
+        if batch_size is None:
+            return examples
+        try:
+            return examples.batch(len(examples)).get_single_element()
+        except tf.errors.InvalidArgumentError as error:
+            raise ValueError(
+                f"Images below {str(self._path)!r} must have one size to be loaded as arrays. Received several. Read "
+                "them with `datasets.stream`, or resize the files."
+            ) from error
+
+    def _encoded(self, part):
+        """The files of a TFDS read instruction, not decoded: what a slice skips is only read from the disk."""
+        import tensorflow_datasets as tfds
+
+        whole = self._builder.as_dataset(split=part.splitname, decoders={"image": tfds.decode.SkipDecoding()})
+        first = part.from_ or 0
+        return whole.skip(first).take(len(whole) - first if part.to is None else part.to - first)
+
+
+def _check_layout(path):
+    missing = [split for split in ("train", "test") if not (path / split).is_dir()]
+    if missing:
+        raise FileNotFoundError(
+            f"{path.name!r} must be folders of images. Looked for {' and '.join(str(path / s) for s in missing)}. Put "
+            f"its images in {path / 'SPLIT' / 'CLASS'}, SPLIT being train or test, as {__name__} says."
+        )
+    classes = {
+        split.name: {c.name for c in split.iterdir() if c.is_dir()} for split in path.iterdir() if split.is_dir()
+    }
+    for split, found in classes.items():
+        wrong = sorted(found ^ classes["train"])
+        if wrong:
+            raise ValueError(
+                f"{str(path / split)!r} must have the classes of 'train', a folder each. Received: {len(found)} and "
+                f"{len(classes['train'])} folders, {wrong[0]!r} in one of them only. Are its images sorted by class?"
+            )
