@@ -11,6 +11,7 @@ from tfp_noise import (
     noise,
     optimizers,
     pipeline,
+    schedules,
     similarities,
     visualization,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "noise",
     "optimizers",
     "pipeline",
+    "schedules",
     "similarities",
     "visualization",
 ]

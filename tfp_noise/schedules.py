@@ -1,0 +1,54 @@
+"""A warm-up in front of any learning-rate schedule."""
+
+import keras
+from keras import ops
+
+from tfp_noise import _validation
+
+
+@keras.saving.register_keras_serializable(package="tfp_noise")
+class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
+    """The learning rate of another schedule, which is approached along a line in the first steps.
+
+    At step `s`, counted from 0 as Keras does:
+
+        rate(s) = min(1, (s + 1) / steps) * schedule(s)
+
+    so that the first update moves something, and the last one of the warm-up has the whole rate. `schedule` counts all
+    steps, those of the warm-up too: its boundaries stay where they are.
+
+    Args:
+        schedule: a `keras.optimizers.schedules.LearningRateSchedule`, or one in serialised form.
+        steps: int >= 1, how many updates the warm-up takes.
+
+    Raises:
+        TypeError: if `schedule` is not a schedule or `steps` not an integer.
+        ValueError: if `steps` is below 1.
+
+    Example:
+        >>> decay = keras.optimizers.schedules.PiecewiseConstantDecay([6], [1.0, 0.5])
+        >>> schedule = WarmUp(decay, steps=4)
+        >>> [float(schedule(step)) for step in (0, 1, 3, 6, 7)]
+        [0.25, 0.5, 1.0, 1.0, 0.5]
+
+    References:
+        Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1 hour", 2017, section 2.2.
+    """
+
+    def __init__(self, schedule, steps):
+        if isinstance(schedule, dict):
+            schedule = keras.optimizers.schedules.deserialize(schedule)
+        if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+            raise TypeError(
+                f"`schedule` must be a LearningRateSchedule. Received: {schedule!r}. For a constant rate after the "
+                "warm-up pass `PiecewiseConstantDecay([1], [rate, rate])`."
+            )
+        self.schedule = schedule
+        self.steps = _validation.check_int("steps", steps, 1)
+
+    def __call__(self, step):
+        rate = ops.convert_to_tensor(self.schedule(step))
+        return rate * ops.minimum((ops.cast(step, rate.dtype) + 1) / self.steps, 1)
+
+    def get_config(self):
+        return {"schedule": keras.optimizers.schedules.serialize(self.schedule), "steps": self.steps}
