@@ -126,8 +126,8 @@ class Experiment:
         seed: of the noise, and of initialisation, order and augmentation (see `training_seed`).
 
     Raises:
-        ValueError: if the predecessor has other data, noise or seed (`with_seed` changes both), or is missing where it
-            is needed.
+        ValueError: if the predecessor has other data (but all of those that this one has a part of), noise or seed
+            (`with_seed` changes both), or is missing where it is needed.
     """
 
     name: str
@@ -151,7 +151,8 @@ class Experiment:
             return
         for name in ("dataset", "source", "noise", "seed"):
             ours, first = getattr(self, name), getattr(self.predecessor, name)
-            if ours != first:
+            # What was learned from all examples may be handed on to a part of them: no held-out example leaks.
+            if ours != first and not (name == "source" and sources.is_part(ours, first)):
                 raise ValueError(f"`predecessor` must have the same {name}. Received: {first!r}, and here {ours!r}.")
 
     def variant(self, folder, method, **changes):

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tfp_noise import datasets, pipeline
+from tfp_noise import _validation, datasets, pipeline
+from tfp_noise.datasets import base
 
 _SAMPLE = 5_000
 
@@ -41,6 +42,52 @@ class FirstExamples(InMemory):
             size = f"{len(data.train)}, the training examples of {name!r}"
             raise ValueError(f"`count` must be at most {size}. Received: {self.count}.")
         return dataclasses.replace(data, train=data.train.take(slice(self.count)))
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomExamples(InMemory):
+    """Part of the training split as arrays, always the same random one; validation and test split whole.
+
+    Args:
+        example_share: float in (0, 1), how much of the training examples.
+    """
+
+    example_share: float
+
+    def __post_init__(self):
+        _validation.check_number("example_share", self.example_share, above=0, below=1)
+
+    def load(self, name, data_dir):
+        """A `tfp_noise.datasets.Dataset`."""
+        data = super().load(name, data_dir)
+        _, part = base.hold_out(data.train, self.example_share)
+        return dataclasses.replace(data, train=part)
+
+
+@dataclasses.dataclass(frozen=True)
+class FirstClasses(InMemory):
+    """The examples of the first classes as arrays, in all three splits; the other classes do not exist.
+
+    Args:
+        class_share: float in (0, 1), how many of the classes, in the order of their numbers, which they keep.
+    """
+
+    class_share: float
+
+    def __post_init__(self):
+        _validation.check_number("class_share", self.class_share, above=0, below=1)
+
+    def load(self, name, data_dir):
+        """A `tfp_noise.datasets.Dataset`."""
+        data = super().load(name, data_dir)
+        if data.train.observed is not None:
+            raise ValueError(f"`dataset` must have clean labels, to be cut to some classes. Received: {name!r}.")
+        count = round(self.class_share * data.num_classes)
+        splits = {
+            split: examples.take(np.flatnonzero(examples.labels < count))
+            for split, examples in (("train", data.train), ("validation", data.validation), ("test", data.test))
+        }
+        return dataclasses.replace(data, **splits, class_names=data.class_names[:count])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +153,16 @@ class Stream:
         for i, example in enumerate(stream.as_numpy_iterator()):
             images[i], labels[i], numbers[i] = example
         return datasets.Examples(images, labels, numbers)
+
+
+def is_part(source, whole):
+    """Whether all examples of `source` are of the same split of `whole`, so that nothing held out there is trained on.
+
+    Args:
+        source: where a run's examples come from.
+        whole: likewise.
+    """
+    return source == whole or (isinstance(source, InMemory) and whole == InMemory())
 
 
 def _square(image, size):

@@ -109,3 +109,63 @@ def test_the_first_examples_are_those_of_the_whole():
     assert experiment.settings()["source"] == {"count": 100}
     with pytest.raises(ValueError, match="`count` must be at most 1293, the training examples of 'digits'"):
         sources.FirstExamples(2000).load("digits", None)
+
+
+def test_a_random_part_is_one_half_of_the_training_split_alone():
+    whole, part = datasets.load("digits"), sources.RandomExamples(0.5).load("digits", None)
+    assert len(part.train) == round(0.5 * len(whole.train))
+    assert set(part.train.ids) < set(whole.train.ids)
+    assert (np.diff(part.train.ids) > 1).any()
+    by_id = dict(zip(whole.train.ids, whole.train.labels, strict=True))
+    assert [by_id[i] for i in part.train.ids] == part.train.labels.tolist()
+    for split in ("validation", "test"):
+        np.testing.assert_array_equal(getattr(part, split).ids, getattr(whole, split).ids)
+    again = sources.RandomExamples(0.5).load("digits", None)
+    np.testing.assert_array_equal(again.train.ids, part.train.ids)
+    shares = np.bincount(part.train.labels) / np.bincount(whole.train.labels)
+    assert shares.min() > 0.3  # every class is there
+    assert shares.max() < 0.7
+
+
+def test_a_random_part_has_the_noisy_labels_of_the_whole():
+    """Noise goes by the example, so that what a predecessor saw is what its part shows."""
+    noise = Noise("symmetric", 0.4)
+    whole, part = (noise.apply(s.load("digits", None), 3) for s in (sources.InMemory(), sources.RandomExamples(0.5)))
+    by_id = dict(zip(whole.train.ids, whole.train.observed, strict=True))
+    assert [by_id[i] for i in part.train.ids] == part.train.observed.tolist()
+
+
+def test_the_first_classes_are_all_that_is_left():
+    whole, part = datasets.load("digits"), sources.FirstClasses(0.5).load("digits", None)
+    assert (part.class_names, part.num_classes) == (("0", "1", "2", "3", "4"), 5)
+    for split in ("train", "validation", "test"):
+        everything, kept = getattr(whole, split), getattr(part, split)
+        expected = [i for i, label in zip(everything.ids, everything.labels, strict=True) if label in range(5)]
+        assert kept.ids.tolist() == expected
+        assert set(kept.labels) == set(range(5))
+
+
+def test_classes_of_human_labels_are_not_cut(monkeypatch):
+    noisy = Noise("symmetric", 0.2).apply(datasets.load("digits"), 0)
+    monkeypatch.setattr(datasets, "load", lambda name, data_dir: noisy)
+    with pytest.raises(ValueError, match=r"`dataset` must have clean labels, to be cut to some classes."):
+        sources.FirstClasses(0.5).load("cifar10n:worst", None)
+
+
+@pytest.mark.parametrize(("part", "name"), [(sources.RandomExamples, "example"), (sources.FirstClasses, "class")])
+def test_shares_say_what_they_are_of(part, name):
+    experiment = dataclasses.replace(EXPERIMENT, source=part(0.5))
+    assert experiment.settings()["source"] == {f"{name}_share": 0.5}
+    for share in (0, 1):
+        with pytest.raises(ValueError, match=f"`{name}_share` must be finite and above 0 and below 1"):
+            part(share)
+
+
+def test_a_predecessor_may_have_seen_all_of_which_this_run_sees_a_part():
+    whole = dataclasses.replace(EXPERIMENT, source=sources.InMemory())
+    for part in (sources.FirstExamples(5), sources.RandomExamples(0.5), sources.FirstClasses(0.5)):
+        assert dataclasses.replace(EXPERIMENT, source=part, predecessor=whole).predecessor == whole
+        with pytest.raises(ValueError, match="`predecessor` must have the same source"):
+            dataclasses.replace(whole, predecessor=dataclasses.replace(EXPERIMENT, source=part))
+    with pytest.raises(ValueError, match="`predecessor` must have the same source"):
+        dataclasses.replace(EXPERIMENT, predecessor=whole)  # a stream's splits may be others
