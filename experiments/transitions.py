@@ -1,6 +1,8 @@
-"""Transition matrices as arguments of a method, made when a run has its noisy data and its predecessor's model."""
+"""Matrices as arguments of a method, made when a run has its noisy data and its predecessor's model."""
 
 import dataclasses
+
+import numpy as np
 
 from experiments import evaluation
 from tfp_noise import estimation, noise
@@ -42,3 +44,24 @@ class AnchorTransition:
     def __call__(self, data, predecessor):
         """`[K, K]`."""
         return estimation.from_anchors(evaluation.predict(predecessor, data.train), self.percentile).transition
+
+
+@dataclasses.dataclass(frozen=True)
+class SubstituteTeacher:
+    """`(1 - alpha) I + alpha Q`, the targets of each class, with the Q that the predecessor's model learned.
+
+    Where the data have its first classes only, their rows are cut to them and divided by their sums, which is the
+    softmax of the logits that are left.
+
+    Args:
+        alpha: weight of Q.
+    """
+
+    alpha: float
+    needs_predecessor = True
+
+    def __call__(self, data, predecessor):
+        """`[K, K]`."""
+        rows = np.asarray(predecessor.loss.q_matrix, np.float64)[: data.num_classes, : data.num_classes]
+        similarities = rows / rows.sum(axis=1, keepdims=True)
+        return (1 - self.alpha) * np.eye(data.num_classes) + self.alpha * similarities

@@ -1,5 +1,6 @@
 """The papers' experiments as declared: settings and numbers as published, and everything they call exists."""
 
+import types
 import zlib
 
 import keras
@@ -129,7 +130,9 @@ def test_smoothing_papers_settings_as_published():
 
 
 class _Confident:
-    """A predecessor that gives every class some likely examples."""
+    """A predecessor that gives every class some likely examples, and has a Q."""
+
+    loss = types.SimpleNamespace(q_matrix=np.full([10, 10], 0.1))
 
     def predict(self, examples, verbose):
         del verbose
