@@ -28,12 +28,18 @@ CLEAN = Noise("none")
 SMOOTHING = Method("LS", losses.LabelSmoothing, {"alpha": 0.1})
 ONLINE = Method("OLS", losses.OnlineLabelSmoothing)
 LEARNABLE = Method("LLS", losses.LearnableLabelSmoothing)
-ROWS = (CROSS_ENTROPY, SMOOTHING, ONLINE, LEARNABLE)  # of Table 3
-# Temperature and weight of Yuan et al.'s code for ResNet-18 on CIFAR-100; their factor is T^2 / 2, here T^2.
+# Yuan et al.'s weight and temperature for ResNet-18 on CIFAR-100.
+_TEACHER_FREE = Method("TF-KD-reg", losses.TeacherFree, {"alpha": 0.1, "temperature": 20.0})
+ROWS = (CROSS_ENTROPY, SMOOTHING, _TEACHER_FREE, ONLINE, LEARNABLE)  # of Table 3
+_FOCAL = (
+    Method("FL-3", losses.Focal, {"gamma": 3.0}),
+    Method("FLSD-53", losses.Focal, {"gamma": 3.0, "hard_gamma": 5.0}),
+)
+# Their temperature and weight for the same; their factor is T^2 / 2 there, here T^2.
 _SELF_TAUGHT = dataclasses.replace(
     CROSS_ENTROPY, label="TF-KD-self", distillation={"temperature": 6.0, "label_weight": 0.05}
 )
-METHODS = {method.label: method for method in (*ROWS, _SELF_TAUGHT)}
+METHODS = {method.label: method for method in (*ROWS, *_FOCAL, _SELF_TAUGHT)}
 
 LAPTOP = {label: dataclasses.replace(base, noise=CLEAN) for label, base in label_smoothing.LAPTOP.items()}
 
