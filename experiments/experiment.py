@@ -110,7 +110,7 @@ class Experiment:
 
     Args:
         name: unique; also the folder of its results.
-        dataset: a name that `tfp_noise.datasets.load` knows; of a stream, one that TensorFlow Datasets knows.
+        dataset: a name that `tfp_noise.datasets.load` knows; of a stream, one that `datasets.stream` knows.
         noise: a `Noise`.
         model: a name that `models.build` knows.
         method: a `Method`.

@@ -92,7 +92,7 @@ class FirstClasses(InMemory):
 
 @dataclasses.dataclass(frozen=True)
 class Stream:
-    """Images of any size, read one by one from TensorFlow Datasets.
+    """Images of any size, read one by one from TensorFlow Datasets or from folders of images.
 
     In memory are a sample of the training split, to look at, and the test split. Training images are cut to their
     central square and resized to `stored_size`, from which the experiment's augmentation crops; the others likewise,
