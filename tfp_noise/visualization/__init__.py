@@ -5,6 +5,7 @@ from tfp_noise.visualization.calibration import reliability_diagram
 from tfp_noise.visualization.clusters import feature_clusters
 from tfp_noise.visualization.confidence import logit_gap_densities, logit_gaps
 from tfp_noise.visualization.decisions import decision_regions
+from tfp_noise.visualization.errors import errors_by_noise_rate, score_by_update_period
 from tfp_noise.visualization.representations import class_plane_projection, penultimate
 from tfp_noise.visualization.sensitivity import score_by_temperature_and_min_scale
 from tfp_noise.visualization.separators import linear_separators
@@ -18,6 +19,7 @@ __all__ = [
     "class_plane_projection",
     "class_similarities",
     "decision_regions",
+    "errors_by_noise_rate",
     "feature_clusters",
     "label_dependent_densities",
     "learning_curves",
@@ -31,6 +33,7 @@ __all__ = [
     "reliability_diagram",
     "score_by_alpha",
     "score_by_temperature_and_min_scale",
+    "score_by_update_period",
     "similarity_evolution",
     "training_by_noise_rate",
     "transition_matrix",
