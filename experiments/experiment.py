@@ -8,11 +8,13 @@ import keras
 import numpy as np
 
 from experiments import clothing1m, sources
+from experiments.measures import Measure
 from tfp_noise import DistilledClassifier, NoisyLabelClassifier, _validation, losses, noise
 
 _TRANSITIONS: dict[str, Callable] = {
     "none": lambda data, _: np.eye(data.num_classes),
     "symmetric": lambda data, rate: noise.symmetric(data.num_classes, rate),
+    "symmetric_other": lambda data, rate: noise.symmetric(data.num_classes, rate, include_true=False),
     "asymmetric": lambda data, rate: noise.asymmetric(data.name, rate),
     "pair_flip": lambda data, rate: noise.pair_flip(data.num_classes, rate),
 }
@@ -23,8 +25,9 @@ class Noise:
     """Label noise of an experiment.
 
     Args:
-        kind: "none", "symmetric", "asymmetric" (the published map of the data set), "pair_flip" (to the next class), or
-            "human" for data sets that come with annotators' labels.
+        kind: "none", "symmetric" (to any class, the true one included), "symmetric_other" (to any other class),
+            "asymmetric" (the published map of the data set), "pair_flip" (to the next class), or "human" for data sets
+            that come with annotators' labels.
         rate: probability of a flip, as the papers count it.
         exact: flip exact counts instead of drawing each label on its own.
     """
@@ -123,6 +126,7 @@ class Experiment:
         predecessor: an experiment to be trained before this one, with its seed: the model that a transition is
             estimated from, or the teacher.
         source: where examples come from, `InMemory()`, a `Stream`, or `Clothing1M()`.
+        measures: of `experiments.measures`, what is measured beyond the scores that every run has.
         seed: of the noise, and of initialisation, order and augmentation (see `training_seed`).
 
     Raises:
@@ -142,6 +146,7 @@ class Experiment:
     published: tuple[float, float | None] | None = None
     predecessor: "Experiment | None" = None
     source: sources.InMemory | sources.Stream | clothing1m.Clothing1M = sources.InMemory()  # noqa: RUF009 (frozen)
+    measures: tuple[Measure, ...] = ()
     seed: int = 0
 
     def __post_init__(self):
@@ -183,6 +188,7 @@ class Experiment:
         plain |= {
             "noise": dataclasses.asdict(self.noise),
             "source": dataclasses.asdict(self.source),
+            "measures": {type(one).__name__: dataclasses.asdict(one) for one in self.measures},
             "method": self.method.settings(),
             "augmentation": repr(self.augmentation) if self.augmentation else None,
             "optimizer": {self.optimizer[0]: dict(self.optimizer[1])},
@@ -192,6 +198,8 @@ class Experiment:
             plain["predecessor"] = self.predecessor.settings()
         if self.source == sources.InMemory():
             del plain["source"]
+        if not self.measures:
+            del plain["measures"]
         return plain
 
     def smoke(self):

@@ -64,6 +64,7 @@ def _train(experiment, workdir, data_dir):
         jit_compile=False,  # XLA halves the speed of convolutions on CPUs
     )
     curves = evaluation.Curves(noisy, experiment.epochs)
+    observers = [measure.observe(noisy, experiment.epochs, data_dir) for measure in experiment.measures]
     title = f"{experiment.name} seed {experiment.seed}"
     with progress.Bar(title, experiment.epochs) as bar, interruption.StopBetweenCalls() as stop:
         model.fit(
@@ -71,10 +72,12 @@ def _train(experiment, workdir, data_dir):
             steps_per_epoch=batches.steps_per_epoch,
             epochs=experiment.epochs,
             shuffle=False,
-            callbacks=[curves, bar, stop],
+            callbacks=[curves, *observers, bar, stop],
             verbose=0,
         )
     scores, probabilities = evaluation.evaluate(model, noisy)
+    for observer in observers:
+        scores |= observer.scores(probabilities)
     parts = {
         "resolved": {
             "loss": loss.get_config(),

@@ -1,0 +1,189 @@
+"""What an experiment measures beyond the scores of every run: ensembles of epochs, top-k, attacks, human judgement.
+
+A measure is declared by an experiment. `observe` makes of it a Keras callback for one run, which looks on while the
+model trains where it has to; its `scores`, after the training, stand among the run's.
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from experiments import evaluation
+from tfp_noise import _validation, attacks, datasets, metrics, pipeline
+
+_CHUNK = 1_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """The base of all measures."""
+
+    def observe(self, noisy, epochs, data_dir):
+        """A callback for one run, with a method `scores(probabilities)`.
+
+        Args:
+            noisy: the noisy `Dataset` of the run; only its test split is looked at.
+            epochs: how long training will take.
+            data_dir: where TensorFlow Datasets keeps its data.
+
+        Returns:
+            A `keras.callbacks.Callback` whose `scores(probabilities)`, called with the trained model's test
+            probabilities, gives a dict of scores.
+        """
+        raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True)
+class SnapshotEnsembles(Measure):
+    """Test accuracy of the mean probabilities of models from evenly spread epochs of one training, the last included.
+
+    Of `count` models the i-th is that after epoch `round(i * epochs / count)`; a count above the number of epochs, as
+    in a smoke run, is left out. Score `ensembles`: a dict from count to accuracy. Memory: one float64
+    `[test examples, classes]` a count, whatever the number of models, for sums are kept and no predictions: 32 MB for
+    the four default counts and 10,000 examples of 100 classes.
+
+    Args:
+        counts: ints >= 1, how many models are averaged.
+
+    References:
+        Zhang et al. Delving deep into label smoothing. 2021, Eq. 10 and Table III.
+    """
+
+    counts: tuple[int, ...] = (6, 10, 15, 20)
+
+    def __post_init__(self):
+        for count in self.counts:
+            _validation.check_int("counts", count, 1)
+
+    def epochs_of(self, count, epochs):
+        """The epochs, from 1, whose models make an ensemble."""
+        return [round(i * epochs / count) for i in range(1, count + 1)]
+
+    def observe(self, noisy, epochs, data_dir):
+        """As `Measure.observe`."""
+        del data_dir
+        members = {count: self.epochs_of(count, epochs) for count in self.counts if count <= epochs}
+        return _Snapshots(noisy.test, members)
+
+
+class _Snapshots(keras.callbacks.Callback):
+    def __init__(self, test, members):
+        super().__init__()
+        self.test, self.members = test, members
+        self.sums = dict.fromkeys(members, 0.0)
+
+    def on_epoch_end(self, epoch, logs=None):
+        del logs
+        due = [count for count, epochs in self.members.items() if epoch + 1 in epochs]
+        if due:
+            probabilities = evaluation.predict(self.model, self.test).astype(np.float64)
+            for count in due:
+                self.sums[count] = self.sums[count] + probabilities
+
+    def scores(self, probabilities):
+        del probabilities
+        means = {count: total / count for count, total in self.sums.items()}
+        return {"ensembles": {str(count): metrics.accuracy(mean, self.test.labels) for count, mean in means.items()}}
+
+
+@dataclasses.dataclass(frozen=True)
+class TopAccuracy(Measure):
+    """Share of test examples whose label is among the most probable classes. Score `test_top{k}_accuracy`.
+
+    Args:
+        k: int >= 1.
+    """
+
+    k: int = 5
+
+    def observe(self, noisy, epochs, data_dir):
+        """As `Measure.observe`."""
+        del epochs, data_dir
+        return _AfterTraining(
+            lambda _, probabilities: {
+                f"test_top{self.k}_accuracy": metrics.top_k_accuracy(probabilities, noisy.test.labels, self.k)
+            }
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Attacks(Measure):
+    """Test accuracy after the fast gradient sign method, and after projected gradient ascent, on the trained model.
+
+    Scores `fgsm_accuracy`, `pgd_accuracy`, and with `top` also `fgsm_top{top}_accuracy`, `pgd_top{top}_accuracy`.
+
+    Args:
+        bound: largest change of a feature, of features from 0 to 1.
+        step: change of a feature in one iteration of projected gradient ascent.
+        iterations: int >= 1, of projected gradient ascent.
+        top: int >= 1, or `None`.
+
+    References:
+        Zhang et al. Delving deep into label smoothing. 2021, Eq. 11 and 12, Tables VIII and IX.
+    """
+
+    bound: float = 8 / 255
+    step: float = 2 / 255
+    iterations: int = 20
+    top: int | None = None
+
+    def observe(self, noisy, epochs, data_dir):
+        """As `Measure.observe`."""
+        del epochs, data_dir
+        return _AfterTraining(lambda model, _: self._scores(model, noisy.test))
+
+    def _scores(self, model, test):
+        found = {}
+        for name in ("fgsm", "pgd"):
+            probabilities = np.concatenate(
+                [self._attacked(name, model, test.take(slice(i, i + _CHUNK))) for i in range(0, len(test), _CHUNK)]
+            )
+            found[f"{name}_accuracy"] = metrics.accuracy(probabilities, test.labels)
+            if self.top:
+                found[f"{name}_top{self.top}_accuracy"] = metrics.top_k_accuracy(probabilities, test.labels, self.top)
+        return found
+
+    def _attacked(self, name, model, examples):
+        """What the model says to a part of the test examples after an attack."""
+        clean = np.asarray(pipeline.to_float(examples.features))
+        if name == "fgsm":
+            changed = attacks.fast_gradient_sign(model, clean, examples.labels, bound=self.bound)
+        else:
+            changed = attacks.projected_gradient(
+                model, clean, examples.labels, bound=self.bound, step=self.step, iterations=self.iterations, seed=0
+            )
+        return model.predict(changed, batch_size=_CHUNK, verbose=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class HumanDistance(Measure):
+    """Mean KL divergence of a model's test probabilities from CIFAR-10H's annotators, where the model is right.
+
+    Score `human_divergence`, in nats.
+
+    References:
+        Zhang et al. Delving deep into label smoothing. 2021, Table XII.
+    """
+
+    def observe(self, noisy, epochs, data_dir):
+        """As `Measure.observe`."""
+        del epochs
+        human = datasets.human_distributions(noisy.test, data_dir)  # a missing file is an error before the training
+
+        def scores(_, probabilities):
+            right = probabilities.argmax(axis=1) == noisy.test.labels
+            return {"human_divergence": metrics.mean_kl_divergence(human, probabilities, where=right)}
+
+        return _AfterTraining(scores)
+
+
+class _AfterTraining(keras.callbacks.Callback):
+    """Looks at the trained model only."""
+
+    def __init__(self, measure):
+        super().__init__()
+        self.measure = measure
+
+    def scores(self, probabilities):
+        return self.measure(self.model, probabilities)
