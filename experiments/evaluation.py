@@ -78,6 +78,9 @@ def _calibration(probabilities, labels):
 class Curves(keras.callbacks.Callback):
     """Accuracy during training, at about 25 epochs: on clean test labels, and on training examples by their label.
 
+    `train_accuracy_observed` counts the labels that are trained on, right and wrong; `metrics.split_accuracy` has the
+    others.
+
     Args:
         data: a noisy `Dataset`; at most 5,000 training and 5,000 test examples of it are looked at, the same each time.
         epochs: how long training will take.
@@ -102,6 +105,7 @@ class Curves(keras.callbacks.Callback):
         point = {"epoch": epoch, "test_accuracy": metrics.accuracy(test, self.test.labels)}
         for name, value in metrics.split_accuracy(train, self.train).items():
             point[f"train_{name}"] = value
+        point["train_accuracy_observed"] = metrics.accuracy(train, self.train.training_labels)
         for name, value in point.items():
             self.history.setdefault(name, []).append(value)
 

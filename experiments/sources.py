@@ -91,6 +91,21 @@ class FirstClasses(InMemory):
 
 
 @dataclasses.dataclass(frozen=True)
+class HeldOut(InMemory):
+    """All examples as arrays, with another share of the training split held out than the usual tenth.
+
+    Args:
+        share: float in [0, 1), as `validation_share` of `tfp_noise.datasets.load`.
+    """
+
+    share: float
+
+    def load(self, name, data_dir):
+        """A `tfp_noise.datasets.Dataset`."""
+        return datasets.load(name, data_dir, self.share)
+
+
+@dataclasses.dataclass(frozen=True)
 class Stream:
     """Images of any size, read one by one from TensorFlow Datasets or from folders of images.
 
