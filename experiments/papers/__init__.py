@@ -3,7 +3,12 @@
 import pathlib
 
 from experiments import digits
-from experiments.papers import label_smoothing, learnable_label_smoothing, logistic_normal
+from experiments.papers import (
+    label_smoothing,
+    learnable_label_smoothing,
+    logistic_normal,
+    online_label_smoothing,
+)
 from tfp_noise import _validation
 
 _ALL = [
@@ -11,6 +16,7 @@ _ALL = [
     *logistic_normal.EXPERIMENTS,
     *label_smoothing.EXPERIMENTS,
     *learnable_label_smoothing.EXPERIMENTS,
+    *online_label_smoothing.EXPERIMENTS,
 ]
 EXPERIMENTS = {experiment.name: experiment for experiment in _ALL}
 

@@ -1,0 +1,132 @@
+"""The paper's figures from finished runs, into `DIR/OLS/`.
+
+`python -m experiments.papers.online_label_smoothing.figures --workdir=DIR --label=laptop-digits`
+
+    figure4     training and test error by epoch, a column a noise rate (Table VII's runs)
+    figure5     how far the wrong labels are from being fitted, by epoch, at 40 % noise (the same runs)
+    figure7a    test error against alpha, all seeds
+    figure7b    test error against the period of the updates, all seeds
+"""
+
+import pathlib
+import sys
+
+from absl import flags
+
+from experiments import report, results, terminal
+from experiments.experiment import MAX_SEED
+from experiments.papers.online_label_smoothing import studies
+from experiments.papers.online_label_smoothing.methods import ONLINE
+from experiments.papers.online_label_smoothing.settings import NOISES
+from tfp_noise import visualization
+
+_ERROR = "clean test error, %"
+
+
+def errors(workdir, label, methods, seed, rates, **kwargs):
+    """Figures 4 and 5: curves of finished runs of Table VII.
+
+    Args:
+        workdir: folder of finished runs.
+        label: a setting of Table VII, as "laptop-digits".
+        methods: labels of methods, a line each.
+        seed: whose curves to draw.
+        rates: of the noise, in percent.
+        **kwargs: of `visualization.errors_by_noise_rate`.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Raises:
+        FileNotFoundError: if a run is missing.
+    """
+    found = {
+        (result["settings"]["name"], result["settings"]["seed"]): result["curves"]
+        for result in results.load(workdir).values()
+    }
+    histories = {}
+    for rate in rates:
+        names = {method: f"OLS/table7/{label}/{NOISES[rate].name}/{method}" for method in methods}
+        for name in names.values():
+            if (name, seed) not in found:
+                raise _missing(name, workdir, seed)
+        histories[rate / 100] = {method: found[name, seed] for method, name in names.items()}
+    return visualization.errors_by_noise_rate(histories, title=f"{label}, seed {seed}", **kwargs)
+
+
+def _test_errors(workdir, under, argument):
+    """Test errors in percent of all seeds below a folder, by the value of an argument of the loss."""
+    found = {}
+    for name, group in report.by_experiment(results.load(workdir).values()).items():
+        if name.startswith(f"{under}/"):
+            value = group[0]["settings"]["method"]["arguments"].get(argument)
+            found[value] = [100 - accuracy for accuracy in report.values(group, "test")]
+    if not found:
+        raise _missing(under, workdir)
+    return found
+
+
+def by_alpha(workdir, label):
+    """Figure 7a, of all finished runs of a setting.
+
+    Raises:
+        FileNotFoundError: if there is none.
+    """
+    scores = _test_errors(workdir, f"OLS/figure7a/{label}/none", "alpha")
+    return visualization.score_by_alpha({"OLS": scores}, _ERROR, f"{label}: 0 soft labels only, 1 cross-entropy")
+
+
+def by_period(workdir, label):
+    """Figure 7b, of all finished runs of a setting.
+
+    Raises:
+        FileNotFoundError: if there is none.
+    """
+    epoch = studies.steps_per_epoch(label)
+    scores = {}
+    for period, values in _test_errors(workdir, f"OLS/figure7b/{label}/none", "update_period").items():
+        scores.setdefault(period or epoch, []).extend(values)
+    return visualization.score_by_update_period(scores, epoch, _ERROR, label)
+
+
+def _missing(under, workdir, seed=0):
+    return FileNotFoundError(
+        f"No finished run of {under} with seed {seed} in {workdir}. Run first\n"
+        f"  python -m experiments.sweep --under={under} --seeds={seed} --workdir={workdir}"
+    )
+
+
+_FIGURES = {
+    "4": lambda args: errors(args.workdir, args.label, args.methods, args.seed, (20, 40, 60)),
+    "5": lambda args: errors(
+        args.workdir, args.label, args.methods, args.seed, (40,), keys=("train_accuracy_mislabelled",)
+    ),
+    "7a": lambda args: by_alpha(args.workdir, args.label),
+    "7b": lambda args: by_period(args.workdir, args.label),
+}
+
+
+def main():
+    """Draws what the flags say, a figure after the other."""
+    args, missing = flags.FLAGS, []
+    for number in args.figures:
+        try:
+            figure = _FIGURES[number](args)
+        except FileNotFoundError as error:
+            missing.append(f"Figure {number}: {error}")
+            continue
+        path = pathlib.Path(args.workdir) / "OLS" / f"figure{number}" / f"{args.label}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        results.write_figure(path, figure)
+        terminal.console().print(path)
+    if missing:
+        sys.exit("\n".join(missing))
+
+
+if __name__ == "__main__":
+    flags.DEFINE_multi_enum("figures", list(_FIGURES), list(_FIGURES), "Figures to draw.")
+    flags.DEFINE_string("label", "laptop-digits", "Setting: of Table VII (Figures 4 and 5), or of Figure 7.")
+    flags.DEFINE_list("methods", ["CE", "LS", ONLINE.label], "Lines of Figures 4 and 5.")
+    flags.DEFINE_integer("seed", 0, "Seed of the runs of Figures 4 and 5.", lower_bound=0, upper_bound=MAX_SEED)
+    flags.DEFINE_string("workdir", "results", "Folder of finished runs.")
+    terminal.start(main)

@@ -1,0 +1,192 @@
+"""Zhang et al. 2021 as declared: settings and numbers as published; its figures and scores from made-up results."""
+
+import numpy as np
+import pytest
+
+from experiments import papers
+from experiments.experiment import Noise
+from experiments.measures import Attacks, HumanDistance, SnapshotEnsembles, TopAccuracy
+from experiments.papers.online_label_smoothing import figures, published, scores, studies
+from experiments.sources import HeldOut
+from tfp_noise import datasets, pipeline
+
+# Errors of the paper, copied a second time: experiment, most probable class.
+TOP_1 = """
+table2/cifar100-resnet34/none/CE 20.62±0.21
+table2/cifar100-resnext29_2x64d/none/OLS 18.81±0.45
+table2/cifar100-resnet101_small/none/LS 20.12±0.02
+table3/cifar100-resnet56/none/OLS 25.27
+table4/imagenet2012-resnet50/none/OLS 22.28
+table4/imagenet2012-resnet101/none/LS 21.27
+table6/cub-resnet50/none/CE 19.19±0.22
+table6/flowers-mobilenet_v2/none/LS 8.06±0.35
+table6/aircraft-efficientnet_b7/none/OLS 8.83±0.19
+table7/cifar100-resnet56/none/CE 26.81±0.36
+table7/cifar100-resnet56/symmetric_other40/LS 43.99±1.04
+table7/cifar100-resnet56/symmetric_other80/OLS 78.22±1.01
+table8/cifar10-resnet29/none/OLS 6.46
+table11/cifar100-resnet74/none/CE 25.86±0.19
+table11/cifar100-resnet110/none/OLS 23.86±0.27
+variants/cifar100-resnet56/none/OLS-single 26.18±0.30
+"""
+
+
+@pytest.mark.parametrize("line", TOP_1.strip().splitlines())
+def test_published_accuracies(line):
+    name, cell = line.split()
+    error, *spread = map(float, cell.split("±"))
+    assert papers.find(f"OLS/{name}").published == (pytest.approx(100 - error), spread[0] if spread else None)
+
+
+# Other scores, as the paper prints them; of accuracies the errors.
+OTHERS = {
+    ("table3/cifar100-resnet56/none/OLS", "ensembles/20"): 23.91,
+    ("table3/cifar100-resnet56/none/CE", "ensembles/6"): 26.07,
+    ("table4/imagenet2012-resnet101/none/OLS", "test_top5_accuracy"): 5.50,
+    ("table4/imagenet2012-resnet50/none/LS", "fgsm_accuracy"): 74.44,
+    ("table4/imagenet2012-resnet50/none/OLS", "pgd_top5_accuracy"): 22.14,
+    ("table6/cars-resnet50/none/OLS", "test_top5_accuracy"): 0.92,
+    ("table8/cifar10-resnet29/none/OLS", "fgsm_accuracy"): 60.39,
+    ("table8/cifar10-resnet29/none/LS", "pgd_accuracy"): 87.32,
+}
+
+
+def test_published_scores():
+    for (name, key), error in OTHERS.items():
+        assert scores.PUBLISHED[f"OLS/{name}"][key][0] == pytest.approx(100 - error)
+    assert scores.PUBLISHED["OLS/table8/cifar10-resnet29/none/LS"]["human_divergence"] == (0.1866, None)
+    assert scores.PUBLISHED["OLS/table7/cifar100-resnet56/none/OLS"]["test_ece_15_bins"] == (2.85, 1.44)
+    assert scores.PUBLISHED["OLS/table11/cifar100-resnet74/none/OLS"]["test_ece_15_bins"] == (1.81, 0.85)
+
+
+def test_published_scores_are_of_declared_experiments_that_measure_them():
+    measured = {"ensembles": SnapshotEnsembles, "test_top5": TopAccuracy, "human": HumanDistance}
+    measured |= {"fgsm": Attacks, "pgd": Attacks}
+    for name, by_key in scores.PUBLISHED.items():
+        kinds = [type(one) for one in papers.find(name).measures]
+        for key in by_key:
+            assert all(kind in kinds for start, kind in measured.items() if key.startswith(start)), (name, key)
+
+
+def test_cifar_settings_as_published():
+    experiment = papers.find("OLS/table7/cifar100-resnet56/symmetric_other40/OLS")
+    assert (experiment.epochs, experiment.batch_size, experiment.augmentation) == (300, 128, pipeline.CropAndFlip(4))
+    assert experiment.method.arguments == {"alpha": 0.5}
+    assert experiment.noise == Noise("symmetric_other", 0.4, exact=True)
+    optimizer = experiment.build_optimizer()
+    assert (optimizer.momentum, optimizer.nesterov, optimizer.weight_decay) == (0.9, True, 5e-3)
+    steps = -(-int(50_000 * (1 - experiment.source.share)) // 128)
+    rates = [float(optimizer._learning_rate(e * steps + shift)) for e in (150, 225) for shift in (-1, 1)]
+    np.testing.assert_allclose([float(optimizer._learning_rate(0)), *rates], [0.1, 0.1, 0.01, 0.01, 0.001])
+
+
+def test_large_images_as_published():
+    imagenet = papers.find("OLS/table4/imagenet2012-resnet50/none/CE")
+    assert (imagenet.epochs, imagenet.batch_size, imagenet.model) == (250, 256, "resnet50_untrained")
+    schedule = imagenet.build_optimizer()._learning_rate
+    epoch = (1_281_167 - round(1_281_167 / 100)) // 256
+    rates = [float(schedule(e * epoch + 1)) for e in (0, 75, 150, 225)]
+    np.testing.assert_allclose(rates, [0.1, 0.01, 0.001, 1e-4])
+    for label, train in {"cub": 5994, "cars": 8144, "aircraft": 6667}.items():
+        fine = papers.find(f"OLS/table6/{label}-resnet50/none/OLS")
+        schedule = fine.build_optimizer()._learning_rate
+        epoch = (train - round(train / 50)) // 64
+        rates = [float(schedule(e * epoch + shift)) for e in (45, 80) for shift in (-1, 1)]
+        np.testing.assert_allclose(rates, [0.01, 0.001, 0.001, 1e-4])
+        assert (fine.epochs, fine.batch_size, fine.source.image_size) == (100, 64, 224)
+
+
+def test_grids_of_figure_7():
+    for label in ("cifar100-resnet29", "laptop-digits", "laptop-fashion_mnist"):
+        alphas = [e.method.arguments["alpha"] for e in papers.under(f"OLS/figure7a/{label}")]
+        np.testing.assert_allclose(alphas, np.linspace(0, 1, 11))
+    steps = [e.method.arguments.get("update_period") for e in papers.under("OLS/figure7b/cifar100-resnet29")]
+    assert steps == [None, 12, 24, 48, 96, 192, 384, 768, 1536, 3072]
+    digits, epoch = datasets.load("digits"), studies.steps_per_epoch("laptop-digits")
+    assert epoch == -(-len(digits.train) // papers.find("OLS/figure7b/laptop-digits/none/OLS").batch_size)
+    assert studies.periods("laptop-digits") == (1, 3, 5, 10, 21, 42, 84, 168)  # 384 steps there are 21 here
+
+
+def test_every_wrong_label_is_another_class():
+    data, rate = datasets.load("digits"), 0.8
+    noisy = Noise("symmetric_other", rate, exact=True).apply(data, 0)
+    assert noisy.train.mislabelled.mean() == pytest.approx(rate, abs=0.005)  # symmetric noise would have 0.72
+    counts = np.bincount(noisy.train.observed[noisy.train.mislabelled], minlength=10)
+    assert counts.min() > 0.7 * counts.max()
+
+
+def test_a_smaller_share_is_held_out():
+    source = HeldOut(0.02)
+    data, whole = source.load("digits", None), datasets.load("digits", validation_share=0)
+    assert len(data.validation) == round(0.02 * len(whole.train))
+    assert len(data.train) + len(data.validation) == len(whole.train)
+    settings = papers.find("OLS/table2/cifar100-resnet34/none/CE").settings()
+    assert settings["source"] == {"share": 0.02}
+
+
+KEYS = ("test_accuracy", "train_accuracy_observed", "train_accuracy_mislabelled")
+
+
+def result(name, seed=0, accuracy=0.5, arguments=None, **scores):
+    settings = {"name": name, "seed": seed, "method": {"arguments": arguments or {}}}
+    curves = {"epoch": [1, 2]} | {key: [accuracy / (i + 1)] * 2 for i, key in enumerate(KEYS)}
+    return {"settings": settings, "scores": {"test_accuracy": accuracy, "train": {}, **scores}, "curves": curves}
+
+
+@pytest.fixture
+def finished(monkeypatch):
+    """A list that stands for the finished runs of every folder."""
+    runs = []
+    monkeypatch.setattr(figures.results, "load", lambda workdir: dict(enumerate(runs)))
+    return runs
+
+
+def test_figures_4_and_5_take_one_seed_of_table_7(finished):
+    for rate in (20, 40, 60):
+        for method in ("CE", "OLS"):
+            name = f"OLS/table7/laptop-digits/symmetric_other{rate}/{method}"
+            finished += [result(name, 0, rate / 100), result(name, 1, 0.9)]
+    finished.append(result("OLS/table7/laptop-fashion_mnist/symmetric_other20/CE", 0, 0.1))
+    figure = figures.errors("w", "laptop-digits", ["CE", "OLS"], 0, (20, 40, 60))
+    assert [axes.get_title() for axes in figure.axes[:3]] == ["20% noise", "40% noise", "60% noise"]
+    drawn = [[line.get_ydata()[0] for line in axes.lines] for axes in figure.axes]
+    test_errors = [0.8, 0.6, 0.4]
+    train_errors = [0.9, 0.8, 0.7]
+    np.testing.assert_allclose(drawn, np.repeat([*train_errors, *test_errors], 2).reshape(6, 2))
+    five = figures.errors("w", "laptop-digits", ["OLS"], 0, (40,), keys=("train_accuracy_mislabelled",))
+    np.testing.assert_allclose(five.axes[0].lines[0].get_ydata(), 1 - 0.4 / 3)
+    message = r"(?s)No finished run of OLS/table7/laptop-digits/symmetric_other20/LS with seed 0 in w\..*--seeds=0 --w"
+    with pytest.raises(FileNotFoundError, match=message):
+        figures.errors("w", "laptop-digits", ["CE", "LS"], 0, (20,))
+
+
+def test_figure_7_takes_all_seeds(finished):
+    under = "OLS/figure7a/laptop-digits/none"
+    finished += [result(f"{under}/OLS-alpha0.5", seed, a, {"alpha": 0.5}) for seed, a in ((0, 0.7), (1, 0.9))]
+    finished += [result(f"{under}/OLS-alpha1.0", 0, 0.6, {"alpha": 1.0})]
+    line = figures.by_alpha("w", "laptop-digits").axes[0].lines[0]
+    np.testing.assert_allclose(line.get_xydata(), [[0.5, 20], [1.0, 40]])
+    with pytest.raises(FileNotFoundError, match="No finished run of OLS/figure7b/laptop-digits/none with"):
+        figures.by_period("w", "laptop-digits")
+    under = "OLS/figure7b/laptop-digits/none"
+    finished += [result(f"{under}/OLS", 0, 0.9, {"alpha": 0.5})]
+    finished += [result(f"{under}/OLS-period42", 0, 0.8, {"update_period": 42})]
+    line = figures.by_period("w", "laptop-digits").axes[0].lines[0]
+    np.testing.assert_allclose(line.get_xydata(), [[21, 10], [42, 20]])
+
+
+def test_scores_beside_the_papers():
+    name = "OLS/table3/cifar100-resnet56/none/OLS"
+    runs = [result(name, seed, ensembles={"6": a, "20": a + 0.02}) for seed, a in ((0, 0.75), (1, 0.77))]
+    runs += [result("OLS/table7/laptop-digits/none/CE", test_ece_15_bins=0.025), result("LS/x/y", test_ece_15_bins=0.1)]
+    assert scores.rows(runs) == [
+        ["experiment", "score", "paper", "ours", "seeds"],
+        [name, "6 models", "75.48", "76 ± 1.4", "2"],
+        [name, "20 models", "76.09", "78 ± 1.4", "2"],
+        ["OLS/table7/laptop-digits/none/CE", "calibration error", "–", "2.5", "1"],
+    ]
+
+
+def test_numbers_in_percent_are_accuracies():
+    assert published.TABLE_7["OLS"]["60"] == (49.96, 0.14)
+    assert published.TABLE_4["resnet50"]["Tf-KD"]["top5"] is None
