@@ -8,7 +8,7 @@ from tfp_noise import metrics, noise, pipeline
 
 _CURVE_POINTS = 25
 _CURVE_EXAMPLES = 5_000
-_PREDICTION_BATCH = 1_000
+PREDICTION_BATCH = 1_000
 _LARGEST_MATRIX = 20  # classes; a result is a file to be read
 
 
@@ -61,7 +61,7 @@ def learned_rows(model, probabilities, labels):
 
 def predict(model, examples):
     """What `model.predict` gives for `examples`, in their order."""
-    return model.predict(pipeline.one_pass(examples, _PREDICTION_BATCH), verbose=0)
+    return model.predict(pipeline.one_pass(examples, PREDICTION_BATCH), verbose=0)
 
 
 def _calibration(probabilities, labels):
@@ -100,7 +100,7 @@ class Curves(keras.callbacks.Callback):
         epoch += 1
         if epoch % self.every and epoch not in (1, self.epochs):
             return
-        probabilities = self.model.predict(self.features, batch_size=_PREDICTION_BATCH, verbose=0)
+        probabilities = self.model.predict(self.features, batch_size=PREDICTION_BATCH, verbose=0)
         train, test = np.split(probabilities, [len(self.train)])
         point = {"epoch": epoch, "test_accuracy": metrics.accuracy(test, self.test.labels)}
         for name, value in metrics.split_accuracy(train, self.train).items():

@@ -12,7 +12,8 @@ import numpy as np
 from experiments import evaluation
 from tfp_noise import _validation, attacks, datasets, metrics, pipeline
 
-_CHUNK = 1_000
+# Examples that are attacked at a time: their floats are in memory, 3 GB of ImageNet.
+_CHUNK = 5_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,7 +154,7 @@ class Attacks(Measure):
             changed = attacks.projected_gradient(
                 model, clean, examples.labels, bound=self.bound, step=self.step, iterations=self.iterations, seed=0
             )
-        return model.predict(changed, batch_size=_CHUNK, verbose=0)
+        return model.predict(changed, batch_size=evaluation.PREDICTION_BATCH, verbose=0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -190,3 +190,37 @@ def test_scores_beside_the_papers():
 def test_numbers_in_percent_are_accuracies():
     assert published.TABLE_7["OLS"]["60"] == (49.96, 0.14)
     assert published.TABLE_4["resnet50"]["Tf-KD"]["top5"] is None
+
+
+def test_every_cell_that_is_a_loss_is_declared():
+    """Rows and columns of the tables, the rows left out not counted."""
+    expected = {"table2/cifar100": 5 * 8, "table3/cifar100": 3, "table4": 9 + 6, "table6": 3 * 4 * 4}
+    expected |= {"table7/cifar100": 6 * 5, "table8/cifar10": 6, "table11": 2 * 3, "figure7b/cifar100": 10}
+    for label in ("laptop-digits", "laptop-fashion_mnist"):
+        expected |= {f"table3/{label}": 3, f"table7/{label}": 6 * 5, f"table8/{label}": 6, f"figure7a/{label}": 11}
+    for start, count in expected.items():
+        declared = [name for name in papers.EXPERIMENTS if name.startswith(f"OLS/{start}")]
+        assert len(declared) == count, start
+    numbered = [e.name for e in papers.under("OLS") if e.published]
+    assert len(numbered) == 40 + 3 + 15 + 48 + 30 + 6 + 6 + 1
+
+
+def test_baselines_have_their_authors_values():
+    def arguments(name):
+        return papers.find(f"OLS/{name}").method.arguments
+
+    assert arguments("table2/cifar100-resnet34/none/Bootsoft") == {"beta": 0.95}
+    assert arguments("table7/cifar100-resnet56/none/Boothard") == {"beta": 0.8, "hard": True}
+    assert arguments("table7/cifar100-resnet56/symmetric_other20/SCE") == {"alpha": 6.0, "beta": 0.1}
+    for ten in ("table8/cifar10-resnet29/none", "table7/laptop-digits/symmetric_other20"):
+        assert arguments(f"{ten}/SCE") == {"alpha": 0.1, "beta": 1.0}
+    assert arguments("table4/imagenet2012-resnet50/none/Disturb") == {"rate": 0.1}
+    single = {"alpha": 0.5, "per_sample": True, "update_period": 1, "unseen": "kept"}
+    assert arguments("variants/laptop-digits/symmetric_other40/OLS-single") == single
+
+
+def test_cutout_follows_the_crops():
+    cut = papers.find("OLS/table4/imagenet2012-resnet101/none/OLS-Cutout")
+    assert cut.augmentation.steps == (pipeline.CropAndFlip(pad=0, size=224), pipeline.Cutout(0.5))
+    assert cut.method.arguments == {"alpha": 0.5}
+    assert cut.published == (79.75, None)
