@@ -170,7 +170,7 @@ class HumanDistance(Measure):
     def observe(self, noisy, epochs, data_dir):
         """As `Measure.observe`."""
         del epochs
-        human = datasets.human_distributions(noisy.test, data_dir)  # a missing file is an error before the training
+        human = datasets.cifar10h.load(noisy.test, data_dir)  # a missing file is an error before the training
 
         def scores(_, probabilities):
             right = probabilities.argmax(axis=1) == noisy.test.labels

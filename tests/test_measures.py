@@ -98,7 +98,7 @@ def test_attacks_on_a_linear_model_are_known(monkeypatch):
 def test_human_distance_counts_right_predictions_only(monkeypatch):
     human = np.array([[0.9, 0.1, 0.0], [0.2, 0.5, 0.3], [0.0, 0.0, 1.0]])
     probabilities = np.array([[0.8, 0.1, 0.1], [0.6, 0.2, 0.2], [0.1, 0.2, 0.7]])
-    monkeypatch.setattr(datasets, "human_distributions", lambda test, data_dir: human)
+    monkeypatch.setattr(datasets.cifar10h, "load", lambda test, data_dir: human)
     observer = HumanDistance().observe(dataset(np.zeros([3, 2], np.float32), [0, 1, 2], 3), 1, None)
     expected = np.mean([stats.entropy(human[i], probabilities[i]) for i in (0, 2)])
     assert observer.scores(probabilities) == {"human_divergence": pytest.approx(expected)}
