@@ -26,6 +26,21 @@ class InMemory:
 
 
 @dataclasses.dataclass(frozen=True)
+class HeldOut(InMemory):
+    """All examples as arrays, with another share of the training split held out than the usual tenth.
+
+    Args:
+        share: float in [0, 1), as `validation_share` of `tfp_noise.datasets.load`.
+    """
+
+    share: float
+
+    def load(self, name, data_dir):
+        """A `tfp_noise.datasets.Dataset`."""
+        return datasets.load(name, data_dir, self.share)
+
+
+@dataclasses.dataclass(frozen=True)
 class FirstExamples(InMemory):
     """Part of the training split as arrays; validation and test split whole.
 
@@ -88,21 +103,6 @@ class FirstClasses(InMemory):
             for split, examples in (("train", data.train), ("validation", data.validation), ("test", data.test))
         }
         return dataclasses.replace(data, **splits, class_names=data.class_names[:count])
-
-
-@dataclasses.dataclass(frozen=True)
-class HeldOut(InMemory):
-    """All examples as arrays, with another share of the training split held out than the usual tenth.
-
-    Args:
-        share: float in [0, 1), as `validation_share` of `tfp_noise.datasets.load`.
-    """
-
-    share: float
-
-    def load(self, name, data_dir):
-        """A `tfp_noise.datasets.Dataset`."""
-        return datasets.load(name, data_dir, self.share)
 
 
 @dataclasses.dataclass(frozen=True)
