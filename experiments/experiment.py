@@ -188,7 +188,7 @@ class Experiment:
         plain |= {
             "noise": dataclasses.asdict(self.noise),
             "source": dataclasses.asdict(self.source),
-            "measures": {type(one).__name__: dataclasses.asdict(one) for one in self.measures},
+            "measures": list(map(repr, self.measures)),
             "method": self.method.settings(),
             "augmentation": repr(self.augmentation) if self.augmentation else None,
             "optimizer": {self.optimizer[0]: dict(self.optimizer[1])},

@@ -179,6 +179,7 @@ def test_scores_beside_the_papers():
     name = "OLS/table3/cifar100-resnet56/none/OLS"
     runs = [result(name, seed, ensembles={"6": a, "20": a + 0.02}) for seed, a in ((0, 0.75), (1, 0.77))]
     runs += [result("OLS/table7/laptop-digits/none/CE", test_ece_15_bins=0.025), result("LS/x/y", test_ece_15_bins=0.1)]
+    runs += [result("OLS/figure7a/laptop-digits/none/OLS-alpha0.5", test_ece_15_bins=0.1)]
     assert scores.rows(runs) == [
         ["experiment", "score", "paper", "ours", "seeds"],
         [name, "6 models", "75.48", "76 ± 1.4", "2"],

@@ -5,6 +5,7 @@ stands in the table of all results.
 """
 
 import pathlib
+from typing import NamedTuple
 
 import numpy as np
 from absl import flags
@@ -16,16 +17,26 @@ _LEGEND = (
     "Percent, and nats for the divergence from annotators; mean ± standard deviation over seeds. Of an ensemble: test "
     "accuracy of the mean probabilities of so many epochs. FGSM, PGD: test accuracy after the attack."
 )
-# Key of a score ("/" for one within a dict): what it is called, and the factor to its unit.
-_KEYS = {
-    **{f"ensembles/{count}": (f"{count} models", 100) for count in ("6", "10", "15", "20")},
-    "test_top5_accuracy": ("top 5", 100),
-    "fgsm_accuracy": ("FGSM", 100),
-    "fgsm_top5_accuracy": ("FGSM, top 5", 100),
-    "pgd_accuracy": ("PGD", 100),
-    "pgd_top5_accuracy": ("PGD, top 5", 100),
-    "human_divergence": ("divergence from humans", 1),
-    "test_ece_15_bins": ("calibration error", 100),
+
+
+class _Score(NamedTuple):
+    """What a score is called, the factor to its unit, and the folders of the experiments that it is shown of."""
+
+    title: str
+    factor: float = 100
+    under: tuple[str, ...] = ("OLS/",)
+
+
+# By the score's key, "/" for one within a dict. Every run has a calibration error; those of Table XI are shown.
+_SCORES = {
+    **{f"ensembles/{count}": _Score(f"{count} models") for count in ("6", "10", "15", "20")},
+    "test_top5_accuracy": _Score("top 5"),
+    "fgsm_accuracy": _Score("FGSM"),
+    "fgsm_top5_accuracy": _Score("FGSM, top 5"),
+    "pgd_accuracy": _Score("PGD"),
+    "pgd_top5_accuracy": _Score("PGD, top 5"),
+    "human_divergence": _Score("divergence from humans", factor=1),
+    "test_ece_15_bins": _Score("calibration error", under=("OLS/table7/", "OLS/table11/")),
 }
 
 
@@ -66,18 +77,17 @@ PUBLISHED = _published()
 def rows(runs):
     """A row for each score of each of the paper's experiments that has finished runs: text, headings first."""
     lines = [["experiment", "score", "paper", "ours", "seeds"]]
-    mine = [result for result in runs if result["settings"]["name"].startswith("OLS/")]
-    for name, group in report.by_experiment(mine).items():
-        for key, (title, factor) in _KEYS.items():
-            scores = [_score(result["scores"], key) for result in group]
-            values = [factor * score for score in scores if score is not None]
-            if values:
-                published_one = PUBLISHED.get(name, {}).get(key)
-                lines.append([name, title, _text(published_one), _text(_mean(values)), str(len(values))])
+    for name, group in report.by_experiment(runs).items():
+        for key, score in _SCORES.items():
+            found = [_value(result["scores"], key) for result in group]
+            values = [score.factor * value for value in found if value is not None]
+            if values and name.startswith(score.under):
+                papers = PUBLISHED.get(name, {}).get(key)
+                lines.append([name, score.title, _text(papers), _text(_mean(values)), str(len(values))])
     return lines
 
 
-def _score(scores, key):
+def _value(scores, key):
     *folder, name = key.split("/")
     for part in folder:
         scores = scores.get(part, {})
