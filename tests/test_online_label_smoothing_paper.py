@@ -1,10 +1,13 @@
 """Zhang et al. 2021 as declared: settings and numbers as published; its figures and scores from made-up results."""
 
+import types
+
 import numpy as np
 import pytest
 
 from experiments import papers
 from experiments.experiment import Noise
+from experiments.figures import draw
 from experiments.measures import Attacks, HumanDistance, SnapshotEnsembles, TopAccuracy
 from experiments.papers.online_label_smoothing import figures, published, scores, studies
 from experiments.sources import HeldOut
@@ -225,3 +228,13 @@ def test_cutout_follows_the_crops():
     assert cut.augmentation.steps == (pipeline.CropAndFlip(pad=0, size=224), pipeline.Cutout(0.5))
     assert cut.method.arguments == {"alpha": 0.5}
     assert cut.published == (79.75, None)
+
+
+def test_figures_without_runs_do_not_stop_the_others(finished, tmp_path):
+    finished += [result("OLS/figure7a/laptop-digits/none/OLS-alpha0.5", 0, 0.7, {"alpha": 0.5})]
+    args = types.SimpleNamespace(figures=["7b", "7a"], workdir=tmp_path, label="laptop-digits")
+    with pytest.raises(SystemExit, match=r"^Figure 7b: No finished run of OLS/figure7b/laptop-digits/none"):
+        draw(figures._FIGURES, args, "OLS")
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png")] == [
+        "OLS/figure7a/laptop-digits.png"
+    ]

@@ -13,14 +13,13 @@ trained: they are not under version control.
 """
 
 import functools
-import pathlib
-import sys
 
 import numpy as np
 from absl import flags
 
 from experiments import evaluation, report, results, terminal
 from experiments.experiment import MAX_SEED
+from experiments.figures import draw, missing_run
 from experiments.papers.logistic_normal import studies, synthetic
 from experiments.papers.logistic_normal.presets import METHODS
 from experiments.run import trained
@@ -72,7 +71,7 @@ def training(workdir, label, methods, seed):
             histories[method][settings["noise"]["rate"]] = result["curves"]
     for method, by_rate in histories.items():
         if not by_rate:
-            raise _missing(f"LN/table1/{label}/symmetric40/{method}", workdir, seed)
+            raise missing_run(f"LN/table1/{label}/symmetric40/{method}", workdir, seed)
     return visualization.training_by_noise_rate(histories, f"{label}, symmetric noise, seed {seed}")
 
 
@@ -89,7 +88,7 @@ def sensitivity(workdir, label):
             arguments = group[0]["settings"]["method"]["arguments"]
             scores[arguments["temperature"], arguments["min_scale"]] = report.values(group, "test")
     if not scores:
-        raise _missing(under, workdir)
+        raise missing_run(under, workdir)
     seeds = max(map(len, scores.values()))
     title = f"{label}, symmetric noise 40%, {seeds} seed{'s' if seeds > 1 else ''}"
     return visualization.score_by_temperature_and_min_scale(scores, title=title)
@@ -115,13 +114,6 @@ def label_dependent_terms(learned, identity, workdir, data_dir=None):
     )
 
 
-def _missing(under, workdir, seed=0):
-    return FileNotFoundError(
-        f"No finished run of {under} with seed {seed} in {workdir}. Run first\n"
-        f"  python -m experiments.sweep --under={under} --seeds={seed} --workdir={workdir}"
-    )
-
-
 _FIGURES = {
     "1": lambda _: {"figure1": simplex()},
     "2": lambda _: {"figure2": visualization.loss_by_residual(studies.MIN_SCALES)},
@@ -140,21 +132,8 @@ _FIGURES = {
 
 
 def main():
-    """Draws what the flags say, a figure after the other."""
-    args, missing = flags.FLAGS, []
-    for number in args.figures:
-        try:
-            figures = _FIGURES[number](args)
-        except FileNotFoundError as error:
-            missing.append(f"Figure {number}: {error}")
-            continue
-        for name, figure in figures.items():
-            path = pathlib.Path(args.workdir) / "LN" / f"{name}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            results.write_figure(path, figure)
-            terminal.console().print(path)
-    if missing:
-        sys.exit("\n".join(missing))
+    """Draws what the flags say."""
+    draw(_FIGURES, flags.FLAGS, "LN")
 
 
 if __name__ == "__main__":

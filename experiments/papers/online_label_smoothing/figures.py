@@ -8,13 +8,11 @@
     figure7b    test error against the period of the updates, all seeds
 """
 
-import pathlib
-import sys
-
 from absl import flags
 
 from experiments import report, results, terminal
 from experiments.experiment import MAX_SEED
+from experiments.figures import draw, missing_run
 from experiments.papers.online_label_smoothing import studies
 from experiments.papers.online_label_smoothing.methods import ONLINE
 from experiments.papers.online_label_smoothing.settings import NOISES
@@ -49,7 +47,7 @@ def errors(workdir, label, methods, seed, rates, **kwargs):
         names = {method: f"OLS/table7/{label}/{NOISES[rate].name}/{method}" for method in methods}
         for name in names.values():
             if (name, seed) not in found:
-                raise _missing(name, workdir, seed)
+                raise missing_run(name, workdir, seed)
         histories[rate / 100] = {method: found[name, seed] for method, name in names.items()}
     return visualization.errors_by_noise_rate(histories, title=f"{label}, seed {seed}", **kwargs)
 
@@ -62,7 +60,7 @@ def _test_errors(workdir, under, argument):
             value = group[0]["settings"]["method"]["arguments"].get(argument)
             found[value] = [100 - accuracy for accuracy in report.values(group, "test")]
     if not found:
-        raise _missing(under, workdir)
+        raise missing_run(under, workdir)
     return found
 
 
@@ -89,38 +87,23 @@ def by_period(workdir, label):
     return visualization.score_by_update_period(scores, epoch, _ERROR, label)
 
 
-def _missing(under, workdir, seed=0):
-    return FileNotFoundError(
-        f"No finished run of {under} with seed {seed} in {workdir}. Run first\n"
-        f"  python -m experiments.sweep --under={under} --seeds={seed} --workdir={workdir}"
-    )
-
-
 _FIGURES = {
-    "4": lambda args: errors(args.workdir, args.label, args.methods, args.seed, (20, 40, 60)),
-    "5": lambda args: errors(
-        args.workdir, args.label, args.methods, args.seed, (40,), keys=("train_accuracy_mislabelled",)
-    ),
-    "7a": lambda args: by_alpha(args.workdir, args.label),
-    "7b": lambda args: by_period(args.workdir, args.label),
+    "4": lambda args: {
+        f"figure4/{args.label}": errors(args.workdir, args.label, args.methods, args.seed, (20, 40, 60))
+    },
+    "5": lambda args: {
+        f"figure5/{args.label}": errors(
+            args.workdir, args.label, args.methods, args.seed, (40,), keys=("train_accuracy_mislabelled",)
+        )
+    },
+    "7a": lambda args: {f"figure7a/{args.label}": by_alpha(args.workdir, args.label)},
+    "7b": lambda args: {f"figure7b/{args.label}": by_period(args.workdir, args.label)},
 }
 
 
 def main():
-    """Draws what the flags say, a figure after the other."""
-    args, missing = flags.FLAGS, []
-    for number in args.figures:
-        try:
-            figure = _FIGURES[number](args)
-        except FileNotFoundError as error:
-            missing.append(f"Figure {number}: {error}")
-            continue
-        path = pathlib.Path(args.workdir) / "OLS" / f"figure{number}" / f"{args.label}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        results.write_figure(path, figure)
-        terminal.console().print(path)
-    if missing:
-        sys.exit("\n".join(missing))
+    """Draws what the flags say."""
+    draw(_FIGURES, flags.FLAGS, "OLS")
 
 
 if __name__ == "__main__":
