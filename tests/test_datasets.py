@@ -14,7 +14,7 @@ def all_ids(data):
 def test_names_hold_every_data_set_once():
     human = [f"cifar10n:{kind}" for kind in ("aggregate", "random1", "random2", "random3", "worst")]
     images = ["mnist", "fashion_mnist", "cifar10", "cifar100", "svhn_cropped"]
-    images += ["tiny_imagenet", "imagenet100", "animals10n"]
+    images += ["tiny_imagenet", "imagenet100", "animals10n", "fgvc_aircraft"]
     embedded = ["digits", "digit_pairs", "two_moons", "two_circles"]
     assert sorted(datasets.names()) == sorted([*embedded, *images, *human, "cifar100n"])
 

@@ -12,7 +12,7 @@ SPLIT is "train" or "test"; others may lie beside them, to be streamed. NAME, an
   split is what people said, not always what it is; it stands for the clean label, for no other is published.
 """
 
-NAMES = ("tiny_imagenet", "imagenet100", "animals10n")
+NAMES = ("tiny_imagenet", "imagenet100", "animals10n", "fgvc_aircraft")
 
 
 class Folder:
