@@ -1,5 +1,7 @@
 """Rows by their largest entries: which are found, and what follows from them."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -187,3 +189,30 @@ def test_learnable_finds_the_neighbours_and_agrees_with_whole_rows():
     for y in range(K):
         likeliest = set(np.argsort(-whole[y])[:2].tolist())
         assert likeliest <= set(rows.indices[y].tolist())
+
+
+@pytest.mark.parametrize("soft", [False, True], ids=["indices", "soft"])
+@pytest.mark.parametrize("loss_class", [losses.OnlineLabelSmoothing, losses.LearnableLabelSmoothing])
+def test_no_square_array_exists_at_any_time(loss_class, soft):
+    """Read off the compiled program of a whole step, and of the end of an epoch: no array has as many elements."""
+    num_classes, batch = 1009, 8
+    loss = loss_class(num_classes, top=4)
+    state = loss.build_state()
+    loss.bind(state)
+    labels = tf.zeros([batch, num_classes]) if soft else tf.zeros([batch], tf.int32)
+
+    @tf.function(jit_compile=True)
+    def step(labels, outputs):
+        with tf.GradientTape() as tape:
+            tape.watch(outputs)
+            value = loss(labels, outputs)
+        loss.observe(labels, outputs)
+        return tape.gradient(value, [outputs, *(variable.value for variable in state.trainable_variables)])
+
+    end_epoch = tf.function(state.end_epoch, jit_compile=True)
+    for function, arguments in ((step, (labels, tf.zeros([batch, num_classes]))), (end_epoch, ())):
+        program = function.experimental_get_compiler_ir(*arguments)(stage="optimized_hlo")
+        shapes = re.findall(r"\[(\d+(?:,\d+)*)\]", program)
+        sizes = [np.prod([int(size) for size in shape.split(",")]) for shape in shapes]
+        assert max(sizes) >= num_classes  # else the program was not read
+        assert max(sizes) < 5 * batch * num_classes

@@ -24,11 +24,11 @@ class LearnableLabelSmoothing(MovingTargets):
     is in the target anyway.
 
     It trains in a `NoisyLabelClassifier` of its own, which holds, mirrors and saves `Q`; validation reports plain
-    cross-entropy. Statistics of soft labels, as mixup makes them, are those of `y Q`.
+    cross-entropy. A soft label, as mixup makes it, is mixed with `y Q` and trains all rows that it has a part in.
 
     With `top=N` each row has logits for N entries and one that all other classes share; no `[K, K]` array exists at any
-    time. The entries are exchanged at the end of an epoch of `fit` for those of the largest mean predictions; one that
-    comes in starts at the shared logit.
+    time. The entries are exchanged at the end of an epoch of `fit` for those of the largest mean predictions, in which
+    a soft label counts for its largest class; one that comes in starts at the shared logit.
 
     Args:
         num_classes: int, K >= 2.
