@@ -95,7 +95,7 @@ def score_by_update_period(scores, steps_per_epoch, ylabel="clean test error, %"
 
     Example:
         >>> figure = score_by_update_period({12: [25.0, 26.0], 384: [24.0]}, steps_per_epoch=384)
-        >>> figure.axes[0].lines[0].get_ydata().tolist()
+        >>> [float(y) for y in figure.axes[0].lines[0].get_ydata()]
         [25.5, 24.0]
 
     References:
