@@ -170,6 +170,7 @@ def _check_together(loss):
 
 def _exempt_from_weight_decay(optimizer, variables):
     """Adds variables to those that an optimizer does not decay."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of one that scales the loss
     if all(not optimizer._use_weight_decay(variable) for variable in variables):
         return  # compiled before
     names = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
