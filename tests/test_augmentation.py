@@ -221,14 +221,22 @@ def test_a_narrow_dtype_policy_changes_nothing(augmentation):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("augmentation", AUGMENTATIONS, ids=lambda a: type(a).__name__)
-@pytest.mark.parametrize("build", [losses.LogisticNormal, losses.OnlineLabelSmoothing, losses.LearnableLabelSmoothing])
+# Each augmentation with one loss or two; that soft labels mean the same to every loss is tested with the losses.
+@pytest.mark.parametrize(
+    ("build", "augmentation"),
+    [
+        *((losses.OnlineLabelSmoothing, augmentation) for augmentation in AUGMENTATIONS),
+        *((losses.LearnableLabelSmoothing, augmentation) for augmentation in AUGMENTATIONS[3:5]),
+        (losses.LogisticNormal, AUGMENTATIONS[-1]),
+    ],
+    ids=lambda one: getattr(one, "__name__", type(one).__name__),
+)
 def test_losses_train_and_report_the_accuracy_of_untouched_data(digits, augmentation, build):
     keras.utils.set_random_seed(0)
     loss = build(10)
     layers = [keras.Input([8, 8, 1]), keras.layers.Flatten(), keras.layers.Dense(loss.num_outputs)]
     model = NoisyLabelClassifier(keras.Sequential(layers), loss)
-    model.compile(keras.optimizers.Adam(0.02), metrics=["accuracy"])
+    model.compile(keras.optimizers.Adam(0.02), metrics=["accuracy"], jit_compile=False)
     batches = pipeline.batches(digits, 50, augmentation)
     history = model.fit(
         batches.train, steps_per_epoch=12, epochs=2, shuffle=False, validation_data=batches.validation, verbose=0
