@@ -2,7 +2,7 @@
 
 The paper names such rows as future work. With 10 of 100 entries a row, does the loss lose anything? Are they the
 largest ones of the whole rows? `python -m experiments.sweep --under=LLS/top --seeds=0,1,2 --workdir=DIR`, then
-`python -m experiments.papers.learnable_label_smoothing.figures --workdir=DIR`. About a minute a run on 2 CPU cores.
+`python -m experiments.papers.learnable_label_smoothing.findings --workdir=DIR`. About a minute a run on 2 CPU cores.
 """
 
 from experiments.experiment import ADAM, CROSS_ENTROPY, Experiment, Method, Noise
