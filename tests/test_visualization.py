@@ -69,6 +69,9 @@ def test_learning_curves_leave_gaps_where_nothing_was_measured(tmp_path):
     figure = visualization.learning_curves(given)
     assert np.isnan(figure.axes[1].lines[1].get_ydata()).all()
     assert_tidy(figure, tmp_path)
+    many = visualization.learning_curves({f"method {index}": given for index in range(9)})
+    assert many.axes[1].lines[-1].get_marker() == "o"
+    many.savefig(tmp_path / "many.png")
 
 
 def test_learning_curves_refuse_incomplete_histories():
