@@ -113,8 +113,8 @@ def accuracy_by_alpha(workdir, label):
     scores = by_alpha(results.load(workdir).values(), folder, points, "test")
     if not scores:
         raise missing_run(folder, workdir)
-    seeds = sorted({len(values) for values in scores.values()})
-    title = f"{label}, {' to '.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))} seeds a point"
+    counts = sorted({len(values) for values in scores.values()})
+    title = f"{label}, seeds a point: {' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))}"
     return visualization.score_by_alpha({LEARNABLE.label: scores}, "clean test accuracy, %", title)
 
 
