@@ -43,20 +43,14 @@ def learned_rows(model, probabilities, labels):
     """What the loss has learned about classes, and what the network confuses in the test split, as plain lists.
 
     Returns:
-        A dict with `class_rows`, `test_confusion` (counts, a row a true class) and the overall rank correlation of
-        both, `None` where nothing can be compared; empty for a loss that learns nothing of the kind, and for many
-        classes.
+        A dict with `class_rows` and `test_confusion` (counts, a row a true class); empty for a loss that learns
+        nothing of the kind, and for many classes.
     """
     rows = getattr(model.loss, "class_rows", None)
     if not isinstance(rows, np.ndarray) or len(rows) > _LARGEST_MATRIX:
         return {}
     confusion = confusion_matrix(labels, probabilities.argmax(axis=1), labels=np.arange(len(rows)))
-    correlation = metrics.rank_correlation(rows, confusion).overall
-    return {
-        "class_rows": rows.tolist(),
-        "test_confusion": confusion.tolist(),
-        "rank_correlation": None if np.isnan(correlation) else correlation,
-    }
+    return {"class_rows": rows.tolist(), "test_confusion": confusion.tolist()}
 
 
 def predict(model, examples):
