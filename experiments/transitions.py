@@ -2,10 +2,9 @@
 
 import dataclasses
 
-import numpy as np
-
 from experiments import evaluation
 from tfp_noise import estimation, noise
+from tfp_noise.similarities import ClassSimilarities
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +61,6 @@ class SubstituteTeacher:
 
     def __call__(self, data, predecessor):
         """`[K, K]`."""
-        rows = np.asarray(predecessor.loss.q_matrix, np.float64)[: data.num_classes, : data.num_classes]
-        similarities = rows / rows.sum(axis=1, keepdims=True)
-        return (1 - self.alpha) * np.eye(data.num_classes) + self.alpha * similarities
+        rows = predecessor.loss.q_matrix
+        learned = ClassSimilarities(rows, [str(index) for index in range(len(rows))])
+        return learned.subset(range(data.num_classes)).substitute_teacher(data.num_classes, self.alpha).matrix
