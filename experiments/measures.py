@@ -93,14 +93,18 @@ class TopAccuracy(Measure):
     """Share of test examples whose label is among the most probable classes. Score `test_top{k}_accuracy`.
 
     Args:
-        k: int >= 1.
+        k: int from 1 to the number of classes.
     """
 
     k: int = 5
 
+    def __post_init__(self):
+        _validation.check_int("k", self.k, 1)
+
     def observe(self, noisy, epochs, data_dir):
         """As `Measure.observe`."""
         del epochs, data_dir
+        _check_classes("k", self.k, noisy)
         return _AfterTraining(
             lambda _, probabilities: {
                 f"test_top{self.k}_accuracy": metrics.top_k_accuracy(probabilities, noisy.test.labels, self.k)
@@ -118,7 +122,7 @@ class Attacks(Measure):
         bound: largest change of a feature, of features from 0 to 1.
         step: change of a feature in one iteration of projected gradient ascent.
         iterations: int >= 1, of projected gradient ascent.
-        top: int >= 1, or `None`.
+        top: int from 1 to the number of classes, or `None`.
 
     References:
         Zhang et al. Delving deep into label smoothing. 2021, Eq. 11 and 12, Tables VIII and IX.
@@ -129,9 +133,18 @@ class Attacks(Measure):
     iterations: int = 20
     top: int | None = None
 
+    def __post_init__(self):
+        _validation.check_number("bound", self.bound, 0)
+        _validation.check_number("step", self.step, 0)
+        _validation.check_int("iterations", self.iterations, 1)
+        if self.top is not None:
+            _validation.check_int("top", self.top, 1)
+
     def observe(self, noisy, epochs, data_dir):
         """As `Measure.observe`."""
         del epochs, data_dir
+        if self.top is not None:
+            _check_classes("top", self.top, noisy)
         return _AfterTraining(lambda model, _: self._scores(model, noisy.test))
 
     def _scores(self, model, test):
@@ -177,6 +190,13 @@ class HumanDistance(Measure):
             return {"human_divergence": metrics.mean_kl_divergence(human, probabilities, where=right)}
 
         return _AfterTraining(scores)
+
+
+def _check_classes(name, count, data):
+    """Before the training, after which the score itself would refuse it."""
+    if count > data.num_classes:
+        classes = f"{data.num_classes}, the classes of {data.name!r}"
+        raise ValueError(f"`{name}` must be at most {classes}. Received: {count}.")
 
 
 class _AfterTraining(keras.callbacks.Callback):

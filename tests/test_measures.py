@@ -151,6 +151,28 @@ def test_committed_results_are_of_the_declared_settings():
         assert results.find(experiment, folder)
 
 
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: TopAccuracy(0), r"`k` must be at least 1\. Received: 0"),
+        (lambda: Attacks(bound=-0.1), r"`bound` must be finite and at least 0\. Received: -0\.1"),
+        (lambda: Attacks(step=-0.1), r"`step` must be finite and at least 0\. Received: -0\.1"),
+        (lambda: Attacks(iterations=0), r"`iterations` must be at least 1\. Received: 0"),
+        (lambda: Attacks(top=0), r"`top` must be at least 1\. Received: 0"),
+    ],
+)
+def test_bad_settings_are_refused_where_they_are_declared(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+@pytest.mark.parametrize(("measure", "name"), [(TopAccuracy(4), "k"), (Attacks(top=4), "top")])
+def test_more_classes_than_there_are_is_an_error_before_the_training(measure, name):
+    data = dataset(np.zeros([3, 2], np.float32), [0, 1, 2], 3)
+    with pytest.raises(ValueError, match=rf"`{name}` must be at most 3, the classes of 'made up'\. Received: 4"):
+        measure.observe(data, 1, None)
+
+
 def test_bad_counts():
     with pytest.raises(ValueError, match=r"`counts` must be at least 1\. Received: 0"):
         SnapshotEnsembles((6, 0))
