@@ -125,7 +125,7 @@ class Experiment:
             none), or `None`.
         predecessor: an experiment to be trained before this one, with its seed: the model that a transition is
             estimated from, or the teacher.
-        source: where examples come from, `InMemory()`, a `Stream`, or `Clothing1M()`.
+        source: where examples come from: of `experiments.sources`, or `Clothing1M()`.
         measures: of `experiments.measures`, what is measured beyond the scores that every run has.
         seed: of the noise, and of initialisation, order and augmentation (see `training_seed`).
 

@@ -30,10 +30,14 @@ class HeldOut(InMemory):
     """All examples as arrays, with another share of the training split held out than the usual tenth.
 
     Args:
-        share: float in [0, 1), as `validation_share` of `tfp_noise.datasets.load`.
+        share: float in (0, 1), as `validation_share` of `tfp_noise.datasets.load`; every run's temperature is fitted to
+            what is held out, so that it cannot be nothing.
     """
 
     share: float
+
+    def __post_init__(self):
+        _validation.check_number("share", self.share, above=0, below=1)
 
     def load(self, name, data_dir):
         """A `tfp_noise.datasets.Dataset`."""
@@ -45,10 +49,13 @@ class FirstExamples(InMemory):
     """Part of the training split as arrays; validation and test split whole.
 
     Args:
-        count: int, how many of the first training examples.
+        count: int >= 1, how many of the first training examples.
     """
 
     count: int
+
+    def __post_init__(self):
+        _validation.check_int("count", self.count, 1)
 
     def load(self, name, data_dir):
         """A `tfp_noise.datasets.Dataset`."""
@@ -98,6 +105,9 @@ class FirstClasses(InMemory):
         if data.train.observed is not None:
             raise ValueError(f"`dataset` must have clean labels, to be cut to some classes. Received: {name!r}.")
         count = round(self.class_share * data.num_classes)
+        if count < 2:
+            classes = f"at least two of the {data.num_classes} classes of {name!r}"
+            raise ValueError(f"`class_share` must leave {classes}. Received: {self.class_share}, which leaves {count}.")
         splits = {
             split: examples.take(np.flatnonzero(examples.labels < count))
             for split, examples in (("train", data.train), ("validation", data.validation), ("test", data.test))

@@ -152,6 +152,24 @@ def test_classes_of_human_labels_are_not_cut(monkeypatch):
         sources.FirstClasses(0.5).load("cifar10n:worst", None)
 
 
+@pytest.mark.parametrize(("share", "left"), [(0.05, 0), (0.1, 1)])
+def test_one_class_is_nothing_to_learn(share, left):
+    with pytest.raises(ValueError, match=rf"`class_share` must leave at least two of the 10 .* leaves {left}\."):
+        sources.FirstClasses(share).load("digits", None)
+
+
+@pytest.mark.parametrize("share", [0, 1, 2.0])
+def test_something_is_held_out_and_something_left(share):
+    with pytest.raises(ValueError, match="`share` must be finite and above 0 and below 1"):
+        sources.HeldOut(share)
+
+
+def test_no_or_negative_examples():
+    for count in (0, -5):
+        with pytest.raises(ValueError, match=r"`count` must be at least 1"):
+            sources.FirstExamples(count)
+
+
 @pytest.mark.parametrize(("part", "name"), [(sources.RandomExamples, "example"), (sources.FirstClasses, "class")])
 def test_shares_say_what_they_are_of(part, name):
     experiment = dataclasses.replace(EXPERIMENT, source=part(0.5))
