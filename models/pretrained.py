@@ -107,7 +107,7 @@ def _weights_path(name):
             f"The model {name!r} needs ImageNet weights. Looked for {str(path)!r}. With internet, run\n"
             f'  python -c "import keras; keras.applications.{application.build.__name__}(include_top=False)"\n'
             f"or fetch {application.folder}{application.file}\nand set {variable} to its path. "
-            "For a network with random weights use the model 'resnet50_untrained'."
+            "Networks with random weights are the models 'resnet50_untrained' and 'resnet101_untrained'."
         )
     return path
 
