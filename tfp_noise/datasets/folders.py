@@ -10,6 +10,8 @@ SPLIT is "train" or "test"; others may lie beside them, to be streamed. NAME, an
   ImageNet's `val` is the test split.
 - `animals10n`: 10 classes, 50,000 and 5,000 images of 64x64. A file's name starts with its class, which in the training
   split is what people said, not always what it is; it stands for the clean label, for no other is published.
+- `fgvc_aircraft`: 100 variants of aircraft, 6,667 and 3,333 images of any size, so to be streamed. The publisher's
+  `trainval` is the training split.
 """
 
 NAMES = ("tiny_imagenet", "imagenet100", "animals10n", "fgvc_aircraft")

@@ -35,7 +35,7 @@ def load(name, data_dir=None, validation_share=0.1):
     | `mnist`, `fashion_mnist` | uint8 `[n, 28, 28, 1]` | TensorFlow Datasets |
     | `cifar10`, `cifar100`, `svhn_cropped` | uint8 `[n, 32, 32, 3]` | TensorFlow Datasets |
     | `tiny_imagenet`, `animals10n` | uint8 `[n, 64, 64, 3]` | folders of images [2] |
-    | `imagenet100` | uint8, if the files have one size | folders of images [2] |
+    | `imagenet100`, `fgvc_aircraft` | uint8, if the files have one size | folders of images [2] |
     | `cifar10n:aggregate`, `:random1`, `:random2`, `:random3`, `:worst` | as `cifar10` | and human labels [1] |
     | `cifar100n` | as `cifar100` | and human labels [1] |
 
