@@ -1,6 +1,7 @@
 """Table 4 and Figure 7: what each term of the loss is worth, and the weight alpha. Their `laptop` variants.
 
-Figure 7 is ResNet-18 on CIFAR-100, CUB-200 and Flowers-102, a point each alpha; no numbers are printed beside it.
+Figure 7 is ResNet-18 on CIFAR-100, CUB-200 and Flowers-102, a point each alpha; no numbers are printed beside it. Here
+it is CIFAR-100 alone: `settings` says why the other two are left out, and Table 4's ResNet-18 on CUB-200.
 """
 
 from experiments.experiment import Method
