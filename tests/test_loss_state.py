@@ -152,8 +152,14 @@ def test_the_state_is_float32_under_mixed_precision(name, policy):
         keras.config.set_dtype_policy(before)
     history = fit(model, 2).history["loss"]
     assert np.isfinite(history).all()
-    assert all(weight.dtype in ("float32", "int32") for weight in model.loss_state.weights)
-    assert all(part.dtype in ("float32", "int32") for part in plain(model.loss.class_rows))
+    assert all(weight.dtype in ("float32", "int64") for weight in model.loss_state.weights)
+    assert all(part.dtype in ("float32", "int64") for part in plain(model.loss.class_rows))
+
+
+def test_a_compiled_step_on_a_gpu_reaches_all_of_the_state(name):
+    """Of int32 variables TensorFlow has none there: they stay on the host, and `jit_compile` fails."""
+    on_hosts_only = [weight.path for weight in classifier(name).loss_state.weights if weight.dtype == "int32"]
+    assert not on_hosts_only
 
 
 def test_a_loss_without_an_owner_computes_with_its_start(name):

@@ -42,7 +42,8 @@ def spread(rows, num_classes):
 
 def places(indices):
     """Where the columns `indices` `[batch, N]` of each row are, `[batch * N, 2]`."""
-    examples = ops.broadcast_to(ops.expand_dims(ops.arange(ops.shape(indices)[0]), -1), ops.shape(indices))
+    examples = ops.expand_dims(ops.arange(ops.shape(indices)[0], dtype=indices.dtype), -1)
+    examples = ops.broadcast_to(examples, ops.shape(indices))
     return ops.stack([ops.reshape(examples, [-1]), ops.reshape(indices, [-1])], axis=-1)
 
 

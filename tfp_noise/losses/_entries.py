@@ -25,7 +25,7 @@ class Entries(_state.LossState):
         self.top = top
         followed = top + min(top, num_classes - top)
         start = (np.arange(num_classes)[:, None] + np.arange(followed)) % num_classes  # the label itself, and anything
-        self.indices = self.variable("indices", start.astype("int32"))
+        self.indices = self.variable("indices", start.astype("int64"))
         self.sums = self.variable("sums", np.zeros(start.shape, "float32"))
         self.counts = self.variable("counts", np.zeros(num_classes, "float32"))
 
@@ -38,7 +38,7 @@ class Entries(_state.LossState):
         def likeliest():
             out = -ops.ones_like(ops.reshape(kept, [-1]), dtype="float32")
             others = ops.scatter_update(probabilities, _class_rows.places(kept), out)
-            return ops.cast(ops.top_k(others, candidates.shape[-1])[1], "int32")
+            return ops.cast(ops.top_k(others, candidates.shape[-1])[1], "int64")
 
         new = ops.cond(ops.any(fresh), likeliest, lambda: candidates)
         change = ops.where(ops.expand_dims(fresh, -1), new - candidates, 0)

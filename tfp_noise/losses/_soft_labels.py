@@ -30,7 +30,7 @@ class SoftLabels(_state.LossState):
         self.unseen, self.freeze_above, self.single = loss.unseen, loss.freeze_above, loss.per_sample
         self.period = None if loss.update_period == "epoch" else loss.update_period
         if self.period:
-            self.steps = self.variable("steps", np.zeros([], "int32"))
+            self.steps = self.variable("steps", np.zeros([], "int64"))
 
     def observe(self, labels, probabilities, weights):
         """Takes in the correct predictions of a training step, and rotates if that is due after so many steps."""

@@ -21,7 +21,9 @@ class LossState(keras.layers.Layer):
         self.built = True
 
     def variable(self, name, value, trainable=False):
-        """A variable of the layer that starts at `value`.
+        """A variable of the layer that starts at `value`; integers are int64.
+
+        TensorFlow has no int32 variables on GPUs, where a compiled step could not reach one that stays on the host.
 
         Replicas compute the same update of the variables that are not trained, from `gather`ed examples.
         """
