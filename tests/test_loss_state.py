@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -230,6 +231,34 @@ def test_state_of_another_loss_is_refused(saved, wanted, tmp_path):
     build(saved).save_weights(tmp_path / "model.weights.h5")
     with pytest.raises(ValueError, match=r"must hold the state of this classifier's loss, .*To take over the network"):
         build(wanted).load_weights(tmp_path / "model.weights.h5")
+
+
+def test_what_a_loss_keeps_is_stored_once(name, tmp_path):
+    model = classifier(name)
+    model.save_weights(tmp_path / "model.weights.h5")
+    sizes = []
+    with h5py.File(tmp_path / "model.weights.h5") as file:
+        kept = next(layer for key, layer in file["layers"].items() if key.endswith(("soft_labels", "target_logits")))
+        kept.visititems(lambda _, item: sizes.append(item.size) if isinstance(item, h5py.Dataset) else None)
+    assert sum(sizes) == sum(weight.numpy().size for weight in model.loss_state.weights)
+
+
+def test_the_state_of_a_users_own_loss_is_saved(tmp_path):
+    class Counting(losses.LabelSmoothing):
+        def build_state(self):
+            state = keras.layers.Layer(name="loss_state")
+            state.count = state.add_weight(shape=(), initializer="ones", trainable=False)
+            state.end_epoch = lambda: None
+            state.built = True
+            return state
+
+    saved, loaded = (
+        NoisyLabelClassifier(keras.Sequential([keras.Input([6]), keras.layers.Dense(K)]), Counting(K)) for _ in range(2)
+    )
+    saved.loss_state.count.assign(3.0)
+    saved.save_weights(tmp_path / "model.weights.h5")
+    loaded.load_weights(tmp_path / "model.weights.h5")
+    assert float(loaded.loss_state.count.value) == 3.0
 
 
 def test_state_of_another_number_of_classes_is_refused_with_both_numbers(tmp_path):

@@ -262,10 +262,7 @@ class NoisyLabelClassifier(keras.Model):
 
     def _state_owner(self):
         """Which loss the state is of; empty without one."""
-        if self.loss_state is None:
-            return ""
-        top = f", top={self.loss.top}" if self.loss.top else ""
-        return f"{type(self.loss).__name__}({self.loss.num_classes}{top})"
+        return "" if self.loss_state is None else self.loss.state_name
 
     def _check_state_owner(self, saved):
         if saved != self._state_owner():

@@ -103,7 +103,11 @@ class TopSoftLabels(SoftLabels):
         self.values = self.variable("values", start.astype("float32"))
         rest = np.full(self.num_classes, each * (self.num_classes - loss.top), "float32")
         self.remainder = self.variable("remainder", rest)
-        self.parts = [self.values, self.remainder, self.entries.indices, self.entries.sums, self.entries.counts]
+
+    @property
+    def parts(self):
+        # No attribute: Keras would save the variables of the entries as this layer's, too.
+        return [self.values, self.remainder, self.entries.indices, self.entries.sums, self.entries.counts]
 
     @property
     def rows(self):

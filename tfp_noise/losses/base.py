@@ -138,6 +138,11 @@ class NoisyLabelLoss(keras.losses.Loss):
             )
         self._belongs_to_a_classifier = True
 
+    @property
+    def state_name(self):
+        """What a file says that the state in it is of; a loss takes that of its own name only."""
+        return f"{type(self).__name__}({self.num_classes})"
+
     def observe(self, y_true, y_pred, sample_weight=None):
         """Takes statistics of a training step; the classifier calls it after the loss, before the update."""
         del y_true, y_pred, sample_weight

@@ -17,6 +17,8 @@ class MovingTargets(NoisyLabelLoss):
     computes with the matrix at its start. Validation reports plain cross-entropy, for targets that move are no measure.
     """
 
+    top = None  # how many entries of each row are kept, of losses that have that choice
+
     def __init__(self, num_classes, **kwargs):
         super().__init__(num_classes, **kwargs)
 
@@ -31,6 +33,10 @@ class MovingTargets(NoisyLabelLoss):
     def bind(self, state):
         super().bind(state)
         self.state = lambda: state
+
+    @property
+    def state_name(self):
+        return super().state_name if self.top is None else f"{type(self).__name__}({self.num_classes}, top={self.top})"
 
     @property
     def class_rows(self):
