@@ -177,6 +177,27 @@ def test_weight_decay_of_q_is_an_option_and_the_users_exclusions_stay():
         model.compile(optimizer)  # once more
 
 
+def test_options_of_q_reach_the_optimizer_inside_of_one_that_scales_the_loss():
+    inner = keras.optimizers.SGD(1e-3, weight_decay=100.0)
+    loss = losses.LearnableLabelSmoothing(K, 0.0, initial_logits=Q_LOGITS, weight_decay=False)
+    train(loss, keras.optimizers.LossScaleOptimizer(inner))
+    np.testing.assert_allclose(loss.state().logits, Q_LOGITS, rtol=1e-5)
+    scaled, plain = (losses.LearnableLabelSmoothing(K, learning_rate=1.0) for _ in range(2))
+    model = train(scaled, keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), initial_scale=8.0))
+    train(plain, keras.optimizers.SGD(0.01))
+    np.testing.assert_allclose(scaled.q_matrix, plain.q_matrix, rtol=1e-5)
+    model.compile(model.optimizer)  # once more
+
+
+def test_callbacks_of_the_learning_rate_set_both():
+    model = train(losses.LearnableLabelSmoothing(K, learning_rate=1.0), keras.optimizers.SGD(0.01))
+    before = model.get_weights()
+    still = keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.0)
+    model.fit(LOGITS, LABELS, batch_size=10, verbose=0, callbacks=[still])
+    for now, then in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
 def test_a_learning_rate_of_its_own_moves_q_alone(tmp_path):
     plain = train(losses.LearnableLabelSmoothing(K), keras.optimizers.SGD(0.01))
     faster = train(losses.LearnableLabelSmoothing(K, learning_rate=1.0), keras.optimizers.SGD(0.01))
@@ -217,6 +238,7 @@ def test_q_learns_what_labels_look_like_and_not_the_labels_themselves():
         ({"alpha": -1}, ValueError, "`alpha` must be.* at least 0.* Received: -1"),
         ({"top": K}, ValueError, "`top` must be at most 5, one less than the 6 classes. Received: 6"),
         ({"terms": ["forward"]}, ValueError, "Unknown term: 'forward'"),
+        ({"terms": 3}, ValueError, "`terms` must be some of.*Received: 3"),
         ({"terms": []}, ValueError, "`terms` must be some of"),
         ({"terms": "target_entropy"}, ValueError, "`terms` must be some of"),
         ({"variant": "ls++"}, ValueError, r"Unknown variant: 'ls\+\+'"),

@@ -24,11 +24,13 @@ class LearnableLabelSmoothing(MovingTargets):
     is in the target anyway.
 
     It trains in a `NoisyLabelClassifier` of its own, which holds, mirrors and saves `Q`; validation reports plain
-    cross-entropy. A soft label, as mixup makes it, is mixed with `y Q` and trains all rows that it has a part in.
+    cross-entropy. A soft label, as mixup makes it, is mixed with `y Q`, and each row learns by its share.
 
     With `top=N` each row has logits for N entries and one that all other classes share; no `[K, K]` array exists at any
-    time. The entries are exchanged at the end of an epoch of `fit` for those of the largest mean predictions, in which
-    a soft label counts for its largest class; one that comes in starts at the shared logit.
+    time. The entries are exchanged at the end of an epoch of `fit` for those of the largest mean predictions, to which
+    a soft label counts for its largest class; one that comes in starts at the shared logit. In a training loop without
+    `fit`, call `classifier.loss_state.end_epoch()` after each epoch. Soft labels cost some N times what cross-entropy
+    does.
 
     Args:
         num_classes: int, K >= 2.
@@ -43,8 +45,9 @@ class LearnableLabelSmoothing(MovingTargets):
         initial_logits: float `[K, K]`, where the logits start; `None` for zeros.
         weight_decay: bool; False exempts `Q` from the optimizer's weight decay, which makes it sharper.
         learning_rate: float > 0, of `Q`; `None` for the network's. `keras.optimizers.MultiOptimizer` then trains `Q`
-            with a copy of the optimizer at this constant rate; what reads or sets `optimizer.learning_rate`, such as
-            `ReduceLROnPlateau`, does not work with it.
+            with a copy of the optimizer that starts at this rate, whatever schedule the network's follows.
+            `ReduceLROnPlateau` and `LearningRateScheduler` set both rates; `optimizer.learning_rate` does not exist.
+            A `MultiOptimizer` given to `compile` is taken as it is: this option and `weight_decay` do not change it.
         name: name of the loss.
         reduction: as in `keras.losses.Loss`.
         dtype: float32 or float64; `Q` is float32.
@@ -130,6 +133,9 @@ class LearnableLabelSmoothing(MovingTargets):
         return -0.5 * ops.sum(trains_targets + trains_network, axis=-1)
 
     def own_optimizer(self, optimizer, state):
+        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):  # what it wraps does the decay and has the rate
+            optimizer.inner_optimizer = self.own_optimizer(optimizer.inner_optimizer, state)
+            return optimizer
         if isinstance(optimizer, keras.optimizers.MultiOptimizer):
             return optimizer  # of a model that was saved, or the user's own choice
         if not self.weight_decay:
@@ -150,8 +156,8 @@ class LearnableLabelSmoothing(MovingTargets):
 
 def _check_terms(terms):
     """`terms` as a tuple of different ones of `TERMS`, in their order."""
-    if isinstance(terms, str) or not terms:
-        raise ValueError(f"`terms` must be some of {TERMS}. Received: {terms!r}.")
+    if not isinstance(terms, (tuple, list, set, frozenset)) or not terms:
+        raise ValueError(f"`terms` must be some of {TERMS}, in a tuple or list. Received: {terms!r}.")
     for term in terms:
         _validation.check_choice("term", term, TERMS)
     return tuple(term for term in TERMS if term in terms)
