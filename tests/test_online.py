@@ -194,7 +194,12 @@ def test_labels_out_of_range_are_no_statistics():
     [
         ({"alpha": 1.1}, ValueError, "`alpha` must be.* at most 1. Received: 1.1"),
         ({"alpha": -0.1}, ValueError, "`alpha` must be.* at least 0.* Received: -0.1"),
-        ({"update_period": "step"}, ValueError, "Unknown update_period: 'step'"),
+        (
+            {"update_period": "step"},
+            ValueError,
+            "`update_period` must be \"epoch\" or a number of .*steps. Received: 'step'",
+        ),
+        ({"update_period": None}, ValueError, '`update_period` must be "epoch" or a number'),
         ({"update_period": 0}, ValueError, "`update_period` must be at least 1. Received: 0"),
         ({"update_period": 1.5}, TypeError, "`update_period` must be an integer"),
         ({"top": K}, ValueError, "`top` must be at most 4, one less than the 5 classes. Received: 5. Leave it out"),
@@ -202,6 +207,7 @@ def test_labels_out_of_range_are_no_statistics():
         ({"top": 2.0}, TypeError, "`top` must be an integer"),
         ({"initial": "zero"}, ValueError, "Unknown initial: 'zero'. Did you mean 'zeros'"),
         ({"unseen": "keep"}, ValueError, "Unknown unseen: 'keep'. Did you mean 'kept'"),
+        ({"freeze_above": 0.88, "initial": "smoothed"}, ValueError, "must be above 0.92, what rows start with.*: 0.88"),
         ({"freeze_above": 88}, ValueError, "`freeze_above` must be.* at most 1. Received: 88"),
         ({"per_sample": 1}, TypeError, "`per_sample` must be True or False"),
     ],

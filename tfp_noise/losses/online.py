@@ -25,7 +25,8 @@ class OnlineLabelSmoothing(MovingTargets):
 
     With `top=N` each row keeps N entries and shares the remainder among all other classes; no `[K, K]` array exists at
     any time. Which entries are kept is found from the predictions: N further classes are followed beside the kept
-    ones in every period, those likeliest for the first of the row's examples, and the N largest means stay.
+    ones in every period, those likeliest for the first of the row's examples, and the N largest means stay. Soft
+    labels cost some N times what cross-entropy does.
 
     Args:
         num_classes: int, K >= 2.
@@ -37,6 +38,7 @@ class OnlineLabelSmoothing(MovingTargets):
             the label and 0.1 uniform.
         unseen: what a row becomes in whose class nothing was classified correctly: "uniform" or "kept".
         freeze_above: float in (0, 1], or `None`; a row with a probability that large does not change any more.
+            Above what rows start with.
         per_sample: bool; True puts the prediction of one example, the latest, in place of the mean. With
             `update_period=1` and `unseen="kept"` every example learns from another one of its class.
         name: name of the loss.
@@ -92,6 +94,7 @@ class OnlineLabelSmoothing(MovingTargets):
         self.freeze_above = freeze_above
         if freeze_above is not None:
             self.freeze_above = _validation.check_number("freeze_above", freeze_above, maximum=1, above=0)
+            _check_thaws(self)
         self.per_sample = _validation.check_bool("per_sample", per_sample)
 
     def build_state(self):
@@ -122,6 +125,17 @@ class OnlineLabelSmoothing(MovingTargets):
 
 def _check_period(period):
     """`period`, if it is "epoch" or a number of steps."""
-    if isinstance(period, str):
-        return _validation.check_choice("update_period", period, ["epoch"])
-    return _validation.check_int("update_period", period, 1)
+    if period is None or (isinstance(period, str) and period != "epoch"):
+        raise ValueError(f'`update_period` must be "epoch" or a number of training steps. Received: {period!r}.')
+    return period if period == "epoch" else _validation.check_int("update_period", period, 1)
+
+
+def _check_thaws(loss):
+    """Refuses rows that would be frozen before they have learned anything."""
+    start = INITIAL[loss.initial]
+    largest = start["on"] + start["spread"] / loss.num_classes
+    if largest >= loss.freeze_above:
+        raise ValueError(
+            f"`freeze_above` must be above {largest:g}, what rows start with for initial={loss.initial!r}; they would "
+            f"never change. Received: {loss.freeze_above}. Raise it, or start from another `initial`."
+        )
