@@ -63,6 +63,13 @@ def test_resumed_training_counts_on():
     assert history.epochs == [4, 5]
 
 
+def test_one_history_may_see_trainings_of_several_sizes():
+    history = callbacks.ClassRowsHistory()
+    for size in (3, 4):
+        trained(Moving(size), 1, history)
+    assert [rows.shape for rows in history.rows] == [(3, 3), (4, 4)]
+
+
 @pytest.mark.parametrize("kept", [None, 2])
 def test_tensorboard_gets_means_and_the_map(kept, tmp_path):
     names = ("cat", "dog", "fox", "truck")

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfp_noise import _learned_rows, _validation, visualization
+from tfp_noise.visualization._style import check_class_names
 
 _MAX_CLASSES_DRAWN = 1000
 _SCALAR, _IMAGE = ("scalars", 1), ("images", 3)  # TensorBoard's plugins, and the class of their data
@@ -65,12 +66,8 @@ class ClassRowsHistory(keras.callbacks.Callback):
                 "`model.loss` must learn its targets, as OnlineLabelSmoothing and LearnableLabelSmoothing of "
                 f"tfp_noise.losses do. Received: {type(loss).__name__}, without `class_rows`. Leave this callback out."
             )
-        if self._class_names is None:
-            self._class_names = [str(index) for index in range(loss.num_classes)]
-        if len(self._class_names) != loss.num_classes:
-            raise ValueError(
-                f"`class_names` must name {loss.num_classes} classes. Received: {len(self._class_names)} names."
-            )
+        names = range(loss.num_classes) if self._class_names is None else self._class_names
+        self._names = check_class_names(names, loss.num_classes)
         if self._log_dir is not None:
             self._writer = tf.summary.create_file_writer(str(self._log_dir))
 
@@ -92,8 +89,8 @@ class ClassRowsHistory(keras.callbacks.Callback):
         with self._writer.as_default(step=epoch):
             _write("class_rows/mean_diagonal", tf.constant(_learned_rows.mean_diagonal(rows), tf.float32), *_SCALAR)
             _write("class_rows/mean_entropy", tf.constant(_learned_rows.mean_entropy(rows), tf.float32), *_SCALAR)
-            if len(self._class_names) <= _MAX_CLASSES_DRAWN:
-                figure = visualization.class_similarities({f"epoch {epoch}": rows}, self._class_names)
+            if len(self._names) <= _MAX_CLASSES_DRAWN:
+                figure = visualization.class_similarities({f"epoch {epoch}": rows}, self._names)
                 png = io.BytesIO()
                 figure.savefig(png, format="png")
                 size = map(str, figure.canvas.get_width_height())
