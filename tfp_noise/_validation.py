@@ -68,8 +68,11 @@ def check_choice(name, value, options):
 
 def check_matrix(name, value, num_classes=None):
     """`value` as a finite float64 [num_classes, num_classes] array."""
-    matrix = np.array(value, dtype=np.float64)
     expected = f"[{num_classes}, {num_classes}]" if num_classes else "square, at least [2, 2]"
+    try:
+        matrix = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"`{name}` must be an array of numbers, {expected}. Received: {value!r:.100}.") from error
     wrong_size = matrix.shape[0] != num_classes if num_classes and matrix.ndim else False
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] < 2 or wrong_size:
         raise ValueError(f"`{name}` must be {expected}: one row and one column a class. Received shape {matrix.shape}.")
