@@ -282,3 +282,11 @@ def test_confidence_penalty_is_least_at_less_than_certainty():
     _, gradient = value_and_gradient(loss, [0], np.array([[margin, 0.0]]))
     np.testing.assert_allclose(gradient, 0, atol=1e-12)
     assert float(loss.call([0], np.array([[margin, 0.0]]))[0]) < float(loss.call([0], np.array([[50.0, 0.0]]))[0])
+
+
+def test_a_cold_teacher_of_teacher_free_gives_the_label_alone():
+    """What it gives the others is 0 in float32; the divergence is then cross-entropy at that temperature."""
+    logits = np.random.default_rng(0).normal(size=(60, K)).astype("float32")
+    loss = losses.TeacherFree(K, 1.0, temperature=0.01)
+    expected = -special.log_softmax(logits.astype("float64") / 0.01, axis=1)[range(60), LABELS]
+    np.testing.assert_allclose(loss.call(LABELS, logits), expected, rtol=1e-5, atol=1e-6)

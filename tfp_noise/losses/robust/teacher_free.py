@@ -7,6 +7,8 @@ from keras import ops
 from tfp_noise import _validation
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
+_SMALLEST = 1e-37
+
 
 @register
 class TeacherFree(NoisyLabelLoss):
@@ -79,7 +81,9 @@ class TeacherFree(NoisyLabelLoss):
         right, wrong = self._teacher()
         teacher = wrong + (right - wrong) * targets
         student = ops.log_softmax(y_pred / (self.temperature if self.variant == "paper" else 1.0), axis=-1)
-        divergence = ops.sum(teacher * (ops.log(teacher) - student), axis=-1)
+        # A cold teacher gives the others less than float32 holds, and 0 log 0 is 0.
+        log_teacher = ops.log(ops.maximum(teacher, _SMALLEST))
+        divergence = ops.sum(teacher * (log_teacher - student), axis=-1)
         return (1 - self.alpha) * cross_entropy + self.alpha * divergence
 
     def _teacher(self):
