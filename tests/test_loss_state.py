@@ -216,17 +216,23 @@ def test_losses_that_keep_nothing_may_be_shared():
         ("online", "learnable"),
         ("learnable", "online"),
         ("online", "online_top"),
+        ("online", "online_steps"),
+        ("learnable", "learnable_variant"),
         ("learnable", None),
         (None, "learnable"),
     ],
 )
 def test_state_of_another_loss_is_refused(saved, wanted, tmp_path):
-    def build(name, num_classes=K):
-        if name is not None:
+    others = {
+        "learnable_variant": lambda: losses.LearnableLabelSmoothing(K, variant="label_smoothing++"),
+        None: lambda: losses.LabelSmoothing(K),
+    }
+
+    def build(name):
+        if name in SETTINGS:
             return classifier(name)
-        network = keras.Sequential([keras.Input([6]), keras.layers.Dense(8), keras.layers.Dropout(0.2)])
-        network.add(keras.layers.Dense(num_classes))
-        return NoisyLabelClassifier(network, losses.LabelSmoothing(num_classes))
+        layers = [keras.layers.Dense(8), keras.layers.Dropout(0.2), keras.layers.Dense(K)]
+        return NoisyLabelClassifier(keras.Sequential([keras.Input([6]), *layers]), others[name]())
 
     build(saved).save_weights(tmp_path / "model.weights.h5")
     with pytest.raises(ValueError, match=r"must hold the state of this classifier's loss, .*To take over the network"):

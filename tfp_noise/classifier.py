@@ -1,18 +1,17 @@
 """Network + loss = a Keras model whose fit, evaluate, predict and save just work."""
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfp_noise._callbacks import with_own_callbacks
+from tfp_noise._deployment import probabilities_model
 from tfp_noise._model_checks import check_data, check_raw_outputs
+from tfp_noise._resumable import ResumableModel
 from tfp_noise.losses import NoisyLabelLoss
-
-_STATE_OF = "loss_state_of"
 
 
 @keras.saving.register_keras_serializable(package="tfp_noise")
-class NoisyLabelClassifier(keras.Model):
+class NoisyLabelClassifier(ResumableModel):
     """A Keras classifier that trains with a loss for noisy labels and predicts class probabilities.
 
     `model(x)` gives the network's raw outputs. `predict`, metrics, `deployable` and `export` give probabilities
@@ -226,51 +225,11 @@ class NoisyLabelClassifier(keras.Model):
         """
         if not self.built:
             raise ValueError("The model must be built before `deployable()`. Call `fit`, or `model(x)`, first.")
-        if hasattr(self.network, "inputs"):
-            network = _copy_first_outputs(self.network, self.loss.num_prediction_outputs)
-            inputs = network.inputs[0] if len(network.inputs) == 1 else network.inputs
-            outputs = network.outputs[0]
-        else:
-            inputs = _inputs(self._build_shapes_dict["input_shape"])
-            outputs = self.network(inputs, training=False)
-        return keras.Model(inputs, self.loss.probabilities(outputs), name="probabilities")
+        return probabilities_model(self)
 
     def export(self, filepath, *args, **kwargs):
         """Exports `deployable()`, as `keras.Model.export` does."""
         return self.deployable().export(filepath, *args, **kwargs)
-
-    def _random_states(self):
-        """State of the random generators, which Keras itself does not save; without it dropout resumes elsewhere."""
-        saved = {id(variable) for variable in self.weights}
-        return [variable for variable in self.variables if id(variable) not in saved]
-
-    def save_own_variables(self, store):
-        super().save_own_variables(store)
-        for i, variable in enumerate(self._random_states()):
-            store[f"random_{i}"] = variable.numpy()
-        if self.loss_state is not None:
-            store[_STATE_OF] = np.frombuffer(self._state_owner().encode(), np.uint8)
-
-    def load_own_variables(self, store):
-        store = {key: store[key] for key in store.keys()}  # noqa: SIM118 (an H5 store)
-        self._check_state_owner(bytes(np.asarray(store.pop(_STATE_OF, []), np.uint8)).decode())
-        states = {key: value for key, value in store.items() if key.startswith("random_")}
-        super().load_own_variables({key: value for key, value in store.items() if key not in states})
-        for i, variable in enumerate(self._random_states()):
-            if f"random_{i}" in states:  # weights of a network with fewer of them load too, as in Keras
-                variable.assign(states[f"random_{i}"])
-
-    def _state_owner(self):
-        """Which loss the state is of; empty without one."""
-        return "" if self.loss_state is None else self.loss.state_name
-
-    def _check_state_owner(self, saved):
-        if saved != self._state_owner():
-            raise ValueError(
-                f"The file must hold the state of this classifier's loss, {self._state_owner() or 'which has none'}. "
-                f"Received one with the state of {saved or 'a loss that has none'}. To take over the network alone, "
-                "save and load `model.network`."
-            )
 
     def get_config(self):
         return {
@@ -295,29 +254,3 @@ def class_logits(model, inputs):
     if not isinstance(model, NoisyLabelClassifier):
         return outputs
     return model.loss.logits(keras.ops.cast(outputs, model.loss.dtype))
-
-
-def _inputs(shapes):
-    """Symbolic inputs of these shapes; those of a dict are named by its keys, as Keras wants them."""
-    if isinstance(shapes, dict):
-        return {key: keras.Input(shape[1:], name=key) for key, shape in shapes.items()}
-    return keras.tree.map_shape_structure(lambda shape: keras.Input(shape[1:]), shapes)
-
-
-def _copy_first_outputs(network, width):
-    """A copy of a Functional or Sequential network; a linear Dense that makes its output keeps `width` units."""
-    head = network.layers[-1]
-    # `layers` leaves out operations that may follow the layer, and a layer may be called twice.
-    makes_the_output = network.outputs[0]._keras_history.operation is head and len(head._inbound_nodes) == 1
-    linear = isinstance(head, keras.layers.Dense) and head.activation is keras.activations.linear
-    narrow = linear and makes_the_output
-
-    def copy_layer(layer):
-        config = layer.get_config()
-        return type(layer).from_config({**config, "units": width} if narrow and layer is head else config)
-
-    copy = keras.models.clone_model(network, clone_function=copy_layer)
-    for source, target in zip(network.layers, copy.layers, strict=True):
-        weights = source.get_weights()
-        target.set_weights([w[..., :width] for w in weights] if narrow and source is head else weights)
-    return copy

@@ -56,7 +56,7 @@ class TopTargetLogits(_state.LossState):
 
     The entries are those of the largest mean predictions, by `Entries`: where `p_j` is large for the examples of a
     label, the gradient of the reverse cross-entropy makes `q_j` grow. An entry that comes in starts at the shared
-    logit, which is what it had.
+    logit, which is what it had; the optimizer's momentum is still that of the entry that left, and fades as it does.
 
     Args:
         num_classes: int, K.

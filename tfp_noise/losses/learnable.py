@@ -112,6 +112,10 @@ class LearnableLabelSmoothing(MovingTargets):
         return DenseTargetLogits(self.num_classes, self.initial_logits, with_diagonal=self.variant == "paper")
 
     @property
+    def state_name(self):
+        return super().state_name + ("" if self.variant == "paper" else " without diagonal")
+
+    @property
     def q_matrix(self):
         """`Q` as probabilities, float32 `[K, K]`, a row per label; with `top`, `TopRows`."""
         return self.class_rows
@@ -171,12 +175,14 @@ def _check_together(loss):
             f"{loss.variant!r}. Leave them out."
         )
     if loss.top is not None and loss.initial_logits is not None:
-        raise ValueError("`initial_logits` must be left out with `top`, whose entries are found in training.")
+        raise ValueError(
+            f"`initial_logits` must be left out with `top`, whose entries are found in training. Received: "
+            f"top={loss.top} and a matrix. Leave out one of them."
+        )
 
 
 def _exempt_from_weight_decay(optimizer, variables):
-    """Adds variables to those that an optimizer does not decay."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of one that scales the loss
+    """Adds variables to those that an optimizer does not decay; by Keras's private attributes, which tests watch."""
     if all(not optimizer._use_weight_decay(variable) for variable in variables):
         return  # compiled before
     names = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)

@@ -101,6 +101,10 @@ class OnlineLabelSmoothing(MovingTargets):
         return DenseSoftLabels(self) if self.top is None else TopSoftLabels(self)
 
     @property
+    def state_name(self):
+        return super().state_name + ("" if self.update_period == "epoch" else " by steps")  # which are counted
+
+    @property
     def soft_labels(self):
         """The soft labels of the present period, float32 `[K, K]`, a row per label; with `top`, `TopRows`."""
         return self.class_rows
