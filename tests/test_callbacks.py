@@ -113,6 +113,8 @@ def test_whom_the_history_refuses():
         plain.fit(np.zeros([4, 2]), np.zeros([4, 3]), callbacks=[callbacks.ClassRowsHistory()], verbose=0)
     with pytest.raises(ValueError, match=r"`class_names` must name 3 classes\. Received: 2 names"):
         trained(Moving(3), 1, callbacks.ClassRowsHistory(class_names=["a", "b"]))
+    with pytest.raises(TypeError, match=r"`class_names` must be a sequence of strings.* Received: 'abc'"):
+        callbacks.ClassRowsHistory(class_names="abc")
     with pytest.raises(ValueError, match=r"`every` must be at least 1\. Received: 0"):
         callbacks.ClassRowsHistory(every=0)
     with pytest.raises(TypeError, match="`every` must be an integer"):

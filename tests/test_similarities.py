@@ -154,8 +154,8 @@ TOP = top_of(Q, 2)
     [
         (Q, NAMES[:4], ValueError, "`class_names` must name 5 classes. Received: 4 names"),
         (TOP, [*NAMES, "dog"], ValueError, "`class_names` must name 5 classes. Received: 6 names"),
-        (Q, range(5), TypeError, "`class_names` must be strings"),
-        (Q, "abcde", TypeError, "`class_names` must be strings"),
+        (Q, range(5), TypeError, r"`class_names` must be a sequence of strings.* Received: range\(0, 5\)"),
+        (Q, "abcde", TypeError, "`class_names` must be a sequence of strings.* Received: 'abcde'"),
         (1.1 * Q, NAMES, ValueError, r"row 0 has the minimum .* and the sum 1.1. Pass the `class_rows` of a loss"),
         (np.zeros([5, 5]), NAMES, ValueError, "row 0 has the minimum 0 and the sum 0"),
         (learned_logits(), NAMES, ValueError, "`rows` must be at least 0, with rows that sum to 1"),

@@ -131,7 +131,7 @@ def test_transition_matrix(num_classes, tmp_path):
 
 
 def test_transition_matrix_keeps_short_names_upright():
-    upright = visualization.transition_matrix(np.eye(10), range(10)).axes[0]
+    upright = visualization.transition_matrix(np.eye(10), tuple("0123456789")).axes[0]
     tilted = visualization.transition_matrix(np.eye(10), ["automobile"] * 10).axes[0]
     assert upright.get_xticklabels()[0].get_rotation() == 0
     assert tilted.get_xticklabels()[0].get_rotation() == 45
@@ -142,6 +142,25 @@ def test_transition_matrix_refuses_what_is_none():
         visualization.transition_matrix([[0.5, 0.4], [0, 1]], ["a", "b"])
     with pytest.raises(ValueError, match=r"`class_names` must name 2 classes. Received: 3"):
         visualization.transition_matrix(np.eye(2), ["a", "b", "c"])
+
+
+@pytest.mark.parametrize("names", ["ab", range(2), ["a", 1], None, 2, {"a", "b"}])
+def test_class_names_are_strings(names):
+    message = r"`class_names` must be a sequence of strings.* Received: .* Pass a list or tuple of them"
+    for draw in (
+        lambda: visualization.transition_matrix(np.eye(2), names),
+        lambda: visualization.class_similarities({"a": np.eye(2)}, names),
+        lambda: visualization.similarity_evolution([1], [np.eye(2)], names, [0]),
+        lambda: visualization.feature_clusters({"a": np.eye(2)}, np.arange(2), names),
+    ):
+        with pytest.raises(TypeError, match=message):
+            draw()
+
+
+def test_class_names_may_be_an_array():
+    """As they are in a file of NumPy's."""
+    axes = visualization.transition_matrix(np.eye(2), np.array(["cat", "dog"])).axes[0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["cat", "dog"]
 
 
 @pytest.mark.parametrize(
@@ -189,9 +208,9 @@ def test_pyplot_is_not_touched():
     visualization.decision_regions(np.eye(2), np.arange(2), np.arange(2), {"a": lambda x: np.full([len(x), 2], 0.5)})
     visualization.training_by_noise_rate({"a": {0.2: history(0)}})
     visualization.score_by_temperature_and_min_scale({(1.0, 0.5): [0.5]})
-    visualization.class_similarities({"a": np.eye(2)}, "ab")
-    visualization.similarity_evolution([1], [np.eye(2)], "ab", [0])
-    visualization.feature_clusters({"a": np.random.default_rng(0).normal(size=(8, 2))}, np.arange(8) % 2, "ab")
+    visualization.class_similarities({"a": np.eye(2)}, ("a", "b"))
+    visualization.similarity_evolution([1], [np.eye(2)], ("a", "b"), [0])
+    visualization.feature_clusters({"a": np.random.default_rng(0).normal(size=(8, 2))}, np.arange(8) % 2, ("a", "b"))
     assert pyplot.get_fignums() == before
 
 

@@ -9,6 +9,7 @@ from tests.drawn_figures import assert_tidy, legend_texts
 from tests.test_similarities import spread, top_of
 from tfp_noise import NoisyLabelClassifier, losses, metrics, visualization
 
+ABC = ("a", "b", "c")
 FASHION = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle-boot"]
 
 
@@ -67,7 +68,7 @@ def test_class_similarities_draw_shares_of_other_classes(size, tmp_path):
 
 
 def test_numbers_can_be_read_on_dark_and_pale_cells():
-    axes = visualization.class_similarities({"LLS": [[0, 1, 0], [0.5, 0, 0.5], [0, 1, 0]]}, "abc").axes[0]
+    axes = visualization.class_similarities({"LLS": [[0, 1, 0], [0.5, 0, 0.5], [0, 1, 0]]}, ABC).axes[0]
     colors = {text.get_position(): to_rgba(text.get_color()) for text in axes.texts}
     assert colors[1, 0] == to_rgba("white")
     assert colors[2, 0] == colors[0, 0] == to_rgba("black")
@@ -83,7 +84,7 @@ def test_nine_rows_of_an_ablation(tmp_path):
 def test_rows_that_are_not_learned_yet_and_labels_that_are_never_mistaken_are_pale():
     unlearned = rows(3)
     unlearned[1] = 0
-    figure = visualization.class_similarities({"OLS": unlearned}, "abc", np.eye(3))
+    figure = visualization.class_similarities({"OLS": unlearned}, ABC, np.eye(3))
     first, second, _ = figure.axes
     np.testing.assert_array_equal(first.images[0].get_array()[1].filled(0), 0)
     np.testing.assert_array_equal(second.images[0].get_array().filled(0), 0)
@@ -92,18 +93,18 @@ def test_rows_that_are_not_learned_yet_and_labels_that_are_never_mistaken_are_pa
 def test_class_similarities_refuse_what_does_not_fit():
     draw = visualization.class_similarities
     for given, names, confusion, message in (
-        ({}, "abc", None, "`similarities` must hold at least one method"),
-        ({"a": 2 * rows(3)}, "abc", None, r"`similarities\['a'\]` must be at least 0, with rows that sum to 1"),
-        ({"a": rows(3)}, "abcd", None, r"`similarities\['a'\]` must be \[4, 4\].* Received shape \(3, 3\)"),
-        ({"a": top_of(rows(3), 1)}, "abcd", None, "must have rows for 4 classes. Received: 3 rows"),
-        ({"a": rows(3)}, "abc", np.eye(4), r"`confusion` must be \[3, 3\]"),
-        ({"a": rows(3)}, "abc", -np.eye(3), "`confusion` must hold counts of at least 0.* the minimum -1"),
-        ({"a": rows(3)}, "abc", np.diag([1, 0, 1]), "and 0 examples of class 1"),
+        ({}, ABC, None, "`similarities` must hold at least one method"),
+        ({"a": 2 * rows(3)}, ABC, None, r"`similarities\['a'\]` must be at least 0, with rows that sum to 1"),
+        ({"a": rows(3)}, (*ABC, "d"), None, r"`similarities\['a'\]` must be \[4, 4\].* Received shape \(3, 3\)"),
+        ({"a": top_of(rows(3), 1)}, (*ABC, "d"), None, "must have rows for 4 classes. Received: 3 rows"),
+        ({"a": rows(3)}, ABC, np.eye(4), r"`confusion` must be \[3, 3\]"),
+        ({"a": rows(3)}, ABC, -np.eye(3), "`confusion` must hold counts of at least 0.* the minimum -1"),
+        ({"a": rows(3)}, ABC, np.diag([1, 0, 1]), "and 0 examples of class 1"),
     ):
         with pytest.raises(ValueError, match=message):
             draw(given, names, confusion)
     with pytest.raises(TypeError, match="`similarities` must be a dict"):
-        draw(rows(3), "abc")
+        draw(rows(3), ABC)
 
 
 def test_similarity_evolution_draws_the_label_and_the_likeliest_others(tmp_path):
@@ -125,7 +126,7 @@ def test_similarity_evolution_draws_the_label_and_the_likeliest_others(tmp_path)
 
 
 def test_similarity_evolution_begins_at_zeros(tmp_path):
-    figure = visualization.similarity_evolution([1, 2], [np.zeros([3, 3]), rows(3)], "abc", [0])
+    figure = visualization.similarity_evolution([1, 2], [np.zeros([3, 3]), rows(3)], ABC, [0])
     assert_tidy(figure, tmp_path)
 
 
@@ -139,7 +140,7 @@ def test_similarity_evolution_refuses_what_does_not_fit():
         ([1], [rows(4)], [0], r"`history\[0\]` must be \[3, 3\]"),
     ):
         with pytest.raises(ValueError, match=message):
-            draw(epochs, history, "abc", classes)
+            draw(epochs, history, ABC, classes)
 
 
 def clouds(num_classes=10, n=60, size=6, seed=0):

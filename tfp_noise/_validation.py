@@ -2,6 +2,7 @@
 
 import difflib
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -64,6 +65,19 @@ def check_choice(name, value, options):
     near = difflib.get_close_matches(str(value), options, n=5, cutoff=0.5)
     hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Known: {', '.join(sorted(options))}."
     raise ValueError(f"Unknown {name}: {value!r}. {hint}")
+
+
+def check_class_names(class_names, num_classes=None):
+    """`class_names` as a tuple of strings, `num_classes` of them where that is given."""
+    is_sequence = isinstance(class_names, (Sequence, np.ndarray)) and not isinstance(class_names, str)
+    if not is_sequence or not all(isinstance(name, str) for name in class_names):
+        raise TypeError(
+            f"`class_names` must be a sequence of strings, a name a class. Received: {class_names!r:.100}. "
+            'Pass a list or tuple of them, such as ("0", "1").'
+        )
+    if num_classes is not None and len(class_names) != num_classes:
+        raise ValueError(f"`class_names` must name {num_classes} classes. Received: {len(class_names)} names.")
+    return tuple(class_names)
 
 
 def check_matrix(name, value, num_classes=None):

@@ -6,7 +6,6 @@ import keras
 import tensorflow as tf
 
 from tfp_noise import _learned_rows, _validation, visualization
-from tfp_noise.visualization._style import check_class_names
 
 _MAX_CLASSES_DRAWN = 1000
 _SCALAR, _IMAGE = ("scalars", 1), ("images", 3)  # TensorBoard's plugins, and the class of their data
@@ -27,14 +26,14 @@ class ClassRowsHistory(keras.callbacks.Callback):
         log_dir: a folder for TensorBoard, or `None`. It gets the mean of the rows' own labels,
             `class_rows/mean_diagonal`, the mean entropy of a row in nats, `class_rows/mean_entropy`, and, up to 1,000
             classes, the heat map `class_rows` of `visualization.class_similarities`, which takes half a second.
-        class_names: a name per class, for the heat map; by default the indices.
+        class_names: sequence of strings, a name per class, for the heat map; by default the indices.
 
     Attributes:
         epochs: list of int, from 1 on.
         rows: list of what `loss.class_rows` was after each of them: float `[K, K]` or `losses.TopRows`.
 
     Raises:
-        TypeError: once training starts, if the loss has no `class_rows`.
+        TypeError: for class names that are not strings, and once training starts, if the loss has no `class_rows`.
         ValueError: for `every` below 1, and once training starts for class names that are not one a class.
 
     Example:
@@ -55,7 +54,7 @@ class ClassRowsHistory(keras.callbacks.Callback):
         self.rows = []
         self._every = _validation.check_int("every", every, 1)
         self._log_dir = log_dir
-        self._class_names = class_names
+        self._class_names = class_names if class_names is None else _validation.check_class_names(class_names)
         self._writer = None
 
     def on_train_begin(self, logs=None):
@@ -66,8 +65,8 @@ class ClassRowsHistory(keras.callbacks.Callback):
                 "`model.loss` must learn its targets, as OnlineLabelSmoothing and LearnableLabelSmoothing of "
                 f"tfp_noise.losses do. Received: {type(loss).__name__}, without `class_rows`. Leave this callback out."
             )
-        names = range(loss.num_classes) if self._class_names is None else self._class_names
-        self._names = check_class_names(names, loss.num_classes)
+        names = list(map(str, range(loss.num_classes))) if self._class_names is None else self._class_names
+        self._names = _validation.check_class_names(names, loss.num_classes)
         if self._log_dir is not None:
             self._writer = tf.summary.create_file_writer(str(self._log_dir))
 

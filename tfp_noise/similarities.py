@@ -44,7 +44,7 @@ class ClassSimilarities:
 
     def __post_init__(self):
         rows = _learned_rows.check_rows("rows", self.rows, complete=True)
-        names = check_class_names(self.class_names, _learned_rows.count_classes(rows))
+        names = _validation.check_class_names(self.class_names, _learned_rows.count_classes(rows))
         object.__setattr__(self, "rows", rows)
         object.__setattr__(self, "class_names", names)
 
@@ -194,13 +194,3 @@ class ClassSimilarities:
                 f"{self.class_names.count(one)} classes share. Give indices."
             )
         return self.class_names.index(one)
-
-
-def check_class_names(class_names, classes):
-    """`class_names` as a tuple of `classes` strings."""
-    names = tuple(class_names)
-    if isinstance(class_names, str) or not all(isinstance(name, str) for name in names):
-        raise TypeError(f"`class_names` must be strings, a name a class. Received: {class_names!r:.100}.")
-    if len(names) != classes:
-        raise ValueError(f"`class_names` must name {classes} classes. Received: {len(names)} names.")
-    return names

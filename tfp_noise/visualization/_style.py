@@ -83,13 +83,6 @@ def _thinned(class_names):
     return ticks, [class_names[tick] for tick in ticks]
 
 
-def check_class_names(class_names, num_classes):
-    """`class_names` as a list of `num_classes` strings."""
-    if len(class_names) != num_classes:
-        raise ValueError(f"`class_names` must name {num_classes} classes. Received: {len(class_names)} names.")
-    return [str(name) for name in class_names]
-
-
 def check_some(name, value, what):
     """Refuses what is no dict of things to draw, or an empty one."""
     if not isinstance(value, dict):

@@ -24,7 +24,7 @@ def feature_clusters(features, labels, class_names, classes=None, seed=0, title=
     Args:
         features: a dict `{method: float [n, size]}`, such as the inputs of a last layer: `penultimate(model).predict`.
         labels: int `[n]`, the true classes.
-        class_names: a name per class.
+        class_names: sequence of strings, a name per class.
         classes: at least two class indices, to draw examples of these alone; all classes by default.
         seed: int, t-SNE's; the same features and seed give the same figure on one machine.
         title: text above the panels.
@@ -48,7 +48,7 @@ def feature_clusters(features, labels, class_names, classes=None, seed=0, title=
         Zhang et al. Delving deep into label smoothing. 2021, Figure 3.
     """
     _style.check_some("features", features, "method")
-    names = _style.check_class_names(class_names, len(class_names))
+    names = _validation.check_class_names(class_names)
     labels = _validation.check_labels("labels", labels, len(names))
     classes = np.arange(len(names)) if classes is None else _validation.check_labels("classes", classes, len(names))
     if len(set(classes)) != len(classes) or len(classes) < 2:

@@ -22,7 +22,7 @@ def class_similarities(similarities, class_names, confusion=None, title=None):
     Args:
         similarities: a dict `{panel: rows}`, rows as `loss.class_rows` gives them: float `[K, K]`, a row per label, or
             `losses.TopRows`, whose remainder is spread over the classes that are not kept.
-        class_names: a name per class.
+        class_names: sequence of strings, a name per class.
         confusion: counts `[K, K]`, a row a true class, a column a predicted one, as `sklearn.metrics.confusion_matrix`
             gives them: drawn as shares of each class's examples.
         title: text above the panels.
@@ -45,7 +45,7 @@ def class_similarities(similarities, class_names, confusion=None, title=None):
         "LLS: regulating neural network training via learnable label smoothing", Figures 3, 4 and 9.
     """
     _style.check_some("similarities", similarities, "method")
-    names = _style.check_class_names(class_names, len(class_names))
+    names = _validation.check_class_names(class_names)
     maps = [
         (panel, _learned_rows.to_matrix(_learned_rows.check_rows(f"similarities[{panel!r}]", rows, len(names))))
         for panel, rows in similarities.items()
@@ -75,7 +75,7 @@ def similarity_evolution(epochs, history, class_names, classes, title=None):
     Args:
         epochs: int `[m]`, such as `callbacks.ClassRowsHistory.epochs`.
         history: a sequence of m rows as `loss.class_rows` gives them, such as `callbacks.ClassRowsHistory.rows`.
-        class_names: a name per class.
+        class_names: sequence of strings, a name per class.
         classes: the labels to show, int.
         title: text above the panels.
 
@@ -92,7 +92,7 @@ def similarity_evolution(epochs, history, class_names, classes, title=None):
         >>> [line.get_label() for line in figure.axes[0].lines]
         ['cat', 'dog', 'truck']
     """
-    names = _style.check_class_names(class_names, len(class_names))
+    names = _validation.check_class_names(class_names)
     classes = _validation.check_labels("classes", classes, len(names))
     epochs = _style.check_floats("epochs", epochs, ("m",))
     if len(history) != len(epochs) or not len(classes):

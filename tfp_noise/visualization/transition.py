@@ -15,13 +15,14 @@ def transition_matrix(transition, class_names, title=None):
 
     Args:
         transition: float `[num_classes, num_classes]`, `transition[i, j] = P(observed = j | clean = i)`.
-        class_names: a name per class.
+        class_names: sequence of strings, a name per class.
         title: text above the map.
 
     Returns:
         A `matplotlib.figure.Figure`: the map and its colour bar.
 
     Raises:
+        TypeError: names that are not strings.
         ValueError: rows that do not sum to 1, or names that are not one a class.
 
     Example:
@@ -31,7 +32,7 @@ def transition_matrix(transition, class_names, title=None):
     """
     transition = _validation.check_transition("transition", transition)
     num_classes = len(transition)
-    names = _style.check_class_names(class_names, num_classes)
+    names = _validation.check_class_names(class_names, num_classes)
     size = 3.0 + 0.42 * min(num_classes, _style.MAX_NUMBERED_CLASSES)
     figure = Figure(figsize=(size + 0.8, size), layout="compressed")
     axes = figure.subplots()
