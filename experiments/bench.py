@@ -159,9 +159,8 @@ def _step_table():
             table.add_row(f"{title}: {name}", f"{ratio:.3f}", "")
     memory = step_costs.memory_of_many_classes()
     for name, ratio in step_costs.of_many_classes().items():
-        table.add_row(
-            f"512 features to {step_costs.MANY_CLASSES} classes: {name}", f"{ratio:.3f}", f"{memory[name]:.0f}"
-        )
+        more = f"{memory[name]:.0f}" if name in memory else ""
+        table.add_row(f"512 features to {step_costs.MANY_CLASSES} classes: {name}", f"{ratio:.3f}", more)
     return table
 
 

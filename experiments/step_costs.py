@@ -11,6 +11,7 @@ import models
 from tfp_noise import NoisyLabelClassifier, losses
 
 MANY_CLASSES = 21_843
+_STATUS = pathlib.Path("/proc/self/status")  # of Linux
 _FEATURES = 512  # of the layer before many classes
 METHODS = {
     "Logistic-Normal": losses.LogisticNormal,
@@ -72,8 +73,10 @@ def of_many_classes(batch=256, rounds=15):
 def memory_of_many_classes(batch=256):
     """MiB that a process needs beyond cross-entropy's for the same steps, by method: the difference of the peaks.
 
-    On Linux only.
+    Empty where the system does not say them.
     """
+    if _peak_memory() is None:
+        return {}
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         peaks = {name: pool.apply(_peak, [name, batch]) for name in [None, *METHODS_FOR_MANY_CLASSES]}
     return {name: peak - peaks[None] for name, peak in peaks.items() if name}
@@ -95,10 +98,18 @@ def _wide_step(loss, batch):
 
 
 def _peak(name, batch):
+    """MiB of a process that trains by one method."""
     build = METHODS_FOR_MANY_CLASSES.get(name, cross_entropy)
     step = _wide_step(build(MANY_CLASSES), batch)
     for _ in range(3):
         step()
-    # Not `resource.getrusage`, whose peak a process begins with that of its parent.
-    peak = next(line for line in pathlib.Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
-    return int(peak.split()[1]) / 2**10
+    return _peak_memory()
+
+
+def _peak_memory():
+    """MiB that this process has needed at most, or `None` where the system does not say.
+
+    Not of `resource.getrusage`, whose peak a process begins with that of its parent.
+    """
+    lines = _STATUS.read_text().splitlines() if _STATUS.exists() else []
+    return next((int(line.split()[1]) / 2**10 for line in lines if line.startswith("VmHWM:")), None)

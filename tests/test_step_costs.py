@@ -1,10 +1,12 @@
 """What the costs of whole steps are measured by: turns in one process, and steps that do train."""
 
 import itertools
+import pathlib
+import resource
 
 import pytest
 
-from experiments import step_costs
+from experiments import bench, step_costs
 
 
 def clocked(monkeypatch, costs):
@@ -50,3 +52,25 @@ def test_a_wide_step_trains_the_loss_that_it_is_named_for(monkeypatch, name):
     step = step_costs._wide_step(build(40), batch=64)
     losses = [float(step()) for _ in range(5)]
     assert losses[-1] < losses[0]
+
+
+@pytest.mark.skipif(not step_costs._STATUS.exists(), reason="the system does not say what a process needs")
+def test_the_peak_of_memory_is_in_mebibytes():
+    """Between what is resident now, in pages, and the larger of the peaks of this process and its parent, in KiB."""
+    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    now, most = pages * resource.getpagesize() / 2**20, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    assert 0.9 * now < step_costs._peak_memory() < 1.1 * most
+
+
+@pytest.mark.parametrize("written", [None, "Name:\tpython\nVmRSS:\t 5 kB\n"])
+def test_the_table_is_printed_where_the_system_does_not_say_the_memory(monkeypatch, tmp_path, written):
+    """As on macOS, which has no such file."""
+    status = tmp_path / "status"
+    if written:
+        status.write_text(written)
+    monkeypatch.setattr(step_costs, "_STATUS", status)
+    monkeypatch.setattr(step_costs, "of_small_network", lambda *_: {"one": 1.5})
+    monkeypatch.setattr(step_costs, "of_many_classes", lambda: dict.fromkeys(step_costs.METHODS_FOR_MANY_CLASSES, 2.0))
+    ratios, memory = (list(column.cells) for column in bench._step_table().columns[1:])
+    assert ratios == ["1.500", "1.500", "2.000", "2.000"]
+    assert memory == [""] * 4
