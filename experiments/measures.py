@@ -145,6 +145,9 @@ class Attacks(Measure):
         del epochs, data_dir
         if self.top is not None:
             _check_classes("top", self.top, noisy)
+        features = noisy.test.features
+        if features.dtype != np.uint8:  # which `pipeline.to_float` divides by 255
+            _validation.check_unit_features(f"test.features of {noisy.name!r}", np.asarray(pipeline.to_float(features)))
         return _AfterTraining(lambda model, _: self._scores(model, noisy.test))
 
     def _scores(self, model, test):

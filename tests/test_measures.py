@@ -173,6 +173,20 @@ def test_more_classes_than_there_are_is_an_error_before_the_training(measure, na
         measure.observe(data, 1, None)
 
 
+@pytest.mark.parametrize("value", [-0.1, 1.1, 2])
+def test_features_that_cannot_be_attacked_are_an_error_before_the_training(value):
+    data = dataset(np.full([3, 2], value), [0, 1, 2], 3)
+    with pytest.raises(ValueError, match=rf"`test.features of 'made up'` must lie in \[0, 1\]\. .* from {value} to"):
+        Attacks().observe(data, 1, None)
+
+
+@pytest.mark.parametrize(
+    "features", [np.full([3, 2], 255, np.uint8), np.array([[0.0, 1.0]] * 3), np.eye(3, dtype=np.int32)]
+)
+def test_bytes_and_what_lies_in_the_unit_cube_can_be_attacked(features):
+    assert Attacks().observe(dataset(features, [0, 1, 2], 3), 1, None).scores
+
+
 def test_bad_counts():
     with pytest.raises(ValueError, match=r"`counts` must be at least 1\. Received: 0"):
         SnapshotEnsembles((6, 0))

@@ -163,6 +163,21 @@ def check_features(name, features):
     return features
 
 
+def check_unit_features(name, features):
+    """`features` as an array of floats that all lie in [0, 1]."""
+    features = check_features(name, features)
+    if not np.issubdtype(features.dtype, np.floating):
+        raise TypeError(
+            f"`{name}` must be floating-point, in [0, 1]. Received dtype {features.dtype}. Divide images by 255."
+        )
+    if features.size and not (features.min() >= 0 and features.max() <= 1):
+        raise ValueError(
+            f"`{name}` must lie in [0, 1]. Received values from {features.min():g} to {features.max():g}. Divide "
+            "images by 255, and put what normalises them into the model."
+        )
+    return features
+
+
 def check_targets(name, targets, num_classes):
     """Refuses what is neither class indices `[n]` or `[n, 1]` nor distributions `[n, num_classes]`."""
     if targets.ndim == 2 and targets.shape[1] == num_classes:

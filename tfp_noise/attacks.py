@@ -88,7 +88,7 @@ def projected_gradient(model, features, labels, bound=8 / 255, step=2 / 255, ite
 def _climb(model, features, labels, bound, step, iterations, generator=None):
     """Steps of signs within the box, from the features themselves or, with a generator, from a random place."""
     bound = _validation.check_number("bound", bound, 0)
-    features = _check_features(features)
+    features = _validation.check_unit_features("features", features).astype(np.float32)
     labels = _check_labels(labels, model, features)
 
     @tf.function(
@@ -122,20 +122,6 @@ def _log_odds_against(labels, logits):
     is_label = tf.one_hot(labels, logits.shape[-1], on_value=True, off_value=False)
     of_others = tf.reduce_logsumexp(tf.where(is_label, -np.inf, logits), axis=-1)
     return of_others - tf.reduce_sum(tf.where(is_label, logits, 0.0), axis=-1)
-
-
-def _check_features(features):
-    features = _validation.check_features("features", features)
-    if not np.issubdtype(features.dtype, np.floating):
-        raise TypeError(
-            f"`features` must be floating-point, in [0, 1]. Received dtype {features.dtype}. Divide images by 255."
-        )
-    if features.size and not (features.min() >= 0 and features.max() <= 1):
-        raise ValueError(
-            f"`features` must lie in [0, 1]. Received values from {features.min():g} to {features.max():g}. Divide "
-            "images by 255, and put what normalises them into the model."
-        )
-    return features.astype(np.float32)
 
 
 def _check_labels(labels, model, features):
