@@ -31,6 +31,7 @@ SMOOTHING = Method("LS", losses.LabelSmoothing, {"alpha": 0.1})
 ONLINE = Method("OLS", losses.OnlineLabelSmoothing)
 LEARNABLE = Method("LLS", losses.LearnableLabelSmoothing)
 # Weight and temperature of Yuan et al.'s code for ResNet-18 on CIFAR-100, and so its variant, which made their numbers.
+# Paper OLS's rows of the same loss have the variant of their text (`online_label_smoothing.methods`).
 _TEACHER_FREE = Method("TF-KD-reg", losses.TeacherFree, {"alpha": 0.1, "temperature": 20.0, "variant": "code"})
 ROWS = (CROSS_ENTROPY, SMOOTHING, _TEACHER_FREE, ONLINE, LEARNABLE)  # of Table 3
 _FOCAL = (

@@ -5,7 +5,8 @@ DisturbLabel at 10 %, label smoothing of 0.1, symmetric cross-entropy with (alph
 (6, 0.1) on CIFAR-100. Two rows cannot be had as they were there: its pairwise confusion is another loss than that of
 the paper it is from (a norm of logits over the batch, from epoch 200 on); here that paper's, with the same weight of
 10, from the start. And its Tf-KD takes the virtual teacher's probabilities for logits, with other temperatures for each
-network; here that paper's own loss and values.
+network; here Yuan et al.'s own loss and values, in the variant of their text. Paper LLS's rows of that loss have the
+variant of their code, which made its numbers (`learnable_label_smoothing.settings`).
 """
 
 from experiments.experiment import CROSS_ENTROPY, Method
