@@ -99,6 +99,8 @@ class Method:
         return plain if self.distillation is None else {**plain, "distillation": dict(self.distillation)}
 
 
+CLEAN = Noise("none")
+
 # Between the training seeds of a run and of what builds on it.
 _NEXT_STAGE = 1_000_000
 MAX_SEED = _NEXT_STAGE - 1

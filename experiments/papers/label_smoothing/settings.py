@@ -7,7 +7,9 @@ variants: LeNet-5 on Fashion-MNIST for 30 epochs (about 100 s a run on 2 CPU cor
 for 100 epochs (10 s).
 """
 
-from experiments.experiment import ADAM, CROSS_ENTROPY, Experiment, Method, Noise
+import dataclasses
+
+from experiments.experiment import ADAM, CLEAN, CROSS_ENTROPY, Experiment, Method, Noise
 from experiments.transitions import SymmetricTransition
 from tfp_noise import losses, pipeline
 
@@ -42,6 +44,7 @@ LAPTOP = {
     "laptop-fashion_mnist": _cross_entropy("fashion_mnist", "lenet5", 30, 256, ADAM),
     "laptop-digits": _cross_entropy("digits", "digits_cnn", 100, 64, ADAM),
 }
+CLEAN_LAPTOP = {label: dataclasses.replace(base, noise=CLEAN) for label, base in LAPTOP.items()}  # of other papers
 
 
 def smoothing(alpha):

@@ -15,11 +15,11 @@ trained: they are not under version control.
 from absl import flags
 
 from experiments import evaluation, papers, results, terminal
-from experiments.experiment import CROSS_ENTROPY, MAX_SEED
+from experiments.experiment import CLEAN, CROSS_ENTROPY, MAX_SEED
 from experiments.figures import draw, missing_run
 from experiments.papers.label_smoothing.figures import by_alpha, check_classes
 from experiments.papers.learnable_label_smoothing import ablation
-from experiments.papers.learnable_label_smoothing.settings import CLEAN, LEARNABLE, ONLINE, SMOOTHING
+from experiments.papers.learnable_label_smoothing.settings import LEARNABLE, ONLINE, SMOOTHING
 from experiments.run import trained
 from tfp_noise import visualization
 

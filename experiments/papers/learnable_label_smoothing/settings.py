@@ -22,13 +22,13 @@ import math
 from collections.abc import Callable
 
 from experiments import sources
-from experiments.experiment import CROSS_ENTROPY, Experiment, Method, Noise
+from experiments.experiment import CLEAN, CROSS_ENTROPY, Experiment, Method
 from experiments.papers.label_smoothing import settings as label_smoothing
+from experiments.papers.online_label_smoothing import methods
 from tfp_noise import losses, pipeline
 
-CLEAN = Noise("none")
-SMOOTHING = Method("LS", losses.LabelSmoothing, {"alpha": 0.1})
-ONLINE = Method("OLS", losses.OnlineLabelSmoothing)
+SMOOTHING = methods.LABEL_SMOOTHING
+ONLINE = dataclasses.replace(methods.ONLINE, arguments={})  # the same alpha, by default
 LEARNABLE = Method("LLS", losses.LearnableLabelSmoothing)
 # Weight and temperature of Yuan et al.'s code for ResNet-18 on CIFAR-100, and so its variant, which made their numbers.
 # Paper OLS's rows of the same loss have the variant of their text (`online_label_smoothing.methods`).
@@ -44,7 +44,7 @@ _SELF_TAUGHT = dataclasses.replace(
 )
 METHODS = {method.label: method for method in (*ROWS, *_FOCAL, _SELF_TAUGHT)}
 
-LAPTOP = {label: dataclasses.replace(base, noise=CLEAN) for label, base in label_smoothing.LAPTOP.items()}
+LAPTOP = label_smoothing.CLEAN_LAPTOP
 
 # The names of the tables' columns, and of `models`.
 _SMALL_IMAGES = {"R18": "resnet18", "R34": "resnet34", "R50": "resnet50_small", "R101": "resnet101_small"}

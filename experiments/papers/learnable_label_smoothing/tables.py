@@ -7,9 +7,9 @@ learnable label smoothing adds to the time of a step is measured by `python -m e
 
 import dataclasses
 
-from experiments.experiment import Noise
+from experiments.experiment import CLEAN, Noise
 from experiments.papers.learnable_label_smoothing import published
-from experiments.papers.learnable_label_smoothing.settings import CLEAN, LAPTOP, METHODS, ROWS, base, model
+from experiments.papers.learnable_label_smoothing.settings import LAPTOP, METHODS, ROWS, base, model
 
 
 def folder(table, *column):

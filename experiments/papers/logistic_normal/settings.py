@@ -20,7 +20,7 @@ those of cross-entropy; the Het rows average 1,000 samples a step, and take 5 (L
 import dataclasses
 
 from experiments import clothing1m, sources
-from experiments.experiment import ADAM, CROSS_ENTROPY, Experiment, Method, Noise
+from experiments.experiment import ADAM, CLEAN, CROSS_ENTROPY, Experiment, Method, Noise
 from experiments.papers.logistic_normal.presets import preset
 from experiments.transitions import AnchorTransition
 from tfp_noise import losses, pipeline
@@ -39,16 +39,15 @@ _FINE_TUNING = (
     },
 )
 _CROP = pipeline.CropAndFlip(pad=2)
-_NONE = Noise("none")
 
-_MNIST = Experiment("", "mnist", _NONE, "lenet5", CROSS_ENTROPY, 100, 256, ADAM)
+_MNIST = Experiment("", "mnist", CLEAN, "lenet5", CROSS_ENTROPY, 100, 256, ADAM)
 
 # Cross-entropy without noise, which every experiment is a variant of.
 BASES = {
     "mnist": _MNIST,
     "mnist-lenet5_same": dataclasses.replace(_MNIST, model="lenet5_same", source=sources.FirstExamples(45_000)),
-    "cifar10": Experiment("", "cifar10", _NONE, "wrn28_2", CROSS_ENTROPY, 300, 128, _SGD, _CROP),
-    "cifar100": Experiment("", "cifar100", _NONE, "wrn28_2", CROSS_ENTROPY, 300, 128, _SGD, _CROP),
+    "cifar10": Experiment("", "cifar10", CLEAN, "wrn28_2", CROSS_ENTROPY, 300, 128, _SGD, _CROP),
+    "cifar100": Experiment("", "cifar100", CLEAN, "wrn28_2", CROSS_ENTROPY, 300, 128, _SGD, _CROP),
     "clothing1m": Experiment(
         "",
         "clothing1m",
@@ -61,8 +60,8 @@ BASES = {
         pipeline.CropAndFlip(pad=0),
         source=clothing1m.Clothing1M(),
     ),
-    "laptop-digits": Experiment("", "digits", _NONE, "digits_cnn", CROSS_ENTROPY, 100, 64, ADAM),
-    "laptop-cifar10": Experiment("", "cifar10", _NONE, "lenet5", CROSS_ENTROPY, 30, 256, ADAM, _CROP),
+    "laptop-digits": Experiment("", "digits", CLEAN, "digits_cnn", CROSS_ENTROPY, 100, 64, ADAM),
+    "laptop-cifar10": Experiment("", "cifar10", CLEAN, "lenet5", CROSS_ENTROPY, 30, 256, ADAM, _CROP),
 }
 
 

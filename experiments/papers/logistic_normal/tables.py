@@ -5,7 +5,7 @@ In the names of Table 3, "no-dummy" is the low-rank covariance without the dummy
 
 import dataclasses
 
-from experiments.experiment import Method, Noise
+from experiments.experiment import CLEAN, Method, Noise
 from experiments.papers.logistic_normal import published
 from experiments.papers.logistic_normal.presets import MODELLED_ON, NATURAL, preset
 from experiments.papers.logistic_normal.settings import BASES, methods
@@ -21,7 +21,7 @@ _ABLATION = {
 def _noises(exact):
     """The columns of Table 1."""
     symmetric = [Noise("symmetric", rate, exact) for rate in (0.2, 0.4, 0.6, 0.8)]
-    return [Noise("none"), *symmetric, *(Noise("asymmetric", rate, exact) for rate in (0.1, 0.2, 0.3, 0.4))]
+    return [CLEAN, *symmetric, *(Noise("asymmetric", rate, exact) for rate in (0.1, 0.2, 0.3, 0.4))]
 
 
 def _column(group, label, base, numbers):

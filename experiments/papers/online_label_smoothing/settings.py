@@ -20,16 +20,13 @@ Noise flips exact counts of labels, each to a uniformly drawn other class.
 for 30 epochs (100 s), with Adam.
 """
 
-import dataclasses
-
 from experiments import sources
-from experiments.experiment import CROSS_ENTROPY, Experiment, Noise
-from experiments.papers.label_smoothing import settings
+from experiments.experiment import CLEAN, CROSS_ENTROPY, Experiment, Noise
+from experiments.papers.label_smoothing import settings as label_smoothing
 from tfp_noise import pipeline
 
-NONE = Noise("none")
 RATES = (20, 40, 60, 80)
-NOISES = {0: NONE} | {rate: Noise("symmetric_other", rate / 100, exact=True) for rate in RATES}
+NOISES = {0: CLEAN} | {rate: Noise("symmetric_other", rate / 100, exact=True) for rate in RATES}
 
 _CIFAR = sources.HeldOut(0.02)
 # Of 128 from 49,000 examples; the paper counts 384.
@@ -54,13 +51,13 @@ def cifar(dataset, model):
     """Cross-entropy on CIFAR, which the paper's experiments there are variants of."""
     optimizer = _sgd(0.1, (150, 225), STEPS_PER_EPOCH, weight_decay=5e-3, nesterov=True)
     crops = pipeline.CropAndFlip(pad=4)
-    return Experiment("", dataset, NONE, model, CROSS_ENTROPY, 300, 128, optimizer, crops, source=_CIFAR)
+    return Experiment("", dataset, CLEAN, model, CROSS_ENTROPY, 300, 128, optimizer, crops, source=_CIFAR)
 
 
 def _large(dataset, model, epochs, batch_size, optimizer, **splits):
     crops = pipeline.CropAndFlip(pad=0, size=224)
     stream = sources.Stream(**splits, stored_size=256, image_size=224)
-    return Experiment("", dataset, NONE, model, CROSS_ENTROPY, epochs, batch_size, optimizer, crops, source=stream)
+    return Experiment("", dataset, CLEAN, model, CROSS_ENTROPY, epochs, batch_size, optimizer, crops, source=stream)
 
 
 def imagenet(model):
@@ -92,6 +89,6 @@ def fine_grained(label, model):
     return _large(dataset, model, 100, 64, optimizer, **splits)
 
 
-LAPTOP = {label: dataclasses.replace(base, noise=NONE) for label, base in settings.LAPTOP.items()}
+LAPTOP = label_smoothing.CLEAN_LAPTOP
 # Training steps of an epoch there, for periods in proportion to the paper's.
 LAPTOP_STEPS_PER_EPOCH = {"laptop-fashion_mnist": 211, "laptop-digits": 21}
