@@ -1,11 +1,25 @@
-"""Residual networks for small images whose shortcuts are projections: ResNet-18 to 101, ResNet-29, ResNeXt-29."""
+"""Residual networks whose shortcuts are projections: those for small images, and the ResNet-18 that Keras lacks."""
 
 import keras
+
+_FOUR_STAGES = (64, 128, 256, 512)  # filters of ImageNet's networks
 
 
 def resnet18(input_shape, num_outputs):
     """ResNet-18 for small images: 11,578,632 parameters for 64x64x3 images and 200 outputs."""
     return _four_stages("resnet18", _basic, (2, 2, 2, 2), input_shape, num_outputs)
+
+
+def resnet18_untrained(input_shape, num_outputs):
+    """ResNet-18 for images of 224 pixels: 11,689,512 parameters at 1000 outputs; Keras has no trained weights of it.
+
+    References:
+        He, Zhang, Ren, Sun. Deep residual learning for image recognition. 2015, Table 1.
+    """
+    inputs, x = _stem(input_shape, 64, size=7, strides=2)
+    x = keras.layers.MaxPooling2D(3, 2, padding="same")(x)
+    x = _stages(x, _basic, _FOUR_STAGES, (2, 2, 2, 2))
+    return _head("resnet18_untrained", inputs, keras.layers.GlobalAveragePooling2D()(x), num_outputs)
 
 
 def resnet34(input_shape, num_outputs):
@@ -59,7 +73,7 @@ def _four_stages(name, block, counts, input_shape, num_outputs):
         Liu. pytorch-cifar, models/resnet.py. 2017.
     """
     inputs, x = _stem(input_shape, 64)
-    x = _stages(x, block, (64, 128, 256, 512), counts)
+    x = _stages(x, block, _FOUR_STAGES, counts)
     x = keras.layers.Flatten()(keras.layers.AveragePooling2D(4)(x))
     return _head(name, inputs, x, num_outputs)
 
@@ -82,9 +96,9 @@ def _resnext(name, groups, width, input_shape, num_outputs):
     return _head(name, inputs, keras.layers.GlobalAveragePooling2D()(x), num_outputs)
 
 
-def _stem(input_shape, filters, size=3):
+def _stem(input_shape, filters, size=3, strides=1):
     inputs = keras.Input(input_shape)
-    return inputs, keras.layers.ReLU()(_convolution(inputs, filters, size))
+    return inputs, keras.layers.ReLU()(_convolution(inputs, filters, size, strides))
 
 
 def _stages(x, block, filters, counts):

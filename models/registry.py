@@ -19,6 +19,7 @@ from models.pretrained import (
 )
 from models.projected_resnet import (
     resnet18,
+    resnet18_untrained,
     resnet29,
     resnet34,
     resnet50_small,
@@ -47,6 +48,7 @@ _ARCHITECTURES = {
     "mobilenet_v2": _Architecture(mobilenet_v2, smallest=32),
     "resnet8": _Architecture(resnet8, smallest=4),
     "resnet18": _Architecture(resnet18, smallest=25),  # 25 -> 13 -> 7 -> 4, the window of the average
+    "resnet18_untrained": _Architecture(resnet18_untrained, smallest=32),  # five halvings to 1
     "resnet20": _Architecture(resnet20, smallest=4),
     "resnet29": _Architecture(resnet29, smallest=4),
     "resnet32": _Architecture(resnet32, smallest=4),

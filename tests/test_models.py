@@ -23,6 +23,7 @@ NETWORKS = {
     "resnet110": ((32, 32, 3), 1_727_962),
     "resnet29": ((32, 32, 3), 313_114),
     "resnet18": ((32, 32, 3), 11_173_962),
+    "resnet18_untrained": ((224, 224, 3), 11_689_512 - 990 * 513),  # 11,689,512 at 1000 outputs, 512 features
     "resnet34": ((32, 32, 3), 21_282_122),
     "resnet50_small": ((32, 32, 3), 23_520_842),
     "resnet101_small": ((32, 32, 3), 44_131_080 - (8192 * 200 + 200) + (2048 * 10 + 10)),
@@ -124,6 +125,17 @@ def test_resnext_groups_its_convolutions(name, groups):
     assert np.abs(gradient).max() > 0
 
 
+def test_resnet18_for_large_images_halves_them_five_times():
+    """He et al. 2015, Table 1: 112 after the first convolution, 56 after the pooling, 7 at the end."""
+    network = models.build("resnet18_untrained", (224, 224, 3), 10)
+    kinds = keras.layers.Conv2D, keras.layers.MaxPooling2D
+    stem, pooling = (next(layer for layer in network.layers if isinstance(layer, kind)) for kind in kinds)
+    assert (stem.kernel.shape, stem.output.shape[1:]) == ((7, 7, 3, 64), (112, 112, 64))
+    assert (pooling.pool_size, pooling.output.shape[1:]) == ((3, 3), (56, 56, 64))
+    adds = [layer.output.shape[1:] for layer in network.layers if isinstance(layer, keras.layers.Add)]
+    assert adds[1::2] == [(56, 56, 64), (28, 28, 128), (14, 14, 256), (7, 7, 512)]
+
+
 def test_shortcuts_are_projections_only_where_the_shape_changes():
     network = models.build("resnet29", (32, 32, 3), 10)
     adds = [layer for layer in network.layers if isinstance(layer, keras.layers.Add)]
@@ -204,6 +216,7 @@ def test_refuses_wrong_numbers(shape, outputs, error, argument):
         ("digits_cnn", 4),
         ("resnet8", 4),
         ("resnet18", 25),
+        ("resnet18_untrained", 32),
         ("resnet29", 4),
         ("resnet50v2", 32),
     ],
