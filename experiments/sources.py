@@ -104,10 +104,7 @@ class FirstClasses(InMemory):
         data = super().load(name, data_dir)
         if data.train.observed is not None:
             raise ValueError(f"`dataset` must have clean labels, to be cut to some classes. Received: {name!r}.")
-        count = round(self.class_share * data.num_classes)
-        if count < 2:
-            classes = f"at least two of the {data.num_classes} classes of {name!r}"
-            raise ValueError(f"`class_share` must leave {classes}. Received: {self.class_share}, which leaves {count}.")
+        count = count_classes(self.class_share, data.num_classes, name)
         splits = {
             split: examples.take(np.flatnonzero(examples.labels < count))
             for split, examples in (("train", data.train), ("validation", data.validation), ("test", data.test))
@@ -139,17 +136,15 @@ class Stream:
 
     def load(self, name, data_dir):
         """A `tfp_noise.datasets.Dataset`, its `train` a sample."""
-        train, validation, test = (
-            self._read(name, split, data_dir, count)
-            for split, count in ((self.train, _SAMPLE), (self.validation, _SAMPLE), (self.test, -1))
-        )
-        return datasets.Dataset(name, train, validation, test, datasets.class_names(name, data_dir))
+        validation, test = (self.examples(name, split, data_dir) for split in (self.validation, self.test))
+        splits = self.training_examples(name, data_dir).take(_SAMPLE), validation.take(_SAMPLE), test
+        return datasets.Dataset(name, *map(self._read, splits), self.class_names(name, data_dir))
 
     def batches(self, noisy, experiment, data_dir):
         """A `tfp_noise.pipeline.Batches` for training: the whole split, with the noise that the sample has."""
         if experiment.noise.exact:
             raise ValueError("`noise` must not be exact for a stream, whose labels cannot be counted first.")
-        source = datasets.stream(noisy.name, self.train, data_dir)
+        source = self.training_examples(noisy.name, data_dir)
         steps = int(source.cardinality()) // experiment.batch_size
         resized = source.map(lambda x, y, i: (_square(x, self.stored_size), y, i), tf.data.AUTOTUNE)
         train = pipeline.stream(
@@ -163,21 +158,42 @@ class Stream:
         held_out = (pipeline.one_pass(split, experiment.batch_size) for split in (noisy.validation, noisy.test))
         return pipeline.Batches(train, steps, *held_out)
 
-    def _read(self, name, split, data_dir, count):
-        """The first `count` examples of a split."""
+    def class_names(self, name, data_dir):
+        """As of `datasets`."""
+        return datasets.class_names(name, data_dir)
+
+    def examples(self, name, split, data_dir):
+        """A split of which the number of examples is known, as of `datasets.stream`."""
+        return datasets.stream(name, split, data_dir)
+
+    def training_examples(self, name, data_dir):
+        """What is trained on, likewise."""
+        return self.examples(name, self.train, data_dir)
+
+    def _read(self, examples):
+        """A finite stream as arrays."""
         margin = (self.stored_size - self.image_size) // 2
 
         def prepare(image, label, number):
             image = _square(image, self.stored_size)
             return tf.image.crop_to_bounding_box(image, margin, margin, self.image_size, self.image_size), label, number
 
-        stream = datasets.stream(name, split, data_dir).take(count).map(prepare, tf.data.AUTOTUNE)
+        stream = examples.map(prepare, tf.data.AUTOTUNE)
         size = int(stream.cardinality())
         images = np.empty([size, *stream.element_spec[0].shape], np.uint8)
         labels, numbers = np.empty(size, np.int32), np.empty(size, np.int64)
         for i, example in enumerate(stream.as_numpy_iterator()):
             images[i], labels[i], numbers[i] = example
         return datasets.Examples(images, labels, numbers)
+
+
+def count_classes(share, num_classes, name):
+    """How many classes of a data set `share` of them are, two or more."""
+    count = round(share * num_classes)
+    if count < 2:
+        classes = f"at least two of the {num_classes} classes of {name!r}"
+        raise ValueError(f"`class_share` must leave {classes}. Received: {share}, which leaves {count}.")
+    return count
 
 
 def is_part(source, whole):
@@ -189,6 +205,9 @@ def is_part(source, whole):
     """
     if isinstance(source, HeldOut):  # it may train on what others hold out
         return source == whole
+    if isinstance(source, Stream):
+        fields = dataclasses.fields(Stream)
+        return type(whole) is Stream and all(getattr(source, one.name) == getattr(whole, one.name) for one in fields)
     return source == whole or (isinstance(source, InMemory) and whole == InMemory())
 
 
