@@ -8,7 +8,7 @@ import keras
 import pytest
 
 import models
-from experiments import papers, sources
+from experiments import papers, sources, streamed_parts
 from experiments.experiment import Noise
 from experiments.papers.learnable_label_smoothing import published, settings
 from experiments.transitions import SubstituteTeacher
@@ -42,7 +42,12 @@ def test_numbers_are_those_that_were_compared_with_the_paper():
         ("table3/cifar10-alexnet/none/LLS", (80.88, 0.04)),
         ("table3/svhn_cropped-lenet5/none/OLS", (89.19, 0.43)),
         ("table3/imagenet100-resnet50_untrained/none/LS", (84.58, None)),
+        ("table3/imagenet100-resnet18_untrained/none/TF-KD-reg", (82.44, None)),
         ("table4/tiny_imagenet-resnet50_small/none/reverse-KL", (14.40, None)),
+        ("table5/imagenet100-resnet50_untrained-resnet18_untrained/none/LLS-teacher", (83.62, None)),
+        ("table6/imagenet100-resnet18_untrained/none/LS", (78.62, None)),
+        ("table7/imagenet100-resnet18_untrained/none/LLS-ST", (78.20, None)),
+        ("table8/imagenet100-resnet18_untrained/none/RA", (82.88, None)),
         ("table5/tiny_imagenet-resnet101_small-resnet18/none/LLS-teacher", (66.11, None)),
         ("table5/caltech_birds2011-resnet101-mobilenet_v2/none/LLS-ST", (79.62, None)),
         ("table6/fashion_mnist-resnet18/none/LLS-ST", (87.56, None)),
@@ -56,7 +61,7 @@ def test_published_numbers_stand_beside_the_experiments(name, expected):
 
 
 def test_every_number_is_declared_but_for_what_is_left_out():
-    """ResNet-18 at 224 pixels is no model here, and Zipf's label smoothing no loss."""
+    """ResNet-18 with ImageNet's weights is no model here, and Zipf's label smoothing no loss."""
     declared = collections.Counter(
         n.split("/")[1] for n, e in papers.EXPERIMENTS.items() if "LLS/" in n and e.published
     )
@@ -67,7 +72,7 @@ def test_every_number_is_declared_but_for_what_is_left_out():
                 expected += len(numbers.keys() - {"Zipf"})
             else:
                 assert column[-1] == "R18"
-                assert column[0] in ("caltech_birds2011", "oxford_flowers102", "imagenet100")
+                assert column[0] in ("caltech_birds2011", "oxford_flowers102")
         assert declared[table] == expected
 
 
@@ -81,6 +86,8 @@ def test_every_number_is_declared_but_for_what_is_left_out():
         ("table2/tiny_imagenet-resnet18/none/LLS", 100, 64, 5, (40, 60), (0.1, 0.01, 0.001)),
         ("table3/animals10n-resnet18/none/LLS", 100, 64, 5, (40, 60), (0.1, 0.01, 0.001)),
         ("table3/imagenet100-resnet50_untrained/none/LLS", 90, 64, 5, (30, 60, 80), (0.1, 0.01, 0.001, 0.0001)),
+        ("table6/imagenet100-resnet18_untrained/none/LLS", 90, 64, 5, (30, 60, 80), (0.1, 0.01, 0.001, 0.0001)),
+        ("table7/imagenet100-resnet18_untrained/none/LLS", 90, 64, 5, (30, 60, 80), (0.1, 0.01, 0.001, 0.0001)),
         ("table1/caltech_birds2011-resnet50/none/LLS", 100, 64, 5, (45, 80), (0.01, 0.001, 0.0001)),
         ("table1/oxford_flowers102-resnet50/none/LLS", 100, 64, 5, (45, 80), (0.01, 0.001, 0.0001)),
         ("table6/cifar100-resnet18/none/LLS", 300, 128, 10, (150, 225), (0.1, 0.01, 0.001)),
@@ -94,7 +101,7 @@ def test_schedules_as_published(name, epochs, batch_size, warm_up, decays, rates
     images |= {"animals10n": 50_000, "imagenet100": 130_000, "caltech_birds2011": 5_994, "oxford_flowers102": 2_040}
     kept = images[experiment.dataset] * (0.99 if experiment.dataset == "imagenet100" else 0.9)
     streamed = isinstance(experiment.source, sources.Stream)
-    kept /= 2 if isinstance(experiment.source, (sources.RandomExamples, sources.FirstClasses)) else 1
+    kept /= 2 if name.startswith(("table6", "table7")) else 1
     steps = math.floor(kept / batch_size) if streamed else math.ceil(kept / batch_size)
     assert (experiment.epochs, experiment.batch_size) == (epochs, batch_size)
     assert rate(experiment, 0) == pytest.approx(rates[0] / (warm_up * steps))
@@ -188,6 +195,11 @@ def test_alphas_of_figure_7():
         ("table5/cifar100-resnet34-resnet50_small/none/LS-teacher", "table2/cifar100-resnet34/none/LS"),
         ("table5/oxford_flowers102-resnet101-mobilenet_v2/none/LLS-ST", "table1/oxford_flowers102-resnet101/none/LLS"),
         ("table5/laptop-digits/none/CE-teacher", "table3/laptop-digits/none/CE"),
+        (
+            "table5/imagenet100-resnet50_untrained-resnet18_untrained/none/CE-teacher",
+            "table3/imagenet100-resnet50_untrained/none/CE",
+        ),
+        ("table7/imagenet100-resnet18_untrained/none/LLS-ST", "table3/imagenet100-resnet18_untrained/none/LLS"),
         ("table6/tiny_imagenet-resnet18/none/LLS-ST", "table2/tiny_imagenet-resnet18/none/LLS"),
         ("table7/fashion_mnist-resnet18/none/LLS-ST", "whole/fashion_mnist-resnet18/none/LLS"),
         ("table7/laptop-fashion_mnist/none/LLS-ST", "table3/laptop-fashion_mnist/none/LLS"),
@@ -213,14 +225,24 @@ def test_students_learn_predictions_alone_and_substitutes_matrices_alone():
             assert (experiment.method.loss, experiment.method.arguments) == (losses.LabelSmoothing, {"alpha": 0.0})
 
 
+SPLITS = {"train": "train[1%:]", "validation": "train[:1%]", "test": "test", "stored_size": 256, "image_size": 224}
+
+
 @pytest.mark.parametrize(
-    ("table", "source"), [("table6", sources.RandomExamples(0.5)), ("table7", sources.FirstClasses(0.5))]
+    ("table", "in_memory", "streamed"),
+    [
+        ("table6", sources.RandomExamples(0.5), streamed_parts.RandomExamples(**SPLITS, example_share=0.5)),
+        ("table7", sources.FirstClasses(0.5), streamed_parts.FirstClasses(**SPLITS, class_share=0.5)),
+    ],
 )
-def test_halves_are_halves_of_what_their_predecessors_saw(table, source):
-    for experiment in papers.under(f"LLS/{table}"):
-        assert experiment.source == source
+def test_halves_are_halves_of_what_their_predecessors_saw(table, in_memory, streamed):
+    found = papers.under(f"LLS/{table}")
+    assert {experiment.dataset for experiment in found} > {"imagenet100", "digits"}
+    for experiment in found:
+        is_streamed = experiment.dataset == "imagenet100"
+        assert experiment.source == (streamed if is_streamed else in_memory)
         if experiment.predecessor:
-            assert experiment.predecessor.source == sources.InMemory()
+            assert experiment.predecessor.source == (sources.Stream(**SPLITS) if is_streamed else sources.InMemory())
 
 
 @pytest.mark.parametrize("network", published.TABLE_9)

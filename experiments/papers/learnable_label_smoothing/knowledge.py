@@ -9,7 +9,7 @@ learned on all of them. The test split of Table 7 has these classes only.
 
 import dataclasses
 
-from experiments import sources
+from experiments import sources, streamed_parts
 from experiments.experiment import CROSS_ENTROPY, Method
 from experiments.papers.learnable_label_smoothing import published
 from experiments.papers.learnable_label_smoothing.settings import LAPTOP, LEARNABLE, SMOOTHING, base, model
@@ -25,8 +25,13 @@ _TABLES = {
     "oxford_flowers102": "table1",
     "cifar100": "table2",
     "tiny_imagenet": "table2",
+    "imagenet100": "table3",
 }
-_PARTS = {"table6": sources.RandomExamples(0.5), "table7": sources.FirstClasses(0.5)}
+# What half of the examples is, by where all of them come from.
+_PARTS = {
+    "table6": {sources.InMemory: sources.RandomExamples, sources.Stream: streamed_parts.RandomExamples},
+    "table7": {sources.InMemory: sources.FirstClasses, sources.Stream: streamed_parts.FirstClasses},
+}
 
 
 def _students(student, place, teachers, numbers):
@@ -39,8 +44,10 @@ def _students(student, place, teachers, numbers):
     yield student.variant(place, SUBSTITUTE, predecessor=teachers[-1], published=numbers.get(SUBSTITUTE.label))
 
 
-def _halves(half, place, whole, numbers):
-    """The rows of Tables 6 and 7; `whole` is the run of LLS on all examples."""
+def _halves(table, setting, place, whole, numbers):
+    """The rows of Tables 6 and 7: `setting` on half of its source; `whole` is the run of LLS on all of it."""
+    part = _PARTS[table][type(setting.source)]
+    half = dataclasses.replace(setting, source=part(*dataclasses.astuple(setting.source), 0.5))
     for row in _TEACHERS:
         yield half.variant(place, row, published=numbers.get(row.label))
     yield half.variant(place, SUBSTITUTE, predecessor=whole, published=numbers.get(SUBSTITUTE.label))
@@ -70,22 +77,20 @@ TABLE_5 += [
 # Of Fashion-MNIST the other tables have AlexNet only.
 WHOLE = [base("fashion_mnist", "R18").variant(folder("whole", "fashion_mnist", "R18"), LEARNABLE)]
 _WHOLE = {"fashion_mnist": WHOLE[0]} | {
-    dataset: run("table2", (dataset, "R18"), LEARNABLE.label) for dataset in ("cifar100", "tiny_imagenet")
+    dataset: run(_TABLES[dataset], (dataset, "R18"), LEARNABLE.label)
+    for dataset in ("cifar100", "tiny_imagenet", "imagenet100")
 }
 TABLES_6_AND_7 = [
     experiment
-    for table, part in _PARTS.items()
+    for table in _PARTS
     for (dataset, network), numbers in published.TABLES[table].items()
-    if model(dataset, network)
     for experiment in _halves(
-        base(dataset, network, part, 0.5), folder(table, dataset, network), _WHOLE[dataset], numbers
+        table, base(dataset, network, part=0.5), folder(table, dataset, network), _WHOLE[dataset], numbers
     )
 ]
 TABLES_6_AND_7 += [
     experiment
-    for table, part in _PARTS.items()
-    for label, whole in LAPTOP.items()
-    for experiment in _halves(
-        dataclasses.replace(whole, source=part), f"LLS/{table}/{label}", run("table3", label, LEARNABLE.label), {}
-    )
+    for table in _PARTS
+    for label, setting in LAPTOP.items()
+    for experiment in _halves(table, setting, f"LLS/{table}/{label}", run("table3", label, LEARNABLE.label), {})
 ]

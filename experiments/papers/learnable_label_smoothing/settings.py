@@ -7,8 +7,8 @@ padding, and flips. For an accelerator; nothing of it has been run. Departures:
 - Keras's weight decay bypasses the momentum, which multiplies the paper's (part of the gradient, and of Q's) by 10:
   ten times the paper's shrinks weights as fast.
 - `imagenet100`: crops of 224 from images of 256, without the paper's random scale and proportions.
-- ResNet-18 for images of 224 pixels, which Keras does not have: its columns are left out (CUB-200, Flowers-102,
-  ImageNet-100). Published numbers of them are kept.
+- ResNet-18 with ImageNet's weights, which Keras does not have: its columns are left out (CUB-200, Flowers-102).
+  Published numbers of them are kept.
 - Images of Fashion-MNIST stay 28x28; the paper's are 32x32.
 
 Flowers-102 has 2,040 training images, the split of the numbers that the paper takes from others. The `laptop` variants
@@ -49,6 +49,7 @@ LAPTOP = label_smoothing.CLEAN_LAPTOP
 # The names of the tables' columns, and of `models`.
 _SMALL_IMAGES = {"R18": "resnet18", "R34": "resnet34", "R50": "resnet50_small", "R101": "resnet101_small"}
 _SMALL_IMAGES |= {"AlexNet": "alexnet", "LeNet": "lenet5"}
+_LARGE_IMAGES = {"R18": "resnet18_untrained", "R50": "resnet50_untrained"}
 _FINE_TUNED = {"MV2": "mobilenet_v2", "R50": "resnet50", "R101": "resnet101"}
 _FINE_GRAINED = ("caltech_birds2011", "oxford_flowers102")
 
@@ -114,22 +115,21 @@ _SETUPS = {
 
 
 def model(dataset, network):
-    """What `models` calls a network of a table's column, or `None` if it has none for images of that size."""
+    """What `models` calls a network of a table's column, or `None` if it has none with the weights to start from."""
     if dataset in _FINE_GRAINED:
         return _FINE_TUNED.get(network)
     if dataset == "imagenet100":
-        return {"R50": "resnet50_untrained"}.get(network)
+        return _LARGE_IMAGES[network]
     return _SMALL_IMAGES[network]
 
 
-def base(dataset, network, source=None, part=1):
+def base(dataset, network, part=1):
     """Cross-entropy at the paper's setting, which every experiment is a variant of.
 
     Args:
         dataset: one of appendix I.
         network: as a column of the tables calls it, one that `model` knows.
-        source: `None` for all examples.
-        part: float, how much of the training split `source` gives.
+        part: float, the share of the training split that an epoch of the learning rate's schedule has.
     """
     setup = _SETUPS[dataset]
     return Experiment(
@@ -142,5 +142,5 @@ def base(dataset, network, source=None, part=1):
         batch_size=setup.batch_size,
         optimizer=setup.optimizer(part),
         augmentation=setup.augmentation,
-        source=source or setup.source,
+        source=setup.source,
     )
