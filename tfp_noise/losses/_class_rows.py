@@ -47,6 +47,13 @@ def places(indices):
     return ops.stack([ops.reshape(examples, [-1]), ops.reshape(indices, [-1])], axis=-1)
 
 
+def with_labels(rows, labels, weight):
+    """`(1 - weight) one_hot(labels) + weight rows`, for rows `[batch, K]` of integer labels, in one array."""
+    labels = ops.expand_dims(labels, -1)
+    own = ops.take_along_axis(rows, labels, axis=-1)[:, 0]
+    return ops.scatter_update(weight * rows, places(labels), 1 - weight + weight * own)
+
+
 def mix(rows, targets):
     """`targets @ rows` for distributions `[batch, K]`; of `TopRows` without the square matrix, in N sums of a batch."""
     if not isinstance(rows, TopRows):

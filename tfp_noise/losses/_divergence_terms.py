@@ -9,24 +9,54 @@ TERMS = ("forward_cross_entropy", "reverse_cross_entropy", "prediction_entropy",
 _SMALLEST = 1e-30  # of a target inside the logarithm: a target of 0 costs 69 nats, not infinity
 
 
-def half_sum_of_terms(targets, logits, terms):
-    """Half the sum of the chosen of `H(t, p)`, `H(p, t)`, `-H(p)`, `-H(t)`, with `p = softmax(logits)`, `[batch]`.
+def mean_divergence(targets_of, weight, rows, logits):
+    """`(KL(t || p) + KL(p || t)) / 2 = sum_k (t_k - p_k) (log t_k - log p_k) / 2`, `[batch]`.
 
-    With all four it is the mean of both Kullback-Leibler divergences, `sum_k (t_k - p_k) (log t_k - log p_k) / 2`.
+    What `half_sum_of_terms` gives for all terms, in fewer arrays: four of `[batch, K]` for the gradient.
 
     Args:
-        targets: float `[batch, K]`, rows sum to 1; gradients flow to them.
+        targets_of: as there.
+        weight: as there.
+        rows: as there.
+        logits: as there.
+    """
+
+    @with_gradient
+    def measure(rows, logits):
+        log_p = ops.log_softmax(logits, axis=-1)
+        p = ops.exp(log_p)
+        targets = ops.maximum(targets_of(rows), _SMALLEST)
+        gap, difference = log_p - ops.log(targets), p - targets
+
+        def gradient(upstream):
+            upstream = ops.expand_dims(0.5 * upstream, -1)
+            slope = difference + p * gap
+            by_logits = slope - p * ops.sum(slope, axis=-1, keepdims=True)
+            return -weight * upstream * (gap + difference / targets), upstream * by_logits
+
+        return 0.5 * ops.sum(difference * gap, axis=-1), gradient
+
+    return measure(rows, logits)
+
+
+def half_sum_of_terms(targets_of, weight, rows, logits, terms):
+    """Half the sum of the chosen of `H(t, p)`, `H(p, t)`, `-H(p)`, `-H(t)`, with `p = softmax(logits)`, `[batch]`.
+
+    Args:
+        targets_of: a function from `rows` to the targets t `[batch, K]`, which are `weight * rows` and a constant.
+        weight: float.
+        rows: float `[batch, K]`, rows sum to 1; gradients flow to them.
         logits: float `[batch, K]`.
         terms: a subset of `TERMS`.
     """
     forward, reverse, prediction, target = (term in terms for term in TERMS)
 
     @with_gradient
-    def measure(targets, logits):
+    def measure(rows, logits):
         log_p = ops.log_softmax(logits, axis=-1)
         p = ops.exp(log_p)
-        floored = ops.maximum(targets, _SMALLEST)
-        log_t = ops.log(floored)
+        targets = ops.maximum(targets_of(rows), _SMALLEST)
+        log_t = ops.log(targets)
         of_log_p = _difference(prediction and p, forward and targets)  # what log p is multiplied by
         of_log_t = _difference(target and targets, reverse and p)
 
@@ -34,12 +64,12 @@ def half_sum_of_terms(targets, logits, terms):
             upstream = ops.expand_dims(0.5 * upstream, -1)
             slope = of_log_p + p * _difference(prediction and log_p, reverse and log_t)
             by_logits = slope - p * ops.sum(slope, axis=-1, keepdims=True)
-            by_targets = _difference(target and log_t, forward and log_p) + of_log_t / floored
-            return upstream * by_targets, upstream * by_logits
+            by_targets = _difference(target and log_t, forward and log_p) + of_log_t / targets
+            return weight * upstream * by_targets, upstream * by_logits
 
         return 0.5 * (ops.sum(of_log_p * log_p, axis=-1) + ops.sum(of_log_t * log_t, axis=-1)), gradient
 
-    return measure(targets, logits)
+    return measure(rows, logits)
 
 
 def _difference(plus, minus):

@@ -4,7 +4,8 @@ import keras
 from keras import ops
 
 from tfp_noise import _validation
-from tfp_noise.losses._divergence_terms import TERMS, half_sum_of_terms
+from tfp_noise.losses import _class_rows
+from tfp_noise.losses._divergence_terms import TERMS, half_sum_of_terms, mean_divergence
 from tfp_noise.losses._target_logits import DenseTargetLogits, TopTargetLogits
 from tfp_noise.losses.base import register
 from tfp_noise.losses.moving_targets import MovingTargets
@@ -121,16 +122,19 @@ class LearnableLabelSmoothing(MovingTargets):
         return self.class_rows
 
     def from_indices(self, labels, y_pred):
-        labels_as_rows = ops.one_hot(labels, self.num_classes, dtype=self.dtype)
-        return self._divergence(labels_as_rows, self.state().take(labels, self.dtype), y_pred)
+        rows = self.state().take(labels, self.dtype)
+        return self._divergence(lambda rows: _class_rows.with_labels(rows, labels, self.alpha), rows, y_pred)
 
     def from_targets(self, targets, y_pred):
-        return self._divergence(targets, self.state().mix(targets), y_pred)
+        rows = self.state().mix(targets)
+        return self._divergence(lambda rows: (1 - self.alpha) * targets + self.alpha * rows, rows, y_pred)
 
-    def _divergence(self, targets, rows, y_pred):
-        mixed = (1 - self.alpha) * targets + self.alpha * rows
+    def _divergence(self, targets_of, rows, y_pred):
+        if self.variant == "paper" and self.terms == TERMS:
+            return mean_divergence(targets_of, self.alpha, rows, y_pred)
         if self.variant == "paper":
-            return half_sum_of_terms(mixed, y_pred, self.terms)
+            return half_sum_of_terms(targets_of, self.alpha, rows, y_pred, self.terms)
+        mixed = targets_of(rows)
         p = ops.softmax(y_pred, axis=-1)
         trains_targets = ops.stop_gradient(p) * ops.log(mixed + _INSIDE_LOG)
         trains_network = ops.stop_gradient(mixed) * ops.log(p + _INSIDE_LOG)

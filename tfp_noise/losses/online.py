@@ -4,6 +4,7 @@ from keras import ops
 
 from tfp_noise import _validation
 from tfp_noise.losses import _class_rows
+from tfp_noise.losses._gradients import with_gradient
 from tfp_noise.losses._soft_labels import INITIAL, DenseSoftLabels, TopSoftLabels
 from tfp_noise.losses.base import register
 from tfp_noise.losses.moving_targets import MovingTargets
@@ -110,21 +111,34 @@ class OnlineLabelSmoothing(MovingTargets):
         return self.class_rows
 
     def from_indices(self, labels, y_pred):
-        log_probabilities = ops.log_softmax(y_pred, axis=-1)
-        hard = ops.take_along_axis(log_probabilities, ops.expand_dims(labels, -1), axis=-1)[:, 0]
-        soft = ops.sum(self._rows(_class_rows.take, labels) * log_probabilities, axis=-1)
-        return -self.alpha * hard - (1 - self.alpha) * soft
+        rows = _class_rows.take(self._rows(), labels)
+        return _cross_entropy(_class_rows.with_labels(rows, labels, 1 - self.alpha), y_pred)
 
     def from_targets(self, targets, y_pred):
-        mixed = self.alpha * targets + (1 - self.alpha) * self._rows(_class_rows.mix, targets)
-        return -ops.sum(mixed * ops.log_softmax(y_pred, axis=-1), axis=-1)
+        return _cross_entropy(self.alpha * targets + (1 - self.alpha) * _class_rows.mix(self._rows(), targets), y_pred)
 
-    def _rows(self, read, labels):
-        return ops.stop_gradient(read(_class_rows.cast(self.state().rows, self.dtype), labels))
+    def _rows(self):
+        return _class_rows.cast(self.state().rows, self.dtype)
 
     def get_config(self):
         settings = ("alpha", "update_period", "top", "initial", "unseen", "freeze_above", "per_sample")
         return {**super().get_config(), **{key: getattr(self, key) for key in settings}}
+
+
+def _cross_entropy(targets, y_pred):
+    """`-sum_k t_k log p_k`, `[batch]`, for targets of any sum; their gradient by hand, for it is two arrays smaller."""
+
+    @with_gradient
+    def measure(y_pred):
+        log_p = ops.log_softmax(y_pred, axis=-1)
+
+        def gradient(upstream):
+            by_logits = ops.sum(targets, axis=-1, keepdims=True) * ops.exp(log_p) - targets
+            return ops.expand_dims(upstream, -1) * by_logits
+
+        return -ops.sum(targets * log_p, axis=-1), gradient
+
+    return measure(y_pred)
 
 
 def _check_period(period):
