@@ -50,7 +50,7 @@ def seconds_in_turn(functions, rounds, calls):
     return {name: np.array(values) for name, values in seconds.items()}
 
 
-def of_small_network(model, shape, batch, rounds=60, calls=3):
+def of_small_network(model, shape, batch, rounds=200, calls=3):
     """Ratios to cross-entropy's training step with Adam, by method."""
     rng = np.random.default_rng(0)
     images, labels = rng.random((batch, *shape), "float32"), rng.integers(0, 10, batch)
