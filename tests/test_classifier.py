@@ -16,7 +16,7 @@ LABELS = np.random.default_rng(1).integers(0, 3, 48)
 
 
 # One of each way of reading outputs and labels; the losses' own tests go over all settings.
-NAMES = ["smearing", "smoothing", "backward", "forward", "logistic_normal", "logistic_normal_no_dummy_rank2"]
+NAMES = ["smoothing", "forward", "logistic_normal", "logistic_normal_no_dummy_rank2"]
 
 
 @pytest.fixture(params=NAMES)
