@@ -26,11 +26,6 @@ class DenseTargetLogits(_state.LossState):
         self.with_diagonal = with_diagonal
 
     @property
-    def trained(self):
-        """The variables that the optimizer trains."""
-        return [self.logits]
-
-    @property
     def rows(self):
         """The matrix, `[K, K]`."""
         return self.take(ops.arange(self.num_classes), "float32")
@@ -68,11 +63,6 @@ class TopTargetLogits(_state.LossState):
         self.entries = Entries(num_classes, top)
         self.logits = self.variable("logits", np.zeros([num_classes, top], "float32"), trainable=True)
         self.shared_logits = self.variable("shared_logits", np.zeros(num_classes, "float32"), trainable=True)
-
-    @property
-    def trained(self):
-        """The variables that the optimizer trains."""
-        return [self.logits, self.shared_logits]
 
     @property
     def rows(self):

@@ -147,12 +147,12 @@ class LearnableLabelSmoothing(MovingTargets):
         if isinstance(optimizer, keras.optimizers.MultiOptimizer):
             return optimizer  # of a model that was saved, or the user's own choice
         if not self.weight_decay:
-            _exempt_from_weight_decay(optimizer, state.trained)
+            _exempt_from_weight_decay(optimizer, state.trainable_variables)
         if self.learning_rate is None:
             return optimizer
         config = {**optimizer.get_config(), "learning_rate": self.learning_rate, "name": "loss_state_optimizer"}
         own = type(optimizer).from_config(config if self.weight_decay else {**config, "weight_decay": 0.0})
-        chosen = {variable.path: own for variable in state.trained}
+        chosen = {variable.path: own for variable in state.trainable_variables}
         return keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(optimizer, chosen))
 
     def get_config(self):
