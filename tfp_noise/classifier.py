@@ -6,12 +6,13 @@ import tensorflow as tf
 from tfp_noise._callbacks import with_own_callbacks
 from tfp_noise._deployment import probabilities_model
 from tfp_noise._model_checks import check_data, check_raw_outputs
+from tfp_noise._replicated import ReplicatedModel
 from tfp_noise._resumable import ResumableModel
 from tfp_noise.losses import NoisyLabelLoss
 
 
 @keras.saving.register_keras_serializable(package="tfp_noise")
-class NoisyLabelClassifier(ResumableModel):
+class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
     """A Keras classifier that trains with a loss for noisy labels and predicts class probabilities.
 
     `model(x)` gives the network's raw outputs. `predict`, metrics, `deployable` and `export` give probabilities

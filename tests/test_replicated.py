@@ -1,0 +1,110 @@
+"""One process, two replicas in it, and two worker processes train alike; a worker that is lost is named."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import replicated_training
+from tests.replicated_training import LOSSES, judge, train
+
+SECONDS = 60  # in which the loss of a worker has to be noticed
+
+
+def free_ports(count):
+    """Ports of this machine that nobody listens on."""
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [listener.getsockname()[1] for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    return ports
+
+
+@pytest.fixture(scope="module")
+def two_workers(tmp_path_factory):
+    """Results of both, then what the first says of the second, which died, with its exit status and the seconds."""
+    folder = tmp_path_factory.mktemp("workers")
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    run = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-m", "tests.replicated_training"]
+    workers = []
+    for index in range(2):
+        config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        environment = os.environ | {"TF_CONFIG": json.dumps(config), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        command = [*run, str(folder / f"{index}.json"), "1"]
+        with (folder / f"{index}.txt").open("w") as said:
+            workers.append(subprocess.Popen(command, env=environment, stderr=said))
+    try:
+        workers[1].wait(timeout=240)
+        died = time.monotonic()
+        workers[0].wait(timeout=SECONDS)
+        seconds = time.monotonic() - died
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+    results = [json.loads((folder / f"{index}.json").read_text()) for index in range(2)]
+    return results, addresses, (folder / "0.txt").read_text(), workers[0].returncode, seconds
+
+
+def assert_equal(ours, theirs, what):
+    assert ours.keys() == theirs.keys()
+    for key, value in ours.items():
+        np.testing.assert_allclose(value, theirs[key], rtol=1e-5, atol=1e-5, err_msg=f"{what}: {key}")
+
+
+@pytest.fixture(scope="module")
+def on_one_device():
+    return {name: train(tf.distribute.get_strategy(), name) for name in LOSSES}
+
+
+def test_replicas_and_workers_train_as_one_process_does(on_one_device, two_replicas, two_workers):
+    (first, second), *_ = two_workers
+    for name in LOSSES:
+        assert_equal(first[name], second[name], f"{name}, two workers")
+        replicas = train(two_replicas, name)
+        assert_equal(replicas, first[name], f"{name}, replicas and workers")
+        if name != "Het":  # whose replicas draw numbers of their own
+            assert_equal(replicas, on_one_device[name], f"{name}, replicas and one device")
+    judged = judge(two_replicas, "LN")
+    assert_equal(judged, first["judged"], "evaluation by replicas and workers")
+    assert_equal(judged, judge(tf.distribute.get_strategy(), "LN"), "evaluation by replicas and one device")
+
+
+def test_monte_carlo_of_replicas_is_that_of_one_device_in_distribution(on_one_device, two_workers):
+    others = np.array([train(tf.distribute.get_strategy(), "Het", seed)["loss"] for seed in range(1, 5)])
+    curves = np.concatenate([others, [on_one_device["Het"]["loss"]]])
+    replicated = np.array(two_workers[0][0]["Het"]["loss"])
+    assert not np.allclose(replicated, curves[-1], rtol=1e-6)
+    assert np.all(np.abs(replicated - curves.mean(0)) < 4 * curves.std(0, ddof=1))
+
+
+def test_a_lost_worker_ends_the_others_with_its_name(two_workers):
+    _, addresses, said, status, seconds = two_workers
+    assert status == 1
+    assert seconds < SECONDS
+    assert f"Lost: worker 1 ({addresses[1]}), as seen by worker 0." in said
+
+
+@pytest.mark.parametrize(("name", "value", "works"), [("steps_per_execution", 4, 1), ("jit_compile", True, False)])
+def test_what_keras_cannot_do_on_replicas_falls_back_with_a_warning(two_replicas, name, value, works):
+    with two_replicas.scope():
+        model = replicated_training.classifier("CE")
+        with pytest.warns(UserWarning, match=f"`{name}` must be {works} for 2 replicas") as caught:
+            model.compile(keras.optimizers.SGD(0.02), **{name: value})
+    assert getattr(model, name) == works
+    assert caught[0].filename == __file__
+
+
+def test_replicas_compile_without_a_warning_by_default(two_replicas):
+    with two_replicas.scope():
+        model = replicated_training.classifier("CE")
+        model.compile("sgd")
+    assert model.steps_per_execution == 1
+    assert not model.jit_compile
