@@ -50,8 +50,15 @@ def gather(*tensors):
 
 
 def add_rows(variable, labels, updates):
-    """Adds `updates` `[batch, ...]` to the rows of a variable, in place; a label may come more than once."""
-    variable.value.scatter_add(tf.IndexedSlices(updates, labels))
+    """Adds `updates` `[batch, ...]` to the rows of a variable; a label may come more than once.
+
+    In place, but for a TPU, whose replicas have no `scatter_add` for a variable that they keep equal.
+    """
+    if isinstance(tf.distribute.get_strategy(), tf.distribute.TPUStrategy):
+        rows, places = ops.convert_to_tensor(variable), ops.expand_dims(labels, -1)
+        variable.assign(ops.scatter_update(rows, places, updates, reduction="add"))
+    else:
+        variable.value.scatter_add(tf.IndexedSlices(updates, labels))
 
 
 def accumulate(sums, counts, labels, values, weights, single=False):
