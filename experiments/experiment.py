@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+import models
 from experiments import clothing1m, sources
 from experiments.measures import Measure
 from tfp_noise import DistilledClassifier, NoisyLabelClassifier, _validation, losses, noise
@@ -105,6 +106,7 @@ CLEAN = Noise("none")
 _NEXT_STAGE = 1_000_000
 MAX_SEED = _NEXT_STAGE - 1
 
+DTYPE_POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
 CROSS_ENTROPY = Method("CE", losses.LabelSmoothing, {"alpha": 0.0})
 ADAM = ("Adam", {"learning_rate": 1e-3})
 
@@ -129,6 +131,8 @@ class Experiment:
             estimated from, or the teacher.
         source: where examples come from: of `experiments.sources`, or `Clothing1M()`.
         measures: of `experiments.measures`, what is measured beyond the scores that every run has.
+        dtype_policy: of the network: "float32", "mixed_bfloat16", or "mixed_float16", whose loss Keras scales. What a
+            loss computes and keeps is float32 under each.
         seed: of the noise, and of initialisation, order and augmentation (see `training_seed`).
 
     Raises:
@@ -149,9 +153,11 @@ class Experiment:
     predecessor: "Experiment | None" = None
     source: sources.InMemory | sources.Stream | clothing1m.Clothing1M = sources.InMemory()  # noqa: RUF009 (frozen)
     measures: tuple[Measure, ...] = ()
+    dtype_policy: str = "float32"
     seed: int = 0
 
     def __post_init__(self):
+        _validation.check_choice("dtype_policy", self.dtype_policy, DTYPE_POLICIES)
         if self.predecessor is None:
             if self.method.needs_predecessor:
                 raise ValueError(f"`predecessor` must be an experiment for {self.method.label!r}. Received: None.")
@@ -175,6 +181,15 @@ class Experiment:
     def training_seed(self):
         """Seed of initialisation, order and augmentation: not the predecessor's, or a student starts as its teacher."""
         return self.seed if self.predecessor is None else self.predecessor.training_seed + _NEXT_STAGE
+
+    def build_network(self, input_shape, num_outputs):
+        """A new network, under the experiment's dtype policy."""
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(self.dtype_policy)
+        try:
+            return models.build(self.model, input_shape, num_outputs)
+        finally:
+            keras.config.set_dtype_policy(before)
 
     def build_optimizer(self):
         """A new optimizer."""
@@ -202,6 +217,8 @@ class Experiment:
             del plain["source"]
         if not self.measures:
             del plain["measures"]
+        if self.dtype_policy == "float32":
+            del plain["dtype_policy"]
         return plain
 
     def smoke(self):

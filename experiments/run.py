@@ -1,14 +1,14 @@
 """Runs one experiment: `python -m experiments.run --experiment=NAME --seed=0 --workdir=DIR`."""
 
+import dataclasses
 import sys
 import time
 
 import keras
 from absl import flags
 
-import models
 from experiments import evaluation, interruption, papers, progress, report, results, terminal
-from experiments.experiment import MAX_SEED
+from experiments.experiment import DTYPE_POLICIES, MAX_SEED
 
 
 def run(experiment, workdir, data_dir=None):
@@ -55,7 +55,7 @@ def _train(experiment, workdir, data_dir):
     noisy = experiment.noise.apply(data, experiment.seed)
     batches = experiment.source.batches(noisy, experiment, data_dir)
     loss = experiment.method.build_loss(noisy, predecessor)
-    network = models.build(experiment.model, data.input_shape, loss.num_outputs)
+    network = experiment.build_network(data.input_shape, loss.num_outputs)
     model = experiment.method.build_classifier(network, loss, predecessor)
     model.compile(
         experiment.build_optimizer(),
@@ -134,6 +134,8 @@ def main():
     """Runs what the flags say and prints its row of the table."""
     args = flags.FLAGS
     experiment = papers.find(args.experiment).with_seed(args.seed)
+    if args.dtype_policy:
+        experiment = dataclasses.replace(experiment, dtype_policy=args.dtype_policy)
     run_all([experiment.smoke() if args.smoke else experiment], args.workdir, args.data_dir)
 
 
@@ -143,6 +145,8 @@ def _define_flags():
     flags.DEFINE_integer("seed", 0, text, lower_bound=0, upper_bound=MAX_SEED)
     flags.DEFINE_string("workdir", "runs", "Folder for results.")
     flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
+    text = "Of the network, in place of the experiment's own; another one is another result: give it another workdir."
+    flags.DEFINE_enum("dtype_policy", None, DTYPE_POLICIES, text)
     flags.DEFINE_bool("smoke", False, "Two epochs only: does it run?")
 
 

@@ -54,7 +54,7 @@ def classifier(loss, network=None):
 
 
 def all_steps(model):
-    """Forward pass, loss, statistics, gradients, update and metrics, of labels of both kinds; validation; prediction."""
+    """Training (loss, statistics, gradients, update, metrics) with labels of both kinds, validation, prediction."""
 
     def steps(x, y, weights):
         trained = model.train_step((x, y)), model.train_step((x, tf.one_hot(y, model.loss.num_classes), weights))
@@ -129,7 +129,7 @@ def asserted(labels):
         (lambda labels: tf.unique(labels)[0], r"<=8|Unique"),
         (lambda labels: tf.cast(labels, "float64") / 3, r"f64"),
         (lambda labels: tf.linalg.det(tf.cast(labels[:4], "float32") * tf.eye(4)), "MatrixDeterminant"),
-        (lambda labels: tf.strings.as_string(labels), "String"),
+        (tf.strings.as_string, "String"),
     ],
 )
 def test_what_no_accelerator_can_do_is_found(function, obstacle):

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from experiments import digits
+from experiments import digits, precision
 from experiments.papers import (
     label_smoothing,
     learnable_label_smoothing,
@@ -13,6 +13,7 @@ from tfp_noise import _validation
 
 _ALL = [
     *digits.EXPERIMENTS,
+    *precision.EXPERIMENTS,
     *logistic_normal.EXPERIMENTS,
     *label_smoothing.EXPERIMENTS,
     *learnable_label_smoothing.EXPERIMENTS,
