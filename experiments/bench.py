@@ -16,7 +16,7 @@ from rich.table import Table
 
 import models
 from experiments import step_costs, terminal
-from tfp_noise import NoisyLabelClassifier, datasets, losses, noise, pipeline
+from tfp_noise import NoisyLabelClassifier, losses, noise, pipeline
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 
@@ -116,12 +116,7 @@ def loss_costs(num_classes, jit_compile, batch=256, rounds=60):
 
 def input_and_model_speed(shape, model, augmentation, batch, examples):
     """Images a second: of the pipeline alone, and of training fed by it."""
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (examples, *shape), np.uint8)
-    split = datasets.Examples(images, rng.integers(0, 10, examples).astype(np.int32), np.arange(examples))
-    few = split.take(np.arange(10))
-    data = datasets.Dataset("made up", split, few, few, tuple("0123456789"))
-    batches = pipeline.batches(data, batch, augmentation, drop_remainder=True)
+    batches = pipeline.batches(step_costs.made_up(shape, examples), batch, augmentation, drop_remainder=True)
 
     iterator = iter(batches.train)
     next(iterator)
@@ -157,6 +152,9 @@ def _step_table():
     }.items():
         for name, ratio in step_costs.of_small_network(*arguments).items():
             table.add_row(f"{title}: {name}", f"{ratio:.3f}", "")
+    table.add_row(
+        "LeNet-5, batch 256: NoisyLabelClassifier.fit / keras.Model.fit", f"{step_costs.of_classifier():.3f}", ""
+    )
     memory = step_costs.memory_of_many_classes()
     for name, ratio in step_costs.of_many_classes().items():
         more = f"{memory[name]:.0f}" if name in memory else ""

@@ -1,4 +1,4 @@
-"""What whole training steps cost: of small networks, and of a wide last layer with its memory."""
+"""What whole training steps cost: of small networks, of a wide last layer with its memory, and beside plain Keras's."""
 
 import multiprocessing
 import pathlib
@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 import models
-from tfp_noise import NoisyLabelClassifier, losses
+from tfp_noise import NoisyLabelClassifier, datasets, losses, pipeline
 
 MANY_CLASSES = 21_843
 _STATUS = pathlib.Path("/proc/self/status")  # of Linux
@@ -61,6 +61,37 @@ def of_small_network(model, shape, batch, rounds=200, calls=3):
         return lambda: classifier.train_on_batch(images, labels)
 
     return _ratios({name: step(build(10)) for name, build in METHODS.items()}, step(cross_entropy(10)), rounds, calls)
+
+
+def of_classifier(rounds=20, epochs=4, steps=100):
+    """Ratio of the classifier's `fit` to that of the network as plain Keras trains it, with the same loss and metric.
+
+    LeNet-5, batches of 256, as experiments run it: whole calls of `fit`, their start included, in turn.
+    """
+    shape, batch = (28, 28, 1), 256
+    batches = pipeline.batches(made_up(shape, steps * batch), batch)
+
+    def fit(build):
+        loss = cross_entropy(10)
+        network = models.build("lenet5", shape, loss.num_outputs)
+        model, arguments = build(network, loss)
+        execution = {"steps_per_execution": batches.steps_per_execution, "jit_compile": False}
+        model.compile("adam", metrics=["accuracy"], **execution, **arguments)
+        data = {"epochs": epochs, "steps_per_epoch": steps, "shuffle": False, "verbose": 0}
+        return lambda: model.fit(batches.train, **data)
+
+    ours = fit(lambda network, loss: (NoisyLabelClassifier(network, loss), {}))
+    plain = fit(lambda network, loss: (network, {"loss": loss}))
+    return _ratios({"fit": ours}, plain, rounds, calls=1)["fit"]
+
+
+def made_up(shape, examples):
+    """A data set of ten classes with random images."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (examples, *shape), np.uint8)
+    split = datasets.Examples(images, rng.integers(0, 10, examples).astype(np.int32), np.arange(examples))
+    few = split.take(np.arange(10))
+    return datasets.Dataset("made up", split, few, few, tuple("0123456789"))
 
 
 def of_many_classes(batch=256, rounds=15):

@@ -49,16 +49,16 @@ def classifier(loss, network=None):
     keras.utils.set_random_seed(0)
     network = network or keras.Sequential([keras.Input([FEATURES]), keras.layers.Dense(loss.num_outputs)])
     model = NoisyLabelClassifier(network, loss)
-    model.compile(keras.optimizers.SGD(0.1, momentum=0.9, weight_decay=1e-3), metrics=["accuracy"])
+    model.compile(keras.optimizers.SGD(0.01, momentum=0.9, weight_decay=1e-3), metrics=["accuracy"])
     return model
 
 
 def all_steps(model):
     """Training (loss, statistics, gradients, update, metrics) with labels of both kinds, validation, prediction."""
 
-    def steps(x, y, weights):
-        trained = model.train_step((x, y)), model.train_step((x, tf.one_hot(y, model.loss.num_classes), weights))
-        return trained, model.test_step((x, y, weights)), model.predict_step((x,))
+    def steps(x, y, *weights):
+        trained = model.train_step((x, y)), model.train_step((x, tf.one_hot(y, model.loss.num_classes), *weights))
+        return trained, model.test_step((x, y, *weights)), model.predict_step((x,))
 
     return steps
 
@@ -169,7 +169,7 @@ def test_what_is_kept_in_python_would_be_found():
             return self.steps * super().from_targets(targets, y_pred)
 
     compiled, eager = (trained(Counting(K), compiled)[0] for compiled in (True, False))
-    assert np.abs(compiled - eager).max() > 0.01
+    assert np.abs(compiled - eager).max() > 0.001
 
 
 def test_statistics_are_added_on_a_tpu_without_what_its_variables_refuse(monkeypatch):

@@ -4,8 +4,11 @@ import itertools
 import pathlib
 import resource
 
+import keras
+import numpy as np
 import pytest
 
+import models
 from experiments import bench, step_costs
 
 
@@ -54,6 +57,25 @@ def test_a_wide_step_trains_the_loss_that_it_is_named_for(monkeypatch, name):
     assert losses[-1] < losses[0]
 
 
+def test_the_classifier_and_the_plain_model_train_the_same_network(monkeypatch):
+    """Equal histories from equal starts: what is compared is the same work."""
+    histories = {}
+
+    def run_once(functions, rounds, calls):
+        for name, function in functions.items():
+            keras.utils.set_random_seed(0)
+            histories[name] = function().history
+        return {"fit": np.array([3.0]), None: np.array([2.0])}
+
+    build = models.build
+    monkeypatch.setattr(step_costs.models, "build", lambda *args: keras.utils.set_random_seed(0) or build(*args))
+    monkeypatch.setattr(step_costs, "seconds_in_turn", run_once)
+    assert step_costs.of_classifier(epochs=1, steps=2) == 1.5
+    assert histories["fit"].keys() == histories[None].keys() == {"loss", "accuracy"}
+    for key, values in histories["fit"].items():
+        np.testing.assert_allclose(values, histories[None][key], rtol=1e-5)
+
+
 @pytest.mark.skipif(not step_costs._STATUS.exists(), reason="the system does not say what a process needs")
 def test_the_peak_of_memory_is_in_mebibytes():
     """Between what is resident now, in pages, and the larger of the peaks of this process and its parent, in KiB."""
@@ -70,7 +92,8 @@ def test_the_table_is_printed_where_the_system_does_not_say_the_memory(monkeypat
         status.write_text(written)
     monkeypatch.setattr(step_costs, "_STATUS", status)
     monkeypatch.setattr(step_costs, "of_small_network", lambda *_: {"one": 1.5})
+    monkeypatch.setattr(step_costs, "of_classifier", lambda: 1.25)
     monkeypatch.setattr(step_costs, "of_many_classes", lambda: dict.fromkeys(step_costs.METHODS_FOR_MANY_CLASSES, 2.0))
     ratios, memory = (list(column.cells) for column in bench._step_table().columns[1:])
-    assert ratios == ["1.500", "1.500", "2.000", "2.000"]
-    assert memory == [""] * 4
+    assert ratios == ["1.500", "1.500", "1.250", "2.000", "2.000"]
+    assert memory == [""] * 5
