@@ -1,4 +1,4 @@
-"""The whole training step of every network as one program of XLA, which also runs."""
+"""The whole training step of every network as one program of XLA."""
 
 import keras
 import numpy as np
