@@ -99,7 +99,7 @@ def write(experiment, workdir, model, data, probabilities, parts):
     arrays = {"transition": data.transition, "class_names": data.class_names, "test_labels": data.test.labels}
     result = {"settings": experiment.settings(), **parts}
     text = json.dumps(result, indent=1, default=float) + "\n"
-    write_whole(path.with_suffix(".keras"), model.save)
+    model.save(path.with_suffix(".keras"))
     if not (finished and path.with_suffix(".npz").exists()):
         write_whole(
             path.with_suffix(".npz"), lambda file: np.savez_compressed(file, test_probabilities=probabilities, **arrays)

@@ -2,6 +2,7 @@
 
 import keras
 
+from tfp_noise._backup import BackupAndRestore
 from tfp_noise._divergence import StopAtDivergence
 
 
@@ -15,14 +16,24 @@ class EndEpochOfLoss(keras.callbacks.Callback):
 
 
 def with_own_callbacks(callbacks, model):
-    """`callbacks` of a `fit`, after a check for divergence and the end of the loss's epoch: what saves, saves both."""
+    """`callbacks` of a `fit`, after a check for divergence and the end of the loss's epoch: what saves, saves both.
+
+    Backups come last, and know the others, for they hold what those have done at the end of the epoch.
+    """
     if isinstance(callbacks, keras.callbacks.CallbackList):
         if not any(isinstance(one, EndEpochOfLoss) for one in callbacks.callbacks):
-            callbacks.callbacks[:0] = _own_before(callbacks.callbacks)
+            callbacks.callbacks[:] = _in_order(callbacks.callbacks)
             for callback in callbacks.callbacks[:2]:
                 callback.set_model(model)
         return callbacks
-    callbacks = keras.tree.flatten(callbacks or [])
+    return _in_order(keras.tree.flatten(callbacks or []))
+
+
+def _in_order(callbacks):
+    callbacks = sorted(callbacks, key=lambda one: isinstance(one, BackupAndRestore))
+    for callback in callbacks:
+        if isinstance(callback, BackupAndRestore):
+            callback.others = callbacks
     return [*_own_before(callbacks), *callbacks]
 
 

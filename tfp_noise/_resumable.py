@@ -1,7 +1,12 @@
-"""What the files of a classifier hold besides what Keras puts in."""
+"""What the files of a classifier hold besides what Keras puts in, and how they are written and read."""
+
+import pathlib
 
 import keras
 import numpy as np
+
+from tfp_noise import _seals
+from tfp_noise._files import write_whole
 
 _STATE_OF = "loss_state_of"
 
@@ -10,8 +15,51 @@ class ResumableModel(keras.Model):
     """A model with a `loss` and its `loss_state`, whose training goes on from a file as if it had not stopped.
 
     The file holds the states of random generators, and says which loss the state in it is of: that of another one is
-    refused.
+    refused. On local disks it is written whole or not at all, by the chief alone where there are several workers; one
+    that is damaged is refused.
     """
+
+    def save(self, filepath, overwrite=True, zipped=None, **kwargs):
+        """As `keras.Model.save`; a `.keras` file is written whole or not at all, by the chief alone."""
+        save = super().save
+        self._write(filepath, overwrite, lambda path: save(path, overwrite, zipped, **kwargs))
+
+    def save_weights(self, filepath, overwrite=True, max_shard_size=None):
+        """As `keras.Model.save_weights`; a `.weights.h5` file is written as by `save`, and its SHA-256 behind it."""
+        save_weights = super().save_weights
+
+        def save_and_seal(path):
+            save_weights(path, overwrite, max_shard_size)
+            if max_shard_size is None:
+                _seals.seal(path)
+
+        self._write(filepath, overwrite, save_and_seal)
+
+    def _write(self, filepath, overwrite, save):
+        if not is_chief(self):
+            return
+        path = pathlib.Path(filepath)
+        # Folders, parts, and what lies in a store of objects (where a name changes with the whole) are Keras's own.
+        one_file = str(filepath).endswith((".keras", ".weights.h5")) and "://" not in str(filepath)
+        if one_file and path.parent.is_dir() and (overwrite or not path.exists()):
+            write_whole(path, save)
+        else:
+            save(filepath)
+
+    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+        """As `keras.Model.load_weights`, but for a damaged file.
+
+        Raises:
+            OSError: if the file is not as it was written; nothing of it is loaded.
+        """
+        if pathlib.Path(filepath).is_file():
+            _seals.check_file(filepath)
+        try:
+            super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise OSError(f"{filepath} cannot be read: {error}. Is it whole? Load an earlier checkpoint.") from error
 
     def _random_states(self):
         """State of the random generators, which Keras itself does not save; without it dropout resumes elsewhere."""
@@ -26,13 +74,14 @@ class ResumableModel(keras.Model):
             store[_STATE_OF] = np.frombuffer(self._state_owner().encode(), np.uint8)
 
     def load_own_variables(self, store):
+        if getattr(store, "archive", None) is not None:  # so Keras reads an archive past its checksums
+            _seals.check_archive(store.archive)
         store = {key: store[key] for key in store.keys()}  # noqa: SIM118 (an H5 store)
-        self._check_state_owner(bytes(np.asarray(store.pop(_STATE_OF, []), np.uint8)).decode())
-        states = {key: value for key, value in store.items() if key.startswith("random_")}
-        super().load_own_variables({key: value for key, value in store.items() if key not in states})
+        self._check_state_owner(bytes(np.asarray(store.get(_STATE_OF, []), np.uint8)).decode())
+        super().load_own_variables({key: value for key, value in store.items() if key.isdigit()})  # Keras's own
         for i, variable in enumerate(self._random_states()):
-            if f"random_{i}" in states:  # weights of a network with fewer of them load too, as in Keras
-                variable.assign(states[f"random_{i}"])
+            if f"random_{i}" in store:  # weights of a network with fewer of them load too, as in Keras
+                variable.assign(store[f"random_{i}"])
 
     def _state_owner(self):
         """Which loss the state is of; empty without one."""
@@ -45,3 +94,8 @@ class ResumableModel(keras.Model):
                 f"Received one with the state of {saved or 'a loss that has none'}. To take over the network alone, "
                 "save and load `model.network`."
             )
+
+
+def is_chief(model):
+    """Whether this process is the one that writes, of the workers that train `model`."""
+    return model.distribute_strategy.extended.should_checkpoint

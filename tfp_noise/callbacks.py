@@ -1,4 +1,4 @@
-"""What can be watched while a loss learns its targets."""
+"""What looks on while a classifier trains: training that survives its process, and targets that are learned."""
 
 import io
 
@@ -6,6 +6,9 @@ import keras
 import tensorflow as tf
 
 from tfp_noise import _learned_rows, _validation, visualization
+from tfp_noise._backup import BackupAndRestore
+
+__all__ = ["BackupAndRestore", "ClassRowsHistory"]
 
 _MAX_CLASSES_DRAWN = 1000
 _SCALAR, _IMAGE = ("scalars", 1), ("images", 3)  # TensorBoard's plugins, and the class of their data

@@ -139,11 +139,11 @@ class DistilledClassifier(NoisyLabelClassifier):
             store[f"{_TEACHER}{i}"] = weights
 
     def load_own_variables(self, store):
+        super().load_own_variables(store)
         names = [key for key in store.keys() if key.startswith(_TEACHER)]  # noqa: SIM118 (an H5 store)
         if names:  # none in a file of another classifier's weights
             self.teacher.set_weights([store[f"{_TEACHER}{i}"] for i in range(len(names))])
             self._teacher.trained = True
-        super().load_own_variables({key: store[key] for key in store.keys() if key not in names})  # noqa: SIM118
 
     def get_config(self):
         teacher = self.teacher

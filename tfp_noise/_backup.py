@@ -1,0 +1,219 @@
+"""Training that goes on after its process was killed, as if it had not been."""
+
+import pathlib
+import sys
+
+import h5py
+import keras
+import numpy as np
+from absl import logging
+
+from tfp_noise import _seals
+from tfp_noise._callback_states import get_states, pack, set_states, unpack
+from tfp_noise._files import write_whole
+from tfp_noise._resumable import ResumableModel, is_chief
+
+_KEPT = 2
+_GROUP = "tfp_noise_training"
+
+
+class BackupAndRestore(keras.callbacks.Callback):
+    """Backs up the training of a `NoisyLabelClassifier` after each epoch; the next `fit` with it goes on from there.
+
+    Killed and resumed equals never killed, bit by bit on one CPU device: network, optimizer, the loss's state, random
+    generators, the history that `fit` returns, and what `EarlyStopping`, `ModelCheckpoint`, `ReduceLROnPlateau` and
+    callbacks with `get_state()` and `set_state(state)` keep; a state is made of dicts with text for keys, lists,
+    numbers, text and NumPy arrays. It runs after all other callbacks.
+
+    A backup is one file, written whole or not at all, with its SHA-256; the last two are kept. One that is damaged is
+    passed over for the one before, with a warning; without a good one training does not start. Where a backup cannot
+    be written, as on a full disk, a warning says which is the last good one, and training goes on. Of several workers
+    the chief writes, and all read, from a file system that they share.
+
+    `keras.callbacks.BackupAndRestore` writes weights and epoch to two files, one after the other and in place: killed
+    between the two it repeats an epoch with the weights of after it, killed within one it does not start again, and a
+    flipped bit it does not see. Its history begins with the resumed epoch, and other callbacks anew.
+
+    A backup is of the end of an epoch, for there data can start again: pass those of the epoch to go on with, as
+    `pipeline.batches(..., first_epoch=backup.epoch)` gives them. Arrays need nothing but
+    `keras.utils.set_random_seed(seed)`, as any training that is to be repeated: Keras then shuffles every epoch alike.
+
+    Args:
+        backup_dir: folder for the backups, made if missing; of this training alone.
+        delete_checkpoint: bool, delete the backups when `fit` ends.
+
+    Attributes:
+        epoch: int, the epoch (from 0) at which the next `fit` goes on.
+
+    Raises:
+        OSError: from `epoch` and `fit`, if there are backups and none is good.
+        TypeError: from `fit`, for a model that is no classifier of this package.
+        ValueError: from `fit`, if the backup is of another network, loss or optimizer, or of other callbacks.
+
+    Example:
+        >>> import tempfile
+        >>> from tfp_noise import NoisyLabelClassifier, losses
+        >>> x, y = np.zeros([8, 4]), np.zeros([8], int)
+        >>> def train(folder, epochs):
+        ...     network = keras.Sequential([keras.Input([4]), keras.layers.Dense(3)])
+        ...     model = NoisyLabelClassifier(network, losses.OnlineLabelSmoothing(3))
+        ...     model.compile("adam")
+        ...     backup = BackupAndRestore(folder, delete_checkpoint=False)
+        ...     history = model.fit(x, y, epochs=epochs, callbacks=[backup], verbose=0)
+        ...     return len(history.history["loss"]), backup.epoch
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     train(folder, epochs=2), train(folder, epochs=5)
+        ((2, 2), (5, 5))
+    """
+
+    def __init__(self, backup_dir, delete_checkpoint=True):
+        super().__init__()
+        self.folder = pathlib.Path(backup_dir)
+        self.delete_checkpoint = delete_checkpoint
+        self.others = ()  # the callbacks of the same `fit`, which the classifier says
+
+    @property
+    def epoch(self):
+        _, training = self._newest()
+        return training["epoch"]
+
+    def on_train_begin(self, logs=None):
+        del logs
+        if not isinstance(self.model, ResumableModel):
+            raise TypeError(
+                f"`model` must be a classifier of tfp_noise, which saves its random generators. Received: "
+                f"{type(self.model).__name__}. For others there is `keras.callbacks.BackupAndRestore`."
+            )
+        if not self.model.built:
+            raise ValueError("The model must be built before it is resumed. Call it on a batch, or give it an input.")
+        self.model.optimizer.build(self.model.trainable_variables)
+        path, training = self._newest()
+        self._last_good = path
+        self._history, self._epochs = training["history"], training["epochs"]
+        if path is not None:
+            self._check_model(path, training["model"])
+            self.model.load_weights(path)
+            set_states(self.others, training["callbacks"])
+        # Keras's own way to say where `fit` begins. One that has been stopped is over.
+        self.model._initial_epoch = sys.maxsize if training["stopped"] else training["epoch"]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        del epoch, logs
+        self.model._initial_epoch = None  # or the next `fit` would begin there, too
+
+    def on_epoch_end(self, epoch, logs=None):
+        for name, value in (logs or {}).items():
+            self._history.setdefault(name, []).append(value)
+        self._epochs.append(epoch)
+        if is_chief(self.model):
+            self._back_up(epoch + 1)
+
+    def on_train_end(self, logs=None):
+        del logs
+        self.model._initial_epoch = None
+        self.model.history.history, self.model.history.epoch = self._history, self._epochs
+        if self.delete_checkpoint and is_chief(self.model):
+            self.delete()
+
+    def delete(self):
+        """Deletes the backups, and the folder if nothing else is in it."""
+        for path in [*self._paths(), *self._leftovers()]:
+            path.unlink(missing_ok=True)
+        if self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _paths(self):
+        """The backups, the newest first."""
+        return sorted(self.folder.glob("backup*.weights.h5"), reverse=True)
+
+    def _leftovers(self):
+        """What processes that were killed while they wrote have left."""
+        return self.folder.glob(".*.backup*.weights.h5")
+
+    def _newest(self):
+        """The newest good backup, or `None`, and what it says of the training."""
+        paths, errors = self._paths(), []
+        for path in paths:
+            try:
+                training = _read(path)
+            except OSError as error:
+                errors.append(str(error))
+                continue
+            for message in errors:
+                logging.warning("%s Training goes on from the backup before, %s.", message, path)
+            return path, training
+        if paths:
+            raise OSError(
+                f"`backup_dir` must hold a good backup, or none. Received: {' '.join(errors)} Delete {self.folder} to "
+                "start anew."
+            )
+        return None, {"epoch": 0, "epochs": [], "history": {}, "stopped": False}
+
+    def _back_up(self, epoch):
+        training = {
+            "epoch": epoch,
+            "epochs": self._epochs,
+            "history": self._history,
+            "stopped": self.model.stop_training,
+            "model": _description(self.model),
+            "callbacks": get_states(self.others),
+        }
+        text, arrays = pack(training)
+        path = self.folder / f"backup{epoch:06d}.weights.h5"
+
+        def write(file):
+            keras.Model.save_weights(self.model, file)
+            with h5py.File(file, "a") as h5:
+                group = h5.create_group(_GROUP)
+                group["training"] = np.frombuffer(text.encode(), np.uint8)
+                for i, array in enumerate(arrays):
+                    group[f"array_{i}"] = array
+            _seals.seal(file)
+
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for leftover in self._leftovers():
+                leftover.unlink(missing_ok=True)
+            write_whole(path, write)
+        except (OSError, RuntimeError, ValueError) as error:  # h5py has all of them for a disk that takes no more
+            logging.warning(
+                "The backup of epoch %d cannot be written: %s. Training goes on. The last good backup is %s.",
+                epoch,
+                error,
+                self._last_good or "none",
+            )
+            return
+        self._last_good = path
+        for old in self._paths()[_KEPT:]:
+            old.unlink(missing_ok=True)
+
+    def _check_model(self, path, there):
+        ours = _description(self.model)
+        changes = [f"{key}: {there[key]} there, {ours[key]} now" for key in ours if there[key] != ours[key]]
+        if changes:
+            raise ValueError(
+                f"`backup_dir` must hold a backup of this model. {path} is of another one ({'; '.join(changes)}). "
+                "Give another folder, or delete this one to start anew."
+            )
+
+
+def _description(model):
+    """What must be the same for a backup to be loaded."""
+    optimizer = model.optimizer
+    return {
+        "loss": type(model.loss).__name__,
+        "weights": [list(variable.shape) for variable in model.weights],
+        "optimizer": [type(optimizer).__name__, *[list(variable.shape) for variable in optimizer.variables]],
+    }
+
+
+def _read(path):
+    """What a backup says of the training."""
+    if not _seals.check_file(path):
+        raise OSError(f"{path} must be a whole backup. It is damaged: its SHA-256 is missing.")
+    with h5py.File(path) as file:
+        if _GROUP not in file:
+            raise OSError(f"{path} must be a backup. Received weights alone: was it put there by hand?")
+        group = file[_GROUP]
+        arrays = [group[f"array_{i}"][()] for i in range(len(group) - 1)]
+        return unpack(group["training"][()].tobytes().decode(), arrays)

@@ -1,0 +1,69 @@
+"""What callbacks keep from epoch to epoch, as text and arrays that a backup can hold."""
+
+import json
+
+import keras
+import numpy as np
+
+# Keras's own that decide by what they have seen, and the attributes that hold it.
+_OF_KERAS = {
+    keras.callbacks.EarlyStopping: ("best", "best_epoch", "best_weights", "stopped_epoch", "wait"),
+    keras.callbacks.ModelCheckpoint: ("best", "_batches_seen_since_last_saving", "_last_batch_seen"),
+    keras.callbacks.ReduceLROnPlateau: ("best", "cooldown_counter", "wait"),
+}
+
+_ARRAY = "number of the array"
+
+
+def get_states(callbacks):
+    """`[class name, state]` of each callback that has a state, in their order."""
+    states = []
+    for callback in callbacks:
+        if hasattr(callback, "get_state"):
+            states.append([type(callback).__name__, callback.get_state()])
+        elif names := _attributes(callback):
+            states.append([type(callback).__name__, {name: getattr(callback, name) for name in names}])
+    return states
+
+
+def set_states(callbacks, states):
+    """Gives callbacks what `get_states` has taken from callbacks of the same classes."""
+    keeping = [callback for callback in callbacks if hasattr(callback, "get_state") or _attributes(callback)]
+    there, given = [name for name, _ in states], [type(callback).__name__ for callback in keeping]
+    if there != given:
+        raise ValueError(
+            "`callbacks` must be those of the training that is resumed, in their order. Those that keep something were "
+            f"{there or 'none'}. Received: {given or 'none'}. Pass the same, or delete the backup to start anew."
+        )
+    for callback, (_, state) in zip(keeping, states, strict=True):
+        if hasattr(callback, "set_state"):
+            callback.set_state(state)
+        else:
+            vars(callback).update(state)
+
+
+def _attributes(callback):
+    return next((names for kind, names in _OF_KERAS.items() if isinstance(callback, kind)), ())
+
+
+def pack(tree):
+    """A tree of dicts with text for keys, lists, numbers, text and arrays as text, and a list of the arrays.
+
+    Floats come back to the last bit.
+    """
+    arrays = []
+
+    def put(value):
+        if isinstance(value, np.generic):
+            return value.item()
+        if not isinstance(value, np.ndarray):
+            raise TypeError(f"A callback's state must be made of numbers, text and NumPy arrays. Received: {value!r}.")
+        arrays.append(value)
+        return {_ARRAY: len(arrays) - 1}
+
+    return json.dumps(tree, default=put), arrays
+
+
+def unpack(text, arrays):
+    """The tree that `pack` has taken apart."""
+    return json.loads(text, object_hook=lambda found: arrays[found[_ARRAY]] if _ARRAY in found else found)
