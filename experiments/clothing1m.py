@@ -40,8 +40,8 @@ class Clothing1M:
         train, validation, test = (self._read(split) for split in (few, files.validation, files.test))
         return datasets.Dataset(name, train, validation, test, files.class_names, files.transition)
 
-    def batches(self, noisy, experiment, data_dir):
-        """A `tfp_noise.pipeline.Batches` for training."""
+    def batches(self, noisy, experiment, data_dir, first_epoch=0):
+        """A `tfp_noise.pipeline.Batches` for training; epochs before the first are read and thrown away."""
         batch_size, seed = experiment.batch_size, experiment.training_seed
         files = _files(data_dir)
         source = clothing1m.balanced_stream(files.noisy, self.per_class, seed)
@@ -56,7 +56,7 @@ class Clothing1M:
         batches = cut.batch(batch_size, drop_remainder=True).enumerate()
         train = batches.map(lambda step, batch: augment(step, *batch)).prefetch(tf.data.AUTOTUNE)
         held_out = (pipeline.one_pass(split, batch_size) for split in (noisy.validation, noisy.test))
-        return pipeline.Batches(train, steps, *held_out)
+        return pipeline.Batches(train.skip(first_epoch * steps), steps, *held_out)
 
     def _cut_at_random(self, seed, number, image, label, _):
         image = _resize(image, self.shorter_side)

@@ -103,6 +103,12 @@ class Curves(keras.callbacks.Callback):
         for name, value in point.items():
             self.history.setdefault(name, []).append(value)
 
+    def get_state(self):
+        return self.history
+
+    def set_state(self, state):
+        self.history = state
+
 
 def sample(examples):
     """At most 5,000 of `examples`, evenly spread, the same each time."""

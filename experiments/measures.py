@@ -30,7 +30,8 @@ class Measure:
 
         Returns:
             A `keras.callbacks.Callback` whose `scores(probabilities)`, called with the trained model's test
-            probabilities, gives a dict of scores.
+            probabilities, gives a dict of scores. What it keeps from epoch to epoch, `get_state()` gives and
+            `set_state(state)` takes, as `tfp_noise.callbacks.BackupAndRestore` says.
         """
         raise NotImplementedError
 
@@ -81,6 +82,12 @@ class _Snapshots(keras.callbacks.Callback):
             probabilities = evaluation.predict(self.model, self.test).astype(np.float64)
             for count in due:
                 self.sums[count] = self.sums[count] + probabilities
+
+    def get_state(self):
+        return {str(count): total for count, total in self.sums.items()}
+
+    def set_state(self, state):
+        self.sums = {int(count): total for count, total in state.items()}
 
     def scores(self, probabilities):
         del probabilities

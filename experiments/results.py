@@ -1,7 +1,7 @@
 """Finished runs in a folder: one JSON each, which is the mark that the run is finished.
 
 Beside it lie the test predictions (`.npz`) and the trained model (`.keras`), from which figures are drawn and on which
-later runs build. Every file is written whole or not at all.
+later runs build. Every file is written whole or not at all. A run that is not finished has a folder of backups there.
 """
 
 import functools
@@ -11,14 +11,18 @@ import os
 import pathlib
 import platform
 import shlex
+import shutil
 import subprocess
 import sys
 
 import keras
 import numpy as np
 
+from tfp_noise import callbacks
 from tfp_noise._files import write_whole
 
+# A backup of the largest network on laptops takes a second, and an epoch of the smallest a hundredth.
+_BACKUP_SECONDS = 10.0
 _PACKAGES = ["tensorflow", "keras", "tensorflow-probability", "numpy"]
 
 
@@ -36,12 +40,17 @@ def find(experiment, workdir):
     if not path.exists():
         return None
     result = _read(path)
-    there, wanted = _leaves(result["settings"]), _leaves(json.loads(json.dumps(experiment.settings())))
-    pairs = {key: (there.get(key, "nothing"), wanted.get(key, "nothing")) for key in {**wanted, **there}}
-    changes = "; ".join(f"{key}: {old!r} there, {new!r} now" for key, (old, new) in pairs.items() if old != new)
+    changes = _changes(result["settings"], experiment)
     if changes:
         raise ValueError(f"`workdir` holds {path}, a result of other settings ({changes}). Give another `workdir`.")
     return result
+
+
+def _changes(settings, experiment):
+    """What `experiment` has otherwise than `settings`, in words; empty if nothing."""
+    there, wanted = _leaves(settings), _leaves(json.loads(json.dumps(experiment.settings())))
+    pairs = {key: (there.get(key, "nothing"), wanted.get(key, "nothing")) for key in {**wanted, **there}}
+    return "; ".join(f"{key}: {old!r} there, {new!r} now" for key, (old, new) in pairs.items() if old != new)
 
 
 def _leaves(settings, prefix=""):
@@ -68,6 +77,45 @@ def find_model(experiment, workdir):
         return keras.models.load_model(path, compile=False)
     except (ValueError, TypeError, OSError) as error:
         raise ValueError(f"{path} is not a model: {error}. Delete it; it is then trained again.") from error
+
+
+def backup(experiment, workdir, resume):
+    """The backup of a run that is not finished, beside its result: what `fit` goes on from.
+
+    Args:
+        experiment: an `Experiment`.
+        workdir: folder for results.
+        resume: bool; otherwise a backup that is there is deleted.
+
+    Returns:
+        A `tfp_noise.callbacks.BackupAndRestore` that keeps its files when `fit` ends: `drop_backup` deletes them.
+
+    Raises:
+        ValueError: if a backup of other settings is in its place.
+    """
+    if not resume:
+        drop_backup(experiment, workdir)
+    folder = _backup_folder(experiment, workdir)
+    path = folder / "settings.json"
+    if path.exists():
+        changes = _changes(_read(path), experiment)
+        if changes:
+            raise ValueError(
+                f"`workdir` holds {folder}, the backup of a run with other settings ({changes}). Give another "
+                "`workdir`, or start anew with `--noresume`."
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(path, lambda file: file.write_text(json.dumps(experiment.settings(), indent=1) + "\n"))
+    return callbacks.BackupAndRestore(folder, delete_checkpoint=False, min_seconds=_BACKUP_SECONDS)
+
+
+def drop_backup(experiment, workdir):
+    """Deletes the backup of a run, if there is one."""
+    shutil.rmtree(_backup_folder(experiment, workdir), ignore_errors=True)
+
+
+def _backup_folder(experiment, workdir):
+    return _path(experiment, workdir).with_suffix(".backup")
 
 
 def prepare(experiment, workdir):

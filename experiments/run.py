@@ -11,49 +11,58 @@ from experiments import evaluation, interruption, papers, progress, report, resu
 from experiments.experiment import DTYPE_POLICIES, MAX_SEED
 
 
-def run(experiment, workdir, data_dir=None):
+def run(experiment, workdir, data_dir=None, resume=True):
     """The result of an experiment; a finished one with the same settings is read, not repeated.
 
     Args:
         experiment: an `Experiment`.
         workdir: folder for results; this one's is `workdir/experiment.name`.
         data_dir: where TensorFlow Datasets keeps its data; its own default if `None`.
+        resume: bool, go on with a run that was killed, after its last finished epoch: the result is that of one that
+            was not. Otherwise it starts anew.
 
     Returns:
         The result, as `results.write` stores it.
+
+    Raises:
+        ValueError: if a result, or the backup of a run, of other settings is in its place.
     """
     finished = results.find(experiment, workdir)
     if finished is None:
-        _, finished = _train(experiment, workdir, data_dir)
+        _, finished = _train(experiment, workdir, data_dir, resume)
+    results.drop_backup(experiment, workdir)
     return finished
 
 
-def trained(experiment, workdir, data_dir=None):
+def trained(experiment, workdir, data_dir=None, resume=True):
     """The trained model of an experiment; trained now where its file is missing, as it is from version control.
 
     Args:
         experiment: as in `run`.
         workdir: as in `run`.
         data_dir: as in `run`.
+        resume: as in `run`.
 
     Returns:
         A `NoisyLabelClassifier`.
     """
     model = results.find_model(experiment, workdir)
     if model is None:
-        model, _ = _train(experiment, workdir, data_dir)
+        model, _ = _train(experiment, workdir, data_dir, resume)
+    results.drop_backup(experiment, workdir)
     return model
 
 
-def _train(experiment, workdir, data_dir):
+def _train(experiment, workdir, data_dir, resume):
     """Trains, evaluates and stores one experiment, its predecessor first: its model and its result."""
-    predecessor = experiment.predecessor and trained(experiment.predecessor, workdir, data_dir)
+    predecessor = experiment.predecessor and trained(experiment.predecessor, workdir, data_dir, resume)
     started, made_by = time.monotonic(), results.made_by()
     keras.utils.set_random_seed(experiment.training_seed)
     data = experiment.source.load(experiment.dataset, data_dir)
     results.prepare(experiment, workdir)
+    backup = results.backup(experiment, workdir, resume)
     noisy = experiment.noise.apply(data, experiment.seed)
-    batches = experiment.source.batches(noisy, experiment, data_dir)
+    batches = experiment.source.batches(noisy, experiment, data_dir, backup.epoch)
     loss = experiment.method.build_loss(noisy, predecessor)
     network = experiment.build_network(data.input_shape, loss.num_outputs)
     model = experiment.method.build_classifier(network, loss, predecessor)
@@ -72,7 +81,7 @@ def _train(experiment, workdir, data_dir):
             steps_per_epoch=batches.steps_per_epoch,
             epochs=experiment.epochs,
             shuffle=False,
-            callbacks=[curves, *observers, bar, stop],
+            callbacks=[curves, *observers, bar, stop, backup],
             verbose=0,
         )
     scores, probabilities = evaluation.evaluate(model, noisy)
@@ -92,7 +101,7 @@ def _train(experiment, workdir, data_dir):
     return model, results.write(experiment, workdir, model, noisy, probabilities, parts)
 
 
-def run_all(experiments, workdir, data_dir=None):
+def run_all(experiments, workdir, data_dir=None, resume=True):
     """Runs experiments one after the other, shows their table, and makes the files of `workdir` anew.
 
     One that fails, because it diverged or an estimated transition has no inverse, does not stop the others.
@@ -101,6 +110,7 @@ def run_all(experiments, workdir, data_dir=None):
         experiments: list of `Experiment`.
         workdir: as in `run`.
         data_dir: as in `run`.
+        resume: as in `run`.
 
     Raises:
         SystemExit: 130, after the same for what was finished, if Ctrl-C stops it; 1 if a run failed.
@@ -110,7 +120,7 @@ def run_all(experiments, workdir, data_dir=None):
         for number, experiment in enumerate(experiments, 1):
             title = f"{number}/{len(experiments)} {experiment.name} seed {experiment.seed}"
             try:
-                finished.append(run(experiment, workdir, data_dir))
+                finished.append(run(experiment, workdir, data_dir, resume))
                 console.print(f"{title}: clean test accuracy {finished[-1]['scores']['test_accuracy']:.2%}")
             except (ValueError, FloatingPointError) as error:
                 failed.append(title)
@@ -136,7 +146,7 @@ def main():
     experiment = papers.find(args.experiment).with_seed(args.seed)
     if args.dtype_policy:
         experiment = dataclasses.replace(experiment, dtype_policy=args.dtype_policy)
-    run_all([experiment.smoke() if args.smoke else experiment], args.workdir, args.data_dir)
+    run_all([experiment.smoke() if args.smoke else experiment], args.workdir, args.data_dir, args.resume)
 
 
 def _define_flags():
@@ -148,6 +158,7 @@ def _define_flags():
     text = "Of the network, in place of the experiment's own; another one is another result: give it another workdir."
     flags.DEFINE_enum("dtype_policy", None, DTYPE_POLICIES, text)
     flags.DEFINE_bool("smoke", False, "Two epochs only: does it run?")
+    flags.DEFINE_bool("resume", True, "Go on with a run that was killed; --noresume starts it anew.")
 
 
 if __name__ == "__main__":

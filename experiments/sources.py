@@ -19,10 +19,11 @@ class InMemory:
         """A `tfp_noise.datasets.Dataset`."""
         return datasets.load(name, data_dir=data_dir)
 
-    def batches(self, noisy, experiment, data_dir):
-        """A `tfp_noise.pipeline.Batches` for training."""
+    def batches(self, noisy, experiment, data_dir, first_epoch=0):
+        """A `tfp_noise.pipeline.Batches` for training, from an epoch on."""
         del data_dir
-        return pipeline.batches(noisy, experiment.batch_size, experiment.augmentation, experiment.training_seed)
+        settings = experiment.batch_size, experiment.augmentation, experiment.training_seed
+        return pipeline.batches(noisy, *settings, first_epoch=first_epoch)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,8 +141,11 @@ class Stream:
         splits = self.training_examples(name, data_dir).take(_SAMPLE), validation.take(_SAMPLE), test
         return datasets.Dataset(name, *map(self._read, splits), self.class_names(name, data_dir))
 
-    def batches(self, noisy, experiment, data_dir):
-        """A `tfp_noise.pipeline.Batches` for training: the whole split, with the noise that the sample has."""
+    def batches(self, noisy, experiment, data_dir, first_epoch=0):
+        """A `tfp_noise.pipeline.Batches` for training: the whole split, with the noise that the sample has.
+
+        Epochs before the first are read and thrown away, for each is shuffled after the one before.
+        """
         if experiment.noise.exact:
             raise ValueError("`noise` must not be exact for a stream, whose labels cannot be counted first.")
         source = self.training_examples(noisy.name, data_dir)
@@ -156,7 +160,7 @@ class Stream:
             drop_remainder=True,
         )
         held_out = (pipeline.one_pass(split, experiment.batch_size) for split in (noisy.validation, noisy.test))
-        return pipeline.Batches(train, steps, *held_out)
+        return pipeline.Batches(train.skip(first_epoch * steps), steps, *held_out)
 
     def class_names(self, name, data_dir):
         """As of `datasets`."""

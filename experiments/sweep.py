@@ -22,7 +22,9 @@ def main():
     args = flags.FLAGS
     seeds = check_seeds(args.seeds)
     experiments = [experiment.with_seed(seed) for seed in seeds for experiment in papers.under(args.under)]
-    run_all([one.smoke() for one in experiments] if args.smoke else experiments, args.workdir, args.data_dir)
+    run_all(
+        [one.smoke() for one in experiments] if args.smoke else experiments, args.workdir, args.data_dir, args.resume
+    )
 
 
 if __name__ == "__main__":
@@ -31,4 +33,5 @@ if __name__ == "__main__":
     flags.DEFINE_string("workdir", "runs", "Folder for results.")
     flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
     flags.DEFINE_bool("smoke", False, "Two epochs only: do they run?")
+    flags.DEFINE_bool("resume", True, "Go on with a run that was killed; --noresume starts it anew.")
     terminal.start(main)

@@ -2,13 +2,14 @@
 
 import pathlib
 import sys
+import time
 
 import h5py
 import keras
 import numpy as np
 from absl import logging
 
-from tfp_noise import _seals
+from tfp_noise import _seals, _validation
 from tfp_noise._callback_states import get_states, pack, set_states, unpack
 from tfp_noise._files import write_whole
 from tfp_noise._resumable import ResumableModel, is_chief
@@ -18,7 +19,7 @@ _GROUP = "tfp_noise_training"
 
 
 class BackupAndRestore(keras.callbacks.Callback):
-    """Backs up the training of a `NoisyLabelClassifier` after each epoch; the next `fit` with it goes on from there.
+    """Backs up the training of a `NoisyLabelClassifier` after epochs; the next `fit` with it goes on from there.
 
     Killed and resumed equals never killed, bit by bit on one CPU device: network, optimizer, the loss's state, random
     generators, the history that `fit` returns, and what `EarlyStopping`, `ModelCheckpoint`, `ReduceLROnPlateau` and
@@ -41,6 +42,8 @@ class BackupAndRestore(keras.callbacks.Callback):
     Args:
         backup_dir: folder for the backups, made if missing; of this training alone.
         delete_checkpoint: bool, delete the backups when `fit` ends.
+        min_seconds: float >= 0, from one backup to the next, unless the training ends with the epoch: where an epoch
+            takes less than its backup, a training that is killed may lose so many seconds and is not slowed down.
 
     Attributes:
         epoch: int, the epoch (from 0) at which the next `fit` goes on.
@@ -66,10 +69,11 @@ class BackupAndRestore(keras.callbacks.Callback):
         ((2, 2), (5, 5))
     """
 
-    def __init__(self, backup_dir, delete_checkpoint=True):
+    def __init__(self, backup_dir, delete_checkpoint=True, min_seconds=0.0):
         super().__init__()
         self.folder = pathlib.Path(backup_dir)
-        self.delete_checkpoint = delete_checkpoint
+        self.delete_checkpoint = _validation.check_bool("delete_checkpoint", delete_checkpoint)
+        self.min_seconds = _validation.check_number("min_seconds", min_seconds, 0)
         self.others = ()  # the callbacks of the same `fit`, which the classifier says
 
     @property
@@ -88,7 +92,7 @@ class BackupAndRestore(keras.callbacks.Callback):
             raise ValueError("The model must be built before it is resumed. Call it on a batch, or give it an input.")
         self.model.optimizer.build(self.model.trainable_variables)
         path, training = self._newest()
-        self._last_good = path
+        self._last_good, self._last_time = path, time.monotonic()
         self._history, self._epochs = training["history"], training["epochs"]
         if path is not None:
             self._check_model(path, training["model"])
@@ -105,8 +109,11 @@ class BackupAndRestore(keras.callbacks.Callback):
         for name, value in (logs or {}).items():
             self._history.setdefault(name, []).append(value)
         self._epochs.append(epoch)
-        if is_chief(self.model):
+        ends = epoch + 1 == self.params["epochs"] or self.model.stop_training
+        due = ends or time.monotonic() >= self._last_time + self.min_seconds
+        if due and is_chief(self.model):
             self._back_up(epoch + 1)
+            self._last_time = time.monotonic()
 
     def on_train_end(self, logs=None):
         del logs
