@@ -86,31 +86,35 @@ def watch_files(at):
         setattr(owner, name, watched(getattr(owner, name)))
 
 
-def attempt(name, folder, beginning, events, kill_at):
-    """A fork's whole life; `beginning` is set when training starts, `events` counts what is done to files."""
+def attempt(name, folder, trains, events, kill_at):
+    """A fork's whole life; `trains` becomes 1 when training starts, `events` counts what is done to files."""
 
     def at():
         events.value += 1
         if events.value == kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    def started():
+        trains.value = 1
+
     os.dup2(os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
     watch_files(at)
-    train(name, folder, beginning.set)
+    train(name, folder, started)
 
 
 def fork(name, folder, kill_at=0, seconds=None):
     """Trains in a fork, killed at an event or after seconds; exit code, how long it trained, how many events."""
     folder.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("fork")
-    beginning, events = context.Event(), context.Value("i", 0, lock=False)
-    process = context.Process(target=attempt, args=(name, folder, beginning, events, kill_at))
+    trains, events = (context.Value("i", 0, lock=False) for _ in range(2))  # a lock would stay with the killed
+    process = context.Process(target=attempt, args=(name, folder, trains, events, kill_at))
     process.start()
-    begun = beginning.wait(300) and time.monotonic()
-    process.join(300 if seconds is None else seconds)
-    if process.exitcode is None:
-        process.kill()
-        process.join()
+    while not trains.value and process.is_alive():
+        time.sleep(0.005)
+    begun = time.monotonic()
+    process.join(seconds)
+    process.kill()
+    process.join()
     return process.exitcode, time.monotonic() - begun, events.value
 
 
