@@ -78,7 +78,7 @@ def watch_files(at):
         (h5py.Group, "create_group"),
         (h5py.Group, "__setitem__"),
         (h5py.File, "close"),
-        (_seals, "seal"),
+        (_seals, "write_sealed"),
         (_files, "_to_disk"),
         (pathlib.Path, "replace"),
         (pathlib.Path, "unlink"),

@@ -12,7 +12,7 @@ from absl import logging
 from tfp_noise import _seals, _validation
 from tfp_noise._callback_states import get_states, pack, set_states, unpack
 from tfp_noise._files import write_whole
-from tfp_noise._resumable import ResumableModel, is_chief
+from tfp_noise._resumable import ResumableModel, is_chief, weights_in_memory
 
 _KEPT = 2
 _GROUP = "tfp_noise_training"
@@ -168,21 +168,18 @@ class BackupAndRestore(keras.callbacks.Callback):
         text, arrays = pack(training)
         path = self.folder / f"backup{epoch:06d}.weights.h5"
 
-        def write(file):
-            keras.Model.save_weights(self.model, file)
-            with h5py.File(file, "a") as h5:
-                group = h5.create_group(_GROUP)
-                group["training"] = np.frombuffer(text.encode(), np.uint8)
-                for i, array in enumerate(arrays):
-                    group[f"array_{i}"] = array
-            _seals.seal(file)
-
+        content = weights_in_memory(self.model)
+        with h5py.File(content, "a") as file:
+            group = file.create_group(_GROUP)
+            group["training"] = np.frombuffer(text.encode(), np.uint8)
+            for i, array in enumerate(arrays):
+                group[f"array_{i}"] = array
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             for leftover in self._leftovers():
                 leftover.unlink(missing_ok=True)
-            write_whole(path, write)
-        except (OSError, RuntimeError, ValueError) as error:  # h5py has all of them for a disk that takes no more
+            write_whole(path, lambda file: _seals.write_sealed(file, content.getbuffer()))
+        except OSError as error:
             logging.warning(
                 "The backup of epoch %d cannot be written: %s. Training goes on. The last good backup is %s.",
                 epoch,

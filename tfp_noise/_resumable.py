@@ -1,5 +1,6 @@
 """What the files of a classifier hold besides what Keras puts in, and how they are written and read."""
 
+import io
 import pathlib
 
 import keras
@@ -22,29 +23,22 @@ class ResumableModel(keras.Model):
     def save(self, filepath, overwrite=True, zipped=None, **kwargs):
         """As `keras.Model.save`; a `.keras` file is written whole or not at all, by the chief alone."""
         save = super().save
-        self._write(filepath, overwrite, lambda path: save(path, overwrite, zipped, **kwargs))
-
-    def save_weights(self, filepath, overwrite=True, max_shard_size=None):
-        """As `keras.Model.save_weights`; a `.weights.h5` file is written as by `save`, and its SHA-256 behind it."""
-        save_weights = super().save_weights
-
-        def save_and_seal(path):
-            save_weights(path, overwrite, max_shard_size)
-            if max_shard_size is None:
-                _seals.seal(path)
-
-        self._write(filepath, overwrite, save_and_seal)
-
-    def _write(self, filepath, overwrite, save):
         if not is_chief(self):
             return
-        path = pathlib.Path(filepath)
-        # Folders, parts, and what lies in a store of objects (where a name changes with the whole) are Keras's own.
-        one_file = str(filepath).endswith((".keras", ".weights.h5")) and "://" not in str(filepath)
-        if one_file and path.parent.is_dir() and (overwrite or not path.exists()):
-            write_whole(path, save)
+        if _writes_whole(filepath, ".keras", overwrite):
+            write_whole(pathlib.Path(filepath), lambda path: save(path, zipped=zipped, **kwargs))
         else:
-            save(filepath)
+            save(filepath, overwrite, zipped, **kwargs)
+
+    def save_weights(self, filepath, overwrite=True, max_shard_size=None):
+        """As `keras.Model.save_weights`; one file is written whole or not at all, by the chief alone, and sealed."""
+        if not is_chief(self):
+            return
+        if max_shard_size is None and _writes_whole(filepath, ".weights.h5", overwrite):
+            content = weights_in_memory(self).getbuffer()
+            write_whole(pathlib.Path(filepath), lambda path: _seals.write_sealed(path, content))
+        else:
+            super().save_weights(filepath, overwrite, max_shard_size)
 
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
         """As `keras.Model.load_weights`, but for a damaged file.
@@ -94,6 +88,27 @@ class ResumableModel(keras.Model):
                 f"Received one with the state of {saved or 'a loss that has none'}. To take over the network alone, "
                 "save and load `model.network`."
             )
+
+
+def _writes_whole(filepath, suffix, overwrite):
+    """Whether a file is written here: not a folder, not where Keras asks first, nor in a store of objects."""
+    path = pathlib.Path(filepath)
+    local = path.parent.is_dir() and "://" not in str(filepath)
+    return local and str(filepath).endswith(suffix) and (overwrite or not path.exists())
+
+
+class _InMemory(io.BytesIO):
+    """What Keras and HDF5 take for a file, by a name that Keras looks at."""
+
+    def __str__(self):
+        return "memory.weights.h5"
+
+
+def weights_in_memory(model):
+    """What `save_weights` would write, as a `BytesIO`: on a full disk HDF5 does not raise, it ends the process."""
+    file = _InMemory()
+    keras.Model.save_weights(model, file)
+    return file
 
 
 def is_chief(model):

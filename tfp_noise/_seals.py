@@ -14,12 +14,11 @@ _CHUNK = 1 << 20
 _CURE = "Load another copy or an earlier checkpoint, or train again."
 
 
-def seal(path):
-    """Puts a file's SHA-256 behind its end."""
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").digest()
-    with open(path, "ab") as file:
-        file.write(_MARK + digest)
+def write_sealed(path, content):
+    """Writes bytes and, behind their end, their SHA-256."""
+    with open(path, "wb") as file:
+        file.write(content)
+        file.write(_MARK + hashlib.sha256(content).digest())
 
 
 def check_file(path):
