@@ -40,7 +40,7 @@ def train(name, folder, started=lambda: None):
     layers = [keras.layers.Flatten(), keras.layers.Dense(16, "relu"), keras.layers.Dropout(0.3)]
     network = keras.Sequential([keras.Input([8, 8, 1]), *layers, keras.layers.Dense(loss.num_outputs)])
     model = NoisyLabelClassifier(network, loss)
-    model.compile("adam", metrics=["accuracy"], steps_per_execution=21, jit_compile=False)
+    model.compile("adam", metrics=["accuracy"], jit_compile=False)
     backup = callbacks.BackupAndRestore(folder / "backup")
     batches = pipeline.batches(data, 64, seed=1, first_epoch=backup.epoch)
     others = [
@@ -56,8 +56,9 @@ def train(name, folder, started=lambda: None):
         callbacks=[backup, *others, keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: started())],
         verbose=0,
     )
-    best = keras.models.load_model(folder / "best.keras")
-    arrays = [v.numpy() for each in (model, best) for v in [*each.variables, *each.optimizer.variables]]
+    arrays = [variable.numpy() for variable in [*model.variables, *model.optimizer.variables]]
+    model.load_weights(folder / "best.keras")
+    arrays += model.get_weights()
     text = np.array(json.dumps([history.epoch, history.history]))
     _files.write_whole(folder / "result.npz", lambda file: np.savez(file, text, *arrays))
 
@@ -130,8 +131,9 @@ def main(folder, kills, names):
             number += 1
             place = folder / name / str(number)
             while True:
-                by_time = draw.random() < 0.5
-                moment = {"seconds": draw.uniform(0, whole)} if by_time else {"kill_at": draw.randint(1, events)}
+                # Anywhere in what is left to do.
+                share = draw.random() * (1 - callbacks.BackupAndRestore(place / "backup").epoch / EPOCHS)
+                moment = {"seconds": share * whole} if draw.random() < 0.5 else {"kill_at": 1 + int(share * events)}
                 code, _, _ = fork(name, place, **(moment if left else {}))
                 if code != -signal.SIGKILL:
                     assert code == 0, (place / "log").read_text()[-2000:]

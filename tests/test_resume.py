@@ -4,7 +4,6 @@ import dataclasses
 import json
 
 import keras
-import numpy as np
 import pytest
 
 from experiments import evaluation, results
@@ -14,7 +13,7 @@ from experiments.run import run
 from tests.test_backup import KilledError
 from tfp_noise import losses
 
-STUDENT = Experiment(
+EXPERIMENT = Experiment(
     name="resumed/symmetric40/OLS",
     dataset="digits",
     noise=Noise("symmetric", 0.4),
@@ -26,7 +25,6 @@ STUDENT = Experiment(
     measures=(SnapshotEnsembles(counts=(2, 4)),),
 )
 FOLDER = "resumed/symmetric40/OLS/seed0.backup"
-BACKUPS = ["backup000002", "backup000003"]
 
 
 @pytest.fixture(scope="module")
@@ -34,67 +32,51 @@ def whole(tmp_path_factory):
     return run_anew(tmp_path_factory.mktemp("whole"))
 
 
-@pytest.fixture
-def killed_after(monkeypatch):
-    """Ends the process, as far as one that lives on can, in the middle of what follows an epoch."""
-    monkeypatch.setattr(results, "_BACKUP_SECONDS", 0.0)
-    look = evaluation.Curves.on_epoch_end
-
-    def kill(epochs, workdir):
-        def look_and_die(self, epoch, logs=None):
-            look(self, epoch, logs)
-            if epoch == epochs:
-                raise KilledError
-
-        with monkeypatch.context() as patched:
-            patched.setattr(evaluation.Curves, "on_epoch_end", look_and_die)
-            with pytest.raises(KilledError):
-                run(STUDENT, workdir)
-
-    return kill
-
-
 def run_anew(workdir):
     """As in a process of its own, where Keras counts names from the start."""
     keras.backend.clear_session()
-    return without_the_time(run(STUDENT, workdir))
+    return {key: value for key, value in run(EXPERIMENT, workdir).items() if key != "made_by"}
 
 
-def without_the_time(result):
-    return {key: value for key, value in result.items() if key != "made_by"}
+def test_a_killed_run_goes_on_and_has_the_result_of_one_never_killed(whole, tmp_path, monkeypatch):
+    """Killed, as far as a process that lives on can be, in the midst of what follows an epoch."""
+    monkeypatch.setattr(results, "_BACKUP_SECONDS", 0.0)
+    looked, look = [], evaluation.Curves.on_epoch_end
 
+    def look_and_die(self, epoch, logs=None):
+        look(self, epoch, logs)
+        looked.append(epoch)
+        if looked == [0, 1, 2, 3]:
+            raise KilledError
 
-def test_a_killed_run_goes_on_and_has_the_result_of_one_never_killed(whole, killed_after, tmp_path, monkeypatch):
-    killed_after(1, tmp_path)
-    killed_after(3, tmp_path)
-    assert sorted(path.name.split(".")[0] for path in (tmp_path / FOLDER).iterdir()) == [*BACKUPS, "settings"]
-    trained_epochs = []
-    begin = keras.callbacks.CallbackList.on_epoch_begin
-    monkeypatch.setattr(
-        keras.callbacks.CallbackList,
-        "on_epoch_begin",
-        lambda self, epoch, logs=None: trained_epochs.append(epoch) or begin(self, epoch, logs),
-    )
-    assert run_anew(tmp_path) == whole
-    assert trained_epochs == [3]
-    assert not (tmp_path / FOLDER).exists()
-    assert json.loads((tmp_path / "resumed/symmetric40/OLS/seed0.json").read_text())["scores"] == whole["scores"]
-
-
-def test_a_backup_of_other_settings_is_refused_with_the_difference_and_thrown_away_if_asked(killed_after, tmp_path):
-    killed_after(1, tmp_path)
-    other = dataclasses.replace(STUDENT, batch_size=256, epochs=1, measures=())
+    monkeypatch.setattr(evaluation.Curves, "on_epoch_end", look_and_die)
+    with pytest.raises(KilledError):
+        run(EXPERIMENT, tmp_path)
+    assert sorted(path.name for path in (tmp_path / FOLDER).iterdir()) == [
+        "backup000002.weights.h5",
+        "backup000003.weights.h5",
+        "settings.json",
+    ]
     with pytest.raises(ValueError, match=r"batch_size: 128 there, 256 now.*start anew with `--noresume`"):
-        run(other, tmp_path)
-    assert (tmp_path / FOLDER).exists()
-    assert run(other, tmp_path, resume=False)["settings"]["batch_size"] == 256
+        run(dataclasses.replace(EXPERIMENT, batch_size=256), tmp_path)
+    assert run_anew(tmp_path) == whole
+    assert looked == [0, 1, 2, 3, 3]
     assert not (tmp_path / FOLDER).exists()
+
+
+def test_who_does_not_want_a_backup_starts_anew(tmp_path):
+    other = dataclasses.replace(EXPERIMENT, batch_size=256)
+    results.backup(EXPERIMENT, tmp_path, resume=True)
+    (tmp_path / FOLDER / "backup000003.weights.h5").write_bytes(b"damaged, for that matter")
+    assert results.backup(other, tmp_path, resume=False).epoch == 0
+    assert [path.name for path in (tmp_path / FOLDER).iterdir()] == ["settings.json"]
+    results.backup(other, tmp_path, resume=True)
 
 
 def test_a_backup_that_was_left_after_the_result_is_deleted(whole, tmp_path):
-    path = tmp_path / "resumed/symmetric40/OLS/seed0.json"
+    path = tmp_path / EXPERIMENT.name / "seed0.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(whole))
-    (tmp_path / FOLDER).mkdir()
-    assert np.array_equal(run(STUDENT, tmp_path)["scores"]["test_accuracy"], whole["scores"]["test_accuracy"])
+    results.backup(EXPERIMENT, tmp_path, resume=True)
+    assert run(EXPERIMENT, tmp_path) == whole
     assert not (tmp_path / FOLDER).exists()
