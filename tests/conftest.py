@@ -5,6 +5,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import pytest
 import tensorflow as tf
 
+from tfp_noise import distribute
+
 # Two logical devices, for the tests with two replicas; it has to be said before TensorFlow touches a device.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
@@ -14,4 +16,4 @@ tf.config.set_logical_device_configuration(
 @pytest.fixture(scope="session")
 def two_replicas():
     """One strategy for all tests: a second MirroredStrategy in a process breaks the collectives of the first."""
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    return distribute.strategy("mirrored", devices=["CPU:0", "CPU:1"])

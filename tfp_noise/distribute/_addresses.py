@@ -1,0 +1,20 @@
+"""Network addresses, as `host:port`."""
+
+import socket
+
+
+def split(address):
+    """Host and port of `host:port`, which may be `[::1]:port`."""
+    host, _, port = address.rpartition(":")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def is_address(value):
+    """Whether `value` is a string `host:port`."""
+    host, colon, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    return bool(host and colon and port.isdecimal() and 0 < int(port) < 2**16)
+
+
+def connect(address, timeout):
+    """A connected socket; an `OSError` after `timeout` seconds at most, or at once where nothing listens."""
+    return socket.create_connection(split(address), timeout)
