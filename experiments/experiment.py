@@ -225,3 +225,29 @@ class Experiment:
         """The same in two epochs: does it run?"""
         short = {"name": f"smoke/{self.name}", "epochs": min(2, self.epochs), "published": None}
         return dataclasses.replace(self, **short, predecessor=self.predecessor and self.predecessor.smoke())
+
+    def grown(self, factor):
+        """The same in batches `factor` times as large, the learning rate likewise: Goyal et al.'s linear rule.
+
+        Another experiment, under the name `batch_xN/...`, which the paper's number is not for; of a factor of 1 it is
+        the same one. What a method counts in steps, or learns at a rate of its own, stays as it is.
+
+        Raises:
+            ValueError: if the optimizer's learning rate is not declared.
+        """
+        if factor == 1:
+            return self
+        class_name, arguments = self.optimizer
+        if "learning_rate" not in arguments:
+            raise ValueError(f"`optimizer` must declare its learning_rate. Received: {self.optimizer!r}.")
+        rate = arguments["learning_rate"]
+        if isinstance(rate, Mapping):
+            rate = {"class_name": "tfp_noise>LargerBatch", "config": {"schedule": rate, "factor": factor}}
+        else:
+            rate = factor * rate
+        changes = {
+            "batch_size": factor * self.batch_size,
+            "optimizer": (class_name, {**arguments, "learning_rate": rate}),
+        }
+        changes |= {"name": f"batch_x{factor}/{self.name}", "published": None}
+        return dataclasses.replace(self, **changes, predecessor=self.predecessor and self.predecessor.grown(factor))

@@ -12,14 +12,15 @@ class Bar(keras.callbacks.Callback):
     Args:
         title: text before the bar.
         epochs: how many there will be.
+        shown: bool; of several workers, the chief alone shows it.
     """
 
-    def __init__(self, title, epochs):
+    def __init__(self, title, epochs, shown=True):
         super().__init__()
         figures = TextColumn("loss {task.fields[loss]:.3f}  accuracy on observed labels {task.fields[accuracy]:.3f}")
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), figures, TimeRemainingColumn())
         console = terminal.console()
-        self.progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self.progress = Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal))
         self.task = self.progress.add_task(title, total=epochs, loss=float("nan"), accuracy=float("nan"))
 
     def __enter__(self):

@@ -79,33 +79,17 @@ def find_model(experiment, workdir):
         raise ValueError(f"{path} is not a model: {error}. Delete it; it is then trained again.") from error
 
 
-def backup(experiment, workdir, resume):
+def backup(experiment, workdir):
     """The backup of a run that is not finished, beside its result: what `fit` goes on from.
 
     Args:
-        experiment: an `Experiment`.
+        experiment: an `Experiment` whose folder `prepare` has made.
         workdir: folder for results.
-        resume: bool; otherwise a backup that is there is deleted.
 
     Returns:
         A `tfp_noise.callbacks.BackupAndRestore` that keeps its files when `fit` ends: `drop_backup` deletes them.
-
-    Raises:
-        ValueError: if a backup of other settings is in its place.
     """
-    if not resume:
-        drop_backup(experiment, workdir)
     folder = _backup_folder(experiment, workdir)
-    path = folder / "settings.json"
-    if path.exists():
-        changes = _changes(_read(path), experiment)
-        if changes:
-            raise ValueError(
-                f"`workdir` holds {folder}, the backup of a run with other settings ({changes}). Give another "
-                "`workdir`, or start anew with `--noresume`."
-            )
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda file: file.write_text(json.dumps(experiment.settings(), indent=1) + "\n"))
     return callbacks.BackupAndRestore(folder, delete_checkpoint=False, min_seconds=_BACKUP_SECONDS)
 
 
@@ -118,12 +102,31 @@ def _backup_folder(experiment, workdir):
     return _path(experiment, workdir).with_suffix(".backup")
 
 
-def prepare(experiment, workdir):
-    """Makes the folder of a result and writes to it once: better an error now than after the training."""
-    path = _path(experiment, workdir)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path.with_suffix(".try"), lambda file: file.write_bytes(b""))
-    path.with_suffix(".try").unlink(missing_ok=True)  # another process may do the same
+def prepare(experiment, workdir, resume, is_chief):
+    """Makes the folders of a result and of its backup, and writes to them: better an error now than after the training.
+
+    Args:
+        experiment: an `Experiment`.
+        workdir: folder for results.
+        resume: bool; otherwise a backup that is there is deleted.
+        is_chief: bool; other workers only look, so that all stop at the same error.
+
+    Raises:
+        ValueError: if a backup of other settings is in its place.
+    """
+    folder = _backup_folder(experiment, workdir)
+    path = folder / "settings.json"
+    changes = _changes(_read(path), experiment) if resume and path.exists() else ""
+    if changes:
+        raise ValueError(
+            f"`workdir` holds {folder}, the backup of a run with other settings ({changes}). Give another `workdir`, or "
+            "start anew with `--noresume`."
+        )
+    if is_chief:
+        if not resume:
+            drop_backup(experiment, workdir)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(path, lambda file: file.write_text(json.dumps(experiment.settings(), indent=1) + "\n"))
 
 
 def write(experiment, workdir, model, data, probabilities, parts):
@@ -144,8 +147,8 @@ def write(experiment, workdir, model, data, probabilities, parts):
         The result: a dict of plain JSON.
     """
     path, finished = _path(experiment, workdir), find(experiment, workdir)
+    result = assemble(experiment, parts)
     arrays = {"transition": data.transition, "class_names": data.class_names, "test_labels": data.test.labels}
-    result = {"settings": experiment.settings(), **parts}
     text = json.dumps(result, indent=1, default=float) + "\n"
     model.save(path.with_suffix(".keras"))
     if not (finished and path.with_suffix(".npz").exists()):
@@ -156,6 +159,11 @@ def write(experiment, workdir, model, data, probabilities, parts):
         return finished
     write_whole(path, lambda file: file.write_text(text))
     return result
+
+
+def assemble(experiment, parts):
+    """The result that `write` stores, for workers that write nothing."""
+    return {"settings": experiment.settings(), **parts}
 
 
 def write_figure(path, figure):

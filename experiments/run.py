@@ -7,11 +7,12 @@ import time
 import keras
 from absl import flags
 
-from experiments import evaluation, interruption, papers, progress, report, results, terminal
+from experiments import evaluation, interruption, papers, progress, report, results, strategy_flags, terminal
 from experiments.experiment import DTYPE_POLICIES, MAX_SEED
+from tfp_noise import distribute
 
 
-def run(experiment, workdir, data_dir=None, resume=True):
+def run(experiment, workdir, data_dir=None, resume=True, strategy=None):
     """The result of an experiment; a finished one with the same settings is read, not repeated.
 
     Args:
@@ -20,6 +21,7 @@ def run(experiment, workdir, data_dir=None, resume=True):
         data_dir: where TensorFlow Datasets keeps its data; its own default if `None`.
         resume: bool, go on with a run that was killed, after its last finished epoch: the result is that of one that
             was not. Otherwise it starts anew.
+        strategy: of `distribute.strategy`; `None` for one device. All its workers call this, and the chief writes.
 
     Returns:
         The result, as `results.write` stores it.
@@ -27,14 +29,16 @@ def run(experiment, workdir, data_dir=None, resume=True):
     Raises:
         ValueError: if a result, or the backup of a run, of other settings is in its place.
     """
+    strategy = strategy or distribute.strategy()
     finished = results.find(experiment, workdir)
     if finished is None:
-        _, finished = _train(experiment, workdir, data_dir, resume)
-    results.drop_backup(experiment, workdir)
+        _, finished = _train(experiment, workdir, data_dir, resume, strategy)
+    if distribute.is_chief(strategy):
+        results.drop_backup(experiment, workdir)
     return finished
 
 
-def trained(experiment, workdir, data_dir=None, resume=True):
+def trained(experiment, workdir, data_dir=None, resume=True, strategy=None):
     """The trained model of an experiment; trained now where its file is missing, as it is from version control.
 
     Args:
@@ -42,40 +46,49 @@ def trained(experiment, workdir, data_dir=None, resume=True):
         workdir: as in `run`.
         data_dir: as in `run`.
         resume: as in `run`.
+        strategy: as in `run`.
 
     Returns:
         A `NoisyLabelClassifier`.
     """
-    model = results.find_model(experiment, workdir)
+    strategy = strategy or distribute.strategy()
+    with strategy.scope():
+        model = results.find_model(experiment, workdir)
     if model is None:
-        model, _ = _train(experiment, workdir, data_dir, resume)
-    results.drop_backup(experiment, workdir)
+        model, _ = _train(experiment, workdir, data_dir, resume, strategy)
+    if distribute.is_chief(strategy):
+        results.drop_backup(experiment, workdir)
     return model
 
 
-def _train(experiment, workdir, data_dir, resume):
+def _train(experiment, workdir, data_dir, resume, strategy):
     """Trains, evaluates and stores one experiment, its predecessor first: its model and its result."""
-    predecessor = experiment.predecessor and trained(experiment.predecessor, workdir, data_dir, resume)
+    distribute.check_batch_size(experiment.batch_size, strategy)
+    predecessor = experiment.predecessor and trained(experiment.predecessor, workdir, data_dir, resume, strategy)
     started, made_by = time.monotonic(), results.made_by()
     keras.utils.set_random_seed(experiment.training_seed)
     data = experiment.source.load(experiment.dataset, data_dir)
-    results.prepare(experiment, workdir)
-    backup = results.backup(experiment, workdir, resume)
+    is_chief = distribute.is_chief(strategy)
+    results.prepare(experiment, workdir, resume, is_chief)
+    distribute.wait_for_all(strategy)
+    backup = results.backup(experiment, workdir)
     noisy = experiment.noise.apply(data, experiment.seed)
-    batches = experiment.source.batches(noisy, experiment, data_dir, backup.epoch)
-    loss = experiment.method.build_loss(noisy, predecessor)
-    network = experiment.build_network(data.input_shape, loss.num_outputs)
-    model = experiment.method.build_classifier(network, loss, predecessor)
-    model.compile(
-        experiment.build_optimizer(),
-        metrics=["accuracy"],
-        steps_per_execution=batches.steps_per_execution,
-        jit_compile=False,  # XLA halves the speed of convolutions on CPUs
-    )
+    with strategy.scope():
+        batches = experiment.source.batches(noisy, experiment, data_dir, backup.epoch)
+        loss = experiment.method.build_loss(noisy, predecessor)
+        network = experiment.build_network(data.input_shape, loss.num_outputs)
+        model = experiment.method.build_classifier(network, loss, predecessor)
+        model.compile(
+            experiment.build_optimizer(),
+            metrics=["accuracy"],
+            # Keras has more for one replica only.
+            steps_per_execution=batches.steps_per_execution if strategy.num_replicas_in_sync == 1 else 1,
+            jit_compile=False,  # XLA halves the speed of convolutions on CPUs
+        )
     curves = evaluation.Curves(noisy, experiment.epochs)
     observers = [measure.observe(noisy, experiment.epochs, data_dir) for measure in experiment.measures]
     title = f"{experiment.name} seed {experiment.seed}"
-    with progress.Bar(title, experiment.epochs) as bar, interruption.StopBetweenCalls() as stop:
+    with progress.Bar(title, experiment.epochs, shown=is_chief) as bar, interruption.StopBetweenCalls() as stop:
         model.fit(
             batches.train,
             steps_per_epoch=batches.steps_per_epoch,
@@ -96,12 +109,21 @@ def _train(experiment, workdir, data_dir, resume):
         "scores": scores,
         **evaluation.learned_rows(model, probabilities, noisy.test.labels),
         "curves": curves.history,
-        "made_by": {**made_by, "seconds": round(time.monotonic() - started, 1)},
+        "made_by": {
+            **made_by,
+            **distribute.description(strategy),
+            "seconds": round(time.monotonic() - started, 1),
+        },
     }
-    return model, results.write(experiment, workdir, model, noisy, probabilities, parts)
+    if is_chief:
+        result = results.write(experiment, workdir, model, noisy, probabilities, parts)
+    else:
+        result = results.assemble(experiment, parts)
+    distribute.wait_for_all(strategy)  # the next run may build on the files of this one
+    return model, result
 
 
-def run_all(experiments, workdir, data_dir=None, resume=True):
+def run_all(experiments, workdir, data_dir=None, resume=True, strategy=None):
     """Runs experiments one after the other, shows their table, and makes the files of `workdir` anew.
 
     One that fails, because it diverged or an estimated transition has no inverse, does not stop the others.
@@ -111,16 +133,18 @@ def run_all(experiments, workdir, data_dir=None, resume=True):
         workdir: as in `run`.
         data_dir: as in `run`.
         resume: as in `run`.
+        strategy: as in `run`; its chief alone shows and writes.
 
     Raises:
         SystemExit: 130, after the same for what was finished, if Ctrl-C stops it; 1 if a run failed.
     """
-    console, finished, failed = terminal.console(), [], []
+    is_chief = strategy is None or distribute.is_chief(strategy)
+    console, finished, failed = terminal.console(quiet=not is_chief), [], []
     try:
         for number, experiment in enumerate(experiments, 1):
             title = f"{number}/{len(experiments)} {experiment.name} seed {experiment.seed}"
             try:
-                finished.append(run(experiment, workdir, data_dir, resume))
+                finished.append(run(experiment, workdir, data_dir, resume, strategy))
                 console.print(f"{title}: clean test accuracy {finished[-1]['scores']['test_accuracy']:.2%}")
             except (ValueError, FloatingPointError) as error:
                 failed.append(title)
@@ -132,7 +156,7 @@ def run_all(experiments, workdir, data_dir=None, resume=True):
         )
     if finished:
         console.print(report.table(finished))
-    if any(not results.is_smoke(result["settings"]["name"]) for result in finished):
+    if is_chief and any(not results.is_smoke(result["settings"]["name"]) for result in finished):
         report.refresh(workdir)
     if len(finished) + len(failed) < len(experiments):
         sys.exit(130)
@@ -142,11 +166,12 @@ def run_all(experiments, workdir, data_dir=None, resume=True):
 
 def main():
     """Runs what the flags say and prints its row of the table."""
-    args = flags.FLAGS
-    experiment = papers.find(args.experiment).with_seed(args.seed)
+    args, strategy = flags.FLAGS, strategy_flags.build()
+    experiment = strategy_flags.grow(papers.find(args.experiment).with_seed(args.seed), strategy)
     if args.dtype_policy:
         experiment = dataclasses.replace(experiment, dtype_policy=args.dtype_policy)
-    run_all([experiment.smoke() if args.smoke else experiment], args.workdir, args.data_dir, args.resume)
+    chosen = [experiment.smoke() if args.smoke else experiment]
+    run_all(chosen, args.workdir, args.data_dir, args.resume, strategy)
 
 
 def _define_flags():
@@ -159,6 +184,7 @@ def _define_flags():
     flags.DEFINE_enum("dtype_policy", None, DTYPE_POLICIES, text)
     flags.DEFINE_bool("smoke", False, "Two epochs only: does it run?")
     flags.DEFINE_bool("resume", True, "Go on with a run that was killed; --noresume starts it anew.")
+    strategy_flags.define()
 
 
 if __name__ == "__main__":

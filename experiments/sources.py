@@ -20,10 +20,17 @@ class InMemory:
         return datasets.load(name, data_dir=data_dir)
 
     def batches(self, noisy, experiment, data_dir, first_epoch=0):
-        """A `tfp_noise.pipeline.Batches` for training, from an epoch on."""
+        """A `tfp_noise.pipeline.Batches` for training under the present strategy, from an epoch on."""
         del data_dir
-        settings = experiment.batch_size, experiment.augmentation, experiment.training_seed
-        return pipeline.batches(noisy, *settings, first_epoch=first_epoch)
+        return pipeline.batches(
+            noisy,
+            experiment.batch_size,
+            experiment.augmentation,
+            experiment.training_seed,
+            # A smaller last batch would weigh replicas that get less of it as much as the others.
+            drop_remainder=tf.distribute.get_strategy().num_replicas_in_sync > 1,
+            first_epoch=first_epoch,
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@
 
 from absl import flags
 
-from experiments import papers, terminal
+from experiments import papers, strategy_flags, terminal
 from experiments.experiment import MAX_SEED
 from experiments.run import run_all
 
@@ -21,10 +21,10 @@ def main():
     """Runs what the flags say, seed by seed, and prints the table."""
     args = flags.FLAGS
     seeds = check_seeds(args.seeds)
-    experiments = [experiment.with_seed(seed) for seed in seeds for experiment in papers.under(args.under)]
-    run_all(
-        [one.smoke() for one in experiments] if args.smoke else experiments, args.workdir, args.data_dir, args.resume
-    )
+    found, strategy = papers.under(args.under), strategy_flags.build()
+    experiments = [strategy_flags.grow(one.with_seed(seed), strategy) for seed in seeds for one in found]
+    chosen = [one.smoke() for one in experiments] if args.smoke else experiments
+    run_all(chosen, args.workdir, args.data_dir, args.resume, strategy)
 
 
 if __name__ == "__main__":
@@ -34,4 +34,5 @@ if __name__ == "__main__":
     flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
     flags.DEFINE_bool("smoke", False, "Two epochs only: do they run?")
     flags.DEFINE_bool("resume", True, "Go on with a run that was killed; --noresume starts it anew.")
+    strategy_flags.define()
     terminal.start(main)

@@ -7,10 +7,10 @@ from absl import app, logging
 from rich.console import Console
 
 
-def console():
-    """Where tables and messages go; wide where nobody's terminal sets a width."""
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=170)
+def console(quiet=False):
+    """Where tables and messages go, or nowhere; wide where nobody's terminal sets a width."""
+    found = Console(highlight=False, quiet=quiet)
+    return found if found.is_terminal else Console(highlight=False, quiet=quiet, width=170)
 
 
 def start(main):

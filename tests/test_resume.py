@@ -66,17 +66,18 @@ def test_a_killed_run_goes_on_and_has_the_result_of_one_never_killed(whole, tmp_
 
 def test_who_does_not_want_a_backup_starts_anew(tmp_path):
     other = dataclasses.replace(EXPERIMENT, batch_size=256)
-    results.backup(EXPERIMENT, tmp_path, resume=True)
+    results.prepare(EXPERIMENT, tmp_path, resume=True, is_chief=True)
     (tmp_path / FOLDER / "backup000003.weights.h5").write_bytes(b"damaged, for that matter")
-    assert results.backup(other, tmp_path, resume=False).epoch == 0
+    results.prepare(other, tmp_path, resume=False, is_chief=True)
+    assert results.backup(other, tmp_path).epoch == 0
     assert [path.name for path in (tmp_path / FOLDER).iterdir()] == ["settings.json"]
-    results.backup(other, tmp_path, resume=True)
+    results.prepare(other, tmp_path, resume=True, is_chief=True)
 
 
 def test_a_backup_that_was_left_after_the_result_is_deleted(whole, tmp_path):
     path = tmp_path / EXPERIMENT.name / "seed0.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(whole))
-    results.backup(EXPERIMENT, tmp_path, resume=True)
+    results.prepare(EXPERIMENT, tmp_path, resume=True, is_chief=True)
     assert run(EXPERIMENT, tmp_path) == whole
     assert not (tmp_path / FOLDER).exists()

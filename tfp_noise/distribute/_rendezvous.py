@@ -16,7 +16,7 @@ from contextlib import ExitStack, suppress
 
 from tfp_noise.distribute import _addresses
 
-_PATIENCE = 5.0  # seconds for one line, or for one attempt to connect
+_PATIENCE = 5.0  # seconds for one line, or for one attempt to connect, or for the chief's verdict when time is up
 _PAUSE = 0.2
 _LONGEST = 2**20  # characters of a line
 
@@ -130,10 +130,10 @@ def _join(cluster, deadline):
 
 
 def _lines(connection, deadline):
-    """What the chief says, until it is gone or time is up."""
+    """What the chief says, until it is gone or its own time, too, must be up."""
     with connection.makefile() as file:
         while True:
-            connection.settimeout(max(_PAUSE, deadline - time.monotonic()))
+            connection.settimeout(max(0, deadline - time.monotonic()) + _PATIENCE)
             line = file.readline(_LONGEST)
             try:
                 said = json.loads(line)

@@ -138,7 +138,7 @@ def wait_for_all(strategy):
 
 def _mirrored(devices, num_replicas):
     if devices is None:
-        gpus = [f"GPU:{i}" for i in range(len(tf.config.list_logical_devices("GPU")))]
+        gpus = _gpus()
         if len(gpus) < (num_replicas or 1):
             raise ValueError(
                 f"The strategy 'mirrored' must have {num_replicas or 'its'} GPUs. Received: TensorFlow sees "
@@ -159,19 +159,23 @@ def _mirrored(devices, num_replicas):
     return _MIRRORED[devices]
 
 
+def _gpus():
+    return [f"GPU:{i}" for i in range(len(tf.config.list_logical_devices("GPU")))]
+
+
 def _check_devices(devices):
     if isinstance(devices, str) or not all(isinstance(device, str) for device in devices):
         raise TypeError(f'`devices` must be a list such as ["GPU:0", "GPU:1"]. Received: {devices!r}.')
     devices = tuple(devices)
-    kinds = {device.split(":")[0] for device in devices if re.fullmatch(r"(CPU|GPU):\d+", device)}
-    if (
-        len(kinds) != 1
-        or len(set(devices)) < len(devices)
-        or not all(map(re.compile(r"(CPU|GPU):\d+").fullmatch, devices))
-    ):
+    kinds = {match and match[1] for match in map(re.compile(r"(CPU|GPU):\d+").fullmatch, devices)}
+    if kinds not in ({"CPU"}, {"GPU"}) or len(set(devices)) < len(devices):
         raise ValueError(
             "`devices` must be different ones of one kind, GPUs or CPUs. "
             f'Received: {list(devices)}. Name them as in ["GPU:0", "GPU:1"].'
+        )
+    if kinds == {"GPU"} and not set(devices) <= set(_gpus()):
+        raise ValueError(
+            f"`devices` must be there. Received: {list(devices)}, and TensorFlow sees {_gpus() or 'no GPU'}."
         )
     return devices
 
