@@ -339,6 +339,7 @@ def test_interrupted_run_leaves_nothing_half_written(tmp_path):
     [
         (["--experiment=LN/table1/mnist/symetric40/LN"], "Did you mean 'LN/table1/mnist/symmetric40/LN'"),
         (["--experiment=LN/table1/mnist/none/CE", "--data_dir=/nowhere"], "/nowhere"),
+        (["--experiment=digits/symmetric40/LN", "--strategy=mirrored"], "GPUs. Received: TensorFlow sees none"),
     ],
 )
 def test_errors_come_without_a_traceback(flags, message, tmp_path):
