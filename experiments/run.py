@@ -148,7 +148,7 @@ def run_all(experiments, workdir, data_dir=None, resume=True, strategy=None):
                 console.print(f"{title}: clean test accuracy {finished[-1]['scores']['test_accuracy']:.2%}")
             except (ValueError, FloatingPointError) as error:
                 failed.append(title)
-                console.print(f"{title}: failed: {error}", markup=False)
+                terminal.console().print(f"{title}: failed: {error}", markup=False)  # of every worker
             keras.backend.clear_session()  # else every trained model's functions stay in memory
     except KeyboardInterrupt:
         console.print(

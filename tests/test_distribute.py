@@ -51,7 +51,11 @@ def test_all_gpus_or_the_first(wanted, expected, monkeypatch):
     made.assert_called_once_with(expected)
 
 
-def test_tpu_is_found_connected_and_initialised_in_this_order():
+@pytest.mark.parametrize(
+    ("given", "environment", "found"), [("mine", "other", "mine"), (None, "other", "other"), (None, "", "local")]
+)
+def test_tpu_is_found_connected_and_initialised_in_this_order(given, environment, found, monkeypatch):
+    monkeypatch.setenv("TPU_NAME", environment)
     calls = mock.MagicMock()
     resolver = calls.resolve.return_value
     resolver.cluster_spec.return_value = tf.train.ClusterSpec({})
@@ -62,8 +66,8 @@ def test_tpu_is_found_connected_and_initialised_in_this_order():
         mock.patch.object(tf.tpu.experimental, "initialize_tpu_system", calls.initialise),
         mock.patch.object(tf.distribute, "TPUStrategy", calls.make),
     ):
-        assert distribute.strategy("tpu", tpu="local", num_replicas=8) is calls.make.return_value
-    wanted = [mock.call.resolve(tpu="local"), mock.call.connect(resolver), mock.call.initialise(resolver)]
+        assert distribute.strategy("tpu", tpu=given, num_replicas=8) is calls.make.return_value
+    wanted = [mock.call.resolve(tpu=found), mock.call.connect(resolver), mock.call.initialise(resolver)]
     assert [call for call in calls.mock_calls if call in [*wanted, mock.call.make(resolver)]] == [
         *wanted,
         mock.call.make(resolver),

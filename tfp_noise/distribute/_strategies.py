@@ -1,5 +1,6 @@
 """Where training runs: TensorFlow's strategies, by name, made so that what is missing is an error at once."""
 
+import os
 import re
 
 import tensorflow as tf
@@ -196,6 +197,7 @@ def _make_logical_cpus(count):
 
 def _tpu(tpu, timeout):
     """After Google's own recipe; an address is tried first, for TensorFlow waits for one that is silent without end."""
+    tpu = tpu or os.environ.get("TPU_NAME") or "local"
     try:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=tpu)
         for address in resolver.cluster_spec().as_dict().get("worker", []):
@@ -204,8 +206,8 @@ def _tpu(tpu, timeout):
         tf.tpu.experimental.initialize_tpu_system(resolver)
     except (OSError, ValueError, ImportError, tf.errors.OpError) as error:
         raise ConnectionError(
-            f"The strategy 'tpu' must find a TPU. Received: {tpu or 'none by argument'}, and {type(error).__name__}: "
-            f"{str(error).splitlines()[0]} Is this a TPU virtual machine with TensorFlow's TPU version "
+            f"The strategy 'tpu' must find a TPU. Received: {tpu!r}, and {type(error).__name__}: "
+            f"{str(error):.100}. Is this a TPU virtual machine with TensorFlow's TPU version "
             '(`pip install tensorflow-tpu`)? Else give the address, as in "grpc://10.0.0.2:8470".'
         ) from error
     return tf.distribute.TPUStrategy(resolver)
