@@ -119,8 +119,8 @@ def prepare(experiment, workdir, resume, is_chief):
     changes = _changes(_read(path), experiment) if resume and path.exists() else ""
     if changes:
         raise ValueError(
-            f"`workdir` holds {folder}, the backup of a run with other settings ({changes}). Give another `workdir`, or "
-            "start anew with `--noresume`."
+            f"`workdir` holds {folder}, the backup of a run with other settings ({changes}). Give another `workdir`, "
+            "or start anew with `--noresume`."
         )
     if is_chief:
         if not resume:
