@@ -1,4 +1,5 @@
 import os
+import socket
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -17,3 +18,13 @@ tf.config.set_logical_device_configuration(
 def two_replicas():
     """One strategy for all tests: a second MirroredStrategy in a process breaks the collectives of the first."""
     return distribute.strategy("mirrored", devices=["CPU:0", "CPU:1"])
+
+
+@pytest.fixture
+def workers():
+    """Three addresses of this machine that are free."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+    addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
+    for one in sockets:
+        one.close()
+    return addresses

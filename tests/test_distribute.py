@@ -10,7 +10,6 @@ import keras
 import pytest
 import tensorflow as tf
 
-from tests.test_distribute_cluster import workers  # noqa: F401 (a fixture)
 from tfp_noise import distribute
 
 
@@ -74,7 +73,7 @@ def test_tpu_is_found_connected_and_initialised_in_this_order(given, environment
     ]
 
 
-def test_a_tpu_that_is_not_there(workers, monkeypatch):  # noqa: F811
+def test_a_tpu_that_is_not_there(workers, monkeypatch):
     monkeypatch.setenv("TPU_NAME", f"grpc://{workers[0]}")
     for address in (f"grpc://{workers[0]}", None):
         started = time.monotonic()
@@ -83,7 +82,7 @@ def test_a_tpu_that_is_not_there(workers, monkeypatch):  # noqa: F811
         assert time.monotonic() - started < 5
 
 
-def test_multi_worker_comes_first_in_a_program(workers):  # noqa: F811
+def test_multi_worker_comes_first_in_a_program(workers):
     tf.zeros([1]).numpy()
     visible = tf.config.get_visible_devices()
     with pytest.raises(RuntimeError, match="'multi_worker' must be made before TensorFlow is at work"):
@@ -159,7 +158,7 @@ print(distribute.description(strategy), distribute.is_chief(strategy))
 
 
 @pytest.mark.torture
-def test_two_processes_are_one_strategy(workers):  # noqa: F811
+def test_two_processes_are_one_strategy(workers):
     command = [sys.executable, "-c", WORKER]
     processes = [
         subprocess.Popen(

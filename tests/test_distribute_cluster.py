@@ -118,16 +118,6 @@ def test_no_cluster_at_all():
         _cluster.find(HOSTS)
 
 
-@pytest.fixture
-def workers():
-    """Three addresses of this machine that are free."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in HOSTS]
-    addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
-    for one in sockets:
-        one.close()
-    return addresses
-
-
 def meet(*clusters, timeout=20.0):
     """What came of each in a thread of its own: `None`, or an error."""
     with ThreadPoolExecutor(len(clusters)) as pool:

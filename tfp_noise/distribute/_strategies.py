@@ -207,7 +207,7 @@ def _tpu(tpu, timeout):
     except (OSError, ValueError, ImportError, tf.errors.OpError) as error:
         raise ConnectionError(
             f"The strategy 'tpu' must find a TPU. Received: {tpu!r}, and {type(error).__name__}: "
-            f"{str(error):.100}. Is this a TPU virtual machine with TensorFlow's TPU version "
+            f"{error!s:.100}. Is this a TPU virtual machine with TensorFlow's TPU version "
             '(`pip install tensorflow-tpu`)? Else give the address, as in "grpc://10.0.0.2:8470".'
         ) from error
     return tf.distribute.TPUStrategy(resolver)
