@@ -56,7 +56,7 @@ class Clothing1M:
         batches = cut.batch(batch_size, drop_remainder=True).enumerate()
         train = batches.map(lambda step, batch: augment(step, *batch)).prefetch(tf.data.AUTOTUNE)
         held_out = (pipeline.one_pass(split, batch_size) for split in (noisy.validation, noisy.test))
-        return pipeline.Batches(train.skip(first_epoch * steps), steps, *held_out)
+        return pipeline.Batches(pipeline.shard_batches(train.skip(first_epoch * steps)), steps, *held_out)
 
     def _cut_at_random(self, seed, number, image, label, _):
         image = _resize(image, self.shorter_side)

@@ -149,37 +149,40 @@ class Stream:
         return datasets.Dataset(name, *map(self._read, splits), self.class_names(name, data_dir))
 
     def batches(self, noisy, experiment, data_dir, first_epoch=0):
-        """A `tfp_noise.pipeline.Batches` for training: the whole split, with the noise that the sample has.
-
-        Epochs before the first are read and thrown away, for each is shuffled after the one before.
-        """
+        """A `tfp_noise.pipeline.Batches` as of `InMemory`: of the whole split, with the noise that the sample has."""
         if experiment.noise.exact:
             raise ValueError("`noise` must not be exact for a stream, whose labels cannot be counted first.")
-        source = self.training_examples(noisy.name, data_dir)
-        steps = int(source.cardinality()) // experiment.batch_size
-        resized = source.map(lambda x, y, i: (_square(x, self.stored_size), y, i), tf.data.AUTOTUNE)
-        train = pipeline.stream(
-            resized,
-            noisy.transition,
-            experiment.batch_size,
-            experiment.seed,  # the noise's, too
-            experiment.augmentation,
-            drop_remainder=True,
-        )
+        sizes = []
+
+        def read(worker):
+            source = self.training_examples(noisy.name, data_dir, worker)
+            sizes.append(int(source.cardinality()) * worker.num_input_pipelines)
+            return pipeline.stream(
+                source.map(lambda x, y, i: (_square(x, self.stored_size), y, i), tf.data.AUTOTUNE),
+                noisy.transition,
+                experiment.batch_size,
+                experiment.seed,  # the noise's, too
+                experiment.augmentation,
+                drop_remainder=True,
+                first_epoch=first_epoch,
+                input_context=worker,
+            )
+
+        train = tf.distribute.get_strategy().distribute_datasets_from_function(read)
         held_out = (pipeline.one_pass(split, experiment.batch_size) for split in (noisy.validation, noisy.test))
-        return pipeline.Batches(train.skip(first_epoch * steps), steps, *held_out)
+        return pipeline.Batches(train, sizes[0] // experiment.batch_size, *held_out)
 
     def class_names(self, name, data_dir):
         """As of `datasets`."""
         return datasets.class_names(name, data_dir)
 
-    def examples(self, name, split, data_dir):
-        """A split of which the number of examples is known, as of `datasets.stream`."""
-        return datasets.stream(name, split, data_dir)
+    def examples(self, name, split, data_dir, worker=None):
+        """A split of which the number of examples is known, or a worker's share of it, as of `datasets.stream`."""
+        return datasets.stream(name, split, data_dir, worker)
 
-    def training_examples(self, name, data_dir):
-        """What is trained on, likewise."""
-        return self.examples(name, self.train, data_dir)
+    def training_examples(self, name, data_dir, worker=None):
+        """What is trained on, or a worker's share of it, likewise."""
+        return self.examples(name, self.train, data_dir, worker)
 
     def _read(self, examples):
         """A finite stream as arrays."""

@@ -24,10 +24,10 @@ class RandomExamples(sources.Stream):
     def __post_init__(self):
         _validation.check_number("example_share", self.example_share, above=0, below=1)
 
-    def training_examples(self, name, data_dir):
+    def training_examples(self, name, data_dir, worker=None):
         """As of `Stream`."""
         examples = super().training_examples(name, data_dir)
-        return examples.take(round(self.example_share * int(examples.cardinality())))
+        return _share(examples.take(round(self.example_share * int(examples.cardinality()))), worker)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,9 +50,17 @@ class FirstClasses(sources.Stream):
         names = super().class_names(name, data_dir)
         return names[: sources.count_classes(self.class_share, len(names), name)]
 
-    def examples(self, name, split, data_dir):
+    def examples(self, name, split, data_dir, worker=None):
         """As of `Stream`."""
         count = len(self.class_names(name, data_dir))
         kept = super().examples(name, split, data_dir).filter(lambda _, label, __: label < count)
         size = kept.reduce(np.int64(0), lambda seen, _: seen + 1)
-        return kept.apply(tf.data.experimental.assert_cardinality(size))
+        return _share(kept.apply(tf.data.experimental.assert_cardinality(size)), worker)
+
+
+def _share(examples, worker):
+    """A worker's share of `examples`, as large as any other's; the others' are read too, and let pass."""
+    if worker is None:
+        return examples
+    count = worker.num_input_pipelines
+    return examples.shard(count, worker.input_pipeline_id).take(int(examples.cardinality()) // count)

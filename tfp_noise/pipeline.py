@@ -10,7 +10,9 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tfp_noise import _validation, noise
+from tfp_noise import _validation
+from tfp_noise._batching import prepare, shard_batches, to_float
+from tfp_noise._streams import stream
 from tfp_noise.augmentation import Compose, CropAndFlip, CutMix, Cutout, Mixup, RandAugment
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "batches",
     "one_pass",
     "prepare",
+    "shard_batches",
     "stream",
     "to_float",
 ]
@@ -114,7 +117,7 @@ def batches(dataset, batch_size, augmentation=None, seed=0, drop_remainder=False
     if drop_remainder or size % batch_size == 0:
         train = train.map(lambda *xy: tuple(tf.ensure_shape(part, [batch_size, *part.shape[1:]]) for part in xy))
     return Batches(
-        train.prefetch(tf.data.AUTOTUNE),
+        shard_batches(train.prefetch(tf.data.AUTOTUNE)),
         steps,
         one_pass(dataset.validation, batch_size),
         one_pass(dataset.test, batch_size),
@@ -124,74 +127,4 @@ def batches(dataset, batch_size, augmentation=None, seed=0, drop_remainder=False
 def one_pass(examples, batch_size):
     """One ordered pass over `examples`, as `(features, labels for training)`, for evaluation and prediction."""
     data = tf.data.Dataset.from_tensor_slices((examples.features, examples.training_labels.astype(np.int32)))
-    return data.batch(batch_size).map(lambda x, y: (to_float(x), y)).prefetch(tf.data.AUTOTUNE)
-
-
-def stream(source, transition, batch_size, seed=0, augmentation=None, shuffle_buffer=10_000, drop_remainder=False):
-    """Endless batches from a `tf.data.Dataset` that does not fit into memory, with label noise drawn on the way.
-
-    Noise goes by the example's id, so that an example has the same observed label in every epoch, on every worker, and
-    in an array.
-
-    Args:
-        source: a finite dataset of `(features, label, id)`, one example each; `label` an integer, `id` an
-            integer or string: what `tfp_noise.datasets.stream` gives.
-        transition: `[K, K]`, rows sum to 1.
-        batch_size: int >= 1.
-        seed: int in [0, 2^31).
-        augmentation: as in `batches`.
-        shuffle_buffer: int >= 1, examples that are shuffled at a time.
-        drop_remainder: leave out the last, smaller batch of an epoch.
-
-    Returns:
-        A `tf.data.Dataset` of `(features, observed labels)` as `Batches.train` gives them.
-    """
-    transition = _validation.check_transition("transition", transition)
-    batch_size = _validation.check_int("batch_size", batch_size, 1)
-    seed = _validation.check_seed(seed)
-    if not (isinstance(source.element_spec, tuple) and len(source.element_spec) == 3):
-        raise ValueError(
-            f"`source` must give (features, label, id) for each example. Received: {source.element_spec}. "
-            "`datasets.stream` gives that; elsewhere ids may come from `enumerate()` of a fixed order."
-        )
-    shuffle_buffer = _validation.check_int("shuffle_buffer", shuffle_buffer, 1)
-
-    def observe(step, features, labels, ids):
-        observed = noise.corrupt(labels, transition, seed, ids=ids)
-        return prepare(features, observed, augmentation, tf.stack([seed, tf.cast(step, tf.int32)]), len(transition))
-
-    shuffled = source.shuffle(shuffle_buffer, seed=seed, reshuffle_each_iteration=True)
-    numbered = shuffled.batch(batch_size, drop_remainder).repeat().enumerate()
-    return numbered.map(lambda step, batch: observe(step, *batch)).prefetch(tf.data.AUTOTUNE)
-
-
-def prepare(features, labels, augmentation, seed, num_classes):
-    """A batch as training sees it: features in floats, both augmented if asked.
-
-    Args:
-        features: `[batch, ...]`.
-        labels: int `[batch]`.
-        augmentation: as in `batches`.
-        seed: int32 `[2]`, a stateless seed.
-        num_classes: int, K.
-
-    Returns:
-        Float32 features, and the labels; distributions `[batch, num_classes]` only where the augmentation changes
-        them, for indices are cheaper to every loss.
-    """
-    inputs = to_float(features)
-    if augmentation is None:
-        return inputs, labels
-    distributions = tf.one_hot(labels, num_classes)
-    inputs, augmented = augmentation(inputs, distributions, seed)
-    if augmented is distributions:
-        return inputs, labels
-    inside = tf.reduce_all((labels >= 0) & (labels < num_classes))  # one_hot gives others a row of zeros
-    message = f"`labels` must lie in [0, {num_classes}). Received:"
-    with tf.control_dependencies([tf.debugging.Assert(inside, [message, labels, "Do the labels start at 1?"])]):
-        return inputs, tf.identity(augmented)
-
-
-def to_float(features):
-    """Features as float32; images (uint8) scaled from 0..255 to 0..1."""
-    return tf.cast(features, tf.float32) / 255 if features.dtype == tf.uint8 else tf.cast(features, tf.float32)
+    return shard_batches(data.batch(batch_size).map(lambda x, y: (to_float(x), y)).prefetch(tf.data.AUTOTUNE))

@@ -14,11 +14,13 @@ SPLIT is "train" or "test"; others may lie beside them, to be streamed. NAME, an
   `trainval` is the training split.
 """
 
+import numpy as np
+
 NAMES = ("tiny_imagenet", "imagenet100", "animals10n", "fgvc_aircraft")
 
 
 class Folder:
-    """The part of a TFDS builder that reads, for folders of images; any split may be a slice, as "train[10%:]".
+    """The examples of folders of images; any split may be a slice, as "train[10%:]".
 
     Args:
         path: where the splits are, a `pathlib.Path`.
@@ -35,42 +37,36 @@ class Folder:
         self._path, self._builder = path, tfds.ImageFolder(str(path))
         self.info = self._builder.info
 
-    def as_dataset(self, split, batch_size=None):
-        """As of a TFDS builder; never shuffled anew: TFDS lists the files in one random, always equal order.
+    def read(self, split):
+        """Examples one by one, never shuffled anew: TFDS lists the files in one random, always equal order.
 
         Args:
             split: a split or a slice of one, or a sum of them.
-            batch_size: `None` for a `tf.data.Dataset` of examples; -1 for all of them in one dict of tensors.
 
-        Raises:
-            ValueError: for one batch of images that differ in size.
+        Returns:
+            A `tf.data.Dataset` of `(image, label, number)`; a number is the position in the whole split.
         """
-        import tensorflow as tf
         import tensorflow_datasets as tfds
 
         parts = tfds.core.ReadInstruction.from_spec(split).to_absolute(self.info.splits)
-        first, *others = map(self._encoded, parts)
+        first, *others = map(self._read_part, parts)
         for other in others:
             first = first.concatenate(other)
+        return first
+
+    def _read_part(self, part):
+        """The examples of a TFDS read instruction; what it leaves out is not opened."""
+        import tensorflow as tf
+
+        start = part.from_ or 0
+        # The list behind the builder's `as_dataset`, which reads every file of a split.
+        files = self._builder._split_examples[part.splitname][start : part.to]
+        label = self.info.features["label"].str2int
         decode = self.info.features["image"].decode_example
-        examples = first.map(lambda e: {"image": decode(e["image"]), "label": e["label"]}, tf.data.AUTOTUNE)
-        if batch_size is None:
-            return examples
-        try:
-            return examples.batch(len(examples)).get_single_element()
-        except tf.errors.InvalidArgumentError as error:
-            raise ValueError(
-                f"Images below {str(self._path)!r} must have one size to be loaded as arrays. Received several. Read "
-                "them with `datasets.stream`, or resize the files."
-            ) from error
-
-    def _encoded(self, part):
-        """The files of a TFDS read instruction, not decoded: what a slice skips is only read from the disk."""
-        import tensorflow_datasets as tfds
-
-        whole = self._builder.as_dataset(split=part.splitname, decoders={"image": tfds.decode.SkipDecoding()})
-        first = part.from_ or 0
-        return whole.skip(first).take(len(whole) - first if part.to is None else part.to - first)
+        examples = tf.data.Dataset.from_tensor_slices(
+            ([file.image_path for file in files], np.array([label(file.label) for file in files], np.int64))
+        ).enumerate(start)
+        return examples.map(lambda n, file: (decode(tf.io.read_file(file[0])), file[1], n), tf.data.AUTOTUNE)
 
 
 def _check_layout(path):

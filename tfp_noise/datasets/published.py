@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 from tfp_noise import _validation
-from tfp_noise.datasets import base, folders
+from tfp_noise.datasets import base, folders, prepared
 
 NAMES = ("mnist", "fashion_mnist", "cifar10", "cifar100", "svhn_cropped")
 
@@ -23,13 +23,14 @@ def load(name, data_dir):
 
     Raises:
         FileNotFoundError: it is not prepared there.
+        ValueError: its images differ in size.
     """
-    builder = _builder(name, data_dir)
-    train, test = (_read(builder, split) for split in ("train", "test"))
+    reader = _reader(name, data_dir)
+    train, test = (_as_arrays(name, reader.read(split)) for split in ("train", "test"))
     return train, test, class_names(name, data_dir), None
 
 
-def stream(name, split, data_dir=None):
+def stream(name, split, data_dir=None, input_context=None):
     """Examples of an image data set one by one, for those that do not fit into memory.
 
     Args:
@@ -37,25 +38,27 @@ def stream(name, split, data_dir=None):
             "caltech_birds2011", "oxford_flowers102" or "cars196"; or one of folders of images, as "imagenet100".
         split: as in TFDS, for instance "train" or "validation[:10%]".
         data_dir: the directory TFDS keeps its data sets in; `None` for its own.
+        input_context: the `tf.distribute.InputContext` of a worker that shall read its share only; `None` for all. The
+            shares have one size, for workers step together: of a split (each, of a sum) that the number of workers does
+            not divide, the last few examples, less than one a worker, are in no share.
 
     Returns:
         A `tf.data.Dataset` of `(image, label, id)` in a fixed order: uint8 `[height, width, channels]`, int64, int64.
-        The ids are those of `load` for the whole split, so that noise drawn by id is the same.
+        An example's id is that of `load`, its number in the whole split, whichever slice or share is read, so that
+        noise drawn by id is the same. Of a sum of splits two examples may have one id: one draw then decides for both.
 
     Raises:
         ValueError: an unknown name.
         FileNotFoundError: it is not prepared there.
     """
-    import tensorflow as tf
     import tensorflow_datasets as tfds
 
     known = [*folders.NAMES, *tfds.list_builders(with_community_datasets=False)]
-    builder = _builder(_validation.check_choice("data set", name, known), data_dir)
-    examples = builder.as_dataset(split=split)
-    if "id" in builder.info.features:
-        number = lambda e: tf.strings.to_number(tf.strings.split(e["id"], "_")[-1], tf.int64)  # noqa: E731
-        return examples.map(lambda e: (e["image"], e["label"], number(e)))
-    return examples.enumerate().map(lambda position, e: (e["image"], e["label"], position))
+    reader = _reader(_validation.check_choice("data set", name, known), data_dir)
+    if input_context is not None:
+        shares = tfds.even_splits(split, input_context.num_input_pipelines, drop_remainder=True)
+        split = shares[input_context.input_pipeline_id]
+    return reader.read(split)
 
 
 def class_names(name, data_dir=None):
@@ -71,11 +74,11 @@ def class_names(name, data_dir=None):
     Raises:
         FileNotFoundError: it is not prepared there.
     """
-    return tuple(_builder(name, data_dir).info.features["label"].names)
+    return tuple(_reader(name, data_dir).info.features["label"].names)
 
 
-def _builder(name, data_dir):
-    """What reads a data set that is ready to be read.
+def _reader(name, data_dir):
+    """What reads a data set: a `Folder`, or what TFDS has prepared.
 
     Raises:
         FileNotFoundError: it is not there.
@@ -97,7 +100,7 @@ def _builder(name, data_dir):
             f'  python -c "import tensorflow_datasets as tfds; tfds.load({name!r}, data_dir={home!r})"'
             f"{from_files if name in NAMES else ''}"
         )
-    return builder
+    return prepared.Prepared(builder)
 
 
 def root(data_dir):
@@ -109,11 +112,14 @@ def root(data_dir):
     return pathlib.Path(tfds.builder(NAMES[0]).data_dir_root)
 
 
-def _read(builder, split):
-    import tensorflow_datasets as tfds
+def _as_arrays(name, examples):
+    import tensorflow as tf
 
-    columns = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
-    labels = columns["label"].astype(np.int32)
-    # TFDS stores examples shuffled; "train_00017" is the 18th of the publisher's order, by which other labels are kept.
-    numbers = [int(name.split(b"_")[1]) for name in columns["id"]] if "id" in columns else range(len(labels))
-    return base.Examples(columns["image"], labels, np.array(numbers, dtype=np.int64))
+    try:
+        images, labels, numbers = examples.batch(len(examples)).get_single_element()
+    except tf.errors.InvalidArgumentError as error:
+        raise ValueError(
+            f"Images of {name!r} must have one size to be loaded as arrays. Received several. Read them with "
+            "`datasets.stream`, or resize the files."
+        ) from error
+    return base.Examples(images.numpy(), labels.numpy().astype(np.int32), numbers.numpy())
