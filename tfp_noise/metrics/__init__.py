@@ -1,5 +1,7 @@
 """How good and how honest predictions are: pure functions of probabilities and labels, as NumPy arrays.
 
+`ExpectedCalibrationError` is the one Keras metric, for `compile`, where predictions come in batches.
+
 Everywhere `probabilities` is float `[n, num_classes]`, rows that sum to 1 (what `predict` returns), and `labels` is
 int `[n]`. Rows are divided by their sums, which takes float32's rounding out of the scores. `label_dependent_term`
 reads a network's raw outputs, `class_distances` its features.
@@ -22,9 +24,11 @@ from tfp_noise.metrics.scores import (
     top_k_accuracy,
 )
 from tfp_noise.metrics.similarities import RankCorrelation, class_distances, rank_correlation
+from tfp_noise.metrics.streaming import ExpectedCalibrationError
 from tfp_noise.metrics.temperature import apply_temperature, fit_temperature
 
 __all__ = [
+    "ExpectedCalibrationError",
     "RankCorrelation",
     "ReliabilityCurve",
     "accuracy",

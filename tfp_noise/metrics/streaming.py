@@ -1,0 +1,77 @@
+"""Calibration as a Keras metric, added up batch by batch, for `compile`."""
+
+import keras
+from keras import ops
+
+from tfp_noise import _validation
+
+
+@keras.saving.register_keras_serializable(package="tfp_noise")
+class ExpectedCalibrationError(keras.metrics.Metric):
+    """How far confidence is from accuracy: `sum_b |sum_{n in b} w_n (hit_n - confidence_n)| / sum_n w_n`.
+
+    This is `expected_calibration_error` of all examples that were seen, however they are dealt to batches and replicas:
+    each bin keeps its sum of differences, and the replicas' sums are added. A confidence that rounds to the end of a
+    bin may count in the other one.
+
+    Args:
+        num_bins: int >= 1.
+        name: name of the metric.
+        dtype: dtype of the sums, float32 (the default) or float64.
+
+    Raises:
+        TypeError, ValueError: `num_bins` that is no integer, or below 1; a dtype narrower than float32.
+
+    Example:
+        >>> metric = ExpectedCalibrationError(num_bins=15)
+        >>> metric.update_state([0], [[0.9, 0.1]])
+        >>> metric.update_state([1], [[0.9, 0.1]])
+        >>> round(float(metric.result()), 4)
+        0.4
+
+    References:
+        Guo, Pleiss, Sun, Weinberger. On calibration of modern neural networks. ICML 2017, Eq. 3.
+    """
+
+    def __init__(self, num_bins=15, name="expected_calibration_error", dtype=None):
+        super().__init__(name=name, dtype=dtype or "float32")  # not Keras's default, its floatx: that may be narrower
+        self.num_bins = _validation.check_int("num_bins", num_bins, 1)
+        if self.dtype not in ("float32", "float64"):
+            raise ValueError(
+                f"`dtype` must be float32 or float64. Received: {self.dtype}. Leave it out: sums over a data set need "
+                "the digits under every mixed-precision policy."
+            )
+        self._direction = "down"  # what `EarlyStopping` and `ModelCheckpoint` ask Keras's own metrics for
+        self.differences = self.add_variable([self.num_bins], "zeros", self.dtype, name="differences")
+        self.weight = self.add_variable([], "zeros", self.dtype, name="weight")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Adds a batch.
+
+        Args:
+            y_true: class indices `[batch]` or `[batch, 1]`, or distributions `[batch, num_classes]`, of which the
+                largest class counts.
+            y_pred: probabilities `[batch, num_classes]`, rows sum to 1.
+            sample_weight: a weight for each example, `[batch]` or `[batch, 1]`; 1 by default.
+        """
+        y_true, y_pred = ops.convert_to_tensor(y_true), ops.cast(y_pred, self.dtype)
+        distributions = len(y_true.shape) == 2 and y_true.shape[-1] == y_pred.shape[-1]
+        labels = ops.argmax(y_true, axis=-1) if distributions else ops.reshape(y_true, [-1])
+        hits = ops.cast(labels, "int32") == ops.cast(ops.argmax(y_pred, axis=-1), "int32")
+        confidence = ops.max(y_pred, axis=-1)
+        weight = ops.ones_like(confidence)
+        if sample_weight is not None:
+            weight = ops.reshape(ops.cast(sample_weight, self.dtype), [-1])
+        bins = ops.clip(ops.floor(confidence * self.num_bins), 0, self.num_bins - 1)
+        of_bins = ops.one_hot(ops.cast(bins, "int32"), self.num_bins, dtype=self.dtype)
+        difference = weight * (ops.cast(hits, self.dtype) - confidence)
+        # No matrix product, which accelerators may round to fewer digits.
+        self.differences.assign_add(ops.sum(ops.expand_dims(difference, -1) * of_bins, axis=0))
+        self.weight.assign_add(ops.sum(weight))
+
+    def result(self):
+        """Float from 0 to 1; 0 where nothing was seen."""
+        return ops.divide_no_nan(ops.sum(ops.abs(self.differences)), self.weight)
+
+    def get_config(self):
+        return {**super().get_config(), "num_bins": self.num_bins}
