@@ -59,6 +59,14 @@ def test_evaluation_splits_are_ordered_and_test_labels_clean(numbered):
     np.testing.assert_array_equal(labels, (np.arange(103) + 1) % 5)
 
 
+def test_workers_divide_batches_not_files(numbered):
+    batches = pipeline.batches(numbered, 16)
+    source = tf.data.Dataset.from_tensor_slices((np.zeros([4, 1]), np.zeros(4, int), np.arange(4)))
+    for data in (batches.train, batches.validation, batches.test, pipeline.stream(source, np.eye(2), 2)):
+        policy = data.options().experimental_distribute.auto_shard_policy
+        assert policy == tf.data.experimental.AutoShardPolicy.DATA
+
+
 @pytest.mark.parametrize(("steps", "expected"), [(21, 21), (211, 211), (390, 39), (60, 30), (1, 1), (422, 422)])
 def test_calls_divide_the_epoch(steps, expected):
     found = pipeline.Batches(None, steps, None, None).steps_per_execution

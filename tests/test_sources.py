@@ -5,8 +5,9 @@ import itertools
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from experiments import sources
+from experiments import sources, streamed_parts
 from experiments.experiment import CROSS_ENTROPY, Experiment, Noise
 from experiments.run import run
 from tests import tiny_raw
@@ -74,6 +75,33 @@ def test_stream_trains_on_the_labels_that_the_sample_shows(data_dir):
             assert expected[image.tobytes()] == label
             seen.add(image.tobytes())
     assert len(seen) == 8  # two batches of four; the remainder is dropped
+
+
+def test_a_strategy_deals_a_stream_out(data_dir, two_replicas):
+    """Each step both replicas have their half of a batch of four, on one machine all of one stream."""
+    whole = dataclasses.replace(STREAM, stored_size=32)
+    noisy = EXPERIMENT.noise.apply(whole.load("cifar10", data_dir), 7)
+    plain = dataclasses.replace(EXPERIMENT, augmentation=None)
+    alone = whole.batches(noisy, plain, data_dir)
+    with two_replicas.scope():
+        both = whole.batches(noisy, plain, data_dir)
+    assert both.steps_per_epoch == alone.steps_per_epoch == 2
+    for (images, labels), (of_both, labels_of_both) in itertools.islice(zip(alone.train, both.train, strict=False), 4):
+        np.testing.assert_array_equal(np.concatenate(two_replicas.experimental_local_results(of_both)), images)
+        np.testing.assert_array_equal(np.concatenate(two_replicas.experimental_local_results(labels_of_both)), labels)
+
+
+@pytest.mark.parametrize("part", [streamed_parts.RandomExamples, streamed_parts.FirstClasses])
+def test_workers_have_shares_of_a_part(part, data_dir):
+    source = part(**dataclasses.asdict(STREAM), **{"example_share" if "Ex" in part.__name__ else "class_share": 0.7})
+
+    def read(worker=None):
+        return {int(n) for _, _, n in source.training_examples("cifar10", data_dir, worker).as_numpy_iterator()}
+
+    shares = [read(tf.distribute.InputContext(2, i, 2)) for i in range(2)]
+    assert len(shares[0]) == len(shares[1]) == len(read()) // 2 > 0
+    assert not shares[0] & shares[1]
+    assert shares[0] | shares[1] <= read()
 
 
 @pytest.mark.filterwarnings("ignore:The best temperature")  # noise alone: nothing to calibrate

@@ -80,7 +80,7 @@ def stream(
     def epoch_of_batches(epoch):
         epoch_seed = tf.random.fold_in(tf.stack([seed, tf.cast(epoch, tf.int32)]), worker.input_pipeline_id)
         tf.compat.v1.set_random_seed(1)  # of this function's graph: else the program's own would change the order
-        order = tf.cast(epoch_seed[0], tf.int64)
+        order = tf.random.stateless_uniform([], epoch_seed, minval=None, maxval=None, dtype=tf.int64)
         shuffled = source.shuffle(shuffle_buffer, seed=order, reshuffle_each_iteration=False)
 
         def batch(step, examples):
