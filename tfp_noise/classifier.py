@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfp_noise._batch_statistics import average_batch_statistics
 from tfp_noise._callbacks import with_own_callbacks
 from tfp_noise._deployment import probabilities_model
 from tfp_noise._model_checks import check_data, check_raw_outputs
@@ -20,6 +21,10 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
     reports `loss.evaluation_loss`. What a loss learns or counts in training is the layer `loss_state`, trained and
     saved with the network. `save` and `keras.models.load_model` bring back predictions, that state, optimizer and
     random generators, so that training goes on as if it had not stopped.
+
+    On several replicas a loss that draws noise draws other noise on each, and the moving statistics of batch
+    normalisation are averaged. Keras's own random layers draw the same on each: an example's dropout mask goes by its
+    place in its replica's part of the batch.
 
     Args:
         network: a `keras.Model` or layer with `loss.num_outputs` outputs per example, raw (no softmax).
@@ -126,6 +131,8 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         loss = self.data_loss(x, y, y_pred, sample_weight, training)
         for regularizer in self.losses:
             loss = loss + self._aggregate_additional_loss(keras.ops.cast(regularizer, loss.dtype))
+        if training:
+            average_batch_statistics(self.network)
         return loss
 
     def data_loss(self, x, y, y_pred, sample_weight, training):
