@@ -47,14 +47,30 @@ def test_noise_is_each_replicas_own_and_comes_again_with_its_seed(build, two_rep
     assert not {value.tobytes() for value in draws(2)} & {value.tobytes() for value in first}
 
 
-def test_dropout_of_keras_is_the_same_on_all_replicas(two_replicas):
-    """As the classifier's docstring says; should Keras change that, it may be left out there."""
+def dropout_classifier():
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input([4]), keras.layers.Dense(16), keras.layers.Dropout(0.5, seed=1), keras.layers.Dense(K)]
+    model = NoisyLabelClassifier(keras.Sequential(layers), losses.LabelSmoothing(K))
+    model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
+    return model
+
+
+def test_dropout_is_each_replicas_own_and_goes_on_from_a_file(two_replicas, tmp_path):
+    def fit(model, epochs):
+        model.fit(batches(12), epochs=epochs, shuffle=False, verbose=0)
+        return model.get_weights()
+
     with two_replicas.scope():
-        layer = keras.layers.Dropout(0.5, seed=1)
-    step = tf.function(lambda: two_replicas.run(lambda: layer(tf.ones([4, 16]), training=True)))
-    (one, other), (later, _) = local(two_replicas, step()), local(two_replicas, step())
-    np.testing.assert_array_equal(one, other)
-    assert (one != later).any()
+        whole, half = dropout_classifier(), dropout_classifier()
+    fit(half, 1)
+    half.save(tmp_path / "half.keras")
+    with two_replicas.scope():
+        restored = keras.models.load_model(tmp_path / "half.keras")
+    for ours, theirs in zip(fit(restored, 1), fit(whole, 2), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    layer = whole.network.layers[1]
+    one, other = local(two_replicas, two_replicas.run(lambda: layer(tf.ones([4, 16]), training=True)))
+    assert (one != other).any()
 
 
 def classifier(**arguments):

@@ -4,6 +4,7 @@ import keras
 
 from tfp_noise._backup import BackupAndRestore
 from tfp_noise._divergence import StopAtDivergence
+from tfp_noise._replica_seeds import SeedReplicas
 
 
 class EndEpochOfLoss(keras.callbacks.Callback):
@@ -16,28 +17,31 @@ class EndEpochOfLoss(keras.callbacks.Callback):
 
 
 def with_own_callbacks(callbacks, model):
-    """`callbacks` of a `fit`, after a check for divergence and the end of the loss's epoch: what saves, saves both.
+    """`callbacks` of a `fit`, after the classifier's own: what saves, saves a good model after its loss's epoch.
 
     Backups come last, and know the others, for they hold what those have done at the end of the epoch.
     """
-    if isinstance(callbacks, keras.callbacks.CallbackList):
-        if not any(isinstance(one, EndEpochOfLoss) for one in callbacks.callbacks):
-            callbacks.callbacks[:] = _in_order(callbacks.callbacks)
-            for callback in callbacks.callbacks[:2]:
+    if not isinstance(callbacks, keras.callbacks.CallbackList):
+        return _in_order(keras.tree.flatten(callbacks or []), model)
+    if not any(isinstance(one, EndEpochOfLoss) for one in callbacks.callbacks):
+        there = callbacks.callbacks
+        callbacks.callbacks = _in_order(there, model)
+        for callback in callbacks.callbacks:
+            if callback not in there:
                 callback.set_model(model)
-        return callbacks
-    return _in_order(keras.tree.flatten(callbacks or []))
+    return callbacks
 
 
-def _in_order(callbacks):
+def _in_order(callbacks, model):
     callbacks = sorted(callbacks, key=lambda one: isinstance(one, BackupAndRestore))
     for callback in callbacks:
         if isinstance(callback, BackupAndRestore):
             callback.others = callbacks
-    return [*_own_before(callbacks), *callbacks]
+    return [*_own_before(callbacks, model), *callbacks]
 
 
-def _own_before(callbacks):
+def _own_before(callbacks, model):
     # The loss of a step is that before its update: who saves between steps needs a look at the weights, too.
     each_step = any(isinstance(getattr(one, "save_freq", None), int) for one in callbacks)
-    return [StopAtDivergence(each_step=each_step), EndEpochOfLoss()]
+    own = [StopAtDivergence(each_step=each_step), EndEpochOfLoss()]
+    return own if model.distribute_strategy.num_replicas_in_sync == 1 else [*own, SeedReplicas()]

@@ -22,9 +22,8 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
     saved with the network. `save` and `keras.models.load_model` bring back predictions, that state, optimizer and
     random generators, so that training goes on as if it had not stopped.
 
-    On several replicas a loss that draws noise draws other noise on each, and the moving statistics of batch
-    normalisation are averaged. Keras's own random layers draw the same on each: an example's dropout mask goes by its
-    place in its replica's part of the batch.
+    On several replicas losses and random layers draw otherwise on each, and the same again with the same seeds; the
+    moving statistics of batch normalisation are averaged.
 
     Args:
         network: a `keras.Model` or layer with `loss.num_outputs` outputs per example, raw (no softmax).

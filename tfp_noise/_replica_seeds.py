@@ -1,0 +1,36 @@
+"""Random layers that draw otherwise on each replica."""
+
+import keras
+import tensorflow as tf
+
+
+class SeedReplicas(keras.callbacks.Callback):
+    """Gives the network's generators on each of several replicas a seed of its own, at the start of each epoch.
+
+    Keras starts all replicas with one state, so that an example's dropout mask would go by its place in the replica's
+    part of the batch. A replica's seed is a function of its number and of the first one's, which keeps its own. That
+    is what files hold, so that training goes on from them as if it had not stopped.
+    """
+
+    def on_train_begin(self, logs=None):
+        del logs
+        strategy = self.model.distribute_strategy
+        states = [v.value for v in self.model.network.variables if v.name == "seed_generator_state"]
+        self._any = bool(states)
+        self._seed = tf.function(lambda: strategy.run(_seed_replica, args=(states,)), autograph=False)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        del epoch, logs
+        if self._any:  # in each epoch again: what is restored gives all replicas the state of the first
+            self._seed()
+
+
+def _seed_replica(states):
+    context = tf.distribute.get_replica_context()
+    number = tf.cast(context.replica_id_in_sync_group, tf.int64)
+    own = tf.stack([tf.convert_to_tensor(state) for state in states])
+    first = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.where(number == 0, own, tf.zeros_like(own)))
+    for state, (seed, count) in zip(states, map(tf.unstack, tf.unstack(first)), strict=True):
+        # Not below 0, for XLA reads negative seeds otherwise than the rest does.
+        drawn = tf.random.stateless_uniform([], [tf.cast(seed, tf.int64), number], 0, 2**31 - 1, tf.int32, alg="philox")
+        state.assign(tf.stack([tf.where(number == 0, seed, tf.cast(drawn, seed.dtype)), count]))
