@@ -25,6 +25,7 @@ def average_batch_statistics(network):
         for variable in layer.non_trainable_variables
     ]
     if statistics:
-        means = context.all_reduce(tf.distribute.ReduceOp.MEAN, [tf.convert_to_tensor(v.value) for v in statistics])
+        # Copies, for they have a device; where a variable's own value belongs one of several workers does not know.
+        means = context.all_reduce(tf.distribute.ReduceOp.MEAN, [tf.identity(v.value) for v in statistics])
         for variable, mean in zip(statistics, means, strict=True):
             variable.assign(mean)
