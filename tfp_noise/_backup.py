@@ -9,10 +9,10 @@ import keras
 import numpy as np
 from absl import logging
 
-from tfp_noise import _seals, _validation
+from tfp_noise import _seals, _validation, distribute
 from tfp_noise._callback_states import get_states, pack, set_states, unpack
 from tfp_noise._files import write_whole
-from tfp_noise._resumable import ResumableModel, is_chief, weights_in_memory
+from tfp_noise._resumable import ResumableModel, weights_in_memory
 
 _KEPT = 2
 _GROUP = "tfp_noise_training"
@@ -111,7 +111,7 @@ class BackupAndRestore(keras.callbacks.Callback):
         self._epochs.append(epoch)
         ends = epoch + 1 == self.params["epochs"] or self.model.stop_training
         due = ends or time.monotonic() >= self._last_time + self.min_seconds
-        if due and is_chief(self.model):
+        if due and distribute.is_chief(self.model.distribute_strategy):
             self._back_up(epoch + 1)
             self._last_time = time.monotonic()
 
@@ -119,7 +119,7 @@ class BackupAndRestore(keras.callbacks.Callback):
         del logs
         self.model._initial_epoch = None
         self.model.history.history, self.model.history.epoch = self._history, self._epochs
-        if self.delete_checkpoint and is_chief(self.model):
+        if self.delete_checkpoint and distribute.is_chief(self.model.distribute_strategy):
             self.delete()
 
     def delete(self):

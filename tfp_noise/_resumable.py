@@ -6,7 +6,7 @@ import pathlib
 import keras
 import numpy as np
 
-from tfp_noise import _seals
+from tfp_noise import _seals, distribute
 from tfp_noise._files import write_whole
 
 _STATE_OF = "loss_state_of"
@@ -23,7 +23,7 @@ class ResumableModel(keras.Model):
     def save(self, filepath, overwrite=True, zipped=None, **kwargs):
         """As `keras.Model.save`; a `.keras` file is written whole or not at all, by the chief alone."""
         save = super().save
-        if not is_chief(self):
+        if not distribute.is_chief(self.distribute_strategy):
             return
         if _writes_whole(filepath, ".keras", overwrite):
             write_whole(pathlib.Path(filepath), lambda path: save(path, zipped=zipped, **kwargs))
@@ -32,7 +32,7 @@ class ResumableModel(keras.Model):
 
     def save_weights(self, filepath, overwrite=True, max_shard_size=None):
         """As `keras.Model.save_weights`; one file is written whole or not at all, by the chief alone, and sealed."""
-        if not is_chief(self):
+        if not distribute.is_chief(self.distribute_strategy):
             return
         if max_shard_size is None and _writes_whole(filepath, ".weights.h5", overwrite):
             content = weights_in_memory(self).getbuffer()
@@ -109,8 +109,3 @@ def weights_in_memory(model):
     file = _InMemory()
     keras.Model.save_weights(model, file)
     return file
-
-
-def is_chief(model):
-    """Whether this process is the one that writes, of the workers that train `model`."""
-    return model.distribute_strategy.extended.should_checkpoint
