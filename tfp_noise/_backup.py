@@ -31,9 +31,9 @@ class BackupAndRestore(keras.callbacks.Callback):
     be written, as on a full disk, a warning says which is the last good one, and training goes on. Of several workers
     the chief writes, and all read, from a file system that they share.
 
-    `keras.callbacks.BackupAndRestore` writes weights and epoch to two files, one after the other and in place: killed
-    between the two it repeats an epoch with the weights of after it, killed within one it does not start again, and a
-    flipped bit it does not see. Its history begins with the resumed epoch, and other callbacks anew.
+    `keras.callbacks.BackupAndRestore` writes weights and epoch to two files, one after the other: killed between the
+    two it repeats an epoch with the weights of after it. Its history begins with the resumed epoch, and so do the other
+    callbacks.
 
     A backup is of the end of an epoch, for there data can start again: pass those of the epoch to go on with, as
     `pipeline.batches(..., first_epoch=backup.epoch)` gives them. Arrays need nothing but
