@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import pathlib
 import shutil
 import signal
 import subprocess
@@ -14,42 +13,10 @@ import numpy as np
 import pytest
 
 from experiments import report, results, sweep
-from experiments.experiment import CROSS_ENTROPY, Experiment, Method, Noise
+from experiments.experiment import Method, Noise
 from experiments.run import run, run_all, trained
-from experiments.transitions import AnchorTransition, TrueTransition
-from tfp_noise import (
-    DistilledClassifier,
-    datasets,
-    estimation,
-    losses,
-    noise,
-    pipeline,
-)
-
-SMALL = Experiment(
-    name="small/symmetric40/FC",
-    dataset="digits",
-    noise=Noise("symmetric", 0.4),
-    model="digits_cnn",
-    method=Method("FC", losses.ForwardCorrection, {"transition": TrueTransition()}),
-    epochs=2,
-    batch_size=128,
-    optimizer=("Adam", {"learning_rate": 1e-3}),
-    published=(50.0, 1.0),
-)
-FIRST = dataclasses.replace(SMALL, name="small/symmetric40/CE", method=CROSS_ENTROPY)
-STUDENT = dataclasses.replace(
-    SMALL,
-    name="small/distilled/LS",
-    method=Method("LS", losses.LabelSmoothing, {"alpha": 0.1}, distillation={"temperature": 2.0}),
-    predecessor=FIRST,
-)
-ESTIMATED = dataclasses.replace(
-    SMALL,
-    name="small/estimated/FC",
-    method=Method("FC", losses.ForwardCorrection, {"transition": AnchorTransition(97)}),
-    predecessor=FIRST,
-)
+from tests.small_experiments import ESTIMATED, FIRST, SMALL, STUDENT
+from tfp_noise import DistilledClassifier, datasets, estimation, losses, noise, pipeline
 
 
 @pytest.fixture(scope="module")
@@ -124,45 +91,6 @@ def test_missing_model_is_trained_again_and_the_finished_result_stays(finished, 
     assert before == ((folder / "seed0.json").read_bytes(), (folder / "seed0.json").stat().st_mtime_ns)
 
 
-def test_damaged_model_and_misplaced_result_are_named(finished, tmp_path):
-    workdir, _ = finished
-    shutil.copytree(workdir / SMALL.name, tmp_path / SMALL.name)
-    (tmp_path / SMALL.name / "seed0.keras").write_bytes(b"torn")
-    with pytest.raises(ValueError, match=r"seed0.keras is not a model: .* Delete it"):
-        trained(SMALL, tmp_path)
-    shutil.copytree(tmp_path / SMALL.name, tmp_path / "elsewhere")
-    with pytest.raises(ValueError, match=r"elsewhere/seed0.json holds the result that belongs in small/symmetric40/FC"):
-        results.load(tmp_path)
-
-
-def test_results_are_found_from_inside_their_folder_and_copies_refused(finished, tmp_path, monkeypatch):
-    workdir, _ = finished
-    shutil.copytree(workdir / SMALL.name, tmp_path / SMALL.name)
-    monkeypatch.chdir(tmp_path / "small")
-    assert len(results.load(".")) == 1
-    shutil.copytree(tmp_path / "small", tmp_path / "old" / "small")
-    with pytest.raises(ValueError, match=r"are one run\. Take one of them out"):
-        results.load(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "changes", [{"optimizer": ("SGD", {})}, {"method": dataclasses.replace(SMALL.method, distillation={})}]
-)
-def test_settings_that_are_empty_count(changes, tmp_path):
-    plain = dataclasses.replace(SMALL, optimizer=("Adam", {}), predecessor=FIRST)
-    (tmp_path / SMALL.name).mkdir(parents=True)
-    text = json.dumps({"settings": plain.settings()})
-    (tmp_path / SMALL.name / "seed0.json").write_text(text)
-    assert results.find(plain, tmp_path)
-    with pytest.raises(ValueError, match="a result of other settings"):
-        results.find(dataclasses.replace(plain, **changes), tmp_path)
-
-
-def test_another_published_number_is_no_other_run(finished):
-    workdir, result = finished
-    assert results.find(dataclasses.replace(SMALL, published=(1.0, 0.1)), workdir) == result
-
-
 def test_a_run_that_fails_does_not_stop_the_others(tmp_path, capsys):
     singular = Method("BC", losses.BackwardCorrection, {"transition": np.full((10, 10), 0.1)})
     failing = dataclasses.replace(SMALL, name="small/symmetric40/BC", method=singular)
@@ -226,32 +154,6 @@ def test_same_seed_same_result_other_seed_other(finished, tmp_path):
     assert run(dataclasses.replace(SMALL, seed=1), tmp_path)["scores"] != result["scores"]
 
 
-def test_table_and_figures_come_from_the_files(finished):
-    workdir, result = finished
-    report.refresh(workdir)
-    table = (workdir / "table.md").read_text()
-    accuracy = f"{100 * result['scores']['test_accuracy']:.2f}"
-    off = f"{100 * result['scores']['test_accuracy'] - 50:+.1f}"
-    row = f"| small | digits | digits_cnn | 2 | symmetric 40% | FC | 50.00 ± 1.00 | 1 | {off} | {accuracy} |"
-    assert row in table
-    group = workdir / "small" / "symmetric40"
-    assert {path.name for path in group.glob("*.png")} == {"learning_curves.png", "reliability.png", "transition.png"}
-
-
-def test_a_searchs_trials_leave_the_columns_figures_whole(finished, tmp_path, monkeypatch):
-    """A trial's folder sorts between its method and the next one."""
-    _, result = finished
-    names = ["small/symmetric40/FC", "small/symmetric40/FC/search/q0.1", "small/symmetric40/LN"]
-    runs = {
-        tmp_path / name / "seed0.json": {**result, "settings": {**result["settings"], "name": name}} for name in names
-    }
-    compared = []
-    monkeypatch.setattr(report.results, "load", lambda folder: runs)
-    monkeypatch.setattr(report, "compare", lambda methods: compared.append(list(methods)) or {})
-    report.refresh(tmp_path)
-    assert compared == [["FC", "LN"], ["q0.1"]]
-
-
 def test_smoke_runs_stay_out_of_the_table(finished, tmp_path):
     smoke = dataclasses.replace(SMALL, epochs=100).smoke()
     assert (smoke.epochs, smoke.published, smoke.name) == (2, None, "smoke/small/symmetric40/FC")
@@ -267,48 +169,11 @@ def test_unusable_workdir_is_found_before_training(tmp_path, monkeypatch):
         run(SMALL, tmp_path / "file")
 
 
-def test_failed_write_keeps_what_was_there(tmp_path, monkeypatch):
-    path = tmp_path / "file"
-    path.write_bytes(b"before")
-
-    def fail(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(pathlib.Path, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
-        results.write_whole(path, lambda file: file.write_bytes(b"after"))
-    assert path.read_bytes() == b"before"
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def test_exact_noise_flips_exact_counts():
     data = datasets.load("digits")
     exact = Noise("symmetric", 0.4, exact=True).apply(data, 0)
     expected = sum(round(0.36 * (data.train.labels == k).sum()) for k in range(10))
     assert abs(exact.train.mislabelled.sum() - expected) <= 10
-
-
-def test_damaged_result_is_named(tmp_path):
-    path = tmp_path / SMALL.name / "seed0.json"
-    path.parent.mkdir(parents=True)
-    path.write_text('{"settings": ')
-    for act in (lambda: run(SMALL, tmp_path), lambda: results.load(tmp_path)):
-        with pytest.raises(ValueError, match=r"seed0.json is not a result: .* Delete it"):
-            act()
-
-
-def test_committed_table_is_made_from_the_committed_results():
-    folder = pathlib.Path(__file__).parent.parent / "results"
-    assert (folder / "table.md").read_text() == report.markdown(list(results.load(folder).values()))
-
-
-def test_seeds_become_mean_and_standard_deviation(finished):
-    _, result = finished
-    other = json.loads(json.dumps(result))
-    other["scores"]["test_accuracy"] = result["scores"]["test_accuracy"] + 0.02
-    (row,) = report.rows([result, other])
-    mean = 100 * result["scores"]["test_accuracy"] + 1
-    assert row["test"] == f"{mean:.2f} ± {2 / np.sqrt(2):.2f}"
 
 
 def test_interrupted_run_leaves_nothing_half_written(tmp_path):

@@ -1,0 +1,32 @@
+"""Experiments that take a second, for the tests of the scripts."""
+
+import dataclasses
+
+from experiments.experiment import CROSS_ENTROPY, Experiment, Method, Noise
+from experiments.transitions import AnchorTransition, TrueTransition
+from tfp_noise import losses
+
+SMALL = Experiment(
+    name="small/symmetric40/FC",
+    dataset="digits",
+    noise=Noise("symmetric", 0.4),
+    model="digits_cnn",
+    method=Method("FC", losses.ForwardCorrection, {"transition": TrueTransition()}),
+    epochs=2,
+    batch_size=128,
+    optimizer=("Adam", {"learning_rate": 1e-3}),
+    published=(50.0, 1.0),
+)
+FIRST = dataclasses.replace(SMALL, name="small/symmetric40/CE", method=CROSS_ENTROPY)
+STUDENT = dataclasses.replace(
+    SMALL,
+    name="small/distilled/LS",
+    method=Method("LS", losses.LabelSmoothing, {"alpha": 0.1}, distillation={"temperature": 2.0}),
+    predecessor=FIRST,
+)
+ESTIMATED = dataclasses.replace(
+    SMALL,
+    name="small/estimated/FC",
+    method=Method("FC", losses.ForwardCorrection, {"transition": AnchorTransition(97)}),
+    predecessor=FIRST,
+)
