@@ -122,7 +122,7 @@ def test_a_disturbed_label_is_each_class_equally_often():
     n, k = 40_000, 100
     loss = losses.DisturbLabel(k, 1 - 1e-9)
     outputs = tf.broadcast_to(tf.range(k, dtype="float32") / k, [n, k])
-    value = np.asarray(tf.function(loss.call)(np.zeros(n, int), outputs), "float64")
+    value = np.asarray(tf.function(loss.call, autograph=False)(np.zeros(n, int), outputs), "float64")
     each = cross_entropy(np.eye(k), np.tile(np.arange(k) / k, (k, 1)))
     drawn = np.rint((each[0] - value) * k).astype(int)
     assert stats.chisquare(np.bincount(drawn, minlength=k)).pvalue > 1e-6
@@ -147,7 +147,7 @@ def test_disturbances_are_drawn_anew_and_follow_the_seed():
 def test_disturbances_differ_between_replicas(two_replicas):
     with two_replicas.scope():
         loss = losses.DisturbLabel(K, 0.5)
-    value = two_replicas.run(tf.function(lambda: loss.call(LABELS, LOGITS)))
+    value = two_replicas.run(tf.function(lambda: loss.call(LABELS, LOGITS), autograph=False))
     one, other = (np.asarray(part) for part in two_replicas.experimental_local_results(value))
     # Each is changed with probability 0.4, so that 60 pairs differ in about 38; equal noise would differ in none.
     assert (one != other).sum() > 20
@@ -188,7 +188,7 @@ def test_pairwise_confusion_summed_over_an_even_batch_is_the_papers_sum_over_pai
 def test_pairwise_confusion_takes_any_batch_size_in_one_trace(jit_compile):
     loss = losses.PairwiseConfusion(K, 3.0, dtype="float64")
     signature = [tf.TensorSpec([None], "int64"), tf.TensorSpec([None, K], "float64")]
-    compute = tf.function(loss.call, input_signature=signature, jit_compile=jit_compile)
+    compute = tf.function(loss.call, input_signature=signature, jit_compile=jit_compile, autograph=False)
     alone = compute(LABELS[:1], LOGITS[:1])
     np.testing.assert_allclose(alone, cross_entropy(ONE_HOT, LOGITS)[:1])  # its own partner
     odd = np.asarray(compute(LABELS[:7], LOGITS[:7]))

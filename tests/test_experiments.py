@@ -5,16 +5,16 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 
 import numpy as np
 import pytest
 
-from experiments import report, results, sweep
+from experiments import report, results, sweep, terminal
 from experiments.experiment import Method, Noise
 from experiments.run import run, run_all, trained
+from tests import processes
 from tests.small_experiments import ESTIMATED, FIRST, SMALL, STUDENT
 from tfp_noise import DistilledClassifier, datasets, estimation, losses, noise, pipeline
 
@@ -176,27 +176,42 @@ def test_exact_noise_flips_exact_counts():
     assert abs(exact.train.mislabelled.sum() - expected) <= 10
 
 
-def test_interrupted_run_leaves_nothing_half_written(tmp_path):
-    """SIGINT while the demo trains: what was finished stays whole, and the same command goes on from there."""
-    command = [sys.executable, "-m", "experiments.demo", f"--workdir={tmp_path}"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+def train_two(workdir):
+    """As a script does: a short run, and one that nobody waits for."""
+    sys.argv = ["two"]
+    endless = dataclasses.replace(SMALL, name="small/endless/FC", epochs=1_000_000)
+    terminal.start(lambda: run_all([SMALL, endless], workdir))
+
+
+@pytest.mark.parametrize(
+    ("start", "program"),
+    [
+        (processes.start, (train_two,)),
+        pytest.param(processes.start_script, ("experiments.demo", "--workdir"), marks=pytest.mark.torture),
+    ],
+    ids=["two", "demo"],
+)
+def test_interrupted_run_leaves_nothing_half_written(start, program, tmp_path):
+    """SIGINT while the second run trains: what was finished stays whole, and the same command goes on from there."""
+    workdir = tmp_path / "runs"
+    process = start(tmp_path, *program, workdir)
     try:
         deadline = time.monotonic() + 120
-        while not list(tmp_path.rglob("seed0.json")):
-            assert process.poll() is None
+        while not list(workdir.rglob("seed0.json")):
+            assert process.is_alive()
             assert time.monotonic() < deadline
             time.sleep(0.2)
         time.sleep(1)
-        process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=60)
+        os.kill(process.pid, signal.SIGINT)
+        process.join(60)
     finally:
         process.kill()
-    assert process.returncode == 130
-    assert "Interrupted" in output
-    for path in tmp_path.rglob("seed0.json"):
+    assert process.exitcode == 130
+    assert "Interrupted" in (tmp_path / "stdout").read_text()
+    for path in workdir.rglob("seed0.json"):
         assert json.loads(path.read_text())["scores"]["test_accuracy"] > 0
-    assert not [path for path in tmp_path.rglob(".*") if path.is_file()]
-    assert (tmp_path / "table.md").exists()
+    assert not [path for path in workdir.rglob(".*") if path.is_file()]
+    assert (workdir / "table.md").exists()
 
 
 @pytest.mark.parametrize(
@@ -208,8 +223,7 @@ def test_interrupted_run_leaves_nothing_half_written(tmp_path):
     ],
 )
 def test_errors_come_without_a_traceback(flags, message, tmp_path):
-    command = [sys.executable, "-m", "experiments.run", f"--workdir={tmp_path}", *flags]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ})
+    done = processes.run_script("experiments.run", f"--workdir={tmp_path}", *flags)
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr

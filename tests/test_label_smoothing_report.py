@@ -2,8 +2,6 @@
 
 import json
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,6 +12,7 @@ from experiments import evaluation, papers, report, results
 from experiments.papers.label_smoothing import figures, findings
 from experiments.papers.label_smoothing.alpha import PUBLISHED
 from experiments.papers.label_smoothing.settings import ALPHAS, FAMILIES, names
+from tests.processes import run_script
 from tfp_noise import NoisyLabelClassifier, datasets, losses, pipeline
 
 RESULTS = pathlib.Path(__file__).parent.parent / "results"
@@ -228,13 +227,8 @@ def test_every_figure_is_drawn_from_finished_runs(untrained):
     assert drawn["figure4"].axes[0].get_title() == "CE"
 
 
-def run_script(module, *flags):
-    command = [sys.executable, "-m", f"experiments.papers.label_smoothing.{module}", *flags]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 def test_figures_script_says_what_is_wrong_before_it_trains(tmp_path):
-    done = run_script("figures", "--methods=CE,LS0.3", f"--workdir={tmp_path}")
+    done = run_script("experiments.papers.label_smoothing.figures", "--methods=CE,LS0.3", f"--workdir={tmp_path}")
     assert done.returncode == 1
     assert f"Did you mean '{FOLDER}/LS0" in done.stderr
     assert not list(tmp_path.iterdir())
@@ -248,6 +242,6 @@ def test_findings_script_writes_the_report(tmp_path):
         path = tmp_path / run["settings"]["name"] / f"seed{run['settings']['seed']}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(run))
-    done = run_script("findings", f"--workdir={tmp_path}")
+    done = run_script("experiments.papers.label_smoothing.findings", f"--workdir={tmp_path}")
     assert done.returncode == 0
     assert (tmp_path / "LS" / "findings.md").read_text() == findings.markdown(runs_of(ACCURACIES))

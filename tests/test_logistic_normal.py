@@ -67,7 +67,7 @@ def test_collinear_factors_of_any_size(size, jit_compile):
     outputs = np.concatenate([[1.0, -2.0, 0.5], np.full(6, size)])[np.newaxis]
     labels = np.array([1])
 
-    @tf.function(jit_compile=jit_compile)
+    @tf.function(autograph=False, jit_compile=jit_compile)
     def value_and_gradient(outputs):
         with tf.GradientTape() as tape:
             tape.watch(outputs)

@@ -72,7 +72,7 @@ def test_samples_have_the_gaussians_moments(rng):
 
 @pytest.mark.parametrize("scale_diag", [0.5, np.full(3, 0.5, "float32")], ids=["scalar", "vector"])
 def test_compiles_under_xla(scale_diag):
-    @tf.function(jit_compile=True)
+    @tf.function(autograph=False, jit_compile=True)
     def density_gradient_and_sample(loc, factor, s):
         distribution = LogisticNormal(loc, scale_diag, factor)
         with tf.GradientTape() as tape:
@@ -251,7 +251,7 @@ def test_is_a_composite_tensor(case):
     packed = tf.nest.pack_sequence_as(distribution, parts, expand_composites=True)
     np.testing.assert_array_equal(packed.log_prob(s), expected)
 
-    @tf.function
+    @tf.function(autograph=False)
     def density_and_copy(distribution):
         return distribution.log_prob(s), distribution.copy()
 
@@ -264,7 +264,7 @@ def test_is_a_composite_tensor(case):
 
 def test_every_method_compiles_under_xla():
     distribution = with_batch("rank_2")
-    compiled = tf.function(every_method, jit_compile=True)(distribution)
+    compiled = tf.function(every_method, jit_compile=True, autograph=False)(distribution)
     for name, expected in every_method(distribution).items():
         np.testing.assert_allclose(compiled[name], expected, rtol=2e-4, atol=2e-5, err_msg=name)
 

@@ -227,7 +227,7 @@ def test_expectations_need_a_known_and_moderate_number_of_logits():
     with pytest.raises(ValueError, match=r"at most 21201 logits and columns.* Received: 21202.*sample"):
         LogisticNormal(tf.zeros([21_201]), 1.0, tf.ones([21_201, 1])).mean()
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None])])
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, None])])
     def mean(loc):
         return LogisticNormal(loc).mean()
 

@@ -195,7 +195,7 @@ def test_two_replicas_train_as_one_device_does(two_replicas):
         mirrored = [keras.Variable(value) for value in problem()[0]]
         both.build(mirrored)
 
-    @tf.function
+    @tf.function(autograph=False)
     def replica_step(gradients):
         # Keras sums over replicas, as of a loss that is divided by their number.
         two_replicas.run(lambda: both.apply([gradient / 2 for gradient in gradients], mirrored))

@@ -1,6 +1,4 @@
 import gzip
-import subprocess
-import sys
 import tarfile
 
 import numpy as np
@@ -9,6 +7,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.image_classification import cifar
 
 from tests import tiny_raw
+from tests.processes import run_script
 from tfp_noise import datasets
 from tfp_noise.datasets import prepare, published, raw_files
 
@@ -228,8 +227,7 @@ def test_command_line_says_what_it_did(raw, data_dir, capsys):
 
 
 def test_command_line_fails_with_the_message_alone(raw, data_dir):
-    command = [sys.executable, "-m", "tfp_noise.datasets.prepare", "cifar10n", "--raw", raw, "--data-dir", data_dir]
-    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    finished = run_script("tfp_noise.datasets.prepare", "cifar10n", "--raw", raw, "--data-dir", data_dir)
     assert finished.returncode == 1
     assert "prepare: " in finished.stderr
     assert "Missing: CIFAR-10_human.pt." in finished.stderr

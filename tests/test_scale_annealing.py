@@ -20,7 +20,7 @@ def classifier(min_scale, **settings):
     loss = losses.LogisticNormal(3, min_scale=min_scale, **settings)
     network = keras.Sequential([keras.Input([2]), keras.layers.Dense(loss.num_outputs)])
     model = NoisyLabelClassifier(network, loss)
-    model.compile(keras.optimizers.SGD(0.01))
+    model.compile(keras.optimizers.SGD(0.01), jit_compile=False)
     return model
 
 
@@ -66,7 +66,7 @@ def test_compiles_under_xla():
     loss.count_updates = lambda: step
     outputs = tf.random.stateless_normal([40, 6], [0, 1])
 
-    @tf.function(jit_compile=True)
+    @tf.function(autograph=False, jit_compile=True)
     def value_and_gradient(outputs):
         with tf.GradientTape() as tape:
             tape.watch(outputs)
@@ -105,7 +105,7 @@ def test_a_schedule_must_stay_above_zero(bad, message):
 def test_updates_are_counted_not_batches():
     """Two batches an update; the optimizer's own count is made anew at each use."""
     model = classifier(schedule())
-    model.compile(keras.optimizers.SGD(0.01, gradient_accumulation_steps=2))
+    model.compile(keras.optimizers.SGD(0.01, gradient_accumulation_steps=2), jit_compile=False)
     model.fit(FEATURES, LABELS, batch_size=5, verbose=0)
     expected = losses.LogisticNormal(3, min_scale=float(schedule()(4)))(LABELS, model(FEATURES))
     assert model.evaluate(FEATURES, LABELS, verbose=0) == pytest.approx(float(expected), rel=1e-5)

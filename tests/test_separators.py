@@ -1,13 +1,12 @@
 """The two-dimensional problem: optima against Newton's method, closed forms, and the paper's claim in numbers."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from experiments.papers.label_smoothing import separators
+from tests.processes import run_script
 
 SEEDS = (1, 2, 3)
 RATE = 0.05
@@ -161,14 +160,9 @@ def test_penalty_without_the_bias_would_drive_the_line_out_of_the_data():
 
 
 def test_script(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "experiments.papers.label_smoothing.separators",
-        f"--workdir={tmp_path}",
-        "--num_examples=400",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    flags = [f"--workdir={tmp_path}", "--num_examples=400"]
+    done = run_script("experiments.papers.label_smoothing.separators", *flags)
+    assert done.returncode == 0, done.stderr
     assert "angle, degrees" in done.stdout
     assert (tmp_path / "figure5.png").read_bytes().startswith(b"\x89PNG")
     result = json.loads((tmp_path / "figure5.json").read_text())

@@ -201,7 +201,7 @@ def test_no_square_array_exists_at_any_time(loss_class, soft):
     loss.bind(state)
     labels = tf.zeros([batch, num_classes]) if soft else tf.zeros([batch], tf.int32)
 
-    @tf.function(jit_compile=True)
+    @tf.function(autograph=False, jit_compile=True)
     def step(labels, outputs):
         with tf.GradientTape() as tape:
             tape.watch(outputs)
@@ -209,7 +209,7 @@ def test_no_square_array_exists_at_any_time(loss_class, soft):
         loss.observe(labels, outputs)
         return tape.gradient(value, [outputs, *(variable.value for variable in state.trainable_variables)])
 
-    end_epoch = tf.function(state.end_epoch, jit_compile=True)
+    end_epoch = tf.function(state.end_epoch, jit_compile=True, autograph=False)
     for function, arguments in ((step, (labels, tf.zeros([batch, num_classes]))), (end_epoch, ())):
         program = function.experimental_get_compiler_ir(*arguments)(stage="optimized_hlo")
         shapes = re.findall(r"\[(\d+(?:,\d+)*)\]", program)

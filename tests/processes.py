@@ -1,0 +1,65 @@
+"""Scripts and functions in a process of their own, forked from one that has imported TensorFlow: that takes 5 s."""
+
+import multiprocessing
+import os
+import pathlib
+import runpy
+import subprocess
+import sys
+import tempfile
+
+# The server imports, and starts no TensorFlow device or thread pool, so that what is forked from it is as good as new.
+# Scripts are left out: they are run as `python -m` does, once, as `__main__`.
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(["tfp_noise", "matplotlib.pyplot", "sklearn.datasets", "rich.console"])
+
+
+def _main(output, function, arguments):
+    for descriptor, name in enumerate(("stdout", "stderr"), 1):
+        with open(pathlib.Path(output, name), "wb") as file:
+            os.dup2(file.fileno(), descriptor)
+    function(*arguments)
+
+
+def _script(module, arguments):
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def start(output, function, *arguments):
+    """A running `multiprocessing.Process` of `function(*arguments)`, which must be known by its module.
+
+    Files `stdout` and `stderr` in the folder `output` take what it writes. Its environment is that of the first
+    process started.
+    """
+    process = _forks.Process(target=_main, args=(output, function, arguments))
+    process.start()
+    return process
+
+
+def start_script(output, module, *arguments):
+    """As `start`, of `python -m module *arguments`."""
+    return start(output, _script, module, [str(argument) for argument in arguments])
+
+
+def _finished(start_it, name, *arguments):
+    with tempfile.TemporaryDirectory() as output:
+        process = start_it(output, name, *arguments)
+        try:
+            process.join(300)
+        finally:
+            process.kill()
+            process.join()
+        stdout, stderr = (pathlib.Path(output, stream).read_text() for stream in ("stdout", "stderr"))
+    return subprocess.CompletedProcess([str(name), *arguments], process.exitcode, stdout, stderr)
+
+
+def call(function, *arguments):
+    """Calls `function(*arguments)` in a new process and waits for it; a status other than 0 is an error."""
+    finished = _finished(start, function, *arguments)
+    assert finished.returncode == 0, finished.stderr
+
+
+def run_script(module, *arguments):
+    """`subprocess.run` of `python -m module *arguments`, with status and what it wrote."""
+    return _finished(start_script, module, *arguments)
