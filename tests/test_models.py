@@ -35,6 +35,7 @@ NETWORKS = {
     "wrn28_2": ((32, 32, 3), 1_467_610),
 }
 FAST = ["alexnet", "digits_cnn", "lenet5", "lenet5_same", "mlp", "resnet8", "resnet29", "wrn28_2"]  # deeper: the same
+DEEP = ["resnet74", "resnet110", "resnet101_small", "resnet101_untrained"]  # more of what resnet56 and resnet50 have
 
 
 def example(shape, size=3):
@@ -46,7 +47,13 @@ def test_every_network_is_under_test():
     assert models.names() == sorted([*NETWORKS, *from_files])
 
 
-@pytest.mark.parametrize(("name", "shape", "parameters"), [(name, *rest) for name, rest in NETWORKS.items()])
+@pytest.mark.parametrize(
+    ("name", "shape", "parameters"),
+    [
+        pytest.param(name, *rest, marks=[pytest.mark.torture] if name in DEEP else [], id=name)
+        for name, rest in NETWORKS.items()
+    ],
+)
 def test_size_and_shape(name, shape, parameters):
     network = models.build(name, shape, 10)
     assert sum(int(np.prod(weight.shape)) for weight in network.trainable_weights) == parameters
@@ -167,7 +174,7 @@ def test_digits_cnn_learns_digits():
     keras.utils.set_random_seed(0)
     network = models.build("digits_cnn", (8, 8, 1), 10)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    network.compile(keras.optimizers.Adam(3e-3), loss, steps_per_execution=20)
+    network.compile(keras.optimizers.Adam(3e-3), loss, steps_per_execution=20, jit_compile=False)
     network.fit(images[train], labels[train], batch_size=64, epochs=8, verbose=0)
     assert np.mean(network.predict(images[test], verbose=0).argmax(1) == labels[test]) > 0.96
 
