@@ -221,7 +221,8 @@ def test_a_narrow_dtype_policy_changes_nothing(augmentation):
         np.testing.assert_array_equal(one, other)
 
 
-# Each augmentation with a loss, and all together with another; that soft labels mean the same to every loss is tested with the losses.
+# Each augmentation with a loss, and all together with another; that soft labels mean the same to every loss is tested
+# with the losses.
 @pytest.mark.parametrize(
     ("build", "augmentation"),
     [
