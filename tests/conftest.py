@@ -20,11 +20,16 @@ def two_replicas():
     return distribute.strategy("mirrored", devices=["CPU:0", "CPU:1"])
 
 
-@pytest.fixture
-def workers():
-    """Three addresses of this machine that are free."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+def free_addresses(count):
+    """Addresses of this machine that nobody listens at."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
     for one in sockets:
         one.close()
     return addresses
+
+
+@pytest.fixture
+def workers():
+    """Three addresses of this machine that are free."""
+    return free_addresses(3)

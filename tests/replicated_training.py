@@ -1,19 +1,15 @@
-"""A short training of each kind of loss, to be run on one device, on replicas, and in worker processes.
-
-As a script it is one worker of the cluster in TF_CONFIG: `python -m tests.replicated_training FILE WORKER_THAT_DIES`.
-"""
+"""A short training of each kind of loss, to be run on one device, on replicas, and in worker processes."""
 
 import json
 import os
 import pathlib
 import signal
-import sys
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_noise import NoisyLabelClassifier, losses
+from tfp_noise import NoisyLabelClassifier, distribute, losses, metrics, pipeline
 
 K = 5
 BATCH = 24
@@ -24,7 +20,6 @@ LOSSES = {
     "CE": lambda _: losses.LabelSmoothing(K, alpha=0.0),
     "LN": lambda _: losses.LogisticNormal(K),
     "OLS": lambda _: losses.OnlineLabelSmoothing(K),
-    "OLS, 2 entries, every third step": lambda _: losses.OnlineLabelSmoothing(K, top=2, update_period=3),
     "LLS": lambda _: losses.LearnableLabelSmoothing(K),
     "Het": lambda seed: losses.Heteroscedastic(K, train_samples=50, test_samples=50, seed=seed),
 }
@@ -38,15 +33,14 @@ def classifier(name, seed=0):
     layers = [keras.layers.Dense(8, "relu", kernel_initializer=start), normalised, keras.layers.Dense(loss.num_outputs)]
     layers[-1].kernel_initializer = start
     model = NoisyLabelClassifier(keras.Sequential([keras.Input([6]), *layers]), loss)
-    model.compile(keras.optimizers.SGD(0.02, momentum=0.9), metrics=["accuracy"], jit_compile=False)
+    scores = ["accuracy", metrics.ExpectedCalibrationError(10)]
+    model.compile(keras.optimizers.SGD(0.02, momentum=0.9), metrics=scores, jit_compile=False)
     return model
 
 
 def batches(features, labels):
-    """In order; every worker makes whole batches, and takes its part of each."""
-    options = tf.data.Options()
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return tf.data.Dataset.from_tensor_slices((features, labels)).batch(BATCH).with_options(options)
+    """In order; of each batch every worker takes its part."""
+    return pipeline.shard_batches(tf.data.Dataset.from_tensor_slices((features, labels)).batch(BATCH))
 
 
 def train(strategy, name, seed=0, **kwargs):
@@ -58,11 +52,11 @@ def train(strategy, name, seed=0, **kwargs):
 
 
 def judge(strategy, name):
-    """What predictions and evaluation say of 100 examples, whose last batch is an odd one."""
+    """What predictions and evaluation say of 99 examples, whose last batch replicas do not divide."""
     with strategy.scope():
         model = classifier(name)
-    scores = model.evaluate(FEATURES[:100], LABELS[:100], batch_size=BATCH, verbose=0, return_dict=True)
-    return scores | {"predictions": model.predict(batches(FEATURES[:100], LABELS[:100]), verbose=0).tolist()}
+    scores = model.evaluate(FEATURES[:99], LABELS[:99], batch_size=BATCH, verbose=0, return_dict=True)
+    return scores | {"predictions": model.predict(batches(FEATURES[:99], LABELS[:99]), verbose=0).tolist()}
 
 
 class Die(keras.callbacks.Callback):
@@ -73,14 +67,11 @@ class Die(keras.callbacks.Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(path, worker_that_dies):
-    """Writes what each training gives, whole, and goes on with one in which a worker dies."""
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+def work(path, addresses, index):
+    """What one worker does: it writes what each training gives, and goes on with one in which the last worker dies."""
+    cluster = distribute.Cluster(addresses, index)
+    strategy = distribute.strategy("multi_worker", cluster=cluster, num_replicas=len(addresses))
     results = {name: train(strategy, name) for name in LOSSES} | {"judged": judge(strategy, "LN")}
     pathlib.Path(path).write_text(json.dumps(results))
-    dies = strategy.cluster_resolver.task_id == int(worker_that_dies)
-    train(strategy, "OLS", callbacks=[Die()] if dies else [])
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    dies = index == len(addresses) - 1
+    train(strategy, "CE", callbacks=[Die()] if dies else [])

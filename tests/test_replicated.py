@@ -1,10 +1,7 @@
 """One process, two replicas in it, and two worker processes train alike; a worker that is lost is named."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
+import signal
 import time
 
 import keras
@@ -12,45 +9,35 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import replicated_training
-from tests.replicated_training import LOSSES, judge, train
+from tests import processes, replicated_training
+from tests.conftest import free_addresses
+from tests.replicated_training import FEATURES, LABELS, LOSSES, judge, train
 
 SECONDS = 60  # in which the loss of a worker has to be noticed
 
 
-def free_ports(count):
-    """Ports of this machine that nobody listens on."""
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
-
-
 @pytest.fixture(scope="module")
 def two_workers(tmp_path_factory):
-    """Results of both, then what the first says of the second, which died, with its exit status and the seconds."""
-    folder = tmp_path_factory.mktemp("workers")
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    run = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-m", "tests.replicated_training"]
-    workers = []
-    for index in range(2):
-        config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-        environment = os.environ | {"TF_CONFIG": json.dumps(config), "TF_CPP_MIN_LOG_LEVEL": "3"}
-        command = [*run, str(folder / f"{index}.json"), "1"]
-        with (folder / f"{index}.txt").open("w") as said:
-            workers.append(subprocess.Popen(command, env=environment, stderr=said))
+    """Results of both, their addresses, and what the first says, by which status and after how long, when one died."""
+    folders = [tmp_path_factory.mktemp(f"worker{index}") for index in range(2)]
+    addresses = free_addresses(2)
+    workers = [
+        processes.start(folder, replicated_training.work, folder / "results.json", addresses, index)
+        for index, folder in enumerate(folders)
+    ]
     try:
-        workers[1].wait(timeout=240)
+        workers[1].join(240)
         died = time.monotonic()
-        workers[0].wait(timeout=SECONDS)
+        workers[0].join(SECONDS)
         seconds = time.monotonic() - died
     finally:
         for worker in workers:
             worker.kill()
-            worker.wait()
-    results = [json.loads((folder / f"{index}.json").read_text()) for index in range(2)]
-    return results, addresses, (folder / "0.txt").read_text(), workers[0].returncode, seconds
+            worker.join()
+    said = [(folder / "stderr").read_text() for folder in folders]
+    assert workers[1].exitcode == -signal.SIGKILL, said
+    results = [json.loads((folder / "results.json").read_text()) for folder in folders]
+    return results, addresses, said[0], workers[0].exitcode, seconds
 
 
 def assert_equal(ours, theirs, what):
@@ -108,3 +95,19 @@ def test_replicas_compile_without_a_warning_by_default(two_replicas):
         model.compile("sgd")
     assert model.steps_per_execution == 1
     assert not model.jit_compile
+
+
+def test_batches_that_replicas_cannot_divide_are_refused(two_replicas):
+    with two_replicas.scope():
+        model = replicated_training.classifier("CE")
+    for x, y in (FEATURES, LABELS), (tf.data.Dataset.from_tensors((FEATURES[:15], LABELS[:15])), None):
+        with pytest.raises(ValueError, match=r"`batch_size` must be a multiple of the 2 replicas\. Received: 15\."):
+            model.fit(x, y, batch_size=None if y is None else 15, verbose=0)
+
+
+def test_a_last_batch_that_replicas_cannot_divide_gets_a_warning(two_replicas):
+    with two_replicas.scope():
+        model = replicated_training.classifier("CE")
+    with pytest.warns(UserWarning, match=r"The last one of an epoch has 3 examples.*others make 4 whole") as caught:
+        model.fit(FEATURES[:99], LABELS[:99], batch_size=24, verbose=0)
+    assert caught[0].filename == __file__

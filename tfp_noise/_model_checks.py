@@ -1,10 +1,12 @@
 """What is looked at before a model trains: its last layer, features and labels, in memory or on their way."""
 
+import warnings
+
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_noise import _validation
+from tfp_noise import _validation, distribute
 
 
 def check_raw_outputs(name, network):
@@ -40,6 +42,31 @@ def check_data(x, y, num_classes, prefix=""):
     if _is_array(y):
         _validation.check_targets(f"{prefix}y", np.asarray(y), num_classes)
     return x
+
+
+def check_batches(x, batch_size, strategy):
+    """Refuses batches that the replicas cannot divide, where their size is known before they come.
+
+    A last batch of an epoch that they cannot divide gets a warning: the replicas' means count alike, however few
+    examples they are of.
+    """
+    if strategy.num_replicas_in_sync == 1:
+        return
+    if isinstance(x, tf.data.Dataset):
+        sizes = {spec.shape[0] for spec in tf.nest.flatten(x.element_spec) if spec.shape.rank}
+        for size in sizes - {None}:
+            distribute.check_batch_size(size, strategy)
+    elif arrays := [leaf for leaf in keras.tree.flatten(x) if _is_array(leaf)]:
+        batch_size = batch_size or 32  # Keras's own
+        distribute.check_batch_size(batch_size, strategy)
+        whole, rest = divmod(len(arrays[0]), batch_size)
+        if rest % strategy.num_replicas_in_sync:
+            warnings.warn(
+                f"The {strategy.num_replicas_in_sync} replicas should divide every batch. The last one of an epoch has "
+                f"{rest} examples: those on the replica with fewer of them weigh more. Leave them out: the others make "
+                f"{whole} whole batches.",
+                stacklevel=3,
+            )
 
 
 def _is_array(value):

@@ -6,7 +6,7 @@ import tensorflow as tf
 from tfp_noise._batch_statistics import average_batch_statistics
 from tfp_noise._callbacks import with_own_callbacks
 from tfp_noise._deployment import probabilities_model
-from tfp_noise._model_checks import check_data, check_raw_outputs
+from tfp_noise._model_checks import check_batches, check_data, check_raw_outputs
 from tfp_noise._replicated import ReplicatedModel
 from tfp_noise._resumable import ResumableModel
 from tfp_noise.losses import NoisyLabelLoss
@@ -204,10 +204,13 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         Raises:
             FloatingPointError: if the loss, or at the end of an epoch a weight, is NaN or infinite; it says the step.
             TypeError: for labels that are neither integers nor distributions.
-            ValueError: for labels outside `[0, num_classes)`, rows that are no distributions, or NaN features.
+            ValueError: for labels outside `[0, num_classes)`, rows that are no distributions, NaN features, or batches
+                that the replicas do not divide.
+            ConnectionError: if a worker is lost, of several.
         """
         num_classes = self.loss.num_classes
         x = check_data(x, y, num_classes)
+        check_batches(x, batch_size, self.distribute_strategy)
         validation = kwargs.get("validation_data")
         if isinstance(validation, tf.data.Dataset):
             kwargs["validation_data"] = check_data(validation, None, num_classes, "validation ")
