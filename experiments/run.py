@@ -1,8 +1,10 @@
 """Runs one experiment: `python -m experiments.run --experiment=NAME --seed=0 --workdir=DIR`."""
 
 import dataclasses
+import json
 import sys
 import time
+import zlib
 
 import keras
 from absl import flags
@@ -31,6 +33,7 @@ def run(experiment, workdir, data_dir=None, resume=True, strategy=None):
     """
     strategy = strategy or distribute.strategy()
     finished = results.find(experiment, workdir)
+    distribute.wait_for_all(strategy, _place(experiment, finished))
     if finished is None:
         _, finished = _train(experiment, workdir, data_dir, resume, strategy)
     if distribute.is_chief(strategy):
@@ -54,11 +57,19 @@ def trained(experiment, workdir, data_dir=None, resume=True, strategy=None):
     strategy = strategy or distribute.strategy()
     with strategy.scope():
         model = results.find_model(experiment, workdir)
+    distribute.wait_for_all(strategy, _place(experiment, model))
     if model is None:
         model, _ = _train(experiment, workdir, data_dir, resume, strategy)
     if distribute.is_chief(strategy):
         results.drop_backup(experiment, workdir)
     return model
+
+
+def _place(experiment, found):
+    """What a worker is about to do: all have to do the same."""
+    settings = zlib.crc32(json.dumps(experiment.settings()).encode())
+    name = f"{experiment.name} seed {experiment.seed} of settings {settings:08x}"
+    return f"{name}, which is finished" if found else f"{name}, which is to be trained"
 
 
 def _train(experiment, workdir, data_dir, resume, strategy):

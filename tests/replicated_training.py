@@ -67,11 +67,21 @@ class Die(keras.callbacks.Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+def refusal(strategy, at):
+    """What is said to a worker that has come to other work than the others."""
+    try:
+        distribute.wait_for_all(strategy, at)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 def work(path, addresses, index):
     """What one worker does: it writes what each training gives, and goes on with one in which the last worker dies."""
     cluster = distribute.Cluster(addresses, index)
     strategy = distribute.strategy("multi_worker", cluster=cluster, num_replicas=len(addresses))
     results = {name: train(strategy, name) for name in LOSSES} | {"judged": judge(strategy, "LN")}
+    results["refusals"] = [refusal(strategy, "the same"), refusal(strategy, f"epoch {9 + index}")]
     pathlib.Path(path).write_text(json.dumps(results))
     dies = index == len(addresses) - 1
     train(strategy, "CE", callbacks=[Die()] if dies else [])

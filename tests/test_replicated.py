@@ -79,6 +79,13 @@ def test_a_lost_worker_ends_the_others_with_its_name(two_workers):
     assert f"Lost: worker 1 ({addresses[1]}), as seen by worker 0." in said
 
 
+def test_workers_that_have_come_to_different_work_all_stop(two_workers):
+    for worker in two_workers[0]:
+        same, different = worker["refusals"]
+        assert same is None
+        assert "must be at the same work. Received: worker 0: epoch 9; worker 1: epoch 10. Start all" in different
+
+
 @pytest.mark.parametrize(("name", "value", "works"), [("steps_per_execution", 4, 1), ("jit_compile", True, False)])
 def test_what_keras_cannot_do_on_replicas_falls_back_with_a_warning(two_replicas, name, value, works):
     with two_replicas.scope():

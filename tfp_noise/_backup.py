@@ -51,7 +51,8 @@ class BackupAndRestore(keras.callbacks.Callback):
     Raises:
         OSError: from `epoch` and `fit`, if there are backups and none is good.
         TypeError: from `fit`, for a model that is no classifier of this package.
-        ValueError: from `fit`, if the backup is of another network, loss or optimizer, or of other callbacks.
+        ValueError: from `fit`, if the backup is of another network, loss or optimizer, or of other callbacks, or if
+            several workers do not find the same one.
 
     Example:
         >>> import tempfile
@@ -92,6 +93,7 @@ class BackupAndRestore(keras.callbacks.Callback):
             raise ValueError("The model must be built before it is resumed. Call it on a batch, or give it an input.")
         self.model.optimizer.build(self.model.trainable_variables)
         path, training = self._newest()
+        distribute.wait_for_all(self.model.distribute_strategy, f"epoch {training['epoch']} of {self.folder.name}")
         self._last_good, self._last_time = path, time.monotonic()
         self._history, self._epochs = training["history"], training["epochs"]
         if path is not None:

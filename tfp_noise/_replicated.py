@@ -53,15 +53,15 @@ class ReplicatedModel(keras.Model):
         return super()._make_function(step_with_an_axis)
 
     def fit(self, *args, **kwargs):
-        with _naming_lost_workers(self.distribute_strategy):
+        with naming_lost_workers(self.distribute_strategy):
             return super().fit(*args, **kwargs)
 
     def evaluate(self, *args, **kwargs):
-        with _naming_lost_workers(self.distribute_strategy):
+        with naming_lost_workers(self.distribute_strategy):
             return super().evaluate(*args, **kwargs)
 
     def predict(self, *args, **kwargs):
-        with _naming_lost_workers(self.distribute_strategy):
+        with naming_lost_workers(self.distribute_strategy):
             return super().predict(*args, **kwargs)
 
 
@@ -71,7 +71,7 @@ def is_multi_worker(strategy):
 
 
 @contextlib.contextmanager
-def _naming_lost_workers(strategy):
+def naming_lost_workers(strategy):
     """Turns what TensorFlow says about a lost worker into an error with its address."""
     try:
         yield

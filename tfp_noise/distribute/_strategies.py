@@ -6,6 +6,7 @@ import re
 import tensorflow as tf
 
 from tfp_noise import _validation
+from tfp_noise._replicated import naming_lost_workers
 from tfp_noise.distribute import _addresses, _cluster, _rendezvous
 
 _CLASSES = {
@@ -130,11 +131,36 @@ def description(strategy):
     return {"strategy": name, "replicas": strategy.num_replicas_in_sync}
 
 
-def wait_for_all(strategy):
-    """Returns when all workers have come here, so that each then finds what the chief has written."""
-    if isinstance(strategy, _CLASSES["multi_worker"]):
-        count = tf.function(lambda: strategy.reduce("SUM", strategy.run(lambda: tf.ones([])), axis=None))
-        count().numpy()
+def wait_for_all(strategy, at=""):
+    """Returns when all workers have come here, so that each then finds what the chief has written.
+
+    Args:
+        strategy: a `tf.distribute.Strategy`.
+        at: text, what they have come to. Workers that have come to different things, for they have other flags or see
+            other files, would add up what does not belong together.
+
+    Raises:
+        ConnectionError: if a worker is lost; it names it.
+        ValueError: if `at` differs; all workers raise it.
+    """
+    if not isinstance(strategy, _CLASSES["multi_worker"]):
+        return
+    letters = tf.constant([*at.encode(), 0])
+
+    @tf.function
+    def gather():
+        return strategy.run(lambda: tf.distribute.get_replica_context().all_gather(letters, axis=0))
+
+    with naming_lost_workers(strategy):
+        gathered = strategy.experimental_local_results(gather())[0].numpy()
+    said = bytes(gathered.tolist()).decode().split("\0")[:-1]  # a text a replica, in the order of the workers
+    if len(set(said)) > 1:
+        each = len(said) // len(strategy.cluster_resolver.cluster_spec().as_dict()["worker"])
+        received = "; ".join(f"worker {i}: {text}" for i, text in enumerate(said[::each]))
+        raise ValueError(
+            f"All workers must be at the same work. Received: {received}. Start all with the same program and flags, "
+            "on a file system that they share."
+        )
 
 
 def _mirrored(devices, num_replicas):
