@@ -146,6 +146,45 @@ def test_what_keras_callbacks_have_seen_comes_back(tmp_path):
     assert_same(killed_at_the_end, whole)
 
 
+def test_swapped_weights_are_known_to_be_swapped(tmp_path):
+    """At the end of an epoch the network has the averages, and the optimizer has what training goes on with."""
+
+    def train(folder, *others):
+        model = classifier(optimizer=keras.optimizers.Adam(use_ema=True, ema_momentum=0.9))
+        fit(model, 4, keras.callbacks.SwapEMAWeights(swap_on_epoch=True), BackupAndRestore(folder), *others)
+        return model
+
+    with pytest.raises(KilledError):
+        train(tmp_path / "killed", KillAt(2))
+    assert_same(train(tmp_path / "killed"), train(tmp_path / "whole"))
+
+
+class Keeps(keras.callbacks.Callback):
+    """Gives what it is told to give."""
+
+    def __init__(self, state):
+        super().__init__()
+        self.get_state = lambda: state
+
+
+class TakesBack(Keeps):
+    def set_state(self, state):
+        self.taken = state
+
+
+@pytest.mark.parametrize(
+    "state", [{"x": {1, 2}}, {5: "text"}, np.array(["text"]), [np.array([None])], {"x": np.zeros(1, "V2")}]
+)
+def test_a_state_that_a_file_does_not_give_back_is_refused(state, tmp_path):
+    with pytest.raises(TypeError, match=r"must be made of dicts with text for keys.*Received: "):
+        fit(classifier(), 1, TakesBack(state), BackupAndRestore(tmp_path))
+
+
+def test_a_state_that_nobody_takes_back_is_refused(tmp_path):
+    with pytest.raises(TypeError, match=r"both `get_state\(\)` and `set_state.*Received: Keeps, with one of them"):
+        fit(classifier(), 1, Keeps({}), BackupAndRestore(tmp_path))
+
+
 def test_backups_keep_a_distance_but_for_the_last(tmp_path):
     fit(classifier(), 5, BackupAndRestore(tmp_path, delete_checkpoint=False, min_seconds=1000))
     assert [path.name for path in tmp_path.iterdir()] == ["backup000005.weights.h5"]
@@ -209,6 +248,8 @@ def test_bad_arguments_and_other_callbacks_are_refused(tmp_path):
         plain.fit(X, Y, callbacks=[BackupAndRestore(tmp_path)], verbose=0)
     with pytest.raises(ValueError, match="`min_seconds` must be finite and at least 0"):
         BackupAndRestore(tmp_path, min_seconds=-1)
+    with pytest.raises(FileExistsError):
+        fit(classifier(), 1, BackupAndRestore(__file__))
     for stray in tmp_path.iterdir():
         classifier().save_weights(stray)
     with pytest.raises(OSError, match=r"must be a backup\. Received weights alone"):

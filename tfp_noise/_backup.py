@@ -10,7 +10,7 @@ import numpy as np
 from absl import logging
 
 from tfp_noise import _seals, _validation, distribute
-from tfp_noise._callback_states import get_states, pack, set_states, unpack
+from tfp_noise._callback_states import check_callbacks, get_states, pack, set_states, unpack
 from tfp_noise._files import write_whole
 from tfp_noise._resumable import ResumableModel, weights_in_memory
 
@@ -22,9 +22,10 @@ class BackupAndRestore(keras.callbacks.Callback):
     """Backs up the training of a `NoisyLabelClassifier` after epochs; the next `fit` with it goes on from there.
 
     Killed and resumed equals never killed, bit by bit on one CPU device: network, optimizer, the loss's state, random
-    generators, the history that `fit` returns, and what `EarlyStopping`, `ModelCheckpoint`, `ReduceLROnPlateau` and
-    callbacks with `get_state()` and `set_state(state)` keep; a state is made of dicts with text for keys, lists,
-    numbers, text and NumPy arrays. It runs after all other callbacks.
+    generators, the history that `fit` returns, and what `EarlyStopping`, `ModelCheckpoint`, `ReduceLROnPlateau`,
+    `SwapEMAWeights` and callbacks with `get_state()` and `set_state(state)` keep; a state is made of dicts with text
+    for keys, lists, numbers, text and NumPy arrays of numbers. What other callbacks have seen, they begin anew. It runs
+    after all other callbacks.
 
     A backup is one file, written whole or not at all, with its SHA-256; the last two are kept. One that is damaged is
     passed over for the one before, with a warning; without a good one training does not start. Where a backup cannot
@@ -49,8 +50,10 @@ class BackupAndRestore(keras.callbacks.Callback):
         epoch: int, the epoch (from 0) at which the next `fit` goes on.
 
     Raises:
-        OSError: from `epoch` and `fit`, if there are backups and none is good.
-        TypeError: from `fit`, for a model that is no classifier of this package.
+        OSError: from `epoch` and `fit`, if there are backups and none is good; from `fit`, if there is no folder and
+            none can be made.
+        TypeError: from `fit`, for a model that is no classifier of this package, or a callback's state that a file
+            cannot hold.
         ValueError: from `fit`, if the backup is of another network, loss or optimizer, or of other callbacks, or if
             several workers do not find the same one.
 
@@ -91,6 +94,7 @@ class BackupAndRestore(keras.callbacks.Callback):
             )
         if not self.model.built:
             raise ValueError("The model must be built before it is resumed. Call it on a batch, or give it an input.")
+        check_callbacks(self.others)
         self.model.optimizer.build(self.model.trainable_variables)
         path, training = self._newest()
         distribute.wait_for_all(self.model.distribute_strategy, f"epoch {training['epoch']} of {self.folder.name}")
@@ -100,6 +104,8 @@ class BackupAndRestore(keras.callbacks.Callback):
             self._check_model(path, training["model"])
             self.model.load_weights(path)
             set_states(self.others, training["callbacks"])
+        if distribute.is_chief(self.model.distribute_strategy):
+            self.folder.mkdir(parents=True, exist_ok=True)  # better an error now than a warning an epoch
         # Keras's own way to say where `fit` begins. One that has been stopped is over.
         self.model._initial_epoch = sys.maxsize if training["stopped"] else training["epoch"]
 
@@ -177,7 +183,6 @@ class BackupAndRestore(keras.callbacks.Callback):
             for i, array in enumerate(arrays):
                 group[f"array_{i}"] = array
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
             for leftover in self._leftovers():
                 leftover.unlink(missing_ok=True)
             write_whole(path, lambda file: _seals.write_sealed(file, content.getbuffer()))

@@ -10,9 +10,21 @@ _OF_KERAS = {
     keras.callbacks.EarlyStopping: ("best", "best_epoch", "best_weights", "stopped_epoch", "wait"),
     keras.callbacks.ModelCheckpoint: ("best", "_batches_seen_since_last_saving", "_last_batch_seen"),
     keras.callbacks.ReduceLROnPlateau: ("best", "cooldown_counter", "wait"),
+    keras.callbacks.SwapEMAWeights: ("_ema_weights_in_model",),
 }
 
 _ARRAY = "number of the array"
+_KINDS = "biufc"  # dtypes that HDF5 gives back as they were: bool, int, float, complex
+
+
+def check_callbacks(callbacks):
+    """Refuses a callback that gives a state and takes none back."""
+    for callback in callbacks:
+        if hasattr(callback, "get_state") != hasattr(callback, "set_state"):
+            raise TypeError(
+                "`callbacks` must have both `get_state()` and `set_state(state)`, or neither. Received: "
+                f"{type(callback).__name__}, with one of them."
+            )
 
 
 def get_states(callbacks):
@@ -49,19 +61,28 @@ def _attributes(callback):
 def pack(tree):
     """A tree of dicts with text for keys, lists, numbers, text and arrays as text, and a list of the arrays.
 
-    Floats come back to the last bit.
+    Floats come back to the last bit, tuples as lists.
     """
     arrays = []
 
     def put(value):
+        if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+            return {key: put(part) for key, part in value.items()}
+        if isinstance(value, list | tuple):
+            return [put(part) for part in value]
         if isinstance(value, np.generic):
-            return value.item()
-        if not isinstance(value, np.ndarray):
-            raise TypeError(f"A callback's state must be made of numbers, text and NumPy arrays. Received: {value!r}.")
-        arrays.append(value)
-        return {_ARRAY: len(arrays) - 1}
+            value = value.item()
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        if isinstance(value, np.ndarray) and value.dtype.kind in _KINDS:
+            arrays.append(value)
+            return {_ARRAY: len(arrays) - 1}
+        raise TypeError(
+            "A callback's state must be made of dicts with text for keys, lists, numbers, text and NumPy arrays of "
+            f"numbers. Received: {value!r}."
+        )
 
-    return json.dumps(tree, default=put), arrays
+    return json.dumps(put(tree)), arrays
 
 
 def unpack(text, arrays):
