@@ -123,9 +123,11 @@ def prepare(experiment, workdir, resume, is_chief):
             "or start anew with `--noresume`."
         )
     if is_chief:
-        if not resume:
+        if not (resume and path.exists()):  # without its settings nobody knows what a backup is of
             drop_backup(experiment, workdir)
         folder.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.parent.glob(f".*.{folder.stem}.*"):  # of a process killed while it wrote its result
+            leftover.unlink(missing_ok=True)
         write_whole(path, lambda file: file.write_text(json.dumps(experiment.settings(), indent=1) + "\n"))
 
 

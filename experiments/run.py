@@ -83,9 +83,10 @@ def _train(experiment, workdir, data_dir, resume, strategy):
     results.prepare(experiment, workdir, resume, is_chief)
     distribute.wait_for_all(strategy)
     backup = results.backup(experiment, workdir)
+    first_epoch = backup.epoch
     noisy = experiment.noise.apply(data, experiment.seed)
     with strategy.scope():
-        batches = experiment.source.batches(noisy, experiment, data_dir, backup.epoch)
+        batches = experiment.source.batches(noisy, experiment, data_dir, first_epoch)
         loss = experiment.method.build_loss(noisy, predecessor)
         network = experiment.build_network(data.input_shape, loss.num_outputs)
         model = experiment.method.build_classifier(network, loss, predecessor)
@@ -123,7 +124,9 @@ def _train(experiment, workdir, data_dir, resume, strategy):
         "made_by": {
             **made_by,
             **distribute.description(strategy),
+            # Of this process: what came before a backup took its own time.
             "seconds": round(time.monotonic() - started, 1),
+            **({"resumed_at_epoch": first_epoch} if first_epoch else {}),
         },
     }
     if is_chief:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import keras
+import numpy as np
 import pytest
 
 from experiments import evaluation, results
@@ -62,6 +63,31 @@ def test_a_killed_run_goes_on_and_has_the_result_of_one_never_killed(whole, tmp_
     assert run_anew(tmp_path) == whole
     assert looked == [0, 1, 2, 3, 3]
     assert not (tmp_path / FOLDER).exists()
+    made_by = json.loads((tmp_path / EXPERIMENT.name / "seed0.json").read_text())["made_by"]
+    assert made_by["resumed_at_epoch"] == 3, "its seconds are those of the last epoch alone"
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "left"),
+    [
+        (evaluation, "evaluate", ["seed0.backup"]),
+        (np, "savez_compressed", ["seed0.backup", "seed0.keras"]),
+    ],
+)
+def test_a_run_that_is_killed_after_its_training_is_not_trained_again(module, name, left, whole, tmp_path, monkeypatch):
+    def die(*_, **__):
+        raise KilledError
+
+    folder = (tmp_path / FOLDER).parent
+    with monkeypatch.context() as context:
+        context.setattr(module, name, die)
+        with pytest.raises(KilledError):
+            run(EXPERIMENT, tmp_path)
+    assert sorted(path.name for path in folder.iterdir()) == left
+    (folder / ".123.seed0.npz").write_text("half written")
+    monkeypatch.setattr(evaluation.Curves, "on_epoch_end", die)
+    assert run_anew(tmp_path) == whole
+    assert sorted(path.name for path in folder.iterdir()) == ["seed0.json", "seed0.keras", "seed0.npz"]
 
 
 def test_who_does_not_want_a_backup_starts_anew(tmp_path):
@@ -72,6 +98,14 @@ def test_who_does_not_want_a_backup_starts_anew(tmp_path):
     assert results.backup(other, tmp_path).epoch == 0
     assert [path.name for path in (tmp_path / FOLDER).iterdir()] == ["settings.json"]
     results.prepare(other, tmp_path, resume=True, is_chief=True)
+
+
+def test_a_backup_of_nobody_knows_what_is_not_gone_on_with(tmp_path):
+    """As one leaves it who is killed while the folder is deleted."""
+    (tmp_path / FOLDER).mkdir(parents=True)
+    (tmp_path / FOLDER / "backup000003.weights.h5").write_bytes(b"of other settings")
+    results.prepare(EXPERIMENT, tmp_path, resume=True, is_chief=True)
+    assert [path.name for path in (tmp_path / FOLDER).iterdir()] == ["settings.json"]
 
 
 def test_a_backup_that_was_left_after_the_result_is_deleted(whole, tmp_path):
