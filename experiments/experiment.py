@@ -196,7 +196,8 @@ class Experiment:
         class_name, arguments = self.optimizer
         schedule = keras.optimizers.schedules.deserialize
         made = {key: schedule(value) if isinstance(value, Mapping) else value for key, value in arguments.items()}
-        return keras.optimizers.get({"class_name": class_name, "config": made})
+        name = class_name.lower()  # or Keras counts those of this process, and a resumed run says another one
+        return keras.optimizers.get({"class_name": class_name, "config": {"name": name, **made}})
 
     def settings(self):
         """Everything above as plain JSON, to stand beside a result."""
