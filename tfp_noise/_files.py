@@ -14,6 +14,9 @@ def write_whole(path, write):
         _to_disk(temporary)
         temporary.replace(path)
         _to_disk(path.parent)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # which a full disk leaves out
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
