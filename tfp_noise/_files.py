@@ -15,7 +15,8 @@ def write_whole(path, write):
         temporary.replace(path)
         _to_disk(path.parent)
     except OSError as error:
-        error.filename = error.filename or str(path)  # which a full disk leaves out
+        if error.errno is not None and error.filename is None:  # as on a full disk
+            error.filename = str(path)
         raise
     finally:
         temporary.unlink(missing_ok=True)
