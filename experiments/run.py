@@ -1,7 +1,6 @@
 """Runs one experiment: `python -m experiments.run --experiment=NAME --seed=0 --workdir=DIR`."""
 
 import dataclasses
-import json
 import sys
 import time
 import zlib
@@ -67,7 +66,7 @@ def trained(experiment, workdir, data_dir=None, resume=True, strategy=None):
 
 def _place(experiment, found):
     """What a worker is about to do: all have to do the same."""
-    settings = zlib.crc32(json.dumps(experiment.settings()).encode())
+    settings = zlib.crc32(repr(experiment.settings()).encode())
     name = f"{experiment.name} seed {experiment.seed} of settings {settings:08x}"
     return f"{name}, which is finished" if found else f"{name}, which is to be trained"
 
