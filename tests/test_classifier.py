@@ -120,6 +120,14 @@ def test_accuracy_is_one_number_whichever_form_labels_have(first):
     expected = np.mean(model.predict(FEATURES, verbose=0).argmax(1) == soft.argmax(1))
     assert 0 < expected < 1
     for then in labels.values():
-        model.make_test_function(force=True)  # labels of several ranks would be traced as those of an unknown one
-        found = model.evaluate(FEATURES, then, verbose=0, return_dict=True)["accuracy"]
-        assert found == pytest.approx(expected)
+        for data in (FEATURES, then), (tf.data.Dataset.from_tensors((FEATURES, then)), None):
+            found = model.evaluate(*data, verbose=0, return_dict=True)["accuracy"]
+            assert found == pytest.approx(expected)
+
+
+def test_labels_of_any_rank_are_refused():
+    """As Keras traces a step that has been given indices and columns by a way that is not looked at."""
+    model = classifier(losses.LabelSmoothing(3))
+    step = tf.function(lambda y: model.compute_loss(None, y, tf.zeros([4, 3])))
+    with pytest.raises(ValueError, match=r"`y_true` must have a rank that is known .* Pass class indices as \[batch\]"):
+        step.get_concrete_function(tf.TensorSpec(None, tf.int64))

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tests import processes, replicated_training
 from tests.conftest import free_addresses
 from tests.replicated_training import FEATURES, LABELS, LOSSES, judge, train
+from tfp_noise import NoisyLabelClassifier, losses, metrics
 
 SECONDS = 60  # in which the loss of a worker has to be noticed
 
@@ -118,3 +119,42 @@ def test_a_last_batch_that_replicas_cannot_divide_gets_a_warning(two_replicas):
     with pytest.warns(UserWarning, match=r"The last one of an epoch has 3 examples.*others make 4 whole") as caught:
         model.fit(FEATURES[:99], LABELS[:99], batch_size=24, verbose=0)
     assert caught[0].filename == __file__
+
+
+def test_what_compile_makes_is_made_in_the_scope(two_replicas):
+    """Outside it, each replica would update the one optimizer's variables: two steps for one."""
+    with two_replicas.scope():
+        model = replicated_training.classifier("LLS")
+    model.compile("sgd", metrics=["accuracy"], jit_compile=False)
+    model.fit(FEATURES[:48], LABELS[:48], batch_size=24, verbose=0)
+    assert model.optimizer.iterations.numpy() == 2
+    for arguments, name in [
+        ({"optimizer": keras.optimizers.SGD(0.1)}, "`optimizer`"),
+        ({"metrics": [metrics.ExpectedCalibrationError(10)]}, "`metrics`"),
+    ]:
+        with pytest.raises(ValueError, match=f"{name} must be made in the scope of the strategy .* Received: the var"):
+            model.compile(**arguments)
+    network = keras.Sequential([keras.Input([6]), keras.layers.Dense(5)])
+    with two_replicas.scope():
+        model = NoisyLabelClassifier(network, losses.LabelSmoothing(5))
+        with pytest.raises(ValueError, match="The network and its loss must be made in the scope of the strategy"):
+            model.compile("sgd")
+
+
+def test_every_batch_of_a_generator_is_trained_on(two_replicas):
+    taken = []
+
+    def generator():
+        for start in range(0, 72, 24):
+            taken.append(start)
+            yield FEATURES[start : start + 24], LABELS[start : start + 24]
+
+    def weights(strategy):
+        with strategy.scope():
+            model = replicated_training.classifier("CE")
+        model.fit(generator(), steps_per_epoch=3, shuffle=False, verbose=0)
+        return model.get_weights()
+
+    for ours, theirs in zip(weights(two_replicas), weights(tf.distribute.get_strategy()), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    assert taken == 2 * [0, 24, 48]

@@ -148,4 +148,5 @@ def test_only_the_chief_writes(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(NoisyLabelClassifier, "distribute_strategy", other_worker)
     trained.save(tmp_path / "model.keras")
     trained.save_weights(tmp_path / "model.weights.h5")
+    trained.export(tmp_path / "model")
     assert not list(tmp_path.iterdir())

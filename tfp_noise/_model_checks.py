@@ -33,15 +33,20 @@ def _symbolic_outputs(model):
 
 
 def check_data(x, y, num_classes, prefix=""):
-    """`x` after a look at both; a dataset of `(x, y)` or `(x, y, weights)` comes back with the look built in."""
+    """Both after a look at them; a dataset of `(x, y)` or `(x, y, weights)` comes back with the look built in.
+
+    A column of class indices comes back as `[n]`: a model that has seen both would be traced for labels of any rank.
+    """
     if isinstance(x, tf.data.Dataset):
-        return x.map(lambda *batch: _check_batch(batch, num_classes, prefix))
+        return x.map(lambda *batch: _check_batch(batch, num_classes, prefix)), y
     for leaf in keras.tree.flatten(x):
         if _is_array(leaf):
             _validation.check_features(f"{prefix}x", np.asarray(leaf))
     if _is_array(y):
         _validation.check_targets(f"{prefix}y", np.asarray(y), num_classes)
-    return x
+        if np.ndim(y) == 2 and np.shape(y)[1] == 1:
+            y = np.asarray(y).reshape(-1)
+    return x, y
 
 
 def check_batches(x, batch_size, strategy):
@@ -85,5 +90,6 @@ def _check_batch(batch, num_classes, prefix):
         inside = tf.reduce_all((y >= 0) & (y < num_classes))
         message = f"`{prefix}y` must lie in [0, {num_classes}). Received:"
         checks.append(tf.debugging.Assert(inside, [message, y, "Do the labels start at 1?"]))
+    column = y.shape.rank == 2 and y.shape[-1] == 1
     with tf.control_dependencies([check for check in checks if check is not None]):
-        return (x, tf.identity(y), *batch[2:])
+        return (x, tf.reshape(y, [-1]) if column else tf.identity(y), *batch[2:])

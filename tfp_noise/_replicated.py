@@ -23,6 +23,21 @@ class ReplicatedModel(keras.Model):
             # The strategy itself compiles for a TPU.
             jit_compile = False if jit_compile == "auto" else self._fall_back("jit_compile", jit_compile, False)
         super().compile(*args, steps_per_execution=steps_per_execution, jit_compile=jit_compile, **kwargs)
+        metrics = keras.tree.flatten([kwargs.get("metrics"), kwargs.get("weighted_metrics")])
+        self._check_scope("The network and its loss", self)
+        self._check_scope("`optimizer`", self.optimizer)
+        self._check_scope("`metrics`", *(metric for metric in metrics if isinstance(metric, keras.Metric)))
+
+    def _check_scope(self, name, *owners):
+        """Refuses variables that are not mirrored: each replica would update them, one after the other."""
+        created_in_scope = self.distribute_strategy.extended.variable_created_in_scope
+        for owner in owners:
+            for variable in owner.variables:
+                if not created_in_scope(variable.value):
+                    raise ValueError(
+                        f"{name} must be made in the scope of the strategy that the model was made in. Received: the "
+                        f"variable {variable.path!r}, which was not. Make all of them under `with strategy.scope():`."
+                    )
 
     def _fall_back(self, name, value, works):
         if value != works:
@@ -36,10 +51,10 @@ class ReplicatedModel(keras.Model):
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         if self._distribute_strategy is not None and iterator is not None:
-            _, _, batches = next(iter(iterator))
-            # Shapes are all that is wanted: of the first replica's part.
+            # Shapes are all that is wanted. A batch would be lost to a generator, and a buffer filled for it.
             data_batch = keras.tree.map_structure(
-                lambda part: self.distribute_strategy.experimental_local_results(part)[0], next(batches)
+                lambda spec: tf.nest.flatten(spec, expand_composites=True)[0],  # the first replica's
+                iterator._distributed_dataset.element_spec,
             )
         super()._maybe_symbolic_build(data_batch=data_batch)
 

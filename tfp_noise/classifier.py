@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfp_noise import distribute
 from tfp_noise._batch_statistics import average_batch_statistics
 from tfp_noise._callbacks import with_own_callbacks
 from tfp_noise._deployment import probabilities_model
@@ -108,20 +109,22 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
             **kwargs: what `keras.Model.compile` takes besides.
 
         Raises:
-            ValueError: if `loss` or `loss_weights` is given.
+            ValueError: if `loss` or `loss_weights` is given, or, on several replicas, an optimizer or a metric that was
+                not made in their strategy's scope.
         """
         if loss is not None or loss_weights is not None:
             raise ValueError(
                 f"`loss` and `loss_weights` belong to the constructor. Received: {loss!r}, {loss_weights!r}. "
                 "Pass the loss as `NoisyLabelClassifier(network, loss)` and leave it out of `compile`."
             )
-        optimizer = self.loss.own_optimizer(keras.optimizers.get(optimizer), self.loss_state)
-        super().compile(optimizer=optimizer, metrics=metrics, **kwargs)
+        with self.distribute_strategy.scope():  # what has a name is made here
+            optimizer = self.loss.own_optimizer(keras.optimizers.get(optimizer), self.loss_state)
+            super().compile(optimizer=optimizer, metrics=metrics, **kwargs)
+            if self.built:  # else `load_weights` before the first step would leave the optimizer's slots out
+                self.optimizer.build(self.trainable_variables)
         self._metrics_take_distributions = None
         optimizer = self.optimizer
         self.loss.count_updates = lambda: optimizer.iterations
-        if self.built:  # else `load_weights` before the first step would leave the optimizer's slots out
-            self.optimizer.build(self.trainable_variables)
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
@@ -209,17 +212,18 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
             ConnectionError: if a worker is lost, of several.
         """
         num_classes = self.loss.num_classes
-        x = check_data(x, y, num_classes)
+        x, y = check_data(x, y, num_classes)
         check_batches(x, batch_size, self.distribute_strategy)
         validation = kwargs.get("validation_data")
         if isinstance(validation, tf.data.Dataset):
-            kwargs["validation_data"] = check_data(validation, None, num_classes, "validation ")
+            kwargs["validation_data"], _ = check_data(validation, None, num_classes, "validation ")
         elif isinstance(validation, (tuple, list)):
-            check_data(*validation[:2], num_classes, "validation ")
+            data = check_data(*validation[:2], num_classes, "validation ")
+            kwargs["validation_data"] = (*data, *validation[2:])
         return super().fit(x, y, batch_size, epochs, verbose, with_own_callbacks(callbacks, self), **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
-        return super().evaluate(check_data(x, y, self.loss.num_classes), y, *args, **kwargs)
+        return super().evaluate(*check_data(x, y, self.loss.num_classes), *args, **kwargs)
 
     def deployable(self):
         """A plain Keras model from inputs to class probabilities, with none of this package's classes in it.
@@ -238,8 +242,9 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         return probabilities_model(self)
 
     def export(self, filepath, *args, **kwargs):
-        """Exports `deployable()`, as `keras.Model.export` does."""
-        return self.deployable().export(filepath, *args, **kwargs)
+        """Exports `deployable()`, as `keras.Model.export` does; of several workers the chief alone."""
+        if distribute.is_chief(self.distribute_strategy):
+            self.deployable().export(filepath, *args, **kwargs)
 
     def get_config(self):
         return {

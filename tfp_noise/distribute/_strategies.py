@@ -147,7 +147,7 @@ def wait_for_all(strategy, at=""):
         return
     letters = tf.constant([*at.encode(), 0])
 
-    @tf.function
+    @tf.function(autograph=False)
     def gather():
         return strategy.run(lambda: tf.distribute.get_replica_context().all_gather(letters, axis=0))
 
