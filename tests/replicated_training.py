@@ -82,6 +82,13 @@ def work(path, addresses, index):
     strategy = distribute.strategy("multi_worker", cluster=cluster, num_replicas=len(addresses))
     results = {name: train(strategy, name) for name in LOSSES} | {"judged": judge(strategy, "LN")}
     results["refusals"] = [refusal(strategy, "the same"), refusal(strategy, f"epoch {9 + index}")]
+    with strategy.scope():
+        model = classifier("CE")
+    try:
+        model.fit(FEATURES[: BATCH * (1 + index)], LABELS[: BATCH * (1 + index)], batch_size=BATCH, verbose=0)
+    except ValueError as error:
+        results["unlike"] = str(error)
+    distribute.wait_for_all(strategy)
     pathlib.Path(path).write_text(json.dumps(results))
     dies = index == len(addresses) - 1
     train(strategy, "CE", callbacks=[Die()] if dies else [])

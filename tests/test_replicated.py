@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tests import processes, replicated_training
 from tests.conftest import free_addresses
-from tests.replicated_training import FEATURES, LABELS, LOSSES, judge, train
+from tests.replicated_training import BATCH, FEATURES, LABELS, LOSSES, judge, train
 from tfp_noise import NoisyLabelClassifier, losses, metrics
 
 SECONDS = 60  # in which the loss of a worker has to be noticed
@@ -85,6 +85,14 @@ def test_workers_that_have_come_to_different_work_all_stop(two_workers):
         same, different = worker["refusals"]
         assert same is None
         assert "must be at the same work. Received: worker 0: epoch 9; worker 1: epoch 10. Start all" in different
+
+
+def test_workers_that_are_given_data_of_different_sizes_all_say_so(two_workers):
+    results, _, said, *_ = two_workers
+    assert results[0]["unlike"] == results[1]["unlike"]
+    sizes = [f"worker {index}: `fit` of x {BATCH * (1 + index)}, batch_size {BATCH}, epochs 1" for index in range(2)]
+    assert f"must be at the same work. Received: {'; '.join(sizes)}. Start all" in results[0]["unlike"]
+    assert "AutoGraph" not in said  # `wait_for_all` has gone on without a warning
 
 
 @pytest.mark.parametrize(("name", "value", "works"), [("steps_per_execution", 4, 1), ("jit_compile", True, False)])

@@ -74,6 +74,29 @@ def check_batches(x, batch_size, strategy):
             )
 
 
+def check_workers_alike(strategy, **numbers):
+    """Refuses, on every one of several workers, a `fit` that is another one on some worker.
+
+    They step together: whoever had more to do would wait for the others, or train on what the others evaluate.
+
+    Args:
+        strategy: a `tf.distribute.Strategy`.
+        **numbers: int, `None`, or data, of which the number of examples or batches counts.
+    """
+    sizes = ", ".join(f"{name} {_size(number)}" for name, number in numbers.items() if number is not None)
+    distribute.wait_for_all(strategy, f"`fit` of {sizes}")
+
+
+def _size(value):
+    """The number itself, or that of the examples of arrays or of the batches of a dataset; below 0 if not known."""
+    if isinstance(value, int):
+        return value
+    if isinstance(value, tf.data.Dataset):
+        return int(value.cardinality())
+    arrays = [leaf for leaf in keras.tree.flatten(value) if _is_array(leaf)]
+    return len(arrays[0]) if arrays else -1
+
+
 def _is_array(value):
     """Whether the values are at hand: NumPy, pandas and eager tensors, but no symbolic ones and no generators."""
     return hasattr(value, "__array__") and not keras.backend.is_keras_tensor(value)

@@ -1,11 +1,11 @@
 """What Keras leaves open where a model trains on several replicas, and on several machines."""
 
-import contextlib
-import re
 import warnings
 
 import keras
 import tensorflow as tf
+
+from tfp_noise.distribute._lost_workers import is_multi_worker, naming_lost_workers
 
 
 class ReplicatedModel(keras.Model):
@@ -78,38 +78,3 @@ class ReplicatedModel(keras.Model):
     def predict(self, *args, **kwargs):
         with naming_lost_workers(self.distribute_strategy):
             return super().predict(*args, **kwargs)
-
-
-def is_multi_worker(strategy):
-    """Whether other processes take part: by the test that Keras's own reductions make."""
-    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and strategy.extended._in_multi_worker_mode()
-
-
-@contextlib.contextmanager
-def naming_lost_workers(strategy):
-    """Turns what TensorFlow says about a lost worker into an error with its address."""
-    try:
-        yield
-    except (
-        tf.errors.UnavailableError,
-        tf.errors.AbortedError,
-        tf.errors.CancelledError,
-        tf.errors.DeadlineExceededError,
-    ) as error:
-        if not is_multi_worker(strategy):
-            raise
-        resolver = strategy.cluster_resolver
-        named = sorted({(job, int(task)) for job, task in _TASK.findall(str(error))})
-        workers = [
-            f"{job} {task} ({resolver.cluster_spec().task_address(job, task)})"
-            for job, task in named
-            if (job, task) != (resolver.task_type, resolver.task_id)
-        ]
-        raise ConnectionError(
-            f"All workers must stay until training is over. Lost: {' or '.join(workers) or 'one of them'}, as seen by "
-            f"{resolver.task_type} {resolver.task_id}. Look at its log, then start all workers again: with "
-            "`BackupAndRestore` they go on where the last backup was written."
-        ) from error
-
-
-_TASK = re.compile(r"/job:(\w+)/(?:replica:\d+/)?task:(\d+)")

@@ -7,7 +7,7 @@ from tfp_noise import distribute
 from tfp_noise._batch_statistics import average_batch_statistics
 from tfp_noise._callbacks import with_own_callbacks
 from tfp_noise._deployment import probabilities_model
-from tfp_noise._model_checks import check_batches, check_data, check_raw_outputs
+from tfp_noise._model_checks import check_batches, check_data, check_raw_outputs, check_workers_alike
 from tfp_noise._replicated import ReplicatedModel
 from tfp_noise._resumable import ResumableModel
 from tfp_noise.losses import NoisyLabelLoss
@@ -192,6 +192,9 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         Training that diverges ends with an error before any callback could save the model, so that the last
         checkpoint is a good one.
 
+        Several workers are each given the same data, with the same seed (`keras.utils.set_random_seed`) if they are
+        shuffled, and take their part of every batch; or each its own share of a distributed dataset.
+
         Args:
             x: as in Keras.
             y: class indices `[n]` or `[n, 1]`, or distributions over classes `[n, num_classes]`.
@@ -207,8 +210,8 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         Raises:
             FloatingPointError: if the loss, or at the end of an epoch a weight, is NaN or infinite; it says the step.
             TypeError: for labels that are neither integers nor distributions.
-            ValueError: for labels outside `[0, num_classes)`, rows that are no distributions, NaN features, or batches
-                that the replicas do not divide.
+            ValueError: for labels outside `[0, num_classes)`, rows that are no distributions, NaN features, batches
+                that the replicas do not divide, or data of another size on some worker.
             ConnectionError: if a worker is lost, of several.
         """
         num_classes = self.loss.num_classes
@@ -220,6 +223,8 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         elif isinstance(validation, (tuple, list)):
             data = check_data(*validation[:2], num_classes, "validation ")
             kwargs["validation_data"] = (*data, *validation[2:])
+        sizes = {name: kwargs.get(name) for name in ("steps_per_epoch", "validation_data", "validation_steps")}
+        check_workers_alike(self.distribute_strategy, x=x, batch_size=batch_size, epochs=epochs, **sizes)
         return super().fit(x, y, batch_size, epochs, verbose, with_own_callbacks(callbacks, self), **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):

@@ -6,8 +6,7 @@ import re
 import tensorflow as tf
 
 from tfp_noise import _validation
-from tfp_noise._replicated import naming_lost_workers
-from tfp_noise.distribute import _addresses, _cluster, _rendezvous
+from tfp_noise.distribute import _addresses, _cluster, _lost_workers, _rendezvous
 
 _CLASSES = {
     "mirrored": tf.distribute.MirroredStrategy,
@@ -143,7 +142,7 @@ def wait_for_all(strategy, at=""):
         ConnectionError: if a worker is lost; it names it.
         ValueError: if `at` differs; all workers raise it.
     """
-    if not isinstance(strategy, _CLASSES["multi_worker"]):
+    if not _lost_workers.is_multi_worker(strategy):
         return
     letters = tf.constant([*at.encode(), 0])
 
@@ -151,7 +150,7 @@ def wait_for_all(strategy, at=""):
     def gather():
         return strategy.run(lambda: tf.distribute.get_replica_context().all_gather(letters, axis=0))
 
-    with naming_lost_workers(strategy):
+    with _lost_workers.naming_lost_workers(strategy):
         gathered = strategy.experimental_local_results(gather())[0].numpy()
     said = bytes(gathered.tolist()).decode().split("\0")[:-1]  # a text a replica, in the order of the workers
     if len(set(said)) > 1:

@@ -88,9 +88,9 @@ class NoisyLabelLoss(keras.losses.Loss):
         y_true = ops.convert_to_tensor(y_true)
         if y_true.shape.rank is None:
             raise ValueError(
-                "`y_true` must have a rank that is known when the step is traced. Received: labels of any rank; so Keras "
-                "traces anew after a column of class indices, or distributions of the same dtype, where indices came "
-                "before. Pass class indices as [batch] throughout, and distributions as floats."
+                "`y_true` must have a rank that is known when the step is traced. Received: labels of any rank: "
+                "Keras traces so where columns, or distributions of the same dtype, follow class indices. Pass class "
+                "indices as [batch] throughout, and distributions as floats."
             )
         shape = tuple(y_true.shape)
         if len(shape) == 2 and shape[-1] == self.num_classes:
