@@ -98,6 +98,30 @@ def test_batch_statistics_are_the_means_of_the_replicas(two_replicas):
         np.testing.assert_allclose(one, expected, rtol=1e-5)
 
 
+def test_batch_statistics_are_those_of_all_where_they_are_read(two_replicas):
+    """In validation, and after each step for a callback that saves then."""
+    with two_replicas.scope():
+        model = classifier()
+    equal = {}
+
+    class Reader(keras.callbacks.Callback):
+        def look(self, when):
+            one, other = local(two_replicas, model.network.layers[0].moving_mean.value)
+            equal[when] = bool((one == other).all())
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.look(f"step of {getattr(self, 'save_freq', 'epoch')}")
+
+        def on_test_batch_end(self, batch, logs=None):
+            self.look("validation")
+
+    saver = Reader()
+    saver.save_freq = 1
+    for reader in Reader(), saver:
+        model.fit(batches(12), validation_data=batches(12), shuffle=False, verbose=0, callbacks=reader)
+    assert equal == {"step of epoch": False, "step of 1": True, "validation": True}
+
+
 def test_synchronized_batch_statistics_are_those_of_one_device(two_replicas):
     alone = classifier()
     alone.fit(batches(12), epochs=2, shuffle=False, verbose=0)

@@ -3,6 +3,7 @@
 import keras
 
 from tfp_noise._backup import BackupAndRestore
+from tfp_noise._batch_statistics import AverageBatchStatistics
 from tfp_noise._divergence import StopAtDivergence
 from tfp_noise._replica_seeds import SeedReplicas
 
@@ -44,4 +45,6 @@ def _own_before(callbacks, model):
     # The loss of a step is that before its update: who saves between steps needs a look at the weights, too.
     each_step = any(isinstance(getattr(one, "save_freq", None), int) for one in callbacks)
     own = [StopAtDivergence(each_step=each_step), EndEpochOfLoss()]
-    return own if model.distribute_strategy.num_replicas_in_sync == 1 else [*own, SeedReplicas()]
+    if model.distribute_strategy.num_replicas_in_sync > 1:
+        own += [AverageBatchStatistics(each_step), SeedReplicas()]
+    return own

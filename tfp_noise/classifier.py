@@ -4,7 +4,6 @@ import keras
 import tensorflow as tf
 
 from tfp_noise import distribute
-from tfp_noise._batch_statistics import average_batch_statistics
 from tfp_noise._callbacks import with_own_callbacks
 from tfp_noise._deployment import probabilities_model
 from tfp_noise._model_checks import check_batches, check_data, check_raw_outputs, check_workers_alike
@@ -133,8 +132,6 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         loss = self.data_loss(x, y, y_pred, sample_weight, training)
         for regularizer in self.losses:
             loss = loss + self._aggregate_additional_loss(keras.ops.cast(regularizer, loss.dtype))
-        if training:
-            average_batch_statistics(self.network)
         return loss
 
     def data_loss(self, x, y, y_pred, sample_weight, training):
