@@ -59,6 +59,17 @@ def judge(strategy, name):
     return scores | {"predictions": model.predict(batches(FEATURES[:99], LABELS[:99]), verbose=0).tolist()}
 
 
+def train_own_layers(strategy):
+    """Weights of a network with layers that each replica has for itself: its own dropout, statistics of its part."""
+    keras.utils.set_random_seed(0)
+    with strategy.scope():
+        layers = [keras.layers.BatchNormalization(), keras.layers.Dropout(0.5), keras.layers.Dense(K)]
+        model = NoisyLabelClassifier(keras.Sequential([keras.Input([6]), *layers]), losses.LabelSmoothing(K))
+        model.compile(keras.optimizers.SGD(0.02), jit_compile=False)
+    model.fit(batches(FEATURES, LABELS), shuffle=False, verbose=0)
+    return {f"weight {i}": weight.tolist() for i, weight in enumerate(model.get_weights())}
+
+
 class Die(keras.callbacks.Callback):
     """As if somebody had pulled the plug."""
 
@@ -82,6 +93,7 @@ def work(path, addresses, index):
     strategy = distribute.strategy("multi_worker", cluster=cluster, num_replicas=len(addresses))
     results = {name: train(strategy, name) for name in LOSSES} | {"judged": judge(strategy, "LN")}
     results["refusals"] = [refusal(strategy, "the same"), refusal(strategy, f"epoch {9 + index}")]
+    results["own layers"] = train_own_layers(strategy)
     with strategy.scope():
         model = classifier("CE")
     try:

@@ -60,6 +60,9 @@ def test_replicas_and_workers_train_as_one_process_does(on_one_device, two_repli
         assert_equal(replicas, first[name], f"{name}, replicas and workers")
         if name != "Het":  # whose replicas draw numbers of their own
             assert_equal(replicas, on_one_device[name], f"{name}, replicas and one device")
+    own_layers = replicated_training.train_own_layers(two_replicas)
+    for worker in (first, second):
+        assert_equal(worker["own layers"], own_layers, "dropout and batch statistics of replicas and workers")
     judged = judge(two_replicas, "LN")
     assert_equal(judged, first["judged"], "evaluation by replicas and workers")
     assert_equal(judged, judge(tf.distribute.get_strategy(), "LN"), "evaluation by replicas and one device")

@@ -48,7 +48,8 @@ class AverageBatchStatistics(keras.callbacks.Callback):
 
 
 def _average(statistics):
-    own = [tf.convert_to_tensor(variable) for variable in statistics]
+    # Copies, for they have a device; where a variable's own value belongs one of several workers does not know.
+    own = [tf.identity(variable) for variable in statistics]
     means = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, own)
     for variable, mean in zip(statistics, means, strict=True):
         variable.assign(mean)
