@@ -93,4 +93,5 @@ def stream(
     train = tf.data.Dataset.counter(first_epoch).flat_map(epoch_of_batches)
     if replicas > worker.num_input_pipelines:
         train = train.rebatch(batch_size // replicas, drop_remainder=True)
-    return shard_batches(train.prefetch(tf.data.AUTOTUNE))
+    # A fixed number: TensorFlow's own choice grows with the time that training takes, and with it the memory.
+    return shard_batches(train.prefetch(4))
