@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+from concurrent import futures
 
 import keras
 import numpy as np
@@ -18,27 +19,50 @@ SECONDS = 60  # in which the loss of a worker has to be noticed
 
 
 @pytest.fixture(scope="module")
-def two_workers(tmp_path_factory):
-    """Results of both, their addresses, and what the first says, by which status and after how long, when one died."""
+def working(tmp_path_factory):
+    """Two workers that train while the tests' own process does, and one who looks when they end."""
     folders = [tmp_path_factory.mktemp(f"worker{index}") for index in range(2)]
     addresses = free_addresses(2)
     workers = [
         processes.start(folder, replicated_training.work, folder / "results.json", addresses, index)
         for index, folder in enumerate(folders)
     ]
-    try:
+
+    def seconds_to_the_end():
         workers[1].join(240)
         died = time.monotonic()
         workers[0].join(SECONDS)
-        seconds = time.monotonic() - died
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.join()
+        return time.monotonic() - died
+
+    with futures.ThreadPoolExecutor(1) as watcher:
+        yield folders, addresses, workers, watcher.submit(seconds_to_the_end)
+    for worker in workers:
+        worker.kill()
+        worker.join()
+
+
+@pytest.fixture(scope="module")
+def two_workers(working):
+    """Results of both, their addresses, and what the first says, by which status and after how long, when one died."""
+    folders, addresses, workers, watched = working
+    seconds = watched.result()
     said = [(folder / "stderr").read_text() for folder in folders]
     assert workers[1].exitcode == -signal.SIGKILL, said
     results = [json.loads((folder / "results.json").read_text()) for folder in folders]
     return results, addresses, said[0], workers[0].exitcode, seconds
+
+
+@pytest.fixture(scope="module")
+def on_one_device(working):
+    trained = {name: train(tf.distribute.get_strategy(), name) for name in LOSSES}
+    return trained | {"judged": judge(tf.distribute.get_strategy(), "LN")}
+
+
+@pytest.fixture(scope="module")
+def on_two_replicas(working, two_replicas):
+    trained = {name: train(two_replicas, name) for name in LOSSES}
+    own_layers = replicated_training.train_own_layers(two_replicas)
+    return trained | {"own layers": own_layers, "judged": judge(two_replicas, "LN")}
 
 
 def assert_equal(ours, theirs, what):
@@ -47,25 +71,14 @@ def assert_equal(ours, theirs, what):
         np.testing.assert_allclose(value, theirs[key], rtol=1e-5, atol=1e-5, err_msg=f"{what}: {key}")
 
 
-@pytest.fixture(scope="module")
-def on_one_device():
-    return {name: train(tf.distribute.get_strategy(), name) for name in LOSSES}
-
-
-def test_replicas_and_workers_train_as_one_process_does(on_one_device, two_replicas, two_workers):
-    (first, second), *_ = two_workers
-    for name in LOSSES:
+def test_replicas_and_workers_train_as_one_process_does(on_one_device, on_two_replicas, two_workers):
+    """Loss curves, metrics, weights, evaluation and predictions; dropout and batch statistics of replicas' own."""
+    first, second = two_workers[0]
+    for name, replicas in on_two_replicas.items():
         assert_equal(first[name], second[name], f"{name}, two workers")
-        replicas = train(two_replicas, name)
         assert_equal(replicas, first[name], f"{name}, replicas and workers")
-        if name != "Het":  # whose replicas draw numbers of their own
+        if name not in ("Het", "own layers"):  # whose replicas draw numbers of their own
             assert_equal(replicas, on_one_device[name], f"{name}, replicas and one device")
-    own_layers = replicated_training.train_own_layers(two_replicas)
-    for worker in (first, second):
-        assert_equal(worker["own layers"], own_layers, "dropout and batch statistics of replicas and workers")
-    judged = judge(two_replicas, "LN")
-    assert_equal(judged, first["judged"], "evaluation by replicas and workers")
-    assert_equal(judged, judge(tf.distribute.get_strategy(), "LN"), "evaluation by replicas and one device")
 
 
 def test_monte_carlo_of_replicas_is_that_of_one_device_in_distribution(on_one_device, two_workers):
