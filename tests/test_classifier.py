@@ -29,6 +29,21 @@ def test_fit_predict_and_metrics_speak_of_probabilities(case):
     assert history["val_loss"][-1] == pytest.approx(scores["loss"], rel=1e-5)
 
 
+def test_data_of_unknown_size_train_as_the_same_of_known_size():
+    """Keras alone counts an update more an epoch, and a batch that was not there in the loss and the metrics."""
+    known = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(16, drop_remainder=True)
+    unknown = known.filter(lambda x, y: True)
+    histories, weights = [], []
+    for data in (known, unknown):
+        model = classifier(losses.OnlineLabelSmoothing(3, update_period=2))
+        histories.append(model.fit(data, epochs=2, shuffle=False, verbose=0, validation_data=data).history)
+        assert model.optimizer.iterations == 6
+        weights.append(model.get_weights())
+    assert histories[0] == histories[1]
+    for ours, theirs in zip(*weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 @pytest.mark.parametrize("name", ["forward", "logistic_normal"])
 def test_soft_labels_train_as_their_indices_do(name):
     case = LOSSES_UNDER_TEST[name]

@@ -1,4 +1,4 @@
-"""What Keras leaves open where a model trains on several replicas, and on several machines."""
+"""What Keras leaves open where a model trains on several replicas, on several machines, or to an end it cannot see."""
 
 import warnings
 
@@ -59,13 +59,18 @@ class ReplicatedModel(keras.Model):
         super()._maybe_symbolic_build(data_batch=data_batch)
 
     def _make_function(self, step_function):
-        if not is_multi_worker(self.distribute_strategy):
-            return super()._make_function(step_function)
+        several_workers = is_multi_worker(self.distribute_strategy)
 
-        def step_with_an_axis(data):
-            return keras.tree.map_structure(lambda log: keras.ops.expand_dims(log, 0), step_function(data))
+        def step(data):
+            # At the end of data of unknown size Keras runs what does not read them all the same: it counts one update
+            # more, and a batch that was not there.
+            with tf.control_dependencies([part for part in tf.nest.flatten(data) if isinstance(part, tf.Tensor)]):
+                logs = step_function(data)
+            if several_workers:
+                logs = keras.tree.map_structure(lambda log: keras.ops.expand_dims(log, 0), logs)
+            return logs
 
-        return super()._make_function(step_with_an_axis)
+        return super()._make_function(step)
 
     def fit(self, *args, **kwargs):
         with naming_lost_workers(self.distribute_strategy):
