@@ -41,22 +41,23 @@ class Clothing1M:
         return datasets.Dataset(name, train, validation, test, files.class_names, files.transition)
 
     def batches(self, noisy, experiment, data_dir, first_epoch=0):
-        """A `tfp_noise.pipeline.Batches` for training; epochs before the first are read and thrown away."""
+        """A `tfp_noise.pipeline.Batches` for training; what comes before the first epoch is passed over."""
         batch_size, seed = experiment.batch_size, experiment.training_seed
         files = _files(data_dir)
         source = clothing1m.balanced_stream(files.noisy, self.per_class, seed)
         steps = noisy.num_classes * self.per_class // batch_size
         # An epoch that is no multiple of the batch goes on in the next one: nothing is left out.
-        cut = source.enumerate().map(lambda n, example: self._cut_at_random(seed, n, *example), tf.data.AUTOTUNE)
+        left = source.enumerate().skip(first_epoch * steps * batch_size)
+        cut = left.map(lambda n, example: self._cut_at_random(seed, n, *example), tf.data.AUTOTUNE)
 
         def augment(step, images, labels):
             seeds = tf.stack([seed, tf.cast(step, tf.int32)])
             return pipeline.prepare(images, labels, experiment.augmentation, seeds, noisy.num_classes)
 
-        batches = cut.batch(batch_size, drop_remainder=True).enumerate()
+        batches = cut.batch(batch_size, drop_remainder=True).enumerate(first_epoch * steps)
         train = batches.map(lambda step, batch: augment(step, *batch)).prefetch(tf.data.AUTOTUNE)
         held_out = (pipeline.one_pass(split, batch_size) for split in (noisy.validation, noisy.test))
-        return pipeline.Batches(pipeline.shard_batches(train.skip(first_epoch * steps)), steps, *held_out)
+        return pipeline.Batches(pipeline.shard_batches(train), steps, *held_out)
 
     def _cut_at_random(self, seed, number, image, label, _):
         image = _resize(image, self.shorter_side)

@@ -1,6 +1,6 @@
 """What mixed precision costs in accuracy: digits, 40 % of the labels under noise, five methods, three policies.
 
-`python -m experiments.sweep --under=precision --seeds=0,1,2,3,4 --workdir=DIR`
+`python -m experiments.sweep --under=precision --seeds=0,1,2 --workdir=DIR`
 """
 
 from experiments.experiment import ADAM, CROSS_ENTROPY, DTYPE_POLICIES, Experiment, Method, Noise

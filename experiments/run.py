@@ -20,8 +20,8 @@ def run(experiment, workdir, data_dir=None, resume=True, strategy=None):
         experiment: an `Experiment`.
         workdir: folder for results; this one's is `workdir/experiment.name`.
         data_dir: where TensorFlow Datasets keeps its data; its own default if `None`.
-        resume: bool, go on with a run that was killed, after its last finished epoch: the result is that of one that
-            was not. Otherwise it starts anew.
+        resume: bool, go on with a run that was killed, after its last backup: the result is that of one that was not.
+            Otherwise it starts anew.
         strategy: of `distribute.strategy`; `None` for one device. All its workers call this, and the chief writes.
 
     Returns:

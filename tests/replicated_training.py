@@ -40,7 +40,8 @@ def classifier(name, seed=0):
 
 def batches(features, labels):
     """In order; of each batch every worker takes its part."""
-    return pipeline.shard_batches(tf.data.Dataset.from_tensor_slices((features, labels)).batch(BATCH))
+    whole = tf.data.Dataset.from_tensor_slices((features, labels)).batch(BATCH, drop_remainder=True)
+    return pipeline.shard_batches(whole)
 
 
 def train(strategy, name, seed=0, **kwargs):
@@ -56,7 +57,7 @@ def judge(strategy, name):
     with strategy.scope():
         model = classifier(name)
     scores = model.evaluate(FEATURES[:99], LABELS[:99], batch_size=BATCH, verbose=0, return_dict=True)
-    return scores | {"predictions": model.predict(batches(FEATURES[:99], LABELS[:99]), verbose=0).tolist()}
+    return scores | {"predictions": model.predict(FEATURES[:99], batch_size=BATCH, verbose=0).tolist()}
 
 
 def train_own_layers(strategy):
@@ -71,7 +72,7 @@ def train_own_layers(strategy):
 
 
 class Die(keras.callbacks.Callback):
-    """As if somebody had pulled the plug."""
+    """Ends the process, as the system does for want of memory."""
 
     def on_train_batch_end(self, batch, logs=None):
         if self.model.optimizer.iterations == 7:

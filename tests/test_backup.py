@@ -310,14 +310,3 @@ def test_keras_own_callback_loses_a_training_where_this_one_does_not(tmp_path, m
     resumed = classifier()
     fit(resumed, 3, keras.callbacks.BackupAndRestore(tmp_path / "theirs"))
     assert int(resumed.optimizer.iterations.numpy()) == 8, "six would have been right"
-
-
-def test_keras_own_callback_uses_its_second_file_where_the_first_is_damaged(tmp_path):
-    arguments = {"backup_dir": tmp_path, "double_checkpoint": True}
-    with pytest.raises(KilledError):
-        fit(classifier(), 4, keras.callbacks.BackupAndRestore(**arguments), KillAt(3))
-    flip(tmp_path / "latest.weights.h5", 3000)
-    resumed, whole = classifier(), classifier()
-    fit(whole, 4)
-    fit(resumed, 4, keras.callbacks.BackupAndRestore(**arguments))
-    assert_same(resumed, whole)

@@ -49,7 +49,7 @@ def test_data_of_unknown_size_train_as_the_same_of_known_size():
 def test_soft_labels_train_as_their_indices_do(name):
     case = LOSSES_UNDER_TEST[name]
     hard, soft = classifier(case.build(3)), classifier(case.build(3))
-    a = fit(hard, 2)
+    a = fit(hard, np.int64(2))
     b = soft.fit(FEATURES, np.eye(3)[LABELS], batch_size=16, epochs=2, shuffle=False, verbose=0).history
     np.testing.assert_allclose(a["loss"], b["loss"], rtol=1e-4)
     assert b["accuracy"] == pytest.approx(a["accuracy"], abs=0.03)

@@ -162,7 +162,7 @@ def test_a_worker_that_dies_while_it_waits_is_missing_again(workers):
             socket.create_server(("127.0.0.1", own_port)),
             socket.create_connection(("127.0.0.1", chief_port)) as third,
         ):
-            third.sendall(json.dumps({"index": 2, "workers": workers}).encode() + b"\n")
+            third.sendall(json.dumps({"index": 2, "workers": workers, "gpus": 0}).encode() + b"\n")
             assert json.loads(third.makefile().readline()) == {"missing": [1], "waiting": True}
         second = pool.submit(_rendezvous.meet, distribute.Cluster(workers, 1), 2.0)
         for one in (chief, second):
@@ -175,7 +175,7 @@ def test_a_worker_without_a_way_back(workers):
         chief = pool.submit(_rendezvous.meet, distribute.Cluster(workers[:2], 0), 1.0)
         time.sleep(0.3)
         with socket.create_connection(("127.0.0.1", int(workers[0].split(":")[1]))) as second:
-            second.sendall(json.dumps({"index": 1, "workers": workers[:2]}).encode() + b"\n")
+            second.sendall(json.dumps({"index": 1, "workers": workers[:2], "gpus": 0}).encode() + b"\n")
             problem = json.loads(second.makefile().readline())["problem"]
         assert f"within reach of the chief at its address. Received: {workers[1]}: " in problem
         assert "Missing: worker 1" in str(chief.exception())
@@ -217,3 +217,12 @@ def test_a_port_that_is_taken(workers):
         ),
     ):
         _rendezvous.meet(distribute.Cluster(workers, 1), 1.0)
+
+
+def test_a_worker_without_the_chiefs_gpus_is_refused(workers):
+    """Both processes are told, one by the other."""
+    with ThreadPoolExecutor() as pool:
+        chief = pool.submit(_rendezvous.meet, distribute.Cluster(workers[:2], 0), 1.0, gpus=2)
+        with pytest.raises(ValueError, match=r"must train on as many GPUs as the chief, on 2\. Received: 0\."):
+            _rendezvous.meet(distribute.Cluster(workers[:2], 1), 5.0, gpus=0)
+        assert isinstance(chief.exception(), TimeoutError)

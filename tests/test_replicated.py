@@ -137,6 +137,14 @@ def test_batches_that_replicas_cannot_divide_are_refused(two_replicas):
             model.fit(x, y, batch_size=None if y is None else 15, verbose=0)
 
 
+def test_batches_of_unknown_size_get_a_warning(two_replicas):
+    with two_replicas.scope():
+        model = replicated_training.classifier("CE")
+    data = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(replicated_training.BATCH)
+    with pytest.warns(UserWarning, match=r"have a size that is not known before they come.*drop_remainder=True"):
+        model.fit(data, shuffle=False, verbose=0)
+
+
 def test_a_last_batch_that_replicas_cannot_divide_gets_a_warning(two_replicas):
     with two_replicas.scope():
         model = replicated_training.classifier("CE")

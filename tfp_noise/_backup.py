@@ -54,8 +54,8 @@ class BackupAndRestore(keras.callbacks.Callback):
             none can be made.
         TypeError: from `fit`, for a model that is no classifier of this package, or a callback's state that a file
             cannot hold.
-        ValueError: from `fit`, if the backup is of another network, loss or optimizer, or of other callbacks, or if
-            several workers do not find the same one.
+        ValueError: from `fit`, if the model is not built, the backup is of another network, loss or optimizer, or of
+            other callbacks, or if several workers do not find the same one.
 
     Example:
         >>> import tempfile

@@ -1,5 +1,7 @@
 """What is looked at before a model trains: its last layer, features and labels, in memory or on their way."""
 
+import math
+import numbers
 import warnings
 
 import keras
@@ -7,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_noise import _validation, distribute
+from tfp_noise.distribute._lost_workers import is_multi_worker
 
 
 def check_raw_outputs(name, network):
@@ -49,11 +52,11 @@ def check_data(x, y, num_classes, prefix=""):
     return x, y
 
 
-def check_batches(x, batch_size, strategy):
-    """Refuses batches that the replicas cannot divide, where their size is known before they come.
+def check_batches(x, batch_size, validation_split, strategy):
+    """Refuses training batches that the replicas cannot divide, where their size is known before they come.
 
-    A last batch of an epoch that they cannot divide gets a warning: the replicas' means count alike, however few
-    examples they are of.
+    Where it is not, and for a last batch of an epoch that they cannot divide, there is a warning: the replicas' means
+    count alike, however few examples they are of.
     """
     if strategy.num_replicas_in_sync == 1:
         return
@@ -61,10 +64,17 @@ def check_batches(x, batch_size, strategy):
         sizes = {spec.shape[0] for spec in tf.nest.flatten(x.element_spec) if spec.shape.rank}
         for size in sizes - {None}:
             distribute.check_batch_size(size, strategy)
+        if None in sizes:
+            warnings.warn(
+                f"The {strategy.num_replicas_in_sync} replicas should divide every batch. Those of this dataset have a "
+                "size that is not known before they come; in one that they cannot divide, examples on the replica with "
+                "fewer of them weigh more. Make it with `batch(..., drop_remainder=True)`.",
+                stacklevel=3,
+            )
     elif arrays := [leaf for leaf in keras.tree.flatten(x) if _is_array(leaf)]:
         batch_size = batch_size or 32  # Keras's own
         distribute.check_batch_size(batch_size, strategy)
-        whole, rest = divmod(len(arrays[0]), batch_size)
+        whole, rest = divmod(math.floor(len(arrays[0]) * (1 - validation_split)), batch_size)  # as Keras splits
         if rest % strategy.num_replicas_in_sync:
             warnings.warn(
                 f"The {strategy.num_replicas_in_sync} replicas should divide every batch. The last one of an epoch has "
@@ -74,22 +84,23 @@ def check_batches(x, batch_size, strategy):
             )
 
 
-def check_workers_alike(strategy, **numbers):
+def check_workers_alike(strategy, **sizes):
     """Refuses, on every one of several workers, a `fit` that is another one on some worker.
 
     They step together: whoever had more to do would wait for the others, or train on what the others evaluate.
 
     Args:
         strategy: a `tf.distribute.Strategy`.
-        **numbers: int, `None`, or data, of which the number of examples or batches counts.
+        **sizes: a number, `None`, or data, of which the number of examples or batches counts.
     """
-    sizes = ", ".join(f"{name} {_size(number)}" for name, number in numbers.items() if number is not None)
-    distribute.wait_for_all(strategy, f"`fit` of {sizes}")
+    if is_multi_worker(strategy):
+        said = ", ".join(f"{name} {_size(size)}" for name, size in sizes.items() if size is not None)
+        distribute.wait_for_all(strategy, f"`fit` of {said}")
 
 
 def _size(value):
     """The number itself, or that of the examples of arrays or of the batches of a dataset; below 0 if not known."""
-    if isinstance(value, int):
+    if isinstance(value, numbers.Number | str):
         return value
     if isinstance(value, tf.data.Dataset):
         return int(value.cardinality())

@@ -59,7 +59,6 @@ def stream(
         (TensorShape([4, 1]), 'int32')
     """
     transition = _validation.check_transition("transition", transition)
-    batch_size = _validation.check_int("batch_size", batch_size, 1)
     seed = _validation.check_seed(seed)
     if not (isinstance(source.element_spec, tuple) and len(source.element_spec) == 3):
         raise ValueError(
@@ -70,11 +69,7 @@ def stream(
     first_epoch = _validation.check_int("first_epoch", first_epoch, 0)
     worker = input_context or tf.distribute.InputContext()
     replicas = worker.num_replicas_in_sync
-    if batch_size % replicas:
-        raise ValueError(
-            f"`batch_size` must be a multiple of the {replicas} replicas, which divide each batch. Received: "
-            f"{batch_size}. Take {batch_size - batch_size % replicas or replicas}."
-        )
+    batch_size = _validation.check_batch_size(batch_size, replicas)
     whole_batches = drop_remainder or replicas > 1
 
     def epoch_of_batches(epoch):

@@ -21,6 +21,16 @@ def check_int(name, value, minimum):
     return int(value)
 
 
+def check_batch_size(value, replicas):
+    """`value` as a Python int that so many replicas divide."""
+    value = check_int("batch_size", value, 1)
+    if value % replicas:
+        below = value - value % replicas
+        near = " or ".join(str(size) for size in (below, below + replicas) if size)
+        raise ValueError(f"`batch_size` must be a multiple of the {replicas} replicas. Received: {value}. Take {near}.")
+    return value
+
+
 def check_seed(value):
     """`value` as a Python int in [0, 2^31): the seeds that NumPy and TensorFlow both take."""
     if check_int("seed", value, 0) >= 2**31:

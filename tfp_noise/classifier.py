@@ -11,6 +11,12 @@ from tfp_noise._replicated import ReplicatedModel
 from tfp_noise._resumable import ResumableModel
 from tfp_noise.losses import NoisyLabelLoss
 
+# Of `fit`: what must be alike on all workers, for they step together.
+_SIZES = (
+    *("initial_epoch", "steps_per_epoch", "validation_split"),
+    *("validation_data", "validation_steps", "validation_batch_size", "validation_freq"),
+)
+
 
 @keras.saving.register_keras_serializable(package="tfp_noise")
 class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
@@ -213,14 +219,14 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         """
         num_classes = self.loss.num_classes
         x, y = check_data(x, y, num_classes)
-        check_batches(x, batch_size, self.distribute_strategy)
+        check_batches(x, batch_size, kwargs.get("validation_split", 0.0), self.distribute_strategy)
         validation = kwargs.get("validation_data")
         if isinstance(validation, tf.data.Dataset):
             kwargs["validation_data"], _ = check_data(validation, None, num_classes, "validation ")
         elif isinstance(validation, (tuple, list)):
             data = check_data(*validation[:2], num_classes, "validation ")
             kwargs["validation_data"] = (*data, *validation[2:])
-        sizes = {name: kwargs.get(name) for name in ("steps_per_epoch", "validation_data", "validation_steps")}
+        sizes = {name: kwargs.get(name) for name in _SIZES}
         check_workers_alike(self.distribute_strategy, x=x, batch_size=batch_size, epochs=epochs, **sizes)
         return super().fit(x, y, batch_size, epochs, verbose, with_own_callbacks(callbacks, self), **kwargs)
 

@@ -21,22 +21,27 @@ _PAUSE = 0.2
 _LONGEST = 2**20  # characters of a line
 
 
-def meet(cluster, timeout):
+def meet(cluster, timeout, gpus=0):
     """Returns when all workers of `cluster` are there.
 
     Args:
         cluster: a `Cluster`.
         timeout: float, seconds.
+        gpus: int, how many this worker trains on.
 
     Raises:
         OSError: if this worker's port is taken.
         TimeoutError: if some worker is not there in time; it names each with its address.
-        ValueError: if another process says that it is this worker, or has other `workers`.
+        ValueError: if another process says that it is this worker, has other `workers`, or not as many GPUs as the
+            chief: a driver that is missing on one machine would slow down all.
     """
     deadline = time.monotonic() + timeout
     with ExitStack() as stack:
         server = stack.enter_context(_listen(cluster))
-        missing = _gather(cluster, server, deadline, stack) if cluster.index == 0 else _join(cluster, deadline)
+        if cluster.index == 0:
+            missing = _gather(cluster, gpus, server, deadline, stack)
+        else:
+            missing = _join(cluster, gpus, deadline)
     if missing:
         names = ", ".join(f"worker {index} ({cluster.workers[index]})" for index in missing)
         raise TimeoutError(
@@ -62,7 +67,7 @@ def _listen(cluster):
         ) from error
 
 
-def _gather(cluster, server, deadline, stack):
+def _gather(cluster, gpus, server, deadline, stack):
     """The chief's part: who is missing at the end."""
     present = {}
     selector = stack.enter_context(selectors.DefaultSelector())
@@ -75,7 +80,7 @@ def _gather(cluster, server, deadline, stack):
                 present.pop(key.data).close()
                 continue
             connection = stack.enter_context(server.accept()[0])
-            index = _introduction(cluster, connection, present)
+            index = _introduction(cluster, gpus, connection, present)
             if index is not None:
                 present[index] = connection
                 selector.register(connection, selectors.EVENT_READ, index)
@@ -86,16 +91,18 @@ def _gather(cluster, server, deadline, stack):
     return missing
 
 
-def _introduction(cluster, connection, present):
+def _introduction(cluster, gpus, connection, present):
     """Who has come; `None`, after an answer that says why, for a process that does not belong here."""
     connection.settimeout(_PATIENCE)
     try:
         said = json.loads(connection.makefile().readline(_LONGEST))
-        index, workers = int(said["index"]), tuple(said["workers"])
+        index, workers, its_gpus = int(said["index"]), tuple(said["workers"]), int(said["gpus"])
     except (OSError, ValueError, TypeError, KeyError):
         return None  # not one of us
     if workers != cluster.workers:
         problem = f"must be given the same `workers`. Received: {workers} here, {cluster.workers} at the chief."
+    elif its_gpus != gpus:
+        problem = f"must train on as many GPUs as the chief, on {gpus}. Received: {its_gpus}. Is its driver there?"
     elif index in present or index not in range(1, len(workers)):
         problem = f"must be given an `index` of its own. Received: {index}, which another process has."
     else:
@@ -108,13 +115,13 @@ def _introduction(cluster, connection, present):
     return None
 
 
-def _join(cluster, deadline):
+def _join(cluster, gpus, deadline):
     """The others' part: who is missing at the end."""
     missing = [0]
     while time.monotonic() < deadline:
         try:
             with _addresses.connect(cluster.workers[0], _PATIENCE) as connection:
-                _send(connection, {"index": cluster.index, "workers": cluster.workers})
+                _send(connection, {"index": cluster.index, "workers": cluster.workers, "gpus": gpus})
                 for said in _lines(connection, deadline):
                     if "problem" in said:
                         raise ValueError(f"Worker {cluster.index} ({cluster.address}) {said['problem']}")

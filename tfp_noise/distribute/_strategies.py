@@ -4,6 +4,7 @@ import os
 import re
 
 import tensorflow as tf
+from absl import logging
 
 from tfp_noise import _validation
 from tfp_noise.distribute import _addresses, _cluster, _lost_workers, _rendezvous
@@ -30,7 +31,7 @@ def strategy(
     | `"default"` | the device that TensorFlow takes by itself |
     | `"mirrored"` | all GPUs of this machine, or `devices` |
     | `"tpu"` | a TPU |
-    | `"multi_worker"` | several machines, each with all its GPUs, or its CPU where it has none |
+    | `"multi_worker"` | several machines, each with all its GPUs, as many on each; or, with a warning, their CPUs |
 
     Call it first in the program, before other TensorFlow operations. One "mirrored" strategy a process: a second one
     breaks the collectives of the first. Neither a real TPU nor real GPUs have run it yet: "tpu" and the choice of GPUs
@@ -59,7 +60,7 @@ def strategy(
         TimeoutError: if a worker is not there in time; it names it.
         TypeError: if an argument is of another type.
         ValueError: if the name is unknown, an argument belongs to another strategy, there is no GPU, there are not
-            `num_replicas`, or the cluster is malformed.
+            `num_replicas`, the cluster is malformed, or a worker has not as many GPUs as the chief.
 
     Example:
         >>> import keras
@@ -114,14 +115,8 @@ def check_batch_size(batch_size, strategy):
         TypeError: if `batch_size` is no integer.
         ValueError: if the replicas cannot divide it.
     """
-    batch_size, replicas = _validation.check_int("batch_size", batch_size, 1), strategy.num_replicas_in_sync
-    if batch_size % replicas:
-        below = batch_size - batch_size % replicas
-        near = " or ".join(str(size) for size in (below, below + replicas) if size)
-        raise ValueError(
-            f"`batch_size` must be a multiple of the {replicas} replicas. Received: {batch_size}. Take {near}."
-        )
-    return batch_size // replicas
+    replicas = strategy.num_replicas_in_sync
+    return _validation.check_batch_size(batch_size, replicas) // replicas
 
 
 def description(strategy):
@@ -245,7 +240,9 @@ def _multi_worker(cluster, communication, timeout):
             "`communication` must be 'auto' or 'ring' without GPUs. Received: 'nccl', and TensorFlow sees none."
         )
     _check_idle()
-    _rendezvous.meet(cluster, timeout)
+    if not gpus:
+        logging.warning("No GPU: worker %d (%s) trains on its CPU.", cluster.index, cluster.address)
+    _rendezvous.meet(cluster, timeout, gpus)
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
         tf.train.ClusterSpec({"worker": list(cluster.workers)}),
         task_type="worker",
