@@ -15,7 +15,7 @@ LABELS = RNG.integers(0, K, 24).astype("int32")
 
 
 def batches(size):
-    return shard_batches(tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(size))
+    return shard_batches(tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(size, drop_remainder=True))
 
 
 def local(strategy, value):
