@@ -122,7 +122,9 @@ def test_training_learns_and_evaluation_leaves_what_was_learned_untouched(name):
 
 def test_two_replicas_have_the_state_of_one_device(two_replicas):
     """The statistics are made of both replicas' examples, and every replica has the same."""
-    batches = pipeline.shard_batches(tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(24, drop_remainder=True))
+    batches = pipeline.shard_batches(
+        tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(24, drop_remainder=True)
+    )
 
     def without_dropout(name):
         model = classifier(name)

@@ -1,6 +1,7 @@
 """One process, two replicas in it, and two worker processes train alike; a worker that is lost is named."""
 
 import json
+import pathlib
 import signal
 import time
 from concurrent import futures
@@ -94,6 +95,29 @@ def test_a_lost_worker_ends_the_others_with_its_name(two_workers):
     assert status == 1
     assert seconds < SECONDS
     assert f"Lost: worker 1 ({addresses[1]}), as seen by worker 0." in said
+
+
+@pytest.mark.torture
+def test_a_worker_that_falls_silent_ends_the_others_too(tmp_path):
+    """Nothing closes its connections."""
+    addresses, folders = free_addresses(2), [tmp_path / "0", tmp_path / "1"]
+    for folder in folders:
+        folder.mkdir()
+    first, second = (
+        processes.start(folder, replicated_training.fall_silent, addresses, index)
+        for index, folder in enumerate(folders)
+    )
+    try:
+        while "T" not in pathlib.Path(f"/proc/{second.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]:
+            assert first.is_alive()
+            time.sleep(0.1)
+        first.join(SECONDS)
+        assert first.exitcode == 1
+        assert f"Lost: worker 1 ({addresses[1]}), as seen by worker 0." in (folders[0] / "stderr").read_text()
+    finally:
+        for worker in (first, second):
+            worker.kill()
+            worker.join()
 
 
 def test_workers_that_have_come_to_different_work_all_stop(two_workers):
