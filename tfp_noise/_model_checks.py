@@ -41,7 +41,8 @@ def check_data(x, y, num_classes, prefix=""):
     A column of class indices comes back as `[n]`: a model that has seen both would be traced for labels of any rank.
     """
     if isinstance(x, tf.data.Dataset):
-        return x.map(lambda *batch: _check_batch(batch, num_classes, prefix)), y
+        # Looked at while the step before is computed: within the step it would take some hundredths of its time.
+        return x.map(lambda *batch: _check_batch(batch, num_classes, prefix)).prefetch(2), y
     for leaf in keras.tree.flatten(x):
         if _is_array(leaf):
             _validation.check_features(f"{prefix}x", np.asarray(leaf))
