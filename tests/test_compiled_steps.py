@@ -67,8 +67,9 @@ def obstacles(function, *arguments):
     """What keeps a function from running on an accelerator alone: operations of its graph, and of XLA's program."""
     compiled = tf.function(function, jit_compile=True, autograph=False)
     graph = compiled.get_concrete_function(*arguments).graph.as_graph_def()
-    nodes = [*graph.node, *(node for one in graph.library.function for node in one.node_def)]
-    found = {node.op for node in nodes if re.search("PyFunc|Assert|Print|String", node.op)}
+    definitions = [graph.node, *(one.node_def for one in graph.library.function)]
+    operations = {definition.op for several in definitions for definition in several}
+    found = {name for name in operations if re.search("PyFunc|Assert|Print|String", name)}
     try:
         program = compiled.experimental_get_compiler_ir(*arguments)(stage="hlo")
     except (tf.errors.OpError, ValueError) as error:
