@@ -147,3 +147,15 @@ def test_labels_of_any_rank_are_refused():
     step = tf.function(lambda y: model.compute_loss(None, y, tf.zeros([4, 3])))
     with pytest.raises(ValueError, match=r"`y_true` must have a rank that is known .* Pass class indices as \[batch\]"):
         step.get_concrete_function(tf.TensorSpec(None, tf.int64))
+
+
+def test_layers_may_be_thawed_between_compile_and_fit():
+    hidden = keras.layers.Dense(4)
+    loss = losses.LabelSmoothing(3)
+    model = NoisyLabelClassifier(keras.Sequential([keras.Input([6]), hidden, keras.layers.Dense(3)]), loss)
+    hidden.trainable = False
+    model.compile(keras.optimizers.Adam(0.1, use_ema=True))
+    hidden.trainable = True
+    before = hidden.kernel.numpy()
+    model.fit(FEATURES, LABELS, verbose=0)
+    assert not np.allclose(before, hidden.kernel)

@@ -151,3 +151,19 @@ def test_what_is_saved_between_steps_is_good(tmp_path):
         fit(model, checkpoints)
     saved = keras.models.load_model(tmp_path / "model.keras", compile=False)
     assert all(np.isfinite(weights).all() for weights in saved.get_weights())
+
+
+class RunningMaximum(keras.layers.Layer):
+    def build(self, input_shape):
+        start = keras.initializers.Constant(-np.inf)
+        self.largest = self.add_weight(shape=(), initializer=start, trainable=False)
+
+    def call(self, inputs):
+        return inputs
+
+
+def test_a_statistic_may_start_at_infinity():
+    network = keras.Sequential([keras.Input([2]), RunningMaximum(), keras.layers.Dense(3)])
+    model = NoisyLabelClassifier(network, losses.LabelSmoothing(3))
+    model.compile("sgd")
+    assert np.isfinite(model.fit(FEATURES, LABELS, verbose=0).history["loss"]).all()

@@ -95,7 +95,7 @@ class BackupAndRestore(keras.callbacks.Callback):
         if not self.model.built:
             raise ValueError("The model must be built before it is resumed. Call it on a batch, or give it an input.")
         check_callbacks(self.others)
-        self.model.optimizer.build(self.model.trainable_variables)
+        self.model.build_optimizer()
         path, training = self._newest()
         distribute.wait_for_all(self.model.distribute_strategy, f"epoch {training['epoch']} of {self.folder.name}")
         self._last_good, self._last_time = path, time.monotonic()

@@ -20,6 +20,14 @@ class StopAtDivergence(keras.callbacks.Callback):
     def __init__(self, each_step=False):
         super().__init__()
         self._each_step = each_step
+        self._infinite_by_design = set()
+
+    def on_train_begin(self, logs=None):
+        del logs
+        # A running minimum starts at infinity. What is trained must be finite from the start.
+        self._infinite_by_design = {
+            weight.path for weight in self.model.non_trainable_weights if not self._is_finite(weight)
+        }
 
     def on_epoch_begin(self, epoch, logs=None):
         del logs
@@ -32,9 +40,9 @@ class StopAtDivergence(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         steps = (self.params or {}).get("steps")
         self._last = batch + 1 if steps is None else min(batch + 1, steps)
-        loss = (logs or {}).get("loss", 0.0)
+        loss = float((logs or {}).get("loss", 0.0))  # NumPy cannot judge a bfloat16 scalar
         if not np.isfinite(loss):
-            self._stop(f"the loss, {type(self.model.loss).__name__}, became {float(loss)}")
+            self._stop(f"the loss, {type(self.model.loss).__name__}, became {loss}")
         if self._each_step:
             self._check_weights()
 
@@ -44,8 +52,12 @@ class StopAtDivergence(keras.callbacks.Callback):
 
     def _check_weights(self):
         for weight in self.model.weights:
-            if "float" in weight.dtype and not ops.all(ops.isfinite(weight)):
+            if weight.path not in self._infinite_by_design and not self._is_finite(weight):
                 self._stop(f"the weight {weight.path!r} is no longer finite")
+
+    @staticmethod
+    def _is_finite(weight):
+        return "float" not in weight.dtype or bool(ops.all(ops.isfinite(weight)))
 
     def _stop(self, what):
         steps = f"step {self._last}" if self._first == self._last else f"one of the steps {self._first} to {self._last}"

@@ -1,14 +1,14 @@
-"""What is looked at before a model trains: its last layer, features and labels, in memory or on their way."""
+"""Checks before a model trains: its last layer, the size of its batches, and the workers beside it."""
 
 import math
 import numbers
 import warnings
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from tfp_noise import _validation, distribute
+from tfp_noise import distribute
+from tfp_noise._input_checks import is_array
 from tfp_noise.distribute._lost_workers import is_multi_worker
 
 
@@ -35,24 +35,6 @@ def _symbolic_outputs(model):
     return outputs if symbolic else []
 
 
-def check_data(x, y, num_classes, prefix=""):
-    """Both after a look at them; a dataset of `(x, y)` or `(x, y, weights)` comes back with the look built in.
-
-    A column of class indices comes back as `[n]`: a model that has seen both would be traced for labels of any rank.
-    """
-    if isinstance(x, tf.data.Dataset):
-        # Looked at while the step before is computed: within the step it would take some hundredths of its time.
-        return x.map(lambda *batch: _check_batch(batch, num_classes, prefix)).prefetch(2), y
-    for leaf in keras.tree.flatten(x):
-        if _is_array(leaf):
-            _validation.check_features(f"{prefix}x", np.asarray(leaf))
-    if _is_array(y):
-        _validation.check_targets(f"{prefix}y", np.asarray(y), num_classes)
-        if np.ndim(y) == 2 and np.shape(y)[1] == 1:
-            y = np.asarray(y).reshape(-1)
-    return x, y
-
-
 def check_batches(x, batch_size, validation_split, strategy):
     """Refuses training batches that the replicas cannot divide, where their size is known before they come.
 
@@ -72,7 +54,7 @@ def check_batches(x, batch_size, validation_split, strategy):
                 "fewer of them weigh more. Make it with `batch(..., drop_remainder=True)`.",
                 stacklevel=3,
             )
-    elif arrays := [leaf for leaf in keras.tree.flatten(x) if _is_array(leaf)]:
+    elif arrays := [leaf for leaf in keras.tree.flatten(x) if is_array(leaf)]:
         batch_size = batch_size or 32  # Keras's own
         distribute.check_batch_size(batch_size, strategy)
         whole, rest = divmod(math.floor(len(arrays[0]) * (1 - validation_split)), batch_size)  # as Keras splits
@@ -105,26 +87,5 @@ def _size(value):
         return value
     if isinstance(value, tf.data.Dataset):
         return int(value.cardinality())
-    arrays = [leaf for leaf in keras.tree.flatten(value) if _is_array(leaf)]
+    arrays = [leaf for leaf in keras.tree.flatten(value) if is_array(leaf)]
     return len(arrays[0]) if arrays else -1
-
-
-def _is_array(value):
-    """Whether the values are at hand: NumPy, pandas and eager tensors, but no symbolic ones and no generators."""
-    return hasattr(value, "__array__") and not keras.backend.is_keras_tensor(value)
-
-
-def _check_batch(batch, num_classes, prefix):
-    """A batch of a `tf.data.Dataset` with assertions on its way: on the host, where a TPU's input is made too."""
-    if len(batch) < 2:
-        return batch
-    x, y = batch[:2]
-    floats = [leaf for leaf in tf.nest.flatten(x) if isinstance(leaf, tf.Tensor) and leaf.dtype.is_floating]
-    checks = [tf.debugging.assert_all_finite(leaf, f"`{prefix}x` must be finite") for leaf in floats]
-    if not (y.shape.rank == 2 and y.shape[-1] == num_classes):
-        inside = tf.reduce_all((y >= 0) & (y < num_classes))
-        message = f"`{prefix}y` must lie in [0, {num_classes}). Received:"
-        checks.append(tf.debugging.Assert(inside, [message, y, "Do the labels start at 1?"]))
-    column = y.shape.rank == 2 and y.shape[-1] == 1
-    with tf.control_dependencies([check for check in checks if check is not None]):
-        return (x, tf.reshape(y, [-1]) if column else tf.identity(y), *batch[2:])

@@ -63,8 +63,10 @@ class ReplicatedModel(keras.Model):
 
         def step(data):
             # At the end of data of unknown size Keras runs what does not read them all the same: it counts one update
-            # more, and a batch that was not there.
-            with tf.control_dependencies([part for part in tf.nest.flatten(data) if isinstance(part, tf.Tensor)]):
+            # more, and a batch that was not there. What XLA compiles is one operation, which waits by itself; a
+            # dependency within it would keep metrics and layers from making their variables.
+            waits_for = [] if self.jit_compile else tf.nest.flatten(data)
+            with tf.control_dependencies([part for part in waits_for if isinstance(part, tf.Tensor)]):
                 logs = step_function(data)
             if several_workers:
                 logs = keras.tree.map_structure(lambda log: keras.ops.expand_dims(log, 0), logs)

@@ -22,6 +22,7 @@ class ResumableModel(keras.Model):
 
     def save(self, filepath, overwrite=True, zipped=None, **kwargs):
         """As `keras.Model.save`; a `.keras` file is written whole or not at all, by the chief alone."""
+        self.build_optimizer()
         save = super().save
         if not distribute.is_chief(self.distribute_strategy):
             return
@@ -32,6 +33,7 @@ class ResumableModel(keras.Model):
 
     def save_weights(self, filepath, overwrite=True, max_shard_size=None):
         """As `keras.Model.save_weights`; one file is written whole or not at all, by the chief alone, and sealed."""
+        self.build_optimizer()
         if not distribute.is_chief(self.distribute_strategy):
             return
         if max_shard_size is None and _writes_whole(filepath, ".weights.h5", overwrite):
@@ -48,12 +50,23 @@ class ResumableModel(keras.Model):
         """
         if pathlib.Path(filepath).is_file():
             _seals.check_file(filepath)
+        self.build_optimizer()
         try:
             super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
         except FileNotFoundError:
             raise
         except OSError as error:
             raise OSError(f"{filepath} cannot be read: {error}. Is it whole? Load an earlier checkpoint.") from error
+
+    def build_optimizer(self):
+        """Makes the optimizer's variables before a file is written or read: Keras leaves out those that are not there.
+
+        Not in `compile`, because layers may be frozen and thawed between that and `fit`.
+        """
+        optimizer = getattr(self, "optimizer", None)
+        if self.built and optimizer is not None and not optimizer.built:
+            with self.distribute_strategy.scope():
+                optimizer.build(self.trainable_variables)
 
     def _random_states(self):
         """State of the random generators, which Keras itself does not save; without it dropout resumes elsewhere."""

@@ -9,7 +9,7 @@ import numpy as np
 # Condition number from which a transition's errors and rounding show in what its inverse is applied to.
 ILL_CONDITIONED = 100.0
 _ROW_SUM_TOLERANCE = 1e-6
-_DISTRIBUTION_TOLERANCE = 1e-3  # float16 predictions pass
+DISTRIBUTION_TOLERANCE = 1e-3  # float16 predictions pass
 
 
 def check_int(name, value, minimum):
@@ -142,14 +142,45 @@ def warn_of_no_labels(name):
     )
 
 
-def check_labels(name, labels, num_classes):
-    """`labels` as an int array [n] with values in [0, num_classes), from a NumPy array or what becomes one."""
-    labels = np.asarray(labels)
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise TypeError(
-            f"`{name}` must be integer class indices. Received dtype {labels.dtype}. "
-            'Pass `labels.astype("int32")`, or of one-hot labels `np.argmax(labels, axis=-1)`.'
+def as_label_array(name, labels):
+    """`labels` of any container as a NumPy array; objects become what a list of them becomes."""
+    if np.ma.is_masked(labels):
+        raise ValueError(
+            f"`{name}` must be complete. Received a masked array with {np.ma.count_masked(labels)} masked entries. "
+            "Leave those examples out: `x[~y.mask]` and `y.compressed()`."
         )
+    try:
+        labels = np.asarray(labels)
+        return np.array(labels.tolist()) if labels.dtype == object else labels
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`{name}` must become one array. Received a {type(labels).__name__} that does not: {error}. Give every "
+            "example one class index, or every example a row of as many probabilities."
+        ) from error
+
+
+def _label_cure(labels):
+    """Advice that works for labels that are no integers."""
+    numbers = labels.dtype.kind in "bf" and labels.size
+    if labels.dtype.kind in "USTO":
+        missing = [value for value in labels.ravel().tolist() if value is None or isinstance(value, float)]
+        if missing:
+            return f"Leave out the {len(missing)} examples without a label."
+        return "Number the names: `class_names, labels = np.unique(labels, return_inverse=True)`."
+    if numbers and not np.isfinite(labels).all():
+        return "Leave out the examples whose label is NaN or infinite."
+    if numbers and (labels == np.floor(labels)).all():
+        return 'Pass `labels.astype("int32")`.'
+    if numbers and labels.min() >= 0 and labels.max() <= 1:
+        return "Make rows of probabilities of class 1: `np.stack([1 - labels, labels], axis=-1)`."
+    return "Number the classes from 0, or pass a row of probabilities for each example."
+
+
+def check_labels(name, labels, num_classes):
+    """`labels` as an int array [n] with values in [0, num_classes), from any container."""
+    labels = as_label_array(name, labels)
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise TypeError(f"`{name}` must be integer class indices. Received dtype {labels.dtype}. {_label_cure(labels)}")
     if labels.ndim != 1:
         raise ValueError(f"`{name}` must have shape [n]. Received shape {labels.shape}.")
     if labels.size and (labels.min() < 0 or labels.max() >= num_classes):
@@ -191,6 +222,8 @@ def check_unit_features(name, features):
 def check_targets(name, targets, num_classes):
     """Refuses what is neither class indices `[n]` or `[n, 1]` nor distributions `[n, num_classes]`."""
     if targets.ndim == 2 and targets.shape[1] == num_classes:
+        if targets.dtype.kind not in "biuf":
+            raise TypeError(f"`{name}` must hold numbers. Received dtype {targets.dtype}. {_label_cure(targets)}")
         check_distributions(name, targets, cure="Divide each row by its sum, or pass class indices.")
     elif targets.ndim == 1 or (targets.ndim == 2 and targets.shape[1] == 1):
         check_labels(name, targets.reshape(-1), num_classes)
@@ -210,7 +243,7 @@ def check_distributions(name, rows, cure="Are these logits? Pass their softmax. 
         row = int(np.argwhere(~np.isfinite(rows))[0][0])
         raise ValueError(f"`{name}` must be finite. Received NaN or infinity in row {row}. {cure}")
     sums = rows.sum(axis=1)
-    wrong = (np.abs(sums - 1) > _DISTRIBUTION_TOLERANCE) | (rows < 0).any(axis=1)
+    wrong = (np.abs(sums - 1) > DISTRIBUTION_TOLERANCE) | (rows < 0).any(axis=1)
     if wrong.any():
         row = int(wrong.argmax())
         raise ValueError(

@@ -1,12 +1,12 @@
 """Network + loss = a Keras model whose fit, evaluate, predict and save just work."""
 
 import keras
-import tensorflow as tf
 
 from tfp_noise import distribute
 from tfp_noise._callbacks import with_own_callbacks
 from tfp_noise._deployment import probabilities_model
-from tfp_noise._model_checks import check_batches, check_data, check_raw_outputs, check_workers_alike
+from tfp_noise._input_checks import check_data
+from tfp_noise._model_checks import check_batches, check_raw_outputs, check_workers_alike
 from tfp_noise._replicated import ReplicatedModel
 from tfp_noise._resumable import ResumableModel
 from tfp_noise.losses import NoisyLabelLoss
@@ -125,14 +125,13 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         with self.distribute_strategy.scope():  # what has a name is made here
             optimizer = self.loss.own_optimizer(keras.optimizers.get(optimizer), self.loss_state)
             super().compile(optimizer=optimizer, metrics=metrics, **kwargs)
-            if self.built:  # else `load_weights` before the first step would leave the optimizer's slots out
-                self.optimizer.build(self.trainable_variables)
         self._metrics_take_distributions = None
         optimizer = self.optimizer
         self.loss.count_updates = lambda: optimizer.iterations
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
+        self.build_optimizer()  # with slots to load the file's values into
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         loss = self.data_loss(x, y, y_pred, sample_weight, training)
@@ -189,8 +188,8 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
     def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, **kwargs):
         """Trains, as `keras.Model.fit` does, after a look at labels and features, and as long as the loss is finite.
 
-        Arrays are checked before training starts, batches of a `tf.data.Dataset` as they come. What comes by other
-        ways is not looked at; an example with a label out of range then makes the loss NaN.
+        Arrays are checked before training starts; the batches of a `tf.data.Dataset`, `keras.utils.PyDataset` or
+        generator as they come. The labels may be in any container that becomes an array: a list, a pandas column.
 
         Training that diverges ends with an error before any callback could save the model, so that the last
         checkpoint is a good one.
@@ -221,9 +220,9 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         x, y = check_data(x, y, num_classes)
         check_batches(x, batch_size, kwargs.get("validation_split", 0.0), self.distribute_strategy)
         validation = kwargs.get("validation_data")
-        if isinstance(validation, tf.data.Dataset):
+        if validation is not None and not isinstance(validation, (tuple, list)):
             kwargs["validation_data"], _ = check_data(validation, None, num_classes, "validation ")
-        elif isinstance(validation, (tuple, list)):
+        elif validation is not None:
             data = check_data(*validation[:2], num_classes, "validation ")
             kwargs["validation_data"] = (*data, *validation[2:])
         sizes = {name: kwargs.get(name) for name in _SIZES}

@@ -1,0 +1,135 @@
+"""Checks of features and labels before they train, in memory or on their way, with one wording for every container."""
+
+import types
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfp_noise import _validation
+
+
+def check_data(x, y, num_classes, prefix=""):
+    """Both after a look at them; batches that come one by one are looked at as they come.
+
+    Labels come back as an array, and a column of class indices as `[n]`: a model that has seen both would be traced for
+    labels of any rank.
+
+    Args:
+        x: features, or a `tf.data.Dataset`, `keras.utils.PyDataset` or generator of `(x, y)` or `(x, y, weights)`.
+        y: labels in any container, or `None`.
+        num_classes: int, K.
+        prefix: text before the argument's name in errors.
+
+    Returns:
+        `x` and `y` to train with.
+
+    Raises:
+        TypeError: for labels of another type than integers or distributions.
+        ValueError: for labels outside `[0, num_classes)`, rows that are no distributions, or features that are not
+            finite.
+    """
+    if isinstance(x, tf.data.Dataset):
+        spec = x.element_spec
+        if isinstance(spec, tuple) and len(spec) > 1 and isinstance(spec[1], tf.TensorSpec):
+            _check_spec(f"{prefix}y", spec[1], num_classes)
+        # Looked at while the step before is computed: within the step it would take some hundredths of its time.
+        return x.map(lambda *batch: _check_batch(batch, num_classes, prefix)).prefetch(2), y
+    if isinstance(x, keras.utils.PyDataset):
+        return _CheckedBatches(x, num_classes, prefix), y
+    if isinstance(x, types.GeneratorType):
+        return (_check_arrays(batch, num_classes, prefix) for batch in x), y
+    for leaf in keras.tree.flatten(x):
+        if is_array(leaf):
+            _validation.check_features(f"{prefix}x", np.asarray(leaf))
+    if y is None or keras.backend.is_keras_tensor(y) or isinstance(y, dict):
+        return x, y
+    y = _validation.as_label_array(f"{prefix}y", y)
+    _validation.check_targets(f"{prefix}y", y, num_classes)
+    return x, y.reshape(-1) if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+def is_array(value):
+    """True for values that are at hand: NumPy, pandas and eager tensors, but no symbolic ones and no generators."""
+    return hasattr(value, "__array__") and not keras.backend.is_keras_tensor(value)
+
+
+def _check_spec(name, spec, num_classes):
+    """Refuses a dataset whose labels cannot be right, by their dtype and shape."""
+    shape, dtype = spec.shape, spec.dtype
+    if shape.rank is None:
+        return
+    width = shape[-1] if shape.rank == 2 else None
+    if shape.rank not in (1, 2) or width not in (None, 1, num_classes):
+        raise ValueError(
+            f"`{name}` must be class indices [n] or [n, 1], or distributions [n, {num_classes}]. Received a dataset "
+            f"with labels of shape {tuple(shape)}. Is `num_classes` right, and the dataset batched?"
+        )
+    if dtype.is_integer or (width == num_classes and (dtype.is_floating or dtype.is_bool)):
+        return
+    cures = {
+        tf.string: "Number the names by `keras.layers.StringLookup(vocabulary=class_names, num_oov_indices=0)`.",
+        tf.bool: 'Cast them: `dataset.map(lambda x, y: (x, tf.cast(y, "int32")))`.',
+    }
+    raise TypeError(
+        f"`{name}` must be integer class indices, or distributions [n, {num_classes}]. Received a dataset with labels "
+        f"of dtype {dtype.name} and shape {tuple(shape)}. "
+        + cures.get(dtype, "Give whole numbers an integer dtype, or each example a row of probabilities.")
+    )
+
+
+def _check_arrays(batch, num_classes, prefix):
+    """A batch `(x, y, ...)` of arrays after a look at it."""
+    if not isinstance(batch, tuple) or len(batch) < 2:
+        return batch
+    return *check_data(*batch[:2], num_classes, prefix), *batch[2:]
+
+
+class _CheckedBatches(keras.utils.PyDataset):
+    """The batches of a `PyDataset`, each looked at when it is made."""
+
+    def __init__(self, batches, num_classes, prefix):
+        settings = ("workers", "use_multiprocessing", "max_queue_size")
+        super().__init__(**{name: getattr(batches, name) for name in settings})
+        self._batches, self._num_classes, self._prefix = batches, num_classes, prefix
+
+    def __len__(self):
+        return len(self._batches)
+
+    @property
+    def num_batches(self):
+        return self._batches.num_batches
+
+    def __getitem__(self, index):
+        return _check_arrays(self._batches[index], self._num_classes, self._prefix)
+
+    def on_epoch_begin(self):
+        self._batches.on_epoch_begin()
+
+    def on_epoch_end(self):
+        self._batches.on_epoch_end()
+
+
+def _check_batch(batch, num_classes, prefix):
+    """A batch of a `tf.data.Dataset` with assertions on its way: on the host, where a TPU's input is made too."""
+    if len(batch) < 2:
+        return batch
+    x, y = batch[:2]
+    floats = [leaf for leaf in tf.nest.flatten(x) if isinstance(leaf, tf.Tensor) and leaf.dtype.is_floating]
+    checks = [tf.debugging.assert_all_finite(leaf, f"`{prefix}x` must be finite") for leaf in floats]
+    name = f"`{prefix}y`"
+    if y.shape.rank == 2 and y.shape[-1] == num_classes:
+        rows = tf.cast(y, tf.float32)
+        sums = tf.reduce_sum(rows, axis=-1)
+        right = (tf.abs(sums - 1) <= _validation.DISTRIBUTION_TOLERANCE) & (tf.reduce_min(rows, axis=-1) >= 0)
+        message = f"{name} must be at least 0, with rows that sum to 1. Received:"
+        cure = "Divide each row by its sum, or pass class indices."
+        checks.append(tf.debugging.Assert(tf.reduce_all(right), [message, y, cure]))
+    else:
+        indices = tf.cast(y, tf.int64)  # bounds of a narrow type would wrap
+        inside = tf.reduce_all((indices >= 0) & (indices < num_classes))
+        message = f"{name} must lie in [0, {num_classes}). Received:"
+        checks.append(tf.debugging.Assert(inside, [message, y, "Do the labels start at 1?"]))
+    column = y.shape.rank == 2 and y.shape[-1] == 1
+    with tf.control_dependencies([check for check in checks if check is not None]):
+        return (x, tf.reshape(y, [-1]) if column else tf.identity(y), *batch[2:])
