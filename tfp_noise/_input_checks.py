@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfp_noise import _validation
 
 
-def check_data(x, y, num_classes, prefix=""):
+def check_data(x, y, num_classes, prefix="", ignored=None):
     """Both after a look at them; batches that come one by one are looked at as they come.
 
     Labels come back as an array, and a column of class indices as `[n]`: a model that has seen both would be traced for
@@ -20,6 +20,7 @@ def check_data(x, y, num_classes, prefix=""):
         y: labels in any container, or `None`.
         num_classes: int, K.
         prefix: text before the argument's name in errors.
+        ignored: int, class index of examples without a label, or `None`.
 
     Returns:
         `x` and `y` to train with.
@@ -34,18 +35,18 @@ def check_data(x, y, num_classes, prefix=""):
         if isinstance(spec, tuple) and len(spec) > 1 and isinstance(spec[1], tf.TensorSpec):
             _check_spec(f"{prefix}y", spec[1], num_classes)
         # Looked at while the step before is computed: within the step it would take some hundredths of its time.
-        return x.map(lambda *batch: _check_batch(batch, num_classes, prefix)).prefetch(2), y
+        return x.map(lambda *batch: _check_batch(batch, num_classes, prefix, ignored)).prefetch(2), y
     if isinstance(x, keras.utils.PyDataset):
-        return _CheckedBatches(x, num_classes, prefix), y
+        return _CheckedBatches(x, num_classes, prefix, ignored), y
     if isinstance(x, types.GeneratorType):
-        return (_check_arrays(batch, num_classes, prefix) for batch in x), y
+        return (_check_arrays(batch, num_classes, prefix, ignored) for batch in x), y
     for leaf in keras.tree.flatten(x):
         if is_array(leaf):
             _validation.check_features(f"{prefix}x", np.asarray(leaf))
     if y is None or keras.backend.is_keras_tensor(y) or isinstance(y, dict):
         return x, y
     y = _validation.as_label_array(f"{prefix}y", y)
-    _validation.check_targets(f"{prefix}y", y, num_classes)
+    _validation.check_targets(f"{prefix}y", y, num_classes, ignored)
     return x, y.reshape(-1) if y.ndim == 2 and y.shape[1] == 1 else y
 
 
@@ -78,20 +79,20 @@ def _check_spec(name, spec, num_classes):
     )
 
 
-def _check_arrays(batch, num_classes, prefix):
+def _check_arrays(batch, *settings):
     """A batch `(x, y, ...)` of arrays after a look at it."""
     if not isinstance(batch, tuple) or len(batch) < 2:
         return batch
-    return *check_data(*batch[:2], num_classes, prefix), *batch[2:]
+    return *check_data(*batch[:2], *settings), *batch[2:]
 
 
 class _CheckedBatches(keras.utils.PyDataset):
     """The batches of a `PyDataset`, each looked at when it is made."""
 
-    def __init__(self, batches, num_classes, prefix):
-        settings = ("workers", "use_multiprocessing", "max_queue_size")
-        super().__init__(**{name: getattr(batches, name) for name in settings})
-        self._batches, self._num_classes, self._prefix = batches, num_classes, prefix
+    def __init__(self, batches, *settings_of_checks):
+        own = ("workers", "use_multiprocessing", "max_queue_size")
+        super().__init__(**{name: getattr(batches, name) for name in own})
+        self._batches, self._settings = batches, settings_of_checks
 
     def __len__(self):
         return len(self._batches)
@@ -101,7 +102,7 @@ class _CheckedBatches(keras.utils.PyDataset):
         return self._batches.num_batches
 
     def __getitem__(self, index):
-        return _check_arrays(self._batches[index], self._num_classes, self._prefix)
+        return _check_arrays(self._batches[index], *self._settings)
 
     def on_epoch_begin(self):
         self._batches.on_epoch_begin()
@@ -110,7 +111,7 @@ class _CheckedBatches(keras.utils.PyDataset):
         self._batches.on_epoch_end()
 
 
-def _check_batch(batch, num_classes, prefix):
+def _check_batch(batch, num_classes, prefix, ignored):
     """A batch of a `tf.data.Dataset` with assertions on its way: on the host, where a TPU's input is made too."""
     if len(batch) < 2:
         return batch
@@ -127,9 +128,11 @@ def _check_batch(batch, num_classes, prefix):
         checks.append(tf.debugging.Assert(tf.reduce_all(right), [message, y, cure]))
     else:
         indices = tf.cast(y, tf.int64)  # bounds of a narrow type would wrap
-        inside = tf.reduce_all((indices >= 0) & (indices < num_classes))
+        inside = (indices >= 0) & (indices < num_classes)
+        if ignored is not None:
+            inside |= indices == ignored
         message = f"{name} must lie in [0, {num_classes}). Received:"
-        checks.append(tf.debugging.Assert(inside, [message, y, "Do the labels start at 1?"]))
+        checks.append(tf.debugging.Assert(tf.reduce_all(inside), [message, y, "Do the labels start at 1?"]))
     column = y.shape.rank == 2 and y.shape[-1] == 1
     with tf.control_dependencies([check for check in checks if check is not None]):
         return (x, tf.reshape(y, [-1]) if column else tf.identity(y), *batch[2:])

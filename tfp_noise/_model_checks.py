@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfp_noise import distribute
 from tfp_noise._input_checks import is_array
 from tfp_noise.distribute._lost_workers import is_multi_worker
+from tfp_noise.metrics import ExpectedCalibrationError
 
 
 def check_raw_outputs(name, network):
@@ -64,6 +65,16 @@ def check_batches(x, batch_size, validation_split, strategy):
                 f"{rest} examples: those on the replica with fewer of them weigh more. Leave them out: the others make "
                 f"{whole} whole batches.",
                 stacklevel=3,
+            )
+
+
+def check_heed_masks(metrics):
+    """Refuses metrics that would count examples of a loss's `ignore_class`."""
+    for metric in metrics:
+        if not isinstance(metric, keras.metrics.MeanMetricWrapper | ExpectedCalibrationError | keras.metrics.Mean):
+            raise ValueError(
+                f"`metrics` must leave out examples of `ignore_class`, which {type(metric).__name__} cannot. Received: "
+                f"{metric.name!r}. Call it on `predict` and the other examples, after training."
             )
 
 

@@ -176,18 +176,25 @@ def _label_cure(labels):
     return "Number the classes from 0, or pass a row of probabilities for each example."
 
 
-def check_labels(name, labels, num_classes):
-    """`labels` as an int array [n] with values in [0, num_classes), from any container."""
+def check_labels(name, labels, num_classes, ignored=None):
+    """`labels` as an int array [n] with values in [0, num_classes), or `ignored`, from any container."""
     labels = as_label_array(name, labels)
     if not np.issubdtype(labels.dtype, np.integer):
         raise TypeError(f"`{name}` must be integer class indices. Received dtype {labels.dtype}. {_label_cure(labels)}")
     if labels.ndim != 1:
         raise ValueError(f"`{name}` must have shape [n]. Received shape {labels.shape}.")
-    if labels.size and (labels.min() < 0 or labels.max() >= num_classes):
-        position = int(np.argmax((labels < 0) | (labels >= num_classes)))
+    outside = (labels < 0) | (labels >= num_classes)
+    if ignored is not None:
+        outside &= labels != ignored
+    if outside.any():
+        position = int(np.argmax(outside))
         raise ValueError(
             f"`{name}` must lie in [0, {num_classes}). Received: {labels[position]} at position {position}. "
-            "Do the labels start at 1, or is `num_classes` too small?"
+            + (
+                "Leave out the examples without a label, or give the loss `ignore_class=-1`."
+                if labels[position] == -1
+                else "Do the labels start at 1, or is `num_classes` too small?"
+            )
         )
     return labels
 
@@ -219,14 +226,14 @@ def check_unit_features(name, features):
     return features
 
 
-def check_targets(name, targets, num_classes):
+def check_targets(name, targets, num_classes, ignored=None):
     """Refuses what is neither class indices `[n]` or `[n, 1]` nor distributions `[n, num_classes]`."""
     if targets.ndim == 2 and targets.shape[1] == num_classes:
         if targets.dtype.kind not in "biuf":
             raise TypeError(f"`{name}` must hold numbers. Received dtype {targets.dtype}. {_label_cure(targets)}")
         check_distributions(name, targets, cure="Divide each row by its sum, or pass class indices.")
     elif targets.ndim == 1 or (targets.ndim == 2 and targets.shape[1] == 1):
-        check_labels(name, targets.reshape(-1), num_classes)
+        check_labels(name, targets.reshape(-1), num_classes, ignored)
     else:
         raise ValueError(
             f"`{name}` must be class indices [n] or [n, 1], or distributions [n, {num_classes}]. Received shape "

@@ -6,7 +6,7 @@ from tfp_noise import distribute
 from tfp_noise._callbacks import with_own_callbacks
 from tfp_noise._deployment import probabilities_model
 from tfp_noise._input_checks import check_data
-from tfp_noise._model_checks import check_batches, check_raw_outputs, check_workers_alike
+from tfp_noise._model_checks import check_batches, check_heed_masks, check_raw_outputs, check_workers_alike
 from tfp_noise._replicated import ReplicatedModel
 from tfp_noise._resumable import ResumableModel
 from tfp_noise.losses import NoisyLabelLoss
@@ -164,9 +164,25 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         if y is None and self._compile_metrics is not None:
             raise ValueError("`y` must hold labels for `metrics`. Received: None. Leave `metrics` out of `compile`.")
+        probabilities, mask = self.loss.probabilities(y_pred), getattr(y_pred, "_keras_mask", None)
         if self._compile_metrics is not None:
+            y, mask = self._without_ignored(y, mask)
             y = self._labels_for_metrics(y)
-        return super().compute_metrics(x, y, self.loss.probabilities(y_pred), sample_weight)
+        if mask is not None:
+            probabilities._keras_mask = mask  # what metrics read
+        results = super().compute_metrics(x, y, probabilities, sample_weight)
+        if self.loss.ignore_class is not None and self._compile_metrics is not None:
+            check_heed_masks(self._compile_metrics.metrics)
+        return results
+
+    def _without_ignored(self, y, mask):
+        """Labels that metrics can read, and the mask of those that count: not those of the loss's `ignore_class`."""
+        ignored = self.loss.ignore_class
+        if ignored is None or (len(y.shape) == 2 and y.shape[-1] == self.loss.num_classes):
+            return y, mask
+        valid = keras.ops.not_equal(y, ignored)
+        y, valid = keras.ops.where(valid, y, keras.ops.zeros_like(y)), keras.ops.reshape(valid, [-1])
+        return y, valid if mask is None else keras.ops.logical_and(valid, keras.ops.reshape(mask, [-1]))
 
     def _labels_for_metrics(self, y):
         """`y` in the form of the first batch, by which Keras chooses a metric for "accuracy" once and for all.
@@ -217,20 +233,23 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
             ConnectionError: if a worker is lost, of several.
         """
         num_classes = self.loss.num_classes
-        x, y = check_data(x, y, num_classes)
+        x, y = check_data(x, y, num_classes, ignored=self.loss.ignore_class)
         check_batches(x, batch_size, kwargs.get("validation_split", 0.0), self.distribute_strategy)
         validation = kwargs.get("validation_data")
         if validation is not None and not isinstance(validation, (tuple, list)):
-            kwargs["validation_data"], _ = check_data(validation, None, num_classes, "validation ")
+            kwargs["validation_data"], _ = check_data(
+                validation, None, num_classes, "validation ", self.loss.ignore_class
+            )
         elif validation is not None:
-            data = check_data(*validation[:2], num_classes, "validation ")
+            data = check_data(*validation[:2], num_classes, "validation ", self.loss.ignore_class)
             kwargs["validation_data"] = (*data, *validation[2:])
         sizes = {name: kwargs.get(name) for name in _SIZES}
         check_workers_alike(self.distribute_strategy, x=x, batch_size=batch_size, epochs=epochs, **sizes)
         return super().fit(x, y, batch_size, epochs, verbose, with_own_callbacks(callbacks, self), **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
-        return super().evaluate(*check_data(x, y, self.loss.num_classes), *args, **kwargs)
+        x, y = check_data(x, y, self.loss.num_classes, ignored=self.loss.ignore_class)
+        return super().evaluate(x, y, *args, **kwargs)
 
     def deployable(self):
         """A plain Keras model from inputs to class probabilities, with none of this package's classes in it.

@@ -19,12 +19,14 @@ class NoisyLabelLoss(keras.losses.Loss):
         name: name of the loss.
         reduction: as in `keras.losses.Loss`.
         dtype: dtype of the arithmetic, float32 (the default) or float64; mixed-precision outputs are cast up to it.
+        ignore_class: int, the class index of examples that count for nothing: not in the loss, which is the mean of the
+            others, nor in metrics and statistics; often -1, for "no label". `None`: every label must be a class.
 
     Raises:
         ValueError: for fewer than two classes or a dtype narrower than float32.
     """
 
-    def __init__(self, num_classes, *, name=None, reduction="sum_over_batch_size", dtype=None):
+    def __init__(self, num_classes, *, name=None, reduction="sum_over_batch_size", dtype=None, ignore_class=None):
         # Not Keras's default, its floatx: that may be narrower.
         dtype = dtype or ("float64" if keras.config.floatx() == "float64" else "float32")
         super().__init__(name=name, reduction=reduction, dtype=dtype)
@@ -34,6 +36,10 @@ class NoisyLabelLoss(keras.losses.Loss):
                 f"`dtype` must be float32 or float64. Received: {self.dtype}. A loss keeps its arithmetic wide under "
                 "every mixed-precision policy; give the policy to the network, not to the loss."
             )
+
+        self.ignore_class = ignore_class
+        if ignore_class is not None:
+            self.ignore_class = _validation.check_int("ignore_class", ignore_class, -(2**24))  # float32 holds it
 
     # A loss that draws noise keeps its `keras.random.SeedGenerator` here: the classifier saves its state.
     seed_generator = None
@@ -59,6 +65,14 @@ class NoisyLabelLoss(keras.losses.Loss):
         """Whether the outputs are logits and nothing else, which may be divided by a temperature."""
         return True
 
+    def _refuse_ignore_class(self, reason):
+        """Refuses `ignore_class` in a loss of which examples are no independent terms."""
+        if self.ignore_class is not None:
+            raise ValueError(
+                f"`ignore_class` must be None for this {type(self).__name__}, because {reason}. Received: "
+                f"{self.ignore_class}. Leave those examples out of the data."
+            )
+
     def call(self, y_true, y_pred):
         """Loss of each example, without reduction.
 
@@ -67,8 +81,8 @@ class NoisyLabelLoss(keras.losses.Loss):
             y_pred: raw network outputs `[batch, num_outputs]`, never probabilities.
 
         Returns:
-            `[batch]`, in nats; NaN for an example whose class index is outside `[0, num_classes)`, even where its
-            `sample_weight` is 0: mask examples by their weight, not by their label.
+            `[batch]`, in nats; 0 for an example of `ignore_class`, which Keras's reduction leaves out; NaN for any
+            other class index outside `[0, num_classes)`, even where its `sample_weight` is 0.
 
         Raises:
             ValueError: if a shape does not fit.
@@ -99,7 +113,13 @@ class NoisyLabelLoss(keras.losses.Loss):
             labels = ops.cast(ops.reshape(y_true, [-1]), "int32")
             # An accelerator cannot raise, and would quietly take some other class.
             known = ops.logical_and(labels >= 0, labels < self.num_classes)
-            return ops.where(known, self.from_indices(ops.where(known, labels, 0), y_pred), float("nan"))
+            losses = ops.where(known, self.from_indices(ops.where(known, labels, 0), y_pred), float("nan"))
+            if self.ignore_class is None:
+                return losses
+            valid = labels != self.ignore_class
+            losses = ops.where(valid, losses, 0)
+            losses._keras_mask = valid  # what Keras's reduction reads
+            return losses
         raise ValueError(
             f"`y_true` must be class indices [batch] or [batch, 1], or distributions [batch, {self.num_classes}]. "
             f"Received shape {shape}."
@@ -160,7 +180,8 @@ class NoisyLabelLoss(keras.losses.Loss):
 
     def get_config(self):
         """Constructor arguments; `from_config` gives an equal loss, matrices to the last bit."""
-        return {"num_classes": self.num_classes, "dtype": self.dtype, **super().get_config()}
+        own = {"num_classes": self.num_classes, "dtype": self.dtype, "ignore_class": self.ignore_class}
+        return {**own, **super().get_config()}
 
 
 def register(cls):

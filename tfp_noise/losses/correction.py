@@ -68,6 +68,8 @@ class BackwardCorrection(NoisyLabelLoss):
     ):
         super().__init__(num_classes, name=name, **kwargs)
         self.non_negative = _validation.check_bool("non_negative", non_negative)
+        if self.non_negative:
+            self._refuse_ignore_class("the mean of the whole batch decides which classes leave the loss")
         self.transition = _validation.check_transition("transition", transition, self.num_classes)
         self.min_probability = _validation.check_number("min_probability", min_probability, above=0, below=1)
         condition = np.linalg.cond(self.transition)

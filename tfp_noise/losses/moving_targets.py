@@ -47,12 +47,17 @@ class MovingTargets(NoisyLabelLoss):
         return ops.convert_to_numpy(rows)
 
     def observe(self, y_true, y_pred, sample_weight=None):
+        mask = getattr(y_pred, "_keras_mask", None)
         y_pred = ops.stop_gradient(ops.cast(y_pred, self.dtype))
         y_true = ops.convert_to_tensor(y_true)
         if len(y_true.shape) == 2 and y_true.shape[-1] == self.num_classes:
             y_true = ops.argmax(y_true, axis=-1)
         labels = ops.cast(ops.reshape(y_true, [-1]), "int32")
         known = ops.logical_and(labels >= 0, labels < self.num_classes)
+        if self.ignore_class is not None:
+            known = ops.logical_and(known, labels != self.ignore_class)
+        if mask is not None:
+            known = ops.logical_and(known, ops.reshape(mask, [-1]))
         weights = ops.cast(known, "float32")
         if sample_weight is not None:
             weights = weights * ops.reshape(ops.cast(sample_weight, "float32"), [-1])

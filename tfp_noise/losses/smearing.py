@@ -55,8 +55,9 @@ class LabelSmearing(NoisyLabelLoss):
 
 
 def cross_entropy_like(loss):
-    """Plain cross-entropy with the classes, reduction and dtype of another loss."""
-    return LabelSmoothing(loss.num_classes, alpha=0.0, reduction=loss.reduction, dtype=loss.dtype)
+    """Plain cross-entropy with the classes, reduction, dtype and ignored class of another loss."""
+    shared = {"reduction": loss.reduction, "dtype": loss.dtype, "ignore_class": loss.ignore_class}
+    return LabelSmoothing(loss.num_classes, alpha=0.0, **shared)
 
 
 @register

@@ -54,6 +54,7 @@ class ExpectedCalibrationError(keras.metrics.Metric):
             y_pred: probabilities `[batch, num_classes]`, rows sum to 1.
             sample_weight: a weight for each example, `[batch]` or `[batch, 1]`; 1 by default.
         """
+        mask = getattr(y_pred, "_keras_mask", None)
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.cast(y_pred, self.dtype)
         distributions = len(y_true.shape) == 2 and y_true.shape[-1] == y_pred.shape[-1]
         labels = ops.argmax(y_true, axis=-1) if distributions else ops.reshape(y_true, [-1])
@@ -62,6 +63,8 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         weight = ops.ones_like(confidence)
         if sample_weight is not None:
             weight = ops.reshape(ops.cast(sample_weight, self.dtype), [-1])
+        if mask is not None:
+            weight = weight * ops.reshape(ops.cast(mask, self.dtype), [-1])
         bins = ops.clip(ops.floor(confidence * self.num_bins), 0, self.num_bins - 1)
         of_bins = ops.one_hot(ops.cast(bins, "int32"), self.num_bins, dtype=self.dtype)
         difference = weight * (ops.cast(hits, self.dtype) - confidence)

@@ -52,6 +52,7 @@ class PairwiseConfusion(NoisyLabelLoss):
     def __init__(self, num_classes, weight, *, name="pairwise_confusion", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
         self.weight = _validation.check_number("weight", weight, 0)
+        self._refuse_ignore_class("it compares the examples of a batch with one another")
 
     def from_targets(self, targets, y_pred):
         log_p = ops.log_softmax(y_pred, axis=-1)
