@@ -215,3 +215,16 @@ def test_labels_out_of_range_are_no_statistics():
 def test_bad_settings(arguments, error, message):
     with pytest.raises(error, match=message):
         losses.OnlineLabelSmoothing(K, **arguments)
+
+
+@pytest.mark.parametrize(
+    "build", [losses.OnlineLabelSmoothing, lambda k: losses.LearnableLabelSmoothing(k, top=1)], ids=["online", "top"]
+)
+def test_a_loop_of_ones_own_that_takes_no_statistics_is_refused(build):
+    x, y = np.eye(3, dtype="float32"), np.arange(3)
+    model = NoisyLabelClassifier(keras.Sequential([keras.Input([3]), keras.layers.Dense(3)]), build(3))
+    model.loss(y, model(x))
+    with pytest.raises(ValueError, match=r"Received: none so far.*`model.compute_loss"):
+        model.loss_state.end_epoch()
+    model.compute_loss(x, y, model(x, training=True))
+    model.loss_state.end_epoch()

@@ -34,6 +34,7 @@ class SoftLabels(_state.LossState):
 
     def observe(self, labels, probabilities, weights):
         """Takes in the correct predictions of a training step, and rotates if that is due after so many steps."""
+        self.observed = True
         # Not argmax, which takes ten times as long.
         correct = _class_rows.entries_of(probabilities, labels) >= ops.max(probabilities, axis=-1)
         weights = weights * ops.cast(correct, "float32")
@@ -47,6 +48,7 @@ class SoftLabels(_state.LossState):
 
     def end_epoch(self):
         if not self.period:
+            self.check_observed()
             self._assign(self.next_parts())
 
     def _assign(self, values):

@@ -87,9 +87,11 @@ class TopTargetLogits(_state.LossState):
 
     def observe(self, labels, probabilities, weights):
         """Takes in the predictions `[batch, K]` of a training step."""
+        self.observed = True
         self.entries.observe(*_state.gather(labels, probabilities, weights))
 
     def end_epoch(self):
+        self.check_observed()
         indices, _, replaced = self.entries.exchanged()
         shared = ops.expand_dims(ops.convert_to_tensor(self.shared_logits), -1)
         self.logits.assign(ops.where(replaced, shared, ops.convert_to_tensor(self.logits)))

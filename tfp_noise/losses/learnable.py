@@ -30,7 +30,8 @@ class LearnableLabelSmoothing(MovingTargets):
     With `top=N` each row has logits for N entries and one that all other classes share; no `[K, K]` array exists at any
     time. The entries are exchanged at the end of an epoch of `fit` for those of the largest mean predictions, to which
     a soft label counts for its largest class; one that comes in starts at the shared logit. In a training loop without
-    `fit`, call `classifier.loss_state.end_epoch()` after each epoch. Soft labels cost some N times what cross-entropy
+    `fit`, take the loss from `classifier.compute_loss(x, y, classifier(x, training=True))` and call
+    `classifier.loss_state.end_epoch()` after each epoch. Soft labels cost some N times what cross-entropy
     does.
 
     Args:

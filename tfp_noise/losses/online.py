@@ -22,7 +22,9 @@ class OnlineLabelSmoothing(MovingTargets):
     mixup makes it, counts for its largest class, and as correct if the prediction's largest class is the same.
 
     It trains in a `NoisyLabelClassifier` of its own, which holds, mirrors and saves `S`; validation reports plain
-    cross-entropy. In a training loop without `fit`, call `classifier.loss_state.end_epoch()` after each epoch.
+    cross-entropy. In a training loop without `fit`, take the loss of a step from
+    `classifier.compute_loss(x, y, classifier(x, training=True))`, which counts its predictions, and call
+    `classifier.loss_state.end_epoch()` after each epoch.
 
     With `top=N` each row keeps N entries and shares the remainder among all other classes; no `[K, K]` array exists at
     any time. Which entries are kept is found from the predictions: N further classes are followed beside the kept
