@@ -1,4 +1,4 @@
-"""What is looked at before a model trains: its last layer, features and labels, in memory or on their way."""
+"""What is looked at before a model trains: features and labels, in memory or on their way."""
 
 import math
 import numbers
@@ -10,29 +10,6 @@ import tensorflow as tf
 
 from tfp_noise import _validation, distribute
 from tfp_noise.distribute._lost_workers import is_multi_worker
-
-
-def check_raw_outputs(name, network):
-    """Refuses a network that ends in a softmax, be it a layer, an activation or an operation, also of a model in it."""
-    last = network
-    while outputs := _symbolic_outputs(last):
-        last = outputs[0]._keras_history.operation
-    if isinstance(last, keras.Model) and last.layers:  # a subclassed one: the order of declaration is all there is
-        last = last.layers[-1]
-    softmax = getattr(last, "activation", None) in (keras.activations.softmax, keras.ops.softmax)
-    operation = type(last).__module__.startswith("keras.") and type(last).__name__ == "Softmax"  # or the layer
-    if softmax or operation:
-        raise ValueError(
-            f"`{name}` must end in raw outputs. Received: {last.name!r} with a softmax. Leave the softmax out: "
-            "the loss takes logits, and `predict` gives probabilities."
-        )
-
-
-def _symbolic_outputs(model):
-    """What a Functional or built Sequential model ends in; nothing for any other layer or operation."""
-    outputs = getattr(model, "outputs", None) if isinstance(model, keras.Model) else None
-    symbolic = isinstance(outputs, list) and outputs and keras.backend.is_keras_tensor(outputs[0])
-    return outputs if symbolic else []
 
 
 def check_data(x, y, num_classes, prefix=""):

@@ -6,7 +6,8 @@ import tensorflow as tf
 from tfp_noise import distribute
 from tfp_noise._callbacks import with_own_callbacks
 from tfp_noise._deployment import has_inputs, input_structure, probabilities_model
-from tfp_noise._model_checks import check_batches, check_data, check_raw_outputs, check_workers_alike
+from tfp_noise._model_checks import check_batches, check_data, check_workers_alike
+from tfp_noise._raw_outputs import check_raw_outputs
 from tfp_noise._replicated import ReplicatedModel
 from tfp_noise._resumable import ResumableModel
 from tfp_noise.losses import NoisyLabelLoss

@@ -4,7 +4,7 @@ import keras
 
 from tfp_noise import _validation
 from tfp_noise._layer_states import layer_states, layers_in, set_layer_states
-from tfp_noise._model_checks import check_raw_outputs
+from tfp_noise._raw_outputs import check_raw_outputs
 from tfp_noise.classifier import NoisyLabelClassifier, class_logits
 
 _TEACHER = "teacher_"
