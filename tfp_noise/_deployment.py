@@ -14,7 +14,9 @@ def probabilities_model(classifier):
         outputs = network(inputs, training=False)
     else:
         inputs, outputs = input_structure(copied), copied.outputs[0]
-    return keras.Model(inputs, loss.probabilities(outputs), name="probabilities")
+    model = keras.Model(inputs, loss.probabilities(outputs), name="probabilities")
+    model(inputs)  # Keras exports to ONNX only what has been called
+    return model
 
 
 def input_structure(network):
