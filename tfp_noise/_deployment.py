@@ -2,41 +2,82 @@
 
 import keras
 
+from tfp_noise._layer_states import layer_states, set_layer_states
+
 
 def probabilities_model(classifier):
     """From inputs to probabilities, without outputs that only training needs; weights of its own, where it can."""
     loss, network = classifier.loss, classifier.network
-    if hasattr(network, "inputs"):
-        copy = _copy_first_outputs(network, loss.num_prediction_outputs)
-        inputs = copy.inputs[0] if len(copy.inputs) == 1 else copy.inputs
-        outputs = copy.outputs[0]
-    else:
-        inputs = _inputs(classifier._build_shapes_dict["input_shape"])
+    copied = _copy(network, loss.num_prediction_outputs)
+    if copied is None:
+        inputs = classifier.symbolic_inputs()
         outputs = network(inputs, training=False)
-    return keras.Model(inputs, loss.probabilities(outputs), name="probabilities")
+    else:
+        inputs, outputs = input_structure(copied), copied.outputs[0]
+    model = keras.Model(inputs, loss.probabilities(outputs), name="probabilities")
+    model(inputs)  # Keras exports to ONNX only what has been called
+    return model
 
 
-def _inputs(shapes):
-    """Symbolic inputs of these shapes; those of a dict are named by its keys, as Keras wants them."""
-    if isinstance(shapes, dict):
-        return {key: keras.Input(shape[1:], name=key) for key, shape in shapes.items()}
-    return keras.tree.map_shape_structure(lambda shape: keras.Input(shape[1:]), shapes)
+def input_structure(network):
+    """The symbolic inputs of a Functional or Sequential network, in the structure in which it takes them."""
+    structure = getattr(network, "_functional", network)._inputs_struct  # `inputs` is flat: names and order are lost
+    return structure[0] if isinstance(structure, (list, tuple)) and len(structure) == 1 else structure
 
 
-def _copy_first_outputs(network, width):
-    """A copy of a Functional or Sequential network; a linear Dense that makes its output keeps `width` units."""
+def has_inputs(network):
+    """Whether the network is a graph of layers, Functional or Sequential, and nothing else: no class of a user's."""
+    return type(network).__module__.startswith("keras.") and bool(getattr(network, "inputs", None))
+
+
+def _copy(network, width):
+    """A copy of a Functional or Sequential network; a linear Dense that makes its output keeps `width` units.
+
+    Returns:
+        The copy; `None` for another network, and for one with a layer that Keras cannot build from its configuration.
+    """
+    if not has_inputs(network) or any(tensor.sparse for tensor in network.inputs):  # Keras's cloning makes them dense
+        return None
+    head = _narrowable_head(network, width)
+    copies = {}
+
+    def copy_layer(layer):
+        if not layer.variables:  # training does not change it, and a lambda has nothing to be built from
+            return layer
+        if id(layer) not in copies:  # else one that is called twice would become two
+            copies[id(layer)] = layer, rebuild(layer)
+        return copies[id(layer)][1]
+
+    def rebuild(layer):
+        if has_inputs(layer):
+            return keras.models.clone_model(layer, clone_function=copy_layer)
+        config = layer.get_config()
+        if layer is head:
+            for key in ("lora_rank", "lora_alpha"):  # `kernel` has it in
+                config.pop(key, None)
+            config["units"] = width
+        return type(layer).from_config(config)
+
+    try:
+        copy = keras.models.clone_model(network, clone_function=copy_layer)
+        for source, target in copies.values():
+            if has_inputs(source):
+                continue  # its layers are here, too
+            if source is head:
+                weights = [source.kernel, source.bias] if source.use_bias else [source.kernel]
+                target.set_weights([keras.ops.convert_to_numpy(weight)[..., :width] for weight in weights])
+            else:
+                set_layer_states([target], layer_states(source))
+    except Exception:  # of what a user's layer may raise
+        return None
+    return copy
+
+
+def _narrowable_head(network, width):
+    """The linear Dense that makes the network's output, where that is wider than `width`; `None` without one."""
     head = network.layers[-1]
     # `layers` leaves out operations that may follow the layer, and a layer may be called twice.
     makes_the_output = network.outputs[0]._keras_history.operation is head and len(head._inbound_nodes) == 1
-    linear = isinstance(head, keras.layers.Dense) and head.activation is keras.activations.linear
-    narrow = linear and makes_the_output
-
-    def copy_layer(layer):
-        config = layer.get_config()
-        return type(layer).from_config({**config, "units": width} if narrow and layer is head else config)
-
-    copy = keras.models.clone_model(network, clone_function=copy_layer)
-    for source, target in zip(network.layers, copy.layers, strict=True):
-        weights = source.get_weights()
-        target.set_weights([w[..., :width] for w in weights] if narrow and source is head else weights)
-    return copy
+    linear = type(head) is keras.layers.Dense and head.activation is keras.activations.linear
+    narrow = linear and makes_the_output and head.units > width and head.quantization_mode is None
+    return head if narrow else None

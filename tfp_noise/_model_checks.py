@@ -1,4 +1,4 @@
-"""Checks before a model trains: its last layer, the size of its batches, and the workers beside it."""
+"""Checks before a model trains: the size of its batches, its metrics, and the workers beside it."""
 
 import math
 import numbers
@@ -11,29 +11,6 @@ from tfp_noise import distribute
 from tfp_noise._input_checks import is_array
 from tfp_noise.distribute._lost_workers import is_multi_worker
 from tfp_noise.metrics import ExpectedCalibrationError
-
-
-def check_raw_outputs(name, network):
-    """Refuses a network that ends in a softmax, be it a layer, an activation or an operation, also of a model in it."""
-    last = network
-    while outputs := _symbolic_outputs(last):
-        last = outputs[0]._keras_history.operation
-    if isinstance(last, keras.Model) and last.layers:  # a subclassed one: the order of declaration is all there is
-        last = last.layers[-1]
-    softmax = getattr(last, "activation", None) in (keras.activations.softmax, keras.ops.softmax)
-    operation = type(last).__module__.startswith("keras.") and type(last).__name__ == "Softmax"  # or the layer
-    if softmax or operation:
-        raise ValueError(
-            f"`{name}` must end in raw outputs. Received: {last.name!r} with a softmax. Leave the softmax out: "
-            "the loss takes logits, and `predict` gives probabilities."
-        )
-
-
-def _symbolic_outputs(model):
-    """What a Functional or built Sequential model ends in; nothing for any other layer or operation."""
-    outputs = getattr(model, "outputs", None) if isinstance(model, keras.Model) else None
-    symbolic = isinstance(outputs, list) and outputs and keras.backend.is_keras_tensor(outputs[0])
-    return outputs if symbolic else []
 
 
 def check_batches(x, batch_size, validation_split, strategy):

@@ -43,8 +43,10 @@ def check_file(path):
 
 
 def check_archive(archive):
-    """Refuses an archive whose files do not have the checksums that it says."""
+    """Refuses an archive whose files do not have the checksums that it says; it may be in the midst of being read."""
+    position = archive.fp.tell()
     damaged = archive.testzip()
+    archive.fp.seek(position)  # from Python 3.12 on whoever reads seeks from here
     if damaged is not None:
         raise OSError(
             f"{archive.filename or 'The archive'} must be as it was written. Its {damaged!r} is damaged: it has "

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_noise import _validation
-from tfp_noise._model_checks import check_raw_outputs
+from tfp_noise._raw_outputs import check_raw_outputs
 from tfp_noise.classifier import class_logits
 
 _BATCH = 128

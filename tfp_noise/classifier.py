@@ -4,9 +4,10 @@ import keras
 
 from tfp_noise import distribute
 from tfp_noise._callbacks import with_own_callbacks
-from tfp_noise._deployment import probabilities_model
+from tfp_noise._deployment import has_inputs, input_structure, probabilities_model
 from tfp_noise._input_checks import check_data
-from tfp_noise._model_checks import check_batches, check_heed_masks, check_raw_outputs, check_workers_alike
+from tfp_noise._model_checks import check_batches, check_heed_masks, check_workers_alike
+from tfp_noise._raw_outputs import check_raw_outputs
 from tfp_noise._replicated import ReplicatedModel
 from tfp_noise._resumable import ResumableModel
 from tfp_noise.losses import NoisyLabelLoss
@@ -69,6 +70,7 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
                 "Leave `reduction` out, or weigh examples with `sample_weight`."
             )
         super().__init__(name=name, dtype=dtype or network.dtype_policy, **kwargs)
+        self._input_dtypes = None
         self.network = network
         self.loss = loss
         # Attributes, for Keras to track them.
@@ -78,8 +80,37 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
             self.build(network.input_shape)
         loss.bind(self.loss_state)  # last: a classifier that could not be made owns nothing
 
+    def __call__(self, inputs, *args, **kwargs):
+        if not self.built:  # Keras tells `build` the shapes alone, but integers and strings are no floats
+            self._input_dtypes = [_input_dtype(leaf) for leaf in keras.tree.flatten(inputs)]
+        return super().__call__(inputs, *args, **kwargs)
+
+    def get_build_config(self):
+        config = super().get_build_config()
+        return config and {**config, "input_dtypes": self._input_dtypes}
+
+    def build_from_config(self, config):
+        config = dict(config or {})
+        self._input_dtypes = config.pop("input_dtypes", None)
+        super().build_from_config(config)
+
+    def symbolic_inputs(self, input_shape=None):
+        """Symbolic tensors like the inputs: as the network declares them, or else as those it was built on.
+
+        Args:
+            input_shape: what `build` is given; by default what it was given.
+        """
+        if has_inputs(self.network):
+            return keras.tree.map_structure(_input_like, input_structure(self.network))
+        shapes = input_shape or self._build_shapes_dict["input_shape"]
+        if isinstance(shapes, dict):  # the names by which Keras tells a dict's inputs apart
+            dtypes = dict(zip(sorted(shapes), self._input_dtypes or [None] * len(shapes), strict=True))
+            return {key: keras.Input(shape[1:], dtype=dtypes[key], name=key) for key, shape in shapes.items()}
+        dtypes = iter(self._input_dtypes or [])
+        return keras.tree.map_shape_structure(lambda shape: keras.Input(shape[1:], dtype=next(dtypes, None)), shapes)
+
     def build(self, input_shape):
-        outputs = self.network(keras.tree.map_shape_structure(keras.KerasTensor, input_shape))
+        outputs = self.network(self.symbolic_inputs(input_shape))
         if not hasattr(outputs, "shape") or len(outputs.shape) != 2:
             shapes = keras.tree.map_structure(lambda output: tuple(output.shape), outputs)
             raise ValueError(
@@ -258,7 +289,8 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         or Sequential and ends in a linear `Dense`, their weights too.
 
         Returns:
-            A `keras.Model` with weights of its own; a subclassed network is shared, not copied.
+            A `keras.Model` with weights of its own. A network that is subclassed, or has a layer with weights that
+            `from_config` does not build, is shared, not copied.
 
         Raises:
             ValueError: if the model has not been built.
@@ -287,6 +319,16 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         for key in ("network", "loss", "dtype"):
             config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects=custom_objects)
         return cls(**config)
+
+
+def _input_dtype(tensor):
+    """The dtype in which a network takes such a tensor: Keras casts floats, but nothing else."""
+    dtype = keras.backend.standardize_dtype(tensor.dtype) if hasattr(tensor, "dtype") else keras.config.floatx()
+    return keras.config.floatx() if "float" in dtype else dtype
+
+
+def _input_like(tensor):
+    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, sparse=tensor.sparse, name=tensor.name)
 
 
 def class_logits(model, inputs):

@@ -3,7 +3,8 @@
 import keras
 
 from tfp_noise import _validation
-from tfp_noise._model_checks import check_raw_outputs
+from tfp_noise._layer_states import layer_states, layers_in, set_layer_states
+from tfp_noise._raw_outputs import check_raw_outputs
 from tfp_noise.classifier import NoisyLabelClassifier, class_logits
 
 _TEACHER = "teacher_"
@@ -92,9 +93,8 @@ class DistilledClassifier(NoisyLabelClassifier):
     def build(self, input_shape):
         super().build(input_shape)
         check_raw_outputs("teacher", self.teacher)
-        inputs = keras.tree.map_shape_structure(keras.KerasTensor, input_shape)
         try:
-            shape = tuple(self._teacher_logits(inputs).shape)
+            shape = tuple(self._teacher_logits(self.symbolic_inputs(input_shape)).shape)
         except (ValueError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"`teacher` must take the student's inputs, of shape {input_shape}, to one output. It does not: {error}"
@@ -133,16 +133,27 @@ class DistilledClassifier(NoisyLabelClassifier):
     def _teacher_logits(self, x):
         return keras.ops.cast(class_logits(self.teacher, x), self.loss.dtype)
 
+    def _teacher_parts(self):
+        """What of the teacher is saved: of a classifier not its random generators, nor who taught it."""
+        if isinstance(self.teacher, NoisyLabelClassifier):
+            return [part for part in (self.teacher.network, self.teacher.loss_state) if part is not None]
+        return [self.teacher]
+
     def save_own_variables(self, store):
         super().save_own_variables(store)
-        for i, weights in enumerate(self.teacher.get_weights()):
-            store[f"{_TEACHER}{i}"] = weights
+        for i, state in enumerate(layer_states(*self._teacher_parts())):
+            for key, value in state.items():
+                store[f"{_TEACHER}{i}_{key}"] = value
 
     def load_own_variables(self, store):
         super().load_own_variables(store)
-        names = [key for key in store.keys() if key.startswith(_TEACHER)]  # noqa: SIM118 (an H5 store)
-        if names:  # none in a file of another classifier's weights
-            self.teacher.set_weights([store[f"{_TEACHER}{i}"] for i in range(len(names))])
+        states = [{} for _ in layers_in(self._teacher_parts())]
+        for key in store.keys():  # noqa: SIM118 (an H5 store)
+            if key.startswith(_TEACHER):
+                layer, name = key.removeprefix(_TEACHER).split("_", 1)
+                states[int(layer)][name] = store[key]
+        if any(states):  # none in a file of another classifier's weights
+            set_layer_states(self._teacher_parts(), states)
             self._teacher.trained = True
 
     def get_config(self):

@@ -1,0 +1,42 @@
+"""A network that ends in probabilities is refused, whatever its end is called."""
+
+import keras
+import pytest
+import tensorflow as tf
+
+from tfp_noise import NoisyLabelClassifier, losses
+
+L = keras.layers
+SQUASHED = {
+    "by name": [L.Dense(3, activation="softmax")],
+    "tf.nn.softmax": [L.Dense(3, activation=tf.nn.softmax)],
+    "a layer as activation": [L.Dense(3, activation=L.Softmax())],
+    "a lambda as activation": [L.Dense(3, activation=lambda x: tf.nn.softmax(x - 1.0))],
+    "a layer": [L.Dense(3), L.Softmax()],
+    "Lambda": [L.Dense(3), L.Lambda(tf.nn.softmax)],
+    "before float32": [L.Dense(3, activation="softmax"), L.Activation("linear", dtype="float32")],
+    "before two that pass on": [L.Dense(3, "softmax"), L.Identity(), L.Reshape([3])],
+    "in a model": [keras.Sequential([L.Dense(3, activation=tf.nn.softmax)]), L.Activation("linear")],
+    "sigmoid": [L.Dense(3, activation="sigmoid")],
+    "relu": [L.Dense(3), L.ReLU()],
+}
+RAW = {
+    "linear": [L.Dense(3)],
+    "float32": [L.Dense(3), L.Activation("linear", dtype="float32")],
+    "scaled": [L.Dense(3, activation="softmax"), L.Rescaling(10.0)],
+    "log": [L.Dense(3, activation="log_softmax")],
+    "pooled": [L.Reshape([1, 4]), L.Conv1D(3, 1, activation="relu"), L.GlobalAveragePooling1D()],
+    "dropout": [L.Dense(3), L.Dropout(0.5)],
+}
+
+
+@pytest.mark.parametrize("name", SQUASHED)
+def test_squashed_outputs_are_refused(name):
+    network = keras.Sequential([keras.Input([4]), *SQUASHED[name]])
+    with pytest.raises(ValueError, match=r"must end in raw outputs\. Received: .* with a (softmax|sigmoid|relu)"):
+        NoisyLabelClassifier(network, losses.LabelSmoothing(3))
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_raw_outputs_are_taken(name):
+    NoisyLabelClassifier(keras.Sequential([keras.Input([4]), *RAW[name]]), losses.LabelSmoothing(3))

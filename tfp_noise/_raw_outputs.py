@@ -1,0 +1,73 @@
+"""Networks that do not end in raw outputs, found by the last operations they compute, whatever they are called."""
+
+import keras
+import tensorflow as tf
+
+_SQUASHING = {"Softmax": "softmax", "Sigmoid": "sigmoid", "Relu": "relu"}
+_PASSING = ("Identity", "Cast", "Reshape", "Squeeze", "ExpandDims", "Transpose", "StopGradient", "PreventGradient")
+
+
+def check_raw_outputs(name, network):
+    """Refuses a network that ends in a softmax, a sigmoid or a relu, be it a layer, an activation or an operation."""
+    last, output = network, None
+    while last is not None:
+        if outputs := _symbolic_outputs(last):
+            output = outputs[0]
+            last = output._keras_history.operation
+            continue
+        squashing, output = _end(last, output)
+        if squashing:
+            raise ValueError(
+                f"`{name}` must end in raw outputs. Received: {last.name!r} with a {squashing}. Leave the {squashing} "
+                "out: the loss takes logits, and `predict` gives probabilities."
+            )
+        last = None if output is None else output._keras_history.operation
+
+
+def _symbolic_outputs(model):
+    """What a Functional or built Sequential model ends in; nothing for any other layer or operation."""
+    outputs = getattr(model, "outputs", None) if isinstance(model, keras.Model) else None
+    symbolic = isinstance(outputs, list) and outputs and keras.backend.is_keras_tensor(outputs[0])
+    return outputs if symbolic else []
+
+
+def _end(last, output):
+    """The squashing that an operation ends in, or else the symbolic tensor that it passes on as it is.
+
+    Args:
+        last: a Keras layer or operation.
+        output: the symbolic tensor that it made; `None` for a subclassed network.
+    """
+    if output is None:
+        if isinstance(last, keras.Model) and last.layers:  # the order of declaration is all there is
+            last = last.layers[-1]
+        if type(last).__module__.startswith("keras.") and type(last).__name__ == "Softmax":
+            return "softmax", None
+        call, inputs = getattr(last, "activation", None), [keras.KerasTensor([None, 3])]
+        if call is None:
+            return None, None
+    else:
+        if type(last) is keras.layers.Dense and last.activation is keras.activations.linear:
+            return None, None  # most networks: nothing to trace
+        node = last._inbound_nodes[output._keras_history.node_index]
+        inputs = list(node.input_tensors)
+
+        def call(*tensors):
+            values = {id(symbolic): tensor for symbolic, tensor in zip(inputs, tensors, strict=True)}
+            args, kwargs = keras.tree.map_structure(
+                lambda leaf: values.get(id(leaf), leaf), (node.arguments.args, node.arguments.kwargs)
+            )
+            return last(*args, **kwargs)
+
+    specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in inputs]
+    try:
+        graph = tf.function(call, autograph=False).get_concrete_function(*specs).graph
+    except Exception:  # of what a layer may raise that is not traced so; Keras itself has built it already
+        return None, None
+    tensor = graph.outputs[0]
+    while tensor.op.type in _PASSING:
+        tensor = tensor.op.inputs[0]
+    if tensor.op.type == "Placeholder":
+        places = [place for place, made in enumerate(graph.inputs) if made is tensor]
+        return None, inputs[places[0]] if places and output is not None and inputs else None
+    return _SQUASHING.get(tensor.op.type), None
