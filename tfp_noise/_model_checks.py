@@ -1,7 +1,6 @@
 """What is looked at before a model trains: its last layer, features and labels, in memory or on their way."""
 
 import math
-import numbers
 import warnings
 
 import keras
@@ -9,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_noise import _validation, distribute
-from tfp_noise.distribute._lost_workers import is_multi_worker
 
 
 def check_raw_outputs(name, network):
@@ -83,30 +81,6 @@ def check_batches(x, batch_size, validation_split, strategy):
                 f"{whole} whole batches.",
                 stacklevel=3,
             )
-
-
-def check_workers_alike(strategy, **sizes):
-    """Refuses, on every one of several workers, a `fit` that is another one on some worker.
-
-    They step together: whoever had more to do would wait for the others, or train on what the others evaluate.
-
-    Args:
-        strategy: a `tf.distribute.Strategy`.
-        **sizes: a number, `None`, or data, of which the number of examples or batches counts.
-    """
-    if is_multi_worker(strategy):
-        said = ", ".join(f"{name} {_size(size)}" for name, size in sizes.items() if size is not None)
-        distribute.wait_for_all(strategy, f"`fit` of {said}")
-
-
-def _size(value):
-    """The number itself, or that of the examples of arrays or of the batches of a dataset; below 0 if not known."""
-    if isinstance(value, numbers.Number | str):
-        return value
-    if isinstance(value, tf.data.Dataset):
-        return int(value.cardinality())
-    arrays = [leaf for leaf in keras.tree.flatten(value) if _is_array(leaf)]
-    return len(arrays[0]) if arrays else -1
 
 
 def _is_array(value):

@@ -139,7 +139,18 @@ def wait_for_all(strategy, at=""):
     """
     if not _lost_workers.is_multi_worker(strategy):
         return
-    letters = tf.constant([*at.encode(), 0])
+    said = gather_texts(strategy, at)
+    if len(set(said)) > 1:
+        received = "; ".join(f"worker {i}: {text}" for i, text in enumerate(said))
+        raise ValueError(
+            f"All workers must be at the same work. Received: {received}. Start all with the same program and flags, "
+            "on a file system that they share."
+        )
+
+
+def gather_texts(strategy, text):
+    """The texts of all workers, in their order, once all have come here; a ConnectionError names a lost one."""
+    letters = tf.constant([*text.encode(), 0])
 
     @tf.function(autograph=False)
     def gather():
@@ -148,13 +159,7 @@ def wait_for_all(strategy, at=""):
     with _lost_workers.naming_lost_workers(strategy):
         gathered = strategy.experimental_local_results(gather())[0].numpy()
     said = bytes(gathered.tolist()).decode().split("\0")[:-1]  # a text a replica, in the order of the workers
-    if len(set(said)) > 1:
-        each = len(said) // len(strategy.cluster_resolver.cluster_spec().as_dict()["worker"])
-        received = "; ".join(f"worker {i}: {text}" for i, text in enumerate(said[::each]))
-        raise ValueError(
-            f"All workers must be at the same work. Received: {received}. Start all with the same program and flags, "
-            "on a file system that they share."
-        )
+    return said[:: len(said) // len(strategy.cluster_resolver.cluster_spec().as_dict()["worker"])]
 
 
 def _mirrored(devices, num_replicas):
