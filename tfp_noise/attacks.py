@@ -95,14 +95,15 @@ def _climb(model, features, labels, bound, step, iterations, generator=None):
         input_signature=[
             *[tf.TensorSpec([None, *features.shape[1:]], tf.float32)] * 3,
             tf.TensorSpec([None], tf.int32),
-        ],
-        autograph=False,  # it cannot read every Python's code
+        ]
     )
     def climb(x, low, high, labels):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            odds = _log_odds_against(labels, class_logits(model, x))
-        return tf.clip_by_value(x + step * tf.sign(tape.gradient(odds, x)), low, high)
+        for _ in tf.range(iterations):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                odds = _log_odds_against(labels, class_logits(model, x))
+            x = tf.clip_by_value(x + step * tf.sign(tape.gradient(odds, x)), low, high)
+        return x
 
     moved = np.empty_like(features)
     for begin in range(0, len(features), _BATCH):
@@ -111,9 +112,7 @@ def _climb(model, features, labels, bound, step, iterations, generator=None):
         low, high = np.maximum(x - np.float32(bound), 0), np.minimum(x + np.float32(bound), 1)
         if generator is not None:
             x = np.clip(x + generator.uniform(-bound, bound, x.shape).astype(np.float32), low, high)
-        for _ in range(iterations):
-            x = climb(x, low, high, labels[part])
-        moved[part] = x
+        moved[part] = climb(x, low, high, labels[part])
     return moved
 
 
