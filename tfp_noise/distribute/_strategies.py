@@ -7,7 +7,7 @@ import tensorflow as tf
 from absl import logging
 
 from tfp_noise import _validation
-from tfp_noise.distribute import _addresses, _cluster, _lost_workers, _rendezvous
+from tfp_noise.distribute import _addresses, _cluster, _lost_workers, _rendezvous, _termination
 
 _CLASSES = {
     "mirrored": tf.distribute.MirroredStrategy,
@@ -256,7 +256,9 @@ def _multi_worker(cluster, communication, timeout):
         rpc_layer="grpc",
     )
     options = tf.distribute.experimental.CommunicationOptions(implementation=_COMMUNICATIONS[communication])
-    return tf.distribute.MultiWorkerMirroredStrategy(resolver, options)
+    made = tf.distribute.MultiWorkerMirroredStrategy(resolver, options)
+    _termination.end_at_sigterm(f"Worker {cluster.index} ({cluster.address})")
+    return made
 
 
 def _check_idle():
