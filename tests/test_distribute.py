@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tests import processes
 from tfp_noise import distribute
+from tfp_noise.distribute import _rendezvous
 
 
 def test_default_is_one_replica():
@@ -205,6 +206,34 @@ def test_sigterm_ends_a_worker_that_waits_and_one_that_sleeps(workers, tmp_path)
             assert both[index].exitcode == 128 + signal.SIGTERM
             said = (folders[index] / "stderr").read_text()
             assert f"Worker {index} ({workers[index]}) was ended by SIGTERM" in said
+    finally:
+        for one in both:
+            one.kill()
+            one.join()
+
+
+def meet_and_stay(addresses, index):
+    """A worker that meets the other; the last one dies before TensorFlow connects them."""
+    cluster = distribute.Cluster(addresses, index)
+    if index:
+        _rendezvous.meet(cluster, 60)
+    else:
+        distribute.strategy("multi_worker", cluster=cluster, timeout=8)
+
+
+@pytest.mark.torture
+def test_a_worker_that_dies_after_the_meeting_ends_the_other(workers, tmp_path):
+    both = []
+    for index in (0, 1):
+        (tmp_path / str(index)).mkdir()
+        both.append(processes.start(tmp_path / str(index), meet_and_stay, workers[:2], index))
+    try:
+        for one in both:
+            one.join(40)
+        assert [one.exitcode for one in both] == [1, 0]
+        said = (tmp_path / "0" / "stderr").read_text()
+        assert "Timeout (0:00:08)!" in said
+        assert "in connect_workers_that_have_met" in said
     finally:
         for one in both:
             one.kill()

@@ -7,7 +7,7 @@ import tensorflow as tf
 from absl import logging
 
 from tfp_noise import _validation
-from tfp_noise.distribute import _addresses, _cluster, _lost_workers, _rendezvous, _termination
+from tfp_noise.distribute import _addresses, _cluster, _deadline, _lost_workers, _rendezvous, _termination
 
 _CLASSES = {
     "mirrored": tf.distribute.MirroredStrategy,
@@ -18,6 +18,7 @@ _OPTIONS = {"default": (), "mirrored": ("devices",), "tpu": ("tpu",), "multi_wor
 _COMMUNICATIONS = {
     name: tf.distribute.experimental.CommunicationImplementation[name.upper()] for name in ("auto", "ring", "nccl")
 }
+_SECONDS = 50  # for TensorFlow to connect workers that have met
 _MIRRORED = {}  # the one of this process, by its devices
 
 
@@ -256,7 +257,9 @@ def _multi_worker(cluster, communication, timeout):
         rpc_layer="grpc",
     )
     options = tf.distribute.experimental.CommunicationOptions(implementation=_COMMUNICATIONS[communication])
-    made = tf.distribute.MultiWorkerMirroredStrategy(resolver, options)
+    made = _deadline.connect_workers_that_have_met(
+        min(timeout, _SECONDS), lambda: tf.distribute.MultiWorkerMirroredStrategy(resolver, options)
+    )
     _termination.end_at_sigterm(f"Worker {cluster.index} ({cluster.address})")
     return made
 
