@@ -235,7 +235,8 @@ def test_hostile_lines_do_not_end_the_chief(workers):
 
 
 @pytest.mark.parametrize("line", [b"[" * 200_000 + b"\n", b"{}\n", b"null\n", b"\xff\n", b"1e999\n"])
-def test_hostile_lines_do_not_end_a_worker(line, workers):
+def test_hostile_lines_do_not_end_a_worker(line, workers, monkeypatch):
+    monkeypatch.setattr(_rendezvous, "_PATIENCE", 0.3)
     with socket.create_server(("127.0.0.1", int(workers[0].split(":")[1]))) as other, ThreadPoolExecutor(1) as pool:
         worker = pool.submit(_rendezvous.meet, distribute.Cluster(workers[:2], 1), 0.5)
         connection, _ = other.accept()
