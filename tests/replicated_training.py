@@ -98,6 +98,51 @@ def fall_silent(addresses, index):
     train(strategy, "CE", callbacks=[Die(signal.SIGSTOP)] if index == len(addresses) - 1 else [])
 
 
+def in_memory(labels):
+    """Batches as `pipeline.batches` makes them: the data are in a function's closure."""
+    labels = tf.constant(labels)
+    steps = tf.data.Dataset.range(2)
+    return steps.flat_map(lambda i: tf.data.Dataset.range(1).map(lambda _: (tf.constant(FEATURES[:8]), labels[:8])))
+
+
+FLIPPED = (LABELS + 1) % K
+# What each of two workers gives to `unlike`; datasets are made there, because TensorFlow must not be at work before.
+UNLIKE = {
+    "x": ({"size": BATCH}, {"size": 2 * BATCH}),
+    "y": ({}, {"y": FLIPPED}),
+    "dataset": tuple({"x": lambda y=y: batches(FEATURES, y)} for y in (LABELS, FLIPPED)),
+    "closure": tuple({"x": lambda y=y: in_memory(y)} for y in (LABELS, FLIPPED)),
+    "shuffled dataset": tuple({"x": lambda seed=seed: batches(FEATURES, LABELS).shuffle(9, seed)} for seed in (1, 2)),
+    "validation_data": tuple({"validation_data": (FEATURES, labels)} for labels in (LABELS, FLIPPED)),
+    "class_weight": ({"class_weight": {0: 1.0}}, {"class_weight": {0: 2.0}}),
+    "sample_weight": ({}, {"sample_weight": np.ones(BATCH)}),
+    "epochs": ({"epochs": 1}, {"epochs": 2}),
+    "shuffle": ({"shuffle": False}, {"shuffle": True}),
+    "loss.alpha": ({"alpha": 0.1}, {"alpha": 0.2}),
+    "optimizer.momentum": ({"momentum": 0.1}, {"momentum": 0.2}),
+    "keras.utils.set_random_seed": ({"seed": 1}, {"seed": 2}),
+    "weight 0": ({"scale": 1.0}, {"scale": 2.0}),
+    "no seed": ({"seed": None}, {"seed": None}),
+}
+
+
+def unlike(strategy, x=None, y=LABELS, size=BATCH, alpha=0.0, momentum=0.0, seed=0, scale=1.0, **kwargs):
+    """What is said to a worker whose `fit` is not that of the others."""
+    keras.utils.set_random_seed(seed or 0)
+    with strategy.scope():
+        network = keras.Sequential([keras.Input([6]), keras.layers.Dense(K)])
+        model = NoisyLabelClassifier(network, losses.LabelSmoothing(K, alpha=alpha))
+        model.compile(keras.optimizers.SGD(0.1, momentum))
+    network.set_weights([scale * weight for weight in network.get_weights()])
+    tf.random.set_seed(seed)
+    data = (x(), None) if x is not None else (FEATURES[:size], y[:size])
+    try:
+        model.fit(*data, **({} if x is not None else {"batch_size": BATCH}), verbose=0, **kwargs)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 def work(path, addresses, index):
     """What one worker does: it writes what each training gives, and goes on with one in which the last worker dies."""
     cluster = distribute.Cluster(addresses, index)
@@ -105,12 +150,7 @@ def work(path, addresses, index):
     results = {name: train(strategy, name) for name in LOSSES} | {"judged": judge(strategy, "LN")}
     results["refusals"] = [refusal(strategy, "the same"), refusal(strategy, f"epoch {9 + index}")]
     results["own layers"] = train_own_layers(strategy)
-    with strategy.scope():
-        model = classifier("CE")
-    try:
-        model.fit(FEATURES[: BATCH * (1 + index)], LABELS[: BATCH * (1 + index)], batch_size=BATCH, verbose=0)
-    except ValueError as error:
-        results["unlike"] = str(error)
+    results["unlike"] = {name: unlike(strategy, **each[index]) for name, each in UNLIKE.items()}
     distribute.wait_for_all(strategy)
     pathlib.Path(path).write_text(json.dumps(results))
     dies = index == len(addresses) - 1

@@ -1,6 +1,7 @@
 """A strategy is what was asked for, or an error says what is missing. TPU and GPUs are stand-ins here."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,7 +11,9 @@ import keras
 import pytest
 import tensorflow as tf
 
+from tests import processes
 from tfp_noise import distribute
+from tfp_noise.distribute import _rendezvous
 
 
 def test_default_is_one_replica():
@@ -173,3 +176,65 @@ def test_two_processes_are_one_strategy(workers):
             process.kill()
     description = {"strategy": "multi_worker", "replicas": 2}
     assert said == [f"{description} False", f"{description} True"]
+
+
+def wait_for_another(addresses, index):
+    """One of two workers, of which the last never comes to where the first waits."""
+    strategy = distribute.strategy("multi_worker", cluster=distribute.Cluster(addresses, index), timeout=60)
+    distribute.wait_for_all(strategy)
+    sys.stdout.write("waiting")
+    sys.stdout.flush()
+    if index:
+        time.sleep(120)
+    distribute.wait_for_all(strategy)
+
+
+def test_sigterm_ends_a_worker_that_waits_and_one_that_sleeps(workers, tmp_path):
+    folders = [tmp_path / "0", tmp_path / "1"]
+    for folder in folders:
+        folder.mkdir()
+    both = [processes.start(folder, wait_for_another, workers[:2], i) for i, folder in enumerate(folders)]
+    try:
+        deadline = time.monotonic() + 60
+        while not all((folder / "stdout").exists() and (folder / "stdout").read_text() for folder in folders):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        time.sleep(0.5)
+        for index in (0, 1):
+            both[index].terminate()
+            both[index].join(10)
+            assert both[index].exitcode == 128 + signal.SIGTERM
+            said = (folders[index] / "stderr").read_text()
+            assert f"Worker {index} ({workers[index]}) was ended by SIGTERM" in said
+    finally:
+        for one in both:
+            one.kill()
+            one.join()
+
+
+def meet_and_stay(addresses, index):
+    """A worker that meets the other; the last one dies before TensorFlow connects them."""
+    cluster = distribute.Cluster(addresses, index)
+    if index:
+        _rendezvous.meet(cluster, 60)
+    else:
+        distribute.strategy("multi_worker", cluster=cluster, timeout=8)
+
+
+@pytest.mark.torture
+def test_a_worker_that_dies_after_the_meeting_ends_the_other(workers, tmp_path):
+    both = []
+    for index in (0, 1):
+        (tmp_path / str(index)).mkdir()
+        both.append(processes.start(tmp_path / str(index), meet_and_stay, workers[:2], index))
+    try:
+        for one in both:
+            one.join(40)
+        assert [one.exitcode for one in both] == [1, 0]
+        said = (tmp_path / "0" / "stderr").read_text()
+        assert "Timeout (0:00:08)!" in said
+        assert "in connect_workers_that_have_met" in said
+    finally:
+        for one in both:
+            one.kill()
+            one.join()

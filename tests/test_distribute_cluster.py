@@ -1,5 +1,6 @@
 """Workers are found before training starts, or the error says which are not: all without TensorFlow."""
 
+import contextlib
 import json
 import re
 import socket
@@ -197,6 +198,57 @@ def test_what_is_no_worker_is_not_counted(workers, monkeypatch):
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         connection.close()
         assert "Missing: worker 0" in str(late.exception())
+
+
+HOSTILE = {
+    "infinite": b'{"index": 1e999, "workers": [], "gpus": 0}\n',
+    "infinite gpus": b'{"index": 1, "workers": WORKERS, "gpus": 1e999}\n',
+    "a fraction": b'{"index": 1.5, "workers": WORKERS, "gpus": 0}\n',
+    "true": b'{"index": true, "workers": WORKERS, "gpus": 0}\n',
+    "a long number": b'{"index": ' + b"9" * 5000 + b', "workers": [], "gpus": 0}\n',
+    "nested": b"[" * 200_000 + b"\n",
+    "nested workers": b'{"index": 1, "gpus": 0, "workers": ' + b"[" * 900 + b"]" * 900 + b"}\n",
+    "no UTF-8": b"\xff\xfe\n",
+    "null": b"null\n",
+    "NaN": b"NaN\n",
+    "without an end": b"x" * (2**20 + 2**17),
+    "binary": bytes(range(256)) * 4 + b"\n",
+}
+
+
+def test_hostile_lines_do_not_end_the_chief(workers):
+    """Strangers send them, drip bytes, or stay silent; the worker that comes after them is met without delay."""
+    pair = workers[:2]
+    with ThreadPoolExecutor(1) as pool, contextlib.ExitStack() as strangers:
+        chief = pool.submit(_rendezvous.meet, distribute.Cluster(pair, 0), 20.0)
+        time.sleep(0.3)
+        for line in (*HOSTILE.values(), b"", b"{"):
+            one = strangers.enter_context(socket.create_connection(("127.0.0.1", int(pair[0].split(":")[1]))))
+            with contextlib.suppress(OSError):  # the chief need not read all of it
+                one.sendall(line.replace(b"WORKERS", json.dumps(pair).encode()))
+        time.sleep(0.2)
+        assert chief.running()
+        started = time.monotonic()
+        _rendezvous.meet(distribute.Cluster(pair, 1), 20.0)
+        assert chief.result(5) is None
+        assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize("line", [b"[" * 200_000 + b"\n", b"{}\n", b"null\n", b"\xff\n", b"1e999\n"])
+def test_hostile_lines_do_not_end_a_worker(line, workers, monkeypatch):
+    monkeypatch.setattr(_rendezvous, "_PATIENCE", 0.3)
+    with socket.create_server(("127.0.0.1", int(workers[0].split(":")[1]))) as other, ThreadPoolExecutor(1) as pool:
+        worker = pool.submit(_rendezvous.meet, distribute.Cluster(workers[:2], 1), 0.5)
+        connection, _ = other.accept()
+        with connection:
+            connection.sendall(line)
+        assert "Missing: worker 0" in str(worker.exception())
+
+
+def test_a_worker_at_localhost_listens_to_its_own_machine_alone(workers):
+    for host, expected in (("localhost", True), ("127.0.0.1", True), ("example", False)):
+        with _rendezvous._listen(distribute.Cluster([f"{host}:{workers[0].split(':')[1]}"], 0)) as server:
+            assert (server.getsockname()[0] in ("127.0.0.1", "::1")) is expected
 
 
 def test_two_of_one_index_and_two_lists(workers):

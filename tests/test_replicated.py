@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tests import processes, replicated_training
 from tests.conftest import free_addresses
-from tests.replicated_training import BATCH, FEATURES, LABELS, LOSSES, judge, train
+from tests.replicated_training import FEATURES, LABELS, LOSSES, judge, train
 from tfp_noise import NoisyLabelClassifier, losses, metrics
 
 SECONDS = 60  # in which the loss of a worker has to be noticed
@@ -127,12 +127,20 @@ def test_workers_that_have_come_to_different_work_all_stop(two_workers):
         assert "must be at the same work. Received: worker 0: epoch 9; worker 1: epoch 10. Start all" in different
 
 
-def test_workers_that_are_given_data_of_different_sizes_all_say_so(two_workers):
+@pytest.mark.parametrize("name", replicated_training.UNLIKE)
+def test_workers_whose_fit_differs_all_say_in_what(name, two_workers):
     results, _, said, *_ = two_workers
-    assert results[0]["unlike"] == results[1]["unlike"]
-    sizes = [f"worker {index}: `fit` of x {BATCH * (1 + index)}, batch_size {BATCH}, epochs 1" for index in range(2)]
-    assert f"must be at the same work. Received: {'; '.join(sizes)}. Start all" in results[0]["unlike"]
-    assert "AutoGraph" not in said  # `wait_for_all` has gone on without a warning
+    first, second = (worker["unlike"][name] for worker in results)
+    assert first == second
+    if name == "no seed":
+        assert "must shuffle arrays with one seed. Received: no seed" in first
+    else:
+        name = "x" if name in ("dataset", "closure", "shuffled dataset") else name
+        assert "All workers must call the same `fit`. Received: " in first
+        names = {"x": {"x", "y"}}.get(name, {name})
+        found = {part.split("`")[1] for part in first.split(" Start all")[0].split(": ", 1)[1].split("; ")}
+        assert name in found <= names
+    assert "AutoGraph" not in said  # the workers have gone on without a warning
 
 
 @pytest.mark.parametrize(("name", "value", "works"), [("steps_per_execution", 4, 1), ("jit_compile", True, False)])

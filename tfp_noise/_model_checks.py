@@ -1,7 +1,6 @@
-"""Checks before a model trains: the size of its batches, its metrics, and the workers beside it."""
+"""Checks before a model trains: the size of its batches and its metrics."""
 
 import math
-import numbers
 import warnings
 
 import keras
@@ -9,7 +8,6 @@ import tensorflow as tf
 
 from tfp_noise import distribute
 from tfp_noise._input_checks import is_array
-from tfp_noise.distribute._lost_workers import is_multi_worker
 from tfp_noise.metrics import ExpectedCalibrationError
 
 
@@ -53,27 +51,3 @@ def check_heed_masks(metrics):
                 f"`metrics` must leave out examples of `ignore_class`, which {type(metric).__name__} cannot. Received: "
                 f"{metric.name!r}. Call it on `predict` and the other examples, after training."
             )
-
-
-def check_workers_alike(strategy, **sizes):
-    """Refuses, on every one of several workers, a `fit` that is another one on some worker.
-
-    They step together: whoever had more to do would wait for the others, or train on what the others evaluate.
-
-    Args:
-        strategy: a `tf.distribute.Strategy`.
-        **sizes: a number, `None`, or data, of which the number of examples or batches counts.
-    """
-    if is_multi_worker(strategy):
-        said = ", ".join(f"{name} {_size(size)}" for name, size in sizes.items() if size is not None)
-        distribute.wait_for_all(strategy, f"`fit` of {said}")
-
-
-def _size(value):
-    """The number itself, or that of the examples of arrays or of the batches of a dataset; below 0 if not known."""
-    if isinstance(value, numbers.Number | str):
-        return value
-    if isinstance(value, tf.data.Dataset):
-        return int(value.cardinality())
-    arrays = [leaf for leaf in keras.tree.flatten(value) if is_array(leaf)]
-    return len(arrays[0]) if arrays else -1

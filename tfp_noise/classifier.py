@@ -6,16 +6,18 @@ from tfp_noise import distribute
 from tfp_noise._callbacks import with_own_callbacks
 from tfp_noise._deployment import has_inputs, input_structure, probabilities_model
 from tfp_noise._input_checks import check_data
-from tfp_noise._model_checks import check_batches, check_heed_masks, check_workers_alike
+from tfp_noise._model_checks import check_batches, check_heed_masks
 from tfp_noise._raw_outputs import check_raw_outputs
 from tfp_noise._replicated import ReplicatedModel
 from tfp_noise._resumable import ResumableModel
+from tfp_noise._workers_alike import check_workers_alike
 from tfp_noise.losses import NoisyLabelLoss
 
-# Of `fit`: what must be alike on all workers, for they step together.
-_SIZES = (
-    *("initial_epoch", "steps_per_epoch", "validation_split"),
-    *("validation_data", "validation_steps", "validation_batch_size", "validation_freq"),
+# Of `fit`: what must be alike on all workers besides, for they step together.
+_DATA = ("validation_data", "sample_weight", "class_weight")
+_SETTINGS = (
+    *("initial_epoch", "steps_per_epoch", "shuffle"),
+    *("validation_split", "validation_steps", "validation_batch_size", "validation_freq"),
 )
 
 
@@ -260,7 +262,8 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
             FloatingPointError: if the loss, or at the end of an epoch a weight, is NaN or infinite; it says the step.
             TypeError: for labels that are neither integers nor distributions.
             ValueError: for labels outside `[0, num_classes)`, rows that are no distributions, NaN features, batches
-                that the replicas do not divide, or data of another size on some worker.
+                that the replicas do not divide, or, on some worker, other data, settings, weights, or another loss,
+                optimizer or seed than on the rest; every worker raises it.
             ConnectionError: if a worker is lost, of several.
         """
         num_classes = self.loss.num_classes
@@ -274,8 +277,9 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         elif validation is not None:
             data = check_data(*validation[:2], num_classes, "validation ", self.loss.ignore_class)
             kwargs["validation_data"] = (*data, *validation[2:])
-        sizes = {name: kwargs.get(name) for name in _SIZES}
-        check_workers_alike(self.distribute_strategy, x=x, batch_size=batch_size, epochs=epochs, **sizes)
+        read = {"x": x, "y": y} | {name: kwargs.get(name) for name in _DATA}
+        settings = {name: kwargs[name] for name in _SETTINGS if name in kwargs}
+        check_workers_alike(self, read, batch_size=batch_size, epochs=epochs, **settings)
         return super().fit(x, y, batch_size, epochs, verbose, with_own_callbacks(callbacks, self), **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):

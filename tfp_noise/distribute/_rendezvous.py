@@ -18,7 +18,9 @@ from tfp_noise.distribute import _addresses
 
 _PATIENCE = 5.0  # seconds for one line, or for one attempt to connect, or for the chief's verdict when time is up
 _PAUSE = 0.2
-_LONGEST = 2**20  # characters of a line
+_LONGEST = 2**20  # bytes of a line
+_BACKLOG = 128  # beside the workers, strangers may call
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def meet(cluster, timeout, gpus=0):
@@ -51,15 +53,15 @@ def meet(cluster, timeout, gpus=0):
 
 
 def _listen(cluster):
+    """A server at this worker's port: of this machine alone if the address is, else of all its networks."""
+    host, port = _addresses.split(cluster.address)
     try:
+        if host in _LOOPBACK:
+            family, *_, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            return socket.create_server(where[:2], family=family, backlog=_BACKLOG)
         dual = socket.has_dualstack_ipv6()
         family = socket.AF_INET6 if dual else socket.AF_INET
-        return socket.create_server(
-            ("", _addresses.split(cluster.address)[1]),
-            family=family,
-            backlog=len(cluster.workers),
-            dualstack_ipv6=dual,
-        )
+        return socket.create_server(("", port), family=family, backlog=_BACKLOG, dualstack_ipv6=dual)
     except OSError as error:
         raise OSError(
             f"Worker {cluster.index} must be able to listen at its port. Received: {cluster.address}: {error}. "
@@ -69,21 +71,39 @@ def _listen(cluster):
 
 def _gather(cluster, gpus, server, deadline, stack):
     """The chief's part: who is missing at the end."""
-    present = {}
+    present, callers = {}, {}  # callers: who has not said a whole line yet, and by when it must
     selector = stack.enter_context(selectors.DefaultSelector())
     selector.register(server, selectors.EVENT_READ)
     missing = list(range(1, len(cluster.workers)))
     while missing and time.monotonic() < deadline:
-        for key, _ in selector.select(max(0, deadline - time.monotonic())):
-            if key.fileobj is not server:  # it has nothing more to say: it is gone
-                selector.unregister(key.fileobj)
-                present.pop(key.data).close()
-                continue
-            connection = stack.enter_context(server.accept()[0])
-            index = _introduction(cluster, gpus, connection, present)
-            if index is not None:
-                present[index] = connection
-                selector.register(connection, selectors.EVENT_READ, index)
+        for key, _ in selector.select(max(0, min([deadline, *(by for by, _ in callers.values())]) - time.monotonic())):
+            connection = key.fileobj
+            if connection is server:
+                connection = stack.enter_context(server.accept()[0])
+                connection.setblocking(False)
+                selector.register(connection, selectors.EVENT_READ)
+                callers[connection] = time.monotonic() + _PATIENCE, bytearray()
+            elif connection in callers:
+                said = callers[connection][1]
+                ended = _receive(connection, said)
+                if not ended and b"\n" not in said:
+                    continue
+                del callers[connection]
+                connection.settimeout(_PATIENCE)
+                index = _introduction(cluster, gpus, connection, bytes(said), present)
+                if index is None:
+                    selector.unregister(connection)
+                    connection.close()
+                else:
+                    present[index] = connection
+            else:  # a worker has nothing more to say: it is gone
+                selector.unregister(connection)
+                del present[next(index for index, other in present.items() if other is connection)]
+                connection.close()
+        for connection in [one for one, (by, _) in callers.items() if by <= time.monotonic()]:
+            del callers[connection]
+            selector.unregister(connection)
+            connection.close()
         missing = [index for index in range(1, len(cluster.workers)) if index not in present]
         waiting = bool(missing) and time.monotonic() < deadline
         for connection in present.values():
@@ -91,14 +111,25 @@ def _gather(cluster, gpus, server, deadline, stack):
     return missing
 
 
-def _introduction(cluster, gpus, connection, present):
-    """Who has come; `None`, after an answer that says why, for a process that does not belong here."""
-    connection.settimeout(_PATIENCE)
+def _receive(connection, said):
+    """Adds what has come to `said`; True once no more of the line is to be expected."""
     try:
-        said = json.loads(connection.makefile().readline(_LONGEST))
-        index, workers, its_gpus = int(said["index"]), tuple(said["workers"]), int(said["gpus"])
-    except (OSError, ValueError, TypeError, KeyError):
+        part = connection.recv(2**16)
+    except OSError:
+        return True
+    said += part
+    return not part or len(said) > _LONGEST
+
+
+def _introduction(cluster, gpus, connection, line, present):
+    """Who has come; `None`, after an answer that says why, for a process that does not belong here."""
+    try:
+        said = json.loads(line)
+        index, workers, its_gpus = said["index"], tuple(said["workers"]), said["gpus"]
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None  # not one of us
+    if type(index) is not int or type(its_gpus) is not int:
+        return None
     if workers != cluster.workers:
         problem = f"must be given the same `workers`. Received: {workers} here, {cluster.workers} at the chief."
     elif its_gpus != gpus:
@@ -138,13 +169,15 @@ def _join(cluster, gpus, deadline):
 
 def _lines(connection, deadline):
     """What the chief says, until it is gone or its own time, too, must be up."""
-    with connection.makefile() as file:
+    with connection.makefile("rb") as file:
         while True:
             connection.settimeout(max(0, deadline - time.monotonic()) + _PATIENCE)
             line = file.readline(_LONGEST)
             try:
                 said = json.loads(line)
-            except ValueError as error:
+                keys = ("problem",) if "problem" in said else ("missing", "waiting")
+                said = {key: said[key] for key in keys}
+            except (ValueError, TypeError, KeyError, RecursionError) as error:
                 raise ConnectionError("The chief is gone, or something else has its address.") from error
             yield said
 

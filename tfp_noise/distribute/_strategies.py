@@ -7,7 +7,7 @@ import tensorflow as tf
 from absl import logging
 
 from tfp_noise import _validation
-from tfp_noise.distribute import _addresses, _cluster, _lost_workers, _rendezvous
+from tfp_noise.distribute import _addresses, _cluster, _deadline, _lost_workers, _rendezvous, _termination
 
 _CLASSES = {
     "mirrored": tf.distribute.MirroredStrategy,
@@ -18,6 +18,7 @@ _OPTIONS = {"default": (), "mirrored": ("devices",), "tpu": ("tpu",), "multi_wor
 _COMMUNICATIONS = {
     name: tf.distribute.experimental.CommunicationImplementation[name.upper()] for name in ("auto", "ring", "nccl")
 }
+_SECONDS = 50  # for TensorFlow to connect workers that have met
 _MIRRORED = {}  # the one of this process, by its devices
 
 
@@ -139,7 +140,18 @@ def wait_for_all(strategy, at=""):
     """
     if not _lost_workers.is_multi_worker(strategy):
         return
-    letters = tf.constant([*at.encode(), 0])
+    said = gather_texts(strategy, at)
+    if len(set(said)) > 1:
+        received = "; ".join(f"worker {i}: {text}" for i, text in enumerate(said))
+        raise ValueError(
+            f"All workers must be at the same work. Received: {received}. Start all with the same program and flags, "
+            "on a file system that they share."
+        )
+
+
+def gather_texts(strategy, text):
+    """The texts of all workers, in their order, once all have come here; a ConnectionError names a lost one."""
+    letters = tf.constant([*text.encode(), 0])
 
     @tf.function(autograph=False)
     def gather():
@@ -148,13 +160,7 @@ def wait_for_all(strategy, at=""):
     with _lost_workers.naming_lost_workers(strategy):
         gathered = strategy.experimental_local_results(gather())[0].numpy()
     said = bytes(gathered.tolist()).decode().split("\0")[:-1]  # a text a replica, in the order of the workers
-    if len(set(said)) > 1:
-        each = len(said) // len(strategy.cluster_resolver.cluster_spec().as_dict()["worker"])
-        received = "; ".join(f"worker {i}: {text}" for i, text in enumerate(said[::each]))
-        raise ValueError(
-            f"All workers must be at the same work. Received: {received}. Start all with the same program and flags, "
-            "on a file system that they share."
-        )
+    return said[:: len(said) // len(strategy.cluster_resolver.cluster_spec().as_dict()["worker"])]
 
 
 def _mirrored(devices, num_replicas):
@@ -251,7 +257,11 @@ def _multi_worker(cluster, communication, timeout):
         rpc_layer="grpc",
     )
     options = tf.distribute.experimental.CommunicationOptions(implementation=_COMMUNICATIONS[communication])
-    return tf.distribute.MultiWorkerMirroredStrategy(resolver, options)
+    made = _deadline.connect_workers_that_have_met(
+        min(timeout, _SECONDS), lambda: tf.distribute.MultiWorkerMirroredStrategy(resolver, options)
+    )
+    _termination.end_at_sigterm(f"Worker {cluster.index} ({cluster.address})")
+    return made
 
 
 def _check_idle():
