@@ -120,7 +120,8 @@ def test_the_loss_that_grows_is_that_of_predict(loss):
 def trained():
     """A small network with dropout and batch normalisation on scikit-learn's digits, and examples it has not seen."""
     digits, labels = sklearn_datasets.load_digits(return_X_y=True)
-    digits = (digits / 16).astype("float32")
+    order = np.random.default_rng(0).permutation(len(labels))  # the last ones are of other hands: just at 90 %
+    digits, labels = (digits / 16).astype("float32")[order], labels[order]
     keras.utils.set_random_seed(0)
     hidden = [keras.layers.Dense(64, "relu"), keras.layers.BatchNormalization(), keras.layers.Dropout(0.2)]
     network = keras.Sequential([keras.Input([64]), *hidden, keras.layers.Dense(10)])
@@ -145,7 +146,7 @@ def test_attacks_on_a_trained_network_stay_in_the_box_and_the_iterated_one_is_st
         assert result.max() <= 1
         assert np.abs(result - features).max() <= bound + 1e-6
     clean, fast, iterated = (score(model, x, labels) for x in (features, *moved.values()))
-    assert clean[1] > 0.85  # a precondition: 0.899 on some machines
+    assert clean[1] > 0.9
     assert clean[0] < fast[0] < iterated[0]
     assert clean[1] > fast[1] + 0.2
     assert fast[1] >= iterated[1]
