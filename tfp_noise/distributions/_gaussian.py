@@ -1,5 +1,6 @@
 """The Gaussian behind a Logistic-Normal distribution: its arguments, checked, and its TFP parts."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -19,14 +20,15 @@ def is_reference(value):
 
 
 def reference(value, dtype, name):
+    """`value` as TFP keeps it: a variable, also that of a Keras layer, as it is; anything else as a tensor."""
+    if isinstance(value, keras.Variable):
+        value = value.value  # a `tf.Variable`
     return value if value is None or is_reference(value) else tf.convert_to_tensor(value, dtype, name=name)
 
 
 def deferred(function, *values):
-    """`function(*values)`, deferred where one of the values is a reference."""
+    """`function(*values)`, computed at each use, so that variables are read anew and a later tape sees tensors."""
     references = [value for value in values if is_reference(value)]
-    if not references:
-        return function(*values)
     first, others = values[0], values[1:]
     return tfp.util.DeferredTensor(first, lambda first: function(first, *others), also_track=references)
 

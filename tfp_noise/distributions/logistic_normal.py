@@ -191,6 +191,22 @@ class LogisticNormal(tfd.TransformedDistribution):
             mean, standard_error = _quadrature.mean_and_error(self._log_volumes(num_points), axis=-1)
             return self.distribution.entropy() + mean, standard_error
 
+    def _log_prob(self, y, **kwargs):
+        return super()._log_prob(self._check_classes(y), **kwargs)
+
+    def _prob(self, y, **kwargs):
+        return super()._prob(self._check_classes(y), **kwargs)
+
+    def _check_classes(self, y):
+        """`y` unless its number of classes is another one, which would be broadcast."""
+        classes, expected = tf.convert_to_tensor(y).shape[-1:], self.event_shape
+        if not classes.is_compatible_with(expected):
+            raise ValueError(
+                f"`value` must end in the {expected[0]} classes of the distribution, one more than the logits of "
+                f"`loc`. Received shape {tuple(y.shape)}. Give every class its probability."
+            )
+        return y
+
     def _mean(self, num_points=_quadrature.DEFAULT_NUM_POINTS):
         return tf.reduce_mean(self._points_on_the_simplex(num_points), axis=-2)
 
@@ -246,5 +262,10 @@ class LogisticNormal(tfd.TransformedDistribution):
 @tfd.RegisterKL(LogisticNormal, LogisticNormal)
 def _kl_divergence(p, q, name=None):
     """That of the Gaussians of the log-ratios, which one and the same bijector maps to the simplex."""
+    if not p.event_shape.is_compatible_with(q.event_shape):
+        raise ValueError(
+            f"`other` must have the {p.event_shape[0]} classes of this distribution. Received one of "
+            f"{q.event_shape[0]}. Compare distributions over the same classes."
+        )
     with tf.name_scope(name or "kl_logistic_normal"):
         return tfd.kl_divergence(*[_gaussian.log_ratio_gaussian(d, d.temperature) for d in (p, q)])

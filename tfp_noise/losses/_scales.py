@@ -37,10 +37,14 @@ def _diagonal(error, raw, min_scale):
 
 
 def _low_rank(error, raw, min_scale):
-    if raw.shape[-1] == error.shape[-1]:
-        log_determinant_of_rest = (error.shape[-1] - 1) * ops.log(min_scale)
-        return _rank_one(error, raw, min_scale) + log_determinant_of_rest
-    return _any_rank(error, raw, min_scale)
+    n = error.shape[-1]
+    rank = raw.shape[-1] // n
+    if n == rank == 1:
+        return _diagonal(error, raw, min_scale)
+    if rank == 1:
+        return _rank_one(error, raw, min_scale) + (n - 1) * ops.log(min_scale)
+    factor = ops.reshape(raw, [-1, n, rank])
+    return (_any_rank if rank < n else _full_rank)(error, factor, min_scale)
 
 
 def _rank_one(error, factor, min_scale):
@@ -75,23 +79,42 @@ def _rank_one(error, factor, min_scale):
     return density(error, factor)
 
 
-def _any_rank(error, raw, min_scale):
+def _any_rank(error, factor, min_scale):
     """By Woodbury and Sylvester, from the QR factors of `A = [C; sqrt(l) I]`, for which `A'A = l I + C'C`.
 
     `S^-1 e = (e - C (A'A)^-1 C'e) / l = (e - Q_C Q_C' e) / l` with `Q_C` the rows of Q beside C, and
     `log|S| = (n - R) log l + 2 sum_i log|R_ii|`. `A'A` itself is not made: it squares the condition of large factors.
     """
-    n = error.shape[-1]
-    rank = raw.shape[-1] // n
-    factor = ops.reshape(raw, [-1, n, rank])
-    ridge = ops.broadcast_to(ops.sqrt(min_scale) * ops.eye(rank, dtype=raw.dtype), [ops.shape(raw)[0], rank, rank])
-    orthogonal, triangular = ops.qr(ops.concatenate([factor, ridge], axis=1))
+    n, rank = factor.shape[1:]
+    orthogonal, triangular = ops.qr(_with_ridge(factor, min_scale))
     beside = orthogonal[:, :n]
     along = ops.swapaxes(beside, 1, 2) @ ops.expand_dims(error, -1)
     rest = error - ops.squeeze(beside @ along, -1)
-    log_determinant = 2 * ops.sum(ops.log(ops.abs(ops.diagonal(triangular, axis1=1, axis2=2))), axis=-1)
     constant = (n - rank) * ops.log(min_scale)
-    return (0.5 / min_scale**2) * ops.sum(ops.square(rest), axis=-1) + log_determinant + constant
+    return (0.5 / min_scale**2) * ops.sum(ops.square(rest), axis=-1) + _log_determinant(triangular) + constant
+
+
+def _full_rank(error, factor, min_scale):
+    """By the QR factor of `A = [C'; sqrt(l) I]`, for which `A'A = S`: `S^-1 e = R^-1 R'^-1 e`, `log|S| = 2 log|R|`.
+
+    Where C spans all directions, nothing of `e` is left beside them, and the difference of `_any_rank` loses its digits.
+    """
+    _, triangular = ops.qr(_with_ridge(ops.swapaxes(factor, 1, 2), min_scale))
+    half = ops.solve_triangular(ops.swapaxes(triangular, 1, 2), ops.expand_dims(error, -1), lower=True)
+    solved = ops.solve_triangular(triangular, half)
+    return 0.5 * ops.sum(ops.square(solved), axis=(1, 2)) + _log_determinant(triangular)
+
+
+def _with_ridge(factor, min_scale):
+    """`[C; sqrt(l) I]`, `[batch, rows + columns, columns]`."""
+    columns = factor.shape[-1]
+    ridge = ops.sqrt(min_scale) * ops.eye(columns, dtype=factor.dtype)
+    return ops.concatenate([factor, ops.broadcast_to(ridge, [ops.shape(factor)[0], columns, columns])], axis=1)
+
+
+def _log_determinant(triangular):
+    """`2 sum_i log|R_ii|`, `[batch]`."""
+    return 2 * ops.sum(ops.log(ops.abs(ops.diagonal(triangular, axis1=1, axis2=2))), axis=-1)
 
 
 # Under the names of the loss's `covariance`.

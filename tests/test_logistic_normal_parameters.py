@@ -1,0 +1,75 @@
+"""Parameters of the Logistic-Normal distribution: where they come from, and that every use sees and trains them."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfp_noise.distributions import LogisticNormal
+
+VALUES = {
+    "scalar": ([0.1, 0.2, 0.3], 0.7, None, 1.5),
+    "scalar and factor": ([0.1, 0.2, 0.3], 0.7, [[0.5], [0.4], [0.3]], 1.5),
+    "vector": ([0.1, 0.2, 0.3], [0.7, 0.8, 0.9], None, 1.5),
+    "vector and factor": ([0.1, 0.2, 0.3], [0.7, 0.8, 0.9], [[0.5], [0.4], [0.3]], 1.5),
+}
+USES = {
+    "log_prob": lambda d: d.log_prob([0.1, 0.2, 0.3, 0.4]),
+    "sample": lambda d: tf.reduce_sum(d.sample(3, seed=[0, 1])[:, 0]),
+    "mean": lambda d: d.mean(num_points=16)[0],
+    "entropy": lambda d: d.entropy(num_points=16),
+    "kl_divergence": lambda d: d.kl_divergence(LogisticNormal(tf.zeros(3))),
+    "reverse_kl_divergence": lambda d: LogisticNormal(tf.zeros(3)).kl_divergence(d),
+}
+MAKERS = {"tensor": tf.constant, "variable": tf.Variable, "keras": lambda v: keras.Variable(np.float32(v))}
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("form", VALUES)
+def test_parameters_made_before_the_tape_have_the_gradient_of_those_made_within(form, make, use):
+    values = [value for value in VALUES[form] if value is not None]
+
+    def build(loc, scale_diag, *rest):
+        factor = rest[0] if len(rest) > 1 else None
+        return LogisticNormal(loc, scale_diag, factor, rest[-1])
+
+    inner = [tf.constant(value) for value in values]
+    with tf.GradientTape() as tape:
+        tape.watch(inner)
+        value = USES[use](build(*inner))
+    expected = tape.gradient(value, inner)
+
+    outer = [MAKERS[make](value) for value in values]
+    distribution = build(*outer)
+    watched = [one.value if isinstance(one, keras.Variable) else one for one in outer]
+    with tf.GradientTape() as tape:
+        tape.watch(watched)
+        value = USES[use](distribution)
+    for name, ours, theirs in zip(
+        ("loc", "scale_diag", "rest", "rest"), tape.gradient(value, watched), expected, strict=False
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def test_a_variable_of_keras_is_tracked_and_seen_to_change():
+    loc = keras.Variable(np.zeros(3, "float32"))
+    distribution = LogisticNormal(loc)
+    before = distribution.log_prob([0.1, 0.2, 0.3, 0.4])
+    loc.assign([1.0, 0.0, 0.0])
+    assert abs(float(distribution.log_prob([0.1, 0.2, 0.3, 0.4]) - before)) > 0.1
+    assert len(distribution.trainable_variables) == 1
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda: LogisticNormal(tf.zeros(1)).kl_divergence(LogisticNormal(tf.zeros(3))), "`other` must have the 2"),
+        (lambda: LogisticNormal(tf.zeros(3)).kl_divergence(LogisticNormal(tf.zeros(1))), "`other` must have the 4"),
+        (lambda: LogisticNormal(tf.zeros(3)).log_prob([0.5, 0.5]), "`value` must end in the 4 classes"),
+        (lambda: LogisticNormal(tf.zeros(3)).prob([0.5, 0.5]), "`value` must end in the 4 classes"),
+    ],
+)
+def test_another_number_of_classes_is_refused(act, message):
+    with pytest.raises(ValueError, match=message):
+        act()
