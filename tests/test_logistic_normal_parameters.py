@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfp_noise import losses
 from tfp_noise.distributions import LogisticNormal
 
 VALUES = {
@@ -73,3 +74,26 @@ def test_a_variable_of_keras_is_tracked_and_seen_to_change():
 def test_another_number_of_classes_is_refused(act, message):
     with pytest.raises(ValueError, match=message):
         act()
+
+
+@pytest.mark.parametrize("min_scale", [0.5, 1e-2, 1e-4])
+@pytest.mark.parametrize(
+    ("num_classes", "rank", "dummy_class"), [(2, 1, False), (2, 2, True), (2, 4, True), (3, 3, True), (10, 10, True)]
+)
+def test_a_loss_whose_factor_spans_all_directions_keeps_its_digits(num_classes, rank, dummy_class, min_scale):
+    def value_and_gradient(dtype, outputs):
+        settings = {"min_scale": min_scale, "rank": rank, "dummy_class": dummy_class, "dtype": dtype}
+        loss = losses.LogisticNormal(num_classes, **settings, reduction="sum")
+        outputs = tf.constant(outputs, dtype)
+        with tf.GradientTape() as tape:
+            tape.watch(outputs)
+            value = loss(np.array([0]), outputs)
+        return float(value), tape.gradient(value, outputs).numpy()
+
+    width = losses.LogisticNormal(num_classes, rank=rank, dummy_class=dummy_class).num_outputs
+    outputs = np.random.default_rng(0).normal(size=[1, width]).astype("float32")
+    outputs[:, width // (rank + 1) :] *= 10
+    value, gradient = value_and_gradient("float32", outputs)
+    expected, expected_gradient = value_and_gradient("float64", outputs)
+    np.testing.assert_allclose(value, expected, rtol=1e-2)
+    assert np.abs(gradient - expected_gradient).max() < 2e-2 * np.abs(expected_gradient).max()

@@ -9,7 +9,9 @@ from tfp_noise import _validation
 
 @dataclasses.dataclass(frozen=True)
 class Examples:
-    """One split of a data set.
+    """One split of a data set, as NumPy arrays whatever containers it was given in.
+
+    An array is indexed by position: a pandas column that was shuffled would be indexed by label.
 
     Args:
         features: `[n, ...]`; uint8 for images, float32 otherwise.
@@ -24,7 +26,10 @@ class Examples:
     observed: np.ndarray | None = None
 
     def __post_init__(self):
-        _validation.check_features("features", self.features)
+        object.__setattr__(self, "features", _validation.check_features("features", self.features))
+        for name in ("labels", "ids", "observed"):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, _validation.as_label_array(name, value))
         sizes = {
             field.name: len(value)
             for field in dataclasses.fields(self)

@@ -97,7 +97,7 @@ def _any_rank(error, factor, min_scale):
 def _full_rank(error, factor, min_scale):
     """By the QR factor of `A = [C'; sqrt(l) I]`, for which `A'A = S`: `S^-1 e = R^-1 R'^-1 e`, `log|S| = 2 log|R|`.
 
-    Where C spans all directions, nothing of `e` is left beside them, and the difference of `_any_rank` loses its digits.
+    Where C spans all directions, nothing of `e` is left beside them: the difference in `_any_rank` loses its digits.
     """
     _, triangular = ops.qr(_with_ridge(ops.swapaxes(factor, 1, 2), min_scale))
     half = ops.solve_triangular(ops.swapaxes(triangular, 1, 2), ops.expand_dims(error, -1), lower=True)

@@ -138,7 +138,9 @@ def corrupt_dataset(dataset, transition, seed, exact=False):
         True
     """
     transition = _validation.check_transition("transition", transition, dataset.num_classes)
-    if dataset.transition is not None:
+    if dataset.transition is not None or any(
+        split.observed is not None for split in (dataset.train, dataset.validation, dataset.test)
+    ):
         raise ValueError(
             f"`dataset` must have clean labels. Received: {dataset.name!r}, which has observed labels already. Load it "
             "without them, or train on those."
