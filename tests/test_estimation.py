@@ -46,12 +46,13 @@ def test_percentile_spares_an_outlier():
 
 
 def test_percentile_is_the_rank_it_says():
-    probabilities = np.stack([np.arange(1, 101) / 200, 1 - np.arange(1, 101) / 200], axis=1)
+    rising = np.arange(1, 101) / 100 - 0.005  # half of the examples are of each class
+    probabilities = np.stack([rising, 1 - rising], axis=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert estimation.from_anchors(probabilities, 97).transition[0, 0] == pytest.approx(97 / 200)
-        assert estimation.from_anchors(probabilities, 100).transition[0, 0] == pytest.approx(100 / 200)
-        assert estimation.from_anchors(probabilities, 0.5).transition[0, 0] == pytest.approx(1 / 200)
+        assert estimation.from_anchors(probabilities, 97).transition[0, 0] == pytest.approx(97 / 100 - 0.005)
+        assert estimation.from_anchors(probabilities, 100).transition[0, 0] == pytest.approx(100 / 100 - 0.005)
+        assert estimation.from_anchors(probabilities, 0.5).transition[0, 0] == pytest.approx(1 / 100 - 0.005)
 
 
 @pytest.mark.parametrize("n", [1_000, 50_000])
@@ -191,3 +192,29 @@ def test_never_predicted_class_keeps_its_likeliest_row():
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "bar"),
+    [([200] * 10, 0.02), ([200] * 40, 0.02), ([200] * 100, 0.02), (range(1, 51), 0.06)],
+    ids=["10", "40", "100", "1 to 50 examples"],
+)
+@pytest.mark.parametrize("percentile", [97, 99.9])
+def test_each_class_has_an_anchor_of_its_own(sizes, bar, percentile):
+    """On an exact posterior: mostly sure examples, the rest in doubt between two classes."""
+    num_classes, rng = len(sizes), np.random.default_rng(0)
+    clean = np.repeat(np.arange(num_classes), sizes)
+    other = (clean + rng.integers(1, num_classes, len(clean))) % num_classes
+    posterior, sure = np.zeros([len(clean), num_classes]), rng.beta(20, 1, len(clean))
+    posterior[np.arange(len(clean)), clean] = sure
+    posterior[np.arange(len(clean)), other] += 1 - sure
+    transition = noise.symmetric(num_classes, 0.4)
+    estimate = estimation.from_anchors(posterior @ transition, percentile)
+    assert np.abs(np.diag(estimate.transition) - np.diag(transition)).max() < bar
+
+
+def test_a_row_that_is_not_to_be_believed_is_named_with_what_works_there():
+    probabilities = np.tile([[0.6, 0.4]], [20, 1])  # the second class is never the likeliest
+    probabilities[0] = [0.3, 0.7]
+    with pytest.warns(UserWarning, match=r"The row of class 1 says .*`from_confident_counts`"):
+        estimation.from_anchors(probabilities, percentile=10)

@@ -57,6 +57,7 @@ def test_training_is_that_of_float32_up_to_rounding(name):
         model = under(policy, lambda: classifier(BUILDS[name]()))
         assert model.network.compute_dtype == policy.removeprefix("mixed_")
         if policy == "mixed_float16":  # from 2^15, where Keras starts, some losses' first steps only halve it
+            model.build_optimizer()
             model.optimizer.dynamic_scale.assign(1.0)
         for ours, theirs in zip(updates(model), wide, strict=True):
             assert np.linalg.norm(ours - theirs) < 4 * rounding * np.linalg.norm(theirs)
@@ -74,6 +75,7 @@ def test_the_loss_is_scaled_once_for_the_optimizer_of_its_own_state_too():
 
 def test_a_step_whose_scaled_gradients_pass_the_range_changes_nothing_but_the_scale():
     model = under("mixed_float16", lambda: classifier(BUILDS["learnable_rate"]()))
+    model.build_optimizer()
     model.optimizer.dynamic_scale.assign(2.0**30)
     assert not any(np.any(update) for update in updates(model))
     assert float(model.optimizer.dynamic_scale.value) == 2.0**28

@@ -1,7 +1,6 @@
 """Transition matrices estimated from a model that was trained on noisy labels, or from a trusted subset."""
 
 import dataclasses
-import math
 import warnings
 from typing import NamedTuple
 
@@ -109,8 +108,11 @@ class TrustedCheck(NamedTuple):
 def from_anchors(probabilities, percentile=97.0):
     """Rows of `transition` read off at one anchor example a class.
 
-    `T[i] = p(x_i)` with `x_i` the example at the given percentile of `p_i` over all examples: where the noisy posterior
-    of class i is (nearly) highest, the clean class is taken to be i for certain, and the noisy posterior is the row.
+    `T[i] = p(x_i)` with `x_i` the example at the given percentile of `p_i` over all `n` examples: where the noisy
+    posterior of class i is (nearly) highest, the clean class is taken to be i for certain, and the noisy posterior is
+    the row. For a class that the model assigns to `n_i` examples, fewer than a tenth of all, the percentile is that of
+    `10 n_i` examples, as if there were ten classes of this size: among more, its anchor would be an example of another
+    class.
 
     Args:
         probabilities: float `[n, K]`, predictions for noisy data of a model that was trained on noisy labels.
@@ -124,7 +126,8 @@ def from_anchors(probabilities, percentile=97.0):
         ValueError: if the rows are no distributions or `percentile` is out of range.
 
     Warns:
-        UserWarning: if a class is never predicted (it has no anchor), or the matrix is ill-conditioned.
+        UserWarning: if a class is never predicted (it has no anchor), its row does not have the class itself as its
+            likeliest label, or the matrix is ill-conditioned.
 
     Example:
         >>> p = np.array([[0.8, 0.2], [0.6, 0.4], [0.1, 0.9]])
@@ -133,16 +136,19 @@ def from_anchors(probabilities, percentile=97.0):
 
     References:
         Patrini et al., "Making deep neural networks robust to label noise: a loss correction approach", 2017, Eq. 12;
-        Lukasik et al., "Does label smoothing mitigate label noise?", 2020, supplement C.1.
+        Lukasik et al., "Does label smoothing mitigate label noise?", 2020, supplement C.1. Departure: both take the
+        percentile over all examples for every class, which with more than 33 balanced classes, or a class of less than
+        3 %, reads the row of another class at 97.
     """
     probabilities = _validation.check_distributions("probabilities", probabilities)
     percentile = _validation.check_number("percentile", percentile, maximum=100, above=0)
+    n, num_classes = probabilities.shape
+    support = np.bincount(probabilities.argmax(axis=1), minlength=num_classes)
+    # How many examples are above the anchor. Rounded: 0.1 / 100 * 1000 is a little below 1, and 1 is meant.
+    above = np.floor(np.round((1 - percentile / 100) * np.minimum(n, 10 * support), 6)).astype(int)
     order = np.argsort(probabilities, axis=0, kind="stable")
-    # The rank, rounded first: 99.9 / 100 * 1000 is a little above 999, and 999 is meant.
-    rank = math.ceil(round(percentile / 100 * len(probabilities), 6))
-    anchors = probabilities[order[max(rank, 1) - 1]]
-    support = np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1])
-    return _estimate(anchors, support)
+    anchors = probabilities[order[n - 1 - np.minimum(above, n - 1), np.arange(num_classes)]]
+    return _estimate(anchors, support, believable=anchors.argmax(axis=1) == np.arange(num_classes))
 
 
 def from_confident_counts(probabilities, labels):
@@ -229,22 +235,37 @@ def _count(clean, observed, num_classes):
     return counts
 
 
-def _estimate(rows, support):
+def _estimate(rows, support, believable=True):
     """Normalises rows; a row of zeros becomes the identity's, and a class without support is warned of."""
-    missing = np.flatnonzero((support == 0) | (rows.sum(axis=1) == 0))
-    if missing.size:
+    missing = (support == 0) | (rows.sum(axis=1) == 0)
+    if missing.any():
         warnings.warn(
-            f"No example stands for class {', '.join(map(str, missing))}: its row of the estimated transition is not "
+            f"No example stands for class {_listed(missing)}: its row of the estimated transition is not "
             "to be trusted. Is the class missing from the data, or did the model never learn it? Train longer, or "
             "count trusted labels: `from_trusted`.",
+            stacklevel=3,
+        )
+    doubtful = ~(missing | believable)
+    if doubtful.any():
+        warnings.warn(
+            f"The row of class {_listed(doubtful)} says that most of its labels are wrong: its anchor is probably an "
+            "example of another class. Count confident predictions, made by models that were not trained on the "
+            "examples that they predict: `from_confident_counts`.",
             stacklevel=3,
         )
     rows = np.where(rows.sum(axis=1, keepdims=True) > 0, rows, np.eye(len(rows)))
     estimate = EstimatedTransition(rows / rows.sum(axis=1, keepdims=True), support)
     if not estimate.condition_number < _validation.ILL_CONDITIONED:
         warnings.warn(
-            f"The estimated transition has condition number {estimate.condition_number:.3g}: backward correction would "
-            "amplify errors by up to that. Prefer forward correction, or check the estimate against trusted labels.",
+            f"The estimated transition has condition number {estimate.condition_number:.3g}: corrections amplify "
+            "errors of the estimate by up to that. Check it against trusted labels (`check`), or count confident "
+            "predictions made out of sample (`from_confident_counts`).",
             stacklevel=3,
         )
     return estimate
+
+
+def _listed(which):
+    """The numbers of the classes for which `which` is true, the first ten of them."""
+    numbers = np.flatnonzero(which)
+    return ", ".join(map(str, numbers[:10])) + (f" and {len(numbers) - 10} more" if len(numbers) > 10 else "")
