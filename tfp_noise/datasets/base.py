@@ -9,7 +9,7 @@ from tfp_noise import _validation
 
 @dataclasses.dataclass(frozen=True)
 class Examples:
-    """One split of a data set.
+    """One split of a data set, as NumPy arrays inside: lists, tensors and pandas objects become arrays by position.
 
     Args:
         features: `[n, ...]`; uint8 for images, float32 otherwise.
@@ -24,6 +24,10 @@ class Examples:
     observed: np.ndarray | None = None
 
     def __post_init__(self):
+        for field in dataclasses.fields(self):
+            # Arrays inside, whatever comes in: pandas would be indexed by its labels, not by position.
+            if (value := getattr(self, field.name)) is not None:
+                object.__setattr__(self, field.name, np.asarray(value))
         _validation.check_features("features", self.features)
         sizes = {
             field.name: len(value)
