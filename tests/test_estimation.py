@@ -216,5 +216,6 @@ def test_each_class_has_an_anchor_of_its_own(sizes, bar, percentile):
 def test_a_row_that_is_not_to_be_believed_is_named_with_what_works_there():
     probabilities = np.tile([[0.6, 0.4]], [20, 1])  # the second class is never the likeliest
     probabilities[0] = [0.3, 0.7]
-    with pytest.warns(UserWarning, match=r"The row of class 1 says .*`from_confident_counts`"):
+    named = pytest.warns(UserWarning, match=r"The row of class 1 says .*`from_confident_counts`")
+    with named, pytest.warns(UserWarning, match="condition number"):
         estimation.from_anchors(probabilities, percentile=10)

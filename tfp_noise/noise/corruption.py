@@ -86,7 +86,9 @@ def _inverse_transform(labels, uniform, transition):
 def corrupt_exact(labels, transition, seed):
     """Flips exact counts: of the `n_i` examples of class `i`, `n_i T[i, j]` become `j`, rounded by largest remainder.
 
-    Which examples flip depends on the array as a whole, so that this way is for arrays only.
+    The seed decides which of several equal remainders are rounded up, so that no observed label is favoured: with
+    symmetric noise all of them are equal. Which examples flip depends on the array as a whole, so that this way is for
+    arrays only.
 
     Args:
         labels: integers `[n]`, NumPy, in `[0, K)`.
@@ -104,13 +106,16 @@ def corrupt_exact(labels, transition, seed):
     """
     transition = _validation.check_transition("transition", transition)
     labels = _validation.check_labels("labels", labels, len(transition))
-    rng = np.random.default_rng(_validation.check_seed(seed))
+    seed = _validation.check_seed(seed)
+    rng = np.random.default_rng(seed)
+    ties = np.random.default_rng([seed, 1])  # a generator of its own: where nothing is tied, nothing depends on it
     observed = np.empty(len(labels), np.int32)
     for clean, row in enumerate(transition):
         members = np.flatnonzero(labels == clean)
         wanted = len(members) * row / row.sum()
         counts = np.floor(wanted).astype(int)
-        remainders = np.argsort(counts - wanted, kind="stable")
+        # Rounded, because equal remainders may differ in their last bits.
+        remainders = np.lexsort([ties.permutation(len(row)), np.round(counts - wanted, 9)])
         counts[remainders[: len(members) - counts.sum()]] += 1
         observed[rng.permutation(members)] = np.repeat(np.arange(len(row)), counts)
     return observed
