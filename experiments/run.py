@@ -116,6 +116,7 @@ def _train(experiment, workdir, data_dir, resume, strategy):
             "loss": loss.get_config(),
             "optimizer": model.optimizer.get_config(),
             "training_seed": experiment.training_seed,
+            **({"ties": "by seed"} if experiment.noise.exact else {}),
         },
         "scores": scores,
         **evaluation.learned_rows(model, probabilities, noisy.test.labels),

@@ -14,9 +14,17 @@ def console(quiet=False):
 
 
 def start(main):
-    """Parses flags and runs `main()`; errors that a user can mend are shown without a traceback, with status 1."""
+    """Parses flags and runs `main()`; errors that a user can mend are shown without a traceback, with status 1.
 
-    def quietly(_):
+    Words that are no flags are refused before anything is done: `report runs` would rewrite another folder than meant.
+    """
+
+    def quietly(argv):
+        if words := argv[1:]:
+            sys.exit(
+                f"Every argument must be a flag, --NAME=VALUE. Received: {' '.join(words)}. Nothing was done; "
+                f"`python -m MODULE --help` lists the flags, such as --workdir={words[0]}."
+            )
         logging.set_verbosity(logging.WARNING)
         # A process that trains several models compiles a prediction function for each: no reason to warn.
         tf.get_logger().setLevel("ERROR")

@@ -18,6 +18,9 @@ from tests import processes
 from tests.small_experiments import ESTIMATED, FIRST, SMALL, STUDENT
 from tfp_noise import DistilledClassifier, datasets, estimation, losses, noise, pipeline
 
+# Networks of two epochs make estimates that nobody should believe, and are told so.
+pytestmark = pytest.mark.filterwarnings("ignore:The row of class")
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):

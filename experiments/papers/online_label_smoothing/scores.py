@@ -15,7 +15,8 @@ from experiments.papers.online_label_smoothing import published
 
 _LEGEND = (
     "Percent, and nats for the divergence from annotators; mean ± standard deviation over seeds. Of an ensemble: test "
-    "accuracy of the mean probabilities of so many epochs. FGSM, PGD: test accuracy after the attack."
+    "accuracy of the mean probabilities of so many epochs. FGSM, PGD: test accuracy after the attack. "
+    "†: as in `table.md`."
 )
 
 
@@ -83,7 +84,9 @@ def rows(runs):
             values = [score.factor * value for value in found if value is not None]
             if values and name.startswith(score.under):
                 papers = PUBLISHED.get(name, {}).get(key)
-                lines.append([name, score.title, _text(papers), _text(_mean(values)), str(len(values))])
+                lines.append(
+                    [name + report.mark(group), score.title, _text(papers), _text(_mean(values)), str(len(values))]
+                )
     return lines
 
 
