@@ -233,3 +233,16 @@ def test_command_line_fails_with_the_message_alone(raw, data_dir):
     assert "Missing: CIFAR-10_human.pt." in finished.stderr
     assert "Traceback" not in finished.stderr
     assert finished.stdout == ""
+
+
+def test_a_checksum_that_does_not_fit_is_noticed(tmp_path):
+    """The members of a tar archive end before the checksum of the gzip file that it is packed in."""
+    (tmp_path / "member").write_bytes(bytes(1000))
+    archive = tmp_path / "packed.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(tmp_path / "member", "member")
+    content = bytearray(archive.read_bytes())
+    content[-8] ^= 1  # the first byte of the CRC-32
+    archive.write_bytes(content)
+    with pytest.raises(ValueError, match=r"must be a whole tar\.gz file"):
+        raw_files._unpack(archive, tmp_path)

@@ -1,6 +1,7 @@
 """A network that ends in probabilities is refused, whatever its end is called."""
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -40,3 +41,11 @@ def test_squashed_outputs_are_refused(name):
 @pytest.mark.parametrize("name", RAW)
 def test_raw_outputs_are_taken(name):
     NoisyLabelClassifier(keras.Sequential([keras.Input([4]), *RAW[name]]), losses.LabelSmoothing(3))
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid", keras.ops.softmax])
+def test_probabilities_are_refused_in_plain_keras_too(activation):
+    network = keras.Sequential([keras.Input([6]), keras.layers.Dense(3, activation=activation)])
+    network.compile("sgd", loss=losses.LabelSmoothing(3))
+    with pytest.raises(ValueError, match=r"`y_pred` must hold raw outputs"):
+        network.fit(np.zeros([4, 6], "float32"), np.zeros(4, int), verbose=0)

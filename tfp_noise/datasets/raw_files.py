@@ -138,8 +138,11 @@ def stage(raw, files, directory):
 def _unpack(archive, directory):
     try:
         if archive.name.endswith(".tar.gz"):
-            with tarfile.open(archive) as tar:
-                tar.extractall(directory, filter="data")
+            with gzip.open(archive) as source:
+                with tarfile.open(fileobj=source, mode="r|") as tar:
+                    tar.extractall(directory, filter="data")
+                while source.read(1 << 20):  # to its end, where the checksum stands
+                    pass
         else:
             with gzip.open(archive) as source, open(directory / archive.name.removesuffix(".gz"), "wb") as target:
                 shutil.copyfileobj(source, target)

@@ -85,13 +85,18 @@ class NoisyLabelLoss(keras.losses.Loss):
             other class index outside `[0, num_classes)`, even where its `sample_weight` is 0.
 
         Raises:
-            ValueError: if a shape does not fit.
+            ValueError: if a shape does not fit, or `y_pred` comes from a softmax or sigmoid of Keras.
         """
         if self.needs_classifier and "compile_loss" in tf.get_current_name_scope():
             raise ValueError(
                 f"{type(self).__name__} must belong to a `NoisyLabelClassifier`, because {self.needs_classifier}. "
                 "Received: `compile(loss=...)` of another Keras model, which keeps nothing for a loss between steps. "
                 "Wrap the network: `NoisyLabelClassifier(network, loss)`."
+            )
+        if hasattr(y_pred, "_keras_logits"):  # Keras's mark on what its softmax and sigmoid give
+            raise ValueError(
+                "`y_pred` must hold raw outputs. Received: what a softmax or sigmoid gives, of which the loss would "
+                "take the softmax again. Leave the activation out of the last layer."
             )
         y_pred = ops.cast(y_pred, self.dtype)
         if len(y_pred.shape) != 2 or y_pred.shape[-1] != self.num_outputs:
