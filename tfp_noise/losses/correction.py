@@ -2,10 +2,12 @@
 
 import warnings
 
+import keras
 import numpy as np
 from keras import ops
 
 from tfp_noise import _validation
+from tfp_noise.losses._gradients import with_gradient
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
 # Stands for log(0) in a transition: below every log-probability that float32 logits up to 1e4 produce, so that
@@ -118,8 +120,9 @@ class ForwardCorrection(NoisyLabelLoss):
 
     The correction acts on probabilities, `(T' p)_j = sum_i p_i T[i, j]`; its minimiser under the noise `T` is
     the clean posterior. For class indices it is computed by logsumexp over `log p_i + log T[i, y]`, exact for
-    logits of any size; for distributions by one matrix product, with its largest term, at the
-    largest `T[i, j]` of the column, where that underflows. A label that T calls impossible costs a large finite loss.
+    logits of any size. For distributions one matrix product does it; in a batch where that underflows, K logsumexps do,
+    which take longer, so that a one-hot label costs what its index does. A label that T calls impossible costs a large
+    finite loss.
 
     Args:
         num_classes: int, K >= 2.
@@ -159,13 +162,46 @@ class ForwardCorrection(NoisyLabelLoss):
 
     def from_targets(self, targets, y_pred):
         log_clean = ops.log_softmax(y_pred, axis=-1)
-        observed = ops.exp(log_clean) @ ops.cast(self.transition, self.dtype)
-        tiny = float(np.finfo(self.dtype).tiny)
-        source = self.transition.argmax(axis=0)  # the likeliest clean class of each observed one
-        largest = ops.cast(self._log_transition[source, np.arange(self.num_classes)], self.dtype)
-        log_lower_bound = ops.take(log_clean, source, axis=-1) + largest
-        log_observed = ops.where(observed > tiny, ops.log(ops.maximum(observed, tiny)), log_lower_bound)
+        log_observed = _log_product(log_clean, targets, self.transition, self._log_transition)
         return -ops.sum(targets * log_observed, axis=-1)
 
     def get_config(self):
         return {**super().get_config(), "transition": self.transition.tolist()}
+
+
+def _log_product(log_p, wanted, matrix, log_matrix):
+    """`log(exp(log_p) @ matrix)`, `[batch, K]`, exact where `wanted` is not 0.
+
+    One matrix product gives it, unless something wanted underflows: then each column is a logsumexp.
+    """
+    dtype = wanted.dtype
+    finfo = np.finfo(keras.backend.standardize_dtype(dtype))
+    matrix, log_columns = ops.cast(matrix, dtype), ops.cast(log_matrix.T, dtype)
+    # Below this, terms that count have lost digits, and the gradient's quotients overflow.
+    smallest = float(finfo.tiny / finfo.eps)
+
+    @with_gradient
+    def log_product(log_p):
+        product = ops.exp(log_p) @ matrix
+        underflows = ops.any(ops.logical_and(product < smallest, wanted != 0))
+        floored = ops.maximum(product, smallest)
+
+        def by_columns():
+            return ops.transpose(ops.map(lambda column: ops.logsumexp(log_p + column, axis=-1), log_columns))
+
+        value = ops.cond(underflows, by_columns, lambda: ops.log(floored))
+
+        def gradient(upstream):
+            def add_column(j, total):
+                share = ops.exp(log_p + ops.take(log_columns, j, axis=0) - ops.take(value, [j], axis=1))
+                return total + ops.take(upstream, [j], axis=1) * share
+
+            return ops.cond(
+                underflows,
+                lambda: ops.fori_loop(0, len(log_matrix), add_column, ops.zeros_like(log_p)),
+                lambda: ops.exp(log_p) * ((upstream / floored) @ ops.transpose(matrix)),
+            )
+
+        return value, gradient
+
+    return log_product(log_p)
