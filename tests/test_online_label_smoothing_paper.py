@@ -131,7 +131,8 @@ KEYS = ("test_accuracy", "train_accuracy_observed", "train_accuracy_mislabelled"
 
 
 def result(name, seed=0, accuracy=0.5, arguments=None, **scores):
-    settings = {"name": name, "seed": seed, "method": {"arguments": arguments or {}}}
+    clean = {"kind": "none", "rate": 0.0, "exact": False}
+    settings = {"name": name, "seed": seed, "noise": clean, "method": {"arguments": arguments or {}}}
     curves = {"epoch": [1, 2]} | {key: [accuracy / (i + 1)] * 2 for i, key in enumerate(KEYS)}
     return {"settings": settings, "scores": {"test_accuracy": accuracy, "train": {}, **scores}, "curves": curves}
 

@@ -119,3 +119,17 @@ def test_seeds_become_mean_and_standard_deviation(finished):
     (row,) = report.rows([result, other])
     mean = 100 * result["scores"]["test_accuracy"] + 1
     assert row["test"] == f"{mean:.2f} ± {2 / np.sqrt(2):.2f}"
+
+
+@pytest.mark.parametrize(
+    ("noise", "resolved", "marked"),
+    [
+        ({"kind": "symmetric", "exact": True}, {}, True),
+        ({"kind": "symmetric_other", "exact": True}, {}, True),
+        ({"kind": "symmetric", "exact": True}, {"ties": "by seed"}, False),
+        ({"kind": "symmetric", "exact": False}, {}, False),
+        ({"kind": "asymmetric", "exact": True}, {}, False),
+    ],
+)
+def test_results_on_exact_counts_that_favoured_the_first_classes_are_marked(noise, resolved, marked):
+    assert (report.mark([{"settings": {"noise": noise}, "resolved": resolved}]) != "") == marked
