@@ -127,7 +127,7 @@ UNLIKE = {
 
 
 def unlike(strategy, x=None, y=LABELS, size=BATCH, alpha=0.0, momentum=0.0, seed=0, scale=1.0, **kwargs):
-    """What is said to a worker whose `fit` is not that of the others."""
+    """The error of a worker whose `fit` differs from that of the others."""
     keras.utils.set_random_seed(seed or 0)
     with strategy.scope():
         network = keras.Sequential([keras.Input([6]), keras.layers.Dense(K)])

@@ -70,7 +70,7 @@ class Subclassed(keras.Model):
 
 
 def needs_a_recipe(layer):
-    """Whether a class of Keras keeps something in its own way."""
+    """True for a class of Keras with its own store, assets or adaptation."""
     own = ("adapt", "save_assets", "save_own_variables", "load_own_variables")
     return any(getattr(layer, name, None) is not getattr(L.Layer, name, None) for name in own)
 

@@ -26,7 +26,7 @@ def input_structure(network):
 
 
 def has_inputs(network):
-    """Whether the network is a graph of layers, Functional or Sequential, and nothing else: no class of a user's."""
+    """True for a plain Functional or Sequential graph of layers, False for a subclass of a user's."""
     return type(network).__module__.startswith("keras.") and bool(getattr(network, "inputs", None))
 
 

@@ -25,7 +25,7 @@ def check_raw_outputs(name, network):
 
 
 def _symbolic_outputs(model):
-    """What a Functional or built Sequential model ends in; nothing for any other layer or operation."""
+    """Symbolic outputs of a Functional or built Sequential model; nothing for any other layer or operation."""
     outputs = getattr(model, "outputs", None) if isinstance(model, keras.Model) else None
     symbolic = isinstance(outputs, list) and outputs and keras.backend.is_keras_tensor(outputs[0])
     return outputs if symbolic else []

@@ -134,7 +134,7 @@ class DistilledClassifier(NoisyLabelClassifier):
         return keras.ops.cast(class_logits(self.teacher, x), self.loss.dtype)
 
     def _teacher_parts(self):
-        """What of the teacher is saved: of a classifier not its random generators, nor who taught it."""
+        """The part of the teacher that is saved: neither its random generators nor its own teacher."""
         if isinstance(self.teacher, NoisyLabelClassifier):
             return [part for part in (self.teacher.network, self.teacher.loss_state) if part is not None]
         return [self.teacher]
