@@ -5,11 +5,8 @@ later runs build. Every file is written whole or not at all. A run that is not f
 """
 
 import functools
-import importlib.metadata
 import json
-import os
 import pathlib
-import platform
 import shlex
 import shutil
 import subprocess
@@ -20,10 +17,10 @@ import numpy as np
 
 from tfp_noise import callbacks
 from tfp_noise._files import write_whole
+from tfp_noise._training_facts import environment
 
 # A backup of the largest network on laptops takes a second, and an epoch of the smallest a hundredth.
 _BACKUP_SECONDS = 10.0
-_PACKAGES = ["tensorflow", "keras", "tensorflow-probability", "numpy"]
 
 
 def _path(experiment, workdir):
@@ -175,7 +172,7 @@ def write_figure(path, figure):
 
 @functools.cache
 def made_by():
-    """Command, commit, versions and machine of this process: asked for once, for the checkout may change meanwhile."""
+    """Command, commit, and the environment of this process: asked for once, for the checkout may change meanwhile."""
 
     def git(*arguments):
         folder = pathlib.Path(__file__).parent.parent
@@ -187,8 +184,7 @@ def made_by():
     return {
         "command": f"python -m {_module()} {shlex.join(sys.argv[1:])}".rstrip(),
         "commit": (git("rev-parse", "HEAD") or "unknown") + changed,
-        "versions": {"python": platform.python_version()} | {p: importlib.metadata.version(p) for p in _PACKAGES},
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPU cores",
+        **environment(),
     }
 
 

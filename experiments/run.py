@@ -11,6 +11,7 @@ from absl import flags
 from experiments import evaluation, interruption, papers, progress, report, results, strategy_flags, terminal
 from experiments.experiment import DTYPE_POLICIES, MAX_SEED
 from tfp_noise import distribute
+from tfp_noise._training_facts import described
 
 
 def run(experiment, workdir, data_dir=None, resume=True, strategy=None):
@@ -116,6 +117,7 @@ def _train(experiment, workdir, data_dir, resume, strategy):
             "loss": loss.get_config(),
             "optimizer": model.optimizer.get_config(),
             "training_seed": experiment.training_seed,
+            "data": described((noisy.train.features, noisy.train.training_labels)),
             **({"ties": "by seed"} if experiment.noise.exact else {}),
         },
         "scores": scores,
@@ -127,6 +129,7 @@ def _train(experiment, workdir, data_dir, resume, strategy):
             # Of this process: what came before a backup took its own time.
             "seconds": round(time.monotonic() - started, 1),
             **({"resumed_at_epoch": first_epoch} if first_epoch else {}),
+            **({"resumed_with": backup.differences} if backup.differences else {}),
         },
     }
     if is_chief:

@@ -13,6 +13,7 @@ from tfp_noise import _seals, _validation, distribute
 from tfp_noise._callback_states import check_callbacks, get_states, pack, set_states, unpack
 from tfp_noise._files import write_whole
 from tfp_noise._resumable import ResumableModel, weights_in_memory
+from tfp_noise._training_facts import environment, leaves
 
 _KEPT = 2
 _GROUP = "tfp_noise_training"
@@ -26,6 +27,11 @@ class BackupAndRestore(keras.callbacks.Callback):
     `SwapEMAWeights` and callbacks with `get_state()` and `set_state(state)` keep; a state is made of dicts with text
     for keys, lists, numbers, text and NumPy arrays of numbers. What other callbacks have seen, they begin anew. It runs
     after all other callbacks.
+
+    With other data, arguments of `fit`, loss, optimizer, seed, versions, processor, cores or threads than before, the
+    rest of a training comes out otherwise: a warning names each that differs, and so does `differences`. Data are
+    compared by their CRC-32, of evenly spaced rows from 128 MiB on; of generators and of the seeds in a
+    `tf.data.Dataset` nothing is known.
 
     A backup is one file, written whole or not at all, with its SHA-256; the last two are kept. One that is damaged is
     passed over for the one before, with a warning; without a good one training does not start. Where a backup cannot
@@ -48,6 +54,7 @@ class BackupAndRestore(keras.callbacks.Callback):
 
     Attributes:
         epoch: int, the epoch (from 0) at which the next `fit` goes on.
+        differences: list of text, what the last `fit` had otherwise than the training that it went on with.
 
     Raises:
         OSError: from `epoch` and `fit`, if there are backups and none is good; from `fit`, if there is no folder and
@@ -78,7 +85,8 @@ class BackupAndRestore(keras.callbacks.Callback):
         self.folder = pathlib.Path(backup_dir)
         self.delete_checkpoint = _validation.check_bool("delete_checkpoint", delete_checkpoint)
         self.min_seconds = _validation.check_number("min_seconds", min_seconds, 0)
-        self.others = ()  # the callbacks of the same `fit`, which the classifier says
+        self.differences = []
+        self.others, self.facts = (), dict  # the callbacks and arguments of the same `fit`, which the classifier says
 
     @property
     def epoch(self):
@@ -97,11 +105,13 @@ class BackupAndRestore(keras.callbacks.Callback):
         check_callbacks(self.others)
         self.model.build_optimizer()
         path, training = self._newest()
+        self._facts = self._facts_now(training.get("facts", {}))
         distribute.wait_for_all(self.model.distribute_strategy, f"epoch {training['epoch']} of {self.folder.name}")
         self._last_good, self._last_time = path, time.monotonic()
         self._history, self._epochs = training["history"], training["epochs"]
         if path is not None:
             self._check_model(path, training["model"])
+            self._compare(path, training.get("facts", {}))
             self.model.load_weights(path)
             set_states(self.others, training["callbacks"])
         if distribute.is_chief(self.model.distribute_strategy):
@@ -171,6 +181,7 @@ class BackupAndRestore(keras.callbacks.Callback):
             "history": self._history,
             "stopped": self.model.stop_training,
             "model": _description(self.model),
+            "facts": self._facts,
             "callbacks": get_states(self.others),
         }
         text, arrays = pack(training)
@@ -197,6 +208,31 @@ class BackupAndRestore(keras.callbacks.Callback):
         self._last_good = path
         for old in self._paths()[_KEPT:]:
             old.unlink(missing_ok=True)
+
+    def _facts_now(self, there):
+        """What the bits of a training depend on, but for its weights, which the backup holds itself."""
+        strategy = distribute.description(self.model.distribute_strategy)
+        facts = leaves("", environment() | strategy | {"jit_compile": self.model.jit_compile})
+        trained = self.model.optimizer.iterations.numpy() > 0  # a model's own second `fit`: its rate may have fallen
+        return facts | {key: there[key] for key in there.keys() - facts.keys()} if trained else facts | self.facts()
+
+    def _compare(self, path, there):
+        """Names what the training that made a backup had otherwise: its other half would come out otherwise, too."""
+        self.differences = [
+            f"{name}: {there.get(name, 'nothing')} there, {self._facts.get(name, 'nothing')} now"
+            for name in {**there, **self._facts}
+            if there and there.get(name) != self._facts.get(name)
+        ]
+        rate = "optimizer.learning_rate"
+        self._facts |= {rate: there[rate]} if rate in there else {}  # what training goes on with, see the warning
+        if self.differences:
+            logging.warning(
+                "Training goes on from %s, but not bit by bit as if it had not stopped: %s. What the optimizer keeps, "
+                "a learning rate that is a number too, comes from the backup; all else is as it is now. Delete the "
+                "folder to start anew.",
+                path,
+                "; ".join(self.differences),
+            )
 
     def _check_model(self, path, there):
         ours = _description(self.model)

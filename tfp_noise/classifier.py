@@ -1,5 +1,8 @@
 """Network + loss = a Keras model whose fit, evaluate, predict and save just work."""
 
+import functools
+import inspect
+
 import keras
 
 from tfp_noise import distribute
@@ -10,15 +13,19 @@ from tfp_noise._model_checks import check_batches, check_heed_masks
 from tfp_noise._raw_outputs import check_raw_outputs
 from tfp_noise._replicated import ReplicatedModel
 from tfp_noise._resumable import ResumableModel
+from tfp_noise._training_facts import training_facts
 from tfp_noise._workers_alike import check_workers_alike
 from tfp_noise.losses import NoisyLabelLoss
 
-# Of `fit`: what must be alike on all workers besides, for they step together.
+# Of `fit`: what must be alike besides, on all workers, for they step together, and in the halves of one training.
 _DATA = ("validation_data", "sample_weight", "class_weight")
-_SETTINGS = (
-    *("initial_epoch", "steps_per_epoch", "shuffle"),
-    *("validation_split", "validation_steps", "validation_batch_size", "validation_freq"),
-)
+_SETTINGS = {
+    name: inspect.signature(keras.Model.fit).parameters[name].default
+    for name in (
+        *("steps_per_epoch", "shuffle"),
+        *("validation_split", "validation_steps", "validation_batch_size", "validation_freq"),
+    )
+}
 
 
 @keras.saving.register_keras_serializable(package="tfp_noise")
@@ -278,9 +285,11 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
             data = check_data(*validation[:2], num_classes, "validation ", self.loss.ignore_class)
             kwargs["validation_data"] = (*data, *validation[2:])
         read = {"x": x, "y": y} | {name: kwargs.get(name) for name in _DATA}
-        settings = {name: kwargs[name] for name in _SETTINGS if name in kwargs}
-        check_workers_alike(self, read, batch_size=batch_size, epochs=epochs, **settings)
-        return super().fit(x, y, batch_size, epochs, verbose, with_own_callbacks(callbacks, self), **kwargs)
+        settings = {"batch_size": batch_size} | {name: kwargs.get(name, _SETTINGS[name]) for name in _SETTINGS}
+        begins = kwargs.get("initial_epoch", 0)
+        check_workers_alike(self, read, epochs=epochs, initial_epoch=begins, **settings)
+        facts = functools.partial(training_facts, self, read, settings, scalars=False)
+        return super().fit(x, y, batch_size, epochs, verbose, with_own_callbacks(callbacks, self, facts), **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         x, y = check_data(x, y, self.loss.num_classes, ignored=self.loss.ignore_class)
