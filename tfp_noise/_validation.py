@@ -199,11 +199,14 @@ def check_labels(name, labels, num_classes, ignored=None):
     return labels
 
 
-def check_features(name, features):
-    """`features` as an array whose values are all finite."""
+def check_features(name, features, takes_nan=lambda: False):
+    """`features` as an array whose values are all finite, or, where `takes_nan()`, NaN."""
     features = np.asarray(features)
     if np.issubdtype(features.dtype, np.floating) and not np.isfinite(features).all():
-        position = int(np.argwhere(~np.isfinite(features))[0][0])
+        wrong = np.isinf(features) if takes_nan() else ~np.isfinite(features)
+        if not wrong.any():
+            return features
+        position = int(np.argwhere(wrong)[0][0])
         raise ValueError(
             f"`{name}` must be finite. Received NaN or infinity in example {position}. "
             "Remove such examples or impute them before training."

@@ -8,8 +8,8 @@ import keras
 from tfp_noise import distribute
 from tfp_noise._callbacks import with_own_callbacks
 from tfp_noise._deployment import has_inputs, input_structure, probabilities_model
-from tfp_noise._input_checks import check_data
-from tfp_noise._model_checks import check_batches, check_heed_masks
+from tfp_noise._input_checks import check_data, is_array
+from tfp_noise._model_checks import check_batches, check_heed_masks, takes_nan
 from tfp_noise._raw_outputs import check_raw_outputs
 from tfp_noise._replicated import ReplicatedModel
 from tfp_noise._resumable import ResumableModel
@@ -80,6 +80,7 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
             )
         super().__init__(name=name, dtype=dtype or network.dtype_policy, **kwargs)
         self._input_dtypes = None
+        self._takes_nan = None
         self.network = network
         self.loss = loss
         # Attributes, for Keras to track them.
@@ -268,22 +269,19 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         Raises:
             FloatingPointError: if the loss, or at the end of an epoch a weight, is NaN or infinite; it says the step.
             TypeError: for labels that are neither integers nor distributions.
-            ValueError: for labels outside `[0, num_classes)`, rows that are no distributions, NaN features, batches
-                that the replicas do not divide, or, on some worker, other data, settings, weights, or another loss,
-                optimizer or seed than on the rest; every worker raises it.
+            ValueError: for labels outside `[0, num_classes)`, rows that are no distributions, infinite features, or NaN
+                ones for a network whose outputs are then NaN, too, batches that the replicas do not divide, or, on some
+                worker, other data, settings, weights, or another loss, optimizer or seed than on the rest; every worker
+                raises it.
             ConnectionError: if a worker is lost, of several.
         """
-        num_classes = self.loss.num_classes
-        x, y = check_data(x, y, num_classes, ignored=self.loss.ignore_class)
+        x, y = self._check(x, y)
         check_batches(x, batch_size, kwargs.get("validation_split", 0.0), self.distribute_strategy)
         validation = kwargs.get("validation_data")
         if validation is not None and not isinstance(validation, (tuple, list)):
-            kwargs["validation_data"], _ = check_data(
-                validation, None, num_classes, "validation ", self.loss.ignore_class
-            )
+            kwargs["validation_data"], _ = self._check(validation, None, "validation ")
         elif validation is not None:
-            data = check_data(*validation[:2], num_classes, "validation ", self.loss.ignore_class)
-            kwargs["validation_data"] = (*data, *validation[2:])
+            kwargs["validation_data"] = (*self._check(*validation[:2], "validation "), *validation[2:])
         read = {"x": x, "y": y} | {name: kwargs.get(name) for name in _DATA}
         settings = {"batch_size": batch_size} | {name: kwargs.get(name, _SETTINGS[name]) for name in _SETTINGS}
         begins = kwargs.get("initial_epoch", 0)
@@ -292,8 +290,18 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         return super().fit(x, y, batch_size, epochs, verbose, with_own_callbacks(callbacks, self, facts), **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
-        x, y = check_data(x, y, self.loss.num_classes, ignored=self.loss.ignore_class)
-        return super().evaluate(x, y, *args, **kwargs)
+        return super().evaluate(*self._check(x, y), *args, **kwargs)
+
+    def _check(self, x, y, prefix=""):
+        def takes_missing():
+            if not self.built and all(map(is_array, keras.tree.flatten(x))):
+                with self.distribute_strategy.scope():
+                    self(keras.tree.map_structure(lambda leaf: keras.ops.convert_to_tensor(leaf[:1]), x))
+            if self._takes_nan is None and self.built:
+                self._takes_nan = takes_nan(self)
+            return self._takes_nan
+
+        return check_data(x, y, self.loss.num_classes, prefix, self.loss.ignore_class, takes_missing)
 
     def deployable(self):
         """A plain Keras model from inputs to class probabilities, with none of this package's classes in it.
