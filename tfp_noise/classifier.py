@@ -3,7 +3,7 @@
 import keras
 
 from tfp_noise import distribute
-from tfp_noise._callbacks import with_own_callbacks
+from tfp_noise._callbacks import backups_released, with_own_callbacks
 from tfp_noise._deployment import has_inputs, input_structure, probabilities_model
 from tfp_noise._input_checks import check_data
 from tfp_noise._model_checks import check_batches, check_heed_masks
@@ -280,7 +280,9 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         read = {"x": x, "y": y} | {name: kwargs.get(name) for name in _DATA}
         settings = {name: kwargs[name] for name in _SETTINGS if name in kwargs}
         check_workers_alike(self, read, batch_size=batch_size, epochs=epochs, **settings)
-        return super().fit(x, y, batch_size, epochs, verbose, with_own_callbacks(callbacks, self), **kwargs)
+        callbacks = with_own_callbacks(callbacks, self)
+        with backups_released(callbacks):
+            return super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         x, y = check_data(x, y, self.loss.num_classes, ignored=self.loss.ignore_class)
