@@ -18,6 +18,7 @@ setup(
     python_requires=">=3.11,<3.14",  # Keras 3.15 needs 3.11, TensorFlow 2.21 ends at 3.13
     install_requires=[
         "absl-py>=2.0",
+        "filelock>=4.3,<5",
         "h5py>=3.11",
         "keras>=3.15,<3.16",  # the classifier overrides hooks of Keras's trainer, checked against 3.15
         "matplotlib>=3.9",

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from tfp_noise import callbacks
-from tfp_noise._files import write_whole
+from tfp_noise._files import delete_leftovers, write_whole
 from tfp_noise._training_facts import environment
 
 # A backup of the largest network on laptops takes a second, and an epoch of the smallest a hundredth.
@@ -25,6 +25,19 @@ _BACKUP_SECONDS = 10.0
 
 def _path(experiment, workdir):
     return pathlib.Path(workdir) / experiment.name / f"seed{experiment.seed}.json"
+
+
+def lock_path(experiment, workdir):
+    """The file that a process holds while it is at work on a run."""
+    return _path(experiment, workdir).with_suffix(".lock")
+
+
+def is_settled(experiment, workdir, suffixes):
+    """True for a finished run with files of these suffixes, if no process has left a backup or a lock of it."""
+    there = {
+        suffix for suffix in (*suffixes, ".backup", ".lock") if _path(experiment, workdir).with_suffix(suffix).exists()
+    }
+    return there == set(suffixes)
 
 
 def find(experiment, workdir):
@@ -123,16 +136,15 @@ def prepare(experiment, workdir, resume, is_chief):
         if not (resume and path.exists()):  # without its settings nobody knows what a backup is of
             drop_backup(experiment, workdir)
         folder.mkdir(parents=True, exist_ok=True)
-        for leftover in folder.parent.glob(f".*.{folder.stem}.*"):  # of a process killed while it wrote its result
-            leftover.unlink(missing_ok=True)
+        delete_leftovers(folder.parent, rf"{folder.stem}\..*")
         write_whole(path, lambda file: file.write_text(json.dumps(experiment.settings(), indent=1) + "\n"))
 
 
 def write(experiment, workdir, model, data, probabilities, parts):
     """Stores a finished run: its model and test predictions, and last, as the mark that it is finished, its JSON.
 
-    Where that is there, for a run whose model was missing, it stays, and the predictions too: what was finished and
-    reported does not change.
+    Where that is there, for a run whose model was missing, it stays, and so do a model and predictions beside it: what
+    was finished and reported does not change.
 
     Args:
         experiment: an `Experiment`.
@@ -149,7 +161,8 @@ def write(experiment, workdir, model, data, probabilities, parts):
     result = assemble(experiment, parts)
     arrays = {"transition": data.transition, "class_names": data.class_names, "test_labels": data.test.labels}
     text = json.dumps(result, indent=1, default=float) + "\n"
-    model.save(path.with_suffix(".keras"))
+    if not (finished and path.with_suffix(".keras").exists()):
+        model.save(path.with_suffix(".keras"))
     if not (finished and path.with_suffix(".npz").exists()):
         write_whole(
             path.with_suffix(".npz"), lambda file: np.savez_compressed(file, test_probabilities=probabilities, **arrays)

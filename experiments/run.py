@@ -3,12 +3,11 @@
 import dataclasses
 import sys
 import time
-import zlib
 
 import keras
 from absl import flags
 
-from experiments import evaluation, interruption, papers, progress, report, results, strategy_flags, terminal
+from experiments import evaluation, interruption, locks, papers, progress, report, results, strategy_flags, terminal
 from experiments.experiment import DTYPE_POLICIES, MAX_SEED
 from tfp_noise import distribute
 from tfp_noise._training_facts import described
@@ -16,6 +15,8 @@ from tfp_noise._training_facts import described
 
 def run(experiment, workdir, data_dir=None, resume=True, strategy=None):
     """The result of an experiment; a finished one with the same settings is read, not repeated.
+
+    A process that finds another one at work on the run waits for it, and then reads its result.
 
     Args:
         experiment: an `Experiment`.
@@ -32,12 +33,13 @@ def run(experiment, workdir, data_dir=None, resume=True, strategy=None):
         ValueError: if a result, or the backup of a run, of other settings is in its place.
     """
     strategy = strategy or distribute.strategy()
-    finished = results.find(experiment, workdir)
-    distribute.wait_for_all(strategy, _place(experiment, finished))
-    if finished is None:
-        _, finished = _train(experiment, workdir, data_dir, resume, strategy)
-    if distribute.is_chief(strategy):
-        results.drop_backup(experiment, workdir)
+    with locks.alone_with_run(experiment, workdir, strategy, [".json"]):
+        finished = results.find(experiment, workdir)
+        distribute.wait_for_all(strategy, _place(experiment, finished))
+        if finished is None:
+            _, finished = _train(experiment, workdir, data_dir, resume, strategy)
+        if distribute.is_chief(strategy):
+            results.drop_backup(experiment, workdir)
     return finished
 
 
@@ -55,21 +57,20 @@ def trained(experiment, workdir, data_dir=None, resume=True, strategy=None):
         A `NoisyLabelClassifier`.
     """
     strategy = strategy or distribute.strategy()
-    with strategy.scope():
-        model = results.find_model(experiment, workdir)
-    distribute.wait_for_all(strategy, _place(experiment, model))
-    if model is None:
-        model, _ = _train(experiment, workdir, data_dir, resume, strategy)
-    if distribute.is_chief(strategy):
-        results.drop_backup(experiment, workdir)
+    with locks.alone_with_run(experiment, workdir, strategy, [".json", ".keras"]):
+        with strategy.scope():
+            model = results.find_model(experiment, workdir)
+        distribute.wait_for_all(strategy, _place(experiment, model))
+        if model is None:
+            model, _ = _train(experiment, workdir, data_dir, resume, strategy)
+        if distribute.is_chief(strategy):
+            results.drop_backup(experiment, workdir)
     return model
 
 
 def _place(experiment, found):
     """What a worker is about to do: all have to do the same."""
-    settings = zlib.crc32(repr(experiment.settings()).encode())
-    name = f"{experiment.name} seed {experiment.seed} of settings {settings:08x}"
-    return f"{name}, which is finished" if found else f"{name}, which is to be trained"
+    return f"{locks.title(experiment)}, which is {'finished' if found else 'to be trained'}"
 
 
 def _train(experiment, workdir, data_dir, resume, strategy):

@@ -1,5 +1,7 @@
 """What `fit` of a classifier does between steps and epochs, before the user's callbacks."""
 
+import contextlib
+
 import keras
 
 from tfp_noise._backup import BackupAndRestore
@@ -32,6 +34,17 @@ def with_own_callbacks(callbacks, model, facts):
             if callback not in there:
                 callback.set_model(model)
     return callbacks
+
+
+@contextlib.contextmanager
+def backups_released(callbacks):
+    """Lets other trainings have the folders of backups after the block, however it ends."""
+    try:
+        yield
+    finally:
+        for callback in getattr(callbacks, "callbacks", callbacks):
+            if isinstance(callback, BackupAndRestore):
+                callback.release()
 
 
 def _in_order(callbacks, model, facts):

@@ -122,3 +122,8 @@ def weights_in_memory(model):
     file = _InMemory()
     keras.Model.save_weights(model, file)
     return file
+
+
+def load_weights_from_memory(model, content):
+    """What `load_weights` would load from a file of these bytes, which were checked."""
+    keras.Model.load_weights(model, _InMemory(content))

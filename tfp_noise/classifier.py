@@ -6,7 +6,7 @@ import inspect
 import keras
 
 from tfp_noise import distribute
-from tfp_noise._callbacks import with_own_callbacks
+from tfp_noise._callbacks import backups_released, with_own_callbacks
 from tfp_noise._deployment import has_inputs, input_structure, probabilities_model
 from tfp_noise._input_checks import check_data, is_array
 from tfp_noise._model_checks import check_batches, check_heed_masks, takes_nan
@@ -287,7 +287,9 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         begins = kwargs.get("initial_epoch", 0)
         check_workers_alike(self, read, epochs=epochs, initial_epoch=begins, **settings)
         facts = functools.partial(training_facts, self, read, settings, scalars=False)
-        return super().fit(x, y, batch_size, epochs, verbose, with_own_callbacks(callbacks, self, facts), **kwargs)
+        callbacks = with_own_callbacks(callbacks, self, facts)
+        with backups_released(callbacks):
+            return super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         return super().evaluate(*self._check(x, y), *args, **kwargs)
