@@ -3,7 +3,6 @@
 import types
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfp_noise import _validation
@@ -42,7 +41,7 @@ def check_data(x, y, num_classes, prefix="", ignored=None):
         return (_check_arrays(batch, num_classes, prefix, ignored) for batch in x), y
     for leaf in keras.tree.flatten(x):
         if is_array(leaf):
-            _validation.check_features(f"{prefix}x", np.asarray(leaf))
+            _validation.check_features(f"{prefix}x", leaf)
     if y is None or keras.backend.is_keras_tensor(y) or isinstance(y, dict):
         return x, y
     y = _validation.as_label_array(f"{prefix}y", y)
