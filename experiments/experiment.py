@@ -38,7 +38,7 @@ class Noise:
     exact: bool = False
 
     def __post_init__(self):
-        _validation.check_choice("kind of noise", self.kind, [*_TRANSITIONS, "human"])
+        _validation.check_choice("kind", self.kind, [*_TRANSITIONS, "human"], "kind of noise")
         _validation.check_number("rate", self.rate, 0, 1)
 
     @property

@@ -100,7 +100,7 @@ def build(name, input_shape, num_outputs):
         >>> models.build("lenet5", (28, 28, 1), 10).count_params()
         61706
     """
-    architecture = _ARCHITECTURES[_validation.check_choice("model", name, names())]
+    architecture = _ARCHITECTURES[_validation.check_choice("name", name, names(), "model")]
     input_shape = _check_input_shape(name, input_shape, architecture.smallest)
     return architecture.network(input_shape, _validation.check_int("num_outputs", num_outputs, 1))
 

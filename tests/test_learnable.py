@@ -245,7 +245,7 @@ def test_q_learns_what_labels_look_like_and_not_the_labels_themselves():
         ({"variant": "label_smoothing++", "top": 2}, ValueError, "`terms` and `top` belong to variant='paper'"),
         ({"variant": "label_smoothing++", "terms": TERMS[:1]}, ValueError, "`terms` and `top` belong to"),
         ({"initial_logits": np.zeros([3, 3])}, ValueError, r"`initial_logits` must be \[6, 6\].*shape \(3, 3\)"),
-        ({"initial_logits": "q.npz"}, TypeError, r"`initial_logits` must be an array of numbers, \[6, 6\].*'q.npz'"),
+        ({"initial_logits": "q.npz"}, TypeError, "`initial_logits` must hold real numbers.*'q.npz'"),
         ({"initial_logits": Q_LOGITS, "top": 2}, ValueError, "`initial_logits` must be left out with `top`"),
         ({"weight_decay": 0}, TypeError, "`weight_decay` must be True or False"),
         ({"learning_rate": 0}, ValueError, "`learning_rate` must be.* above 0. Received: 0"),

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from tfp_noise import _validation
+
 
 def prepare(features, labels, augmentation, seed, num_classes):
     """A batch as training sees it: features in floats, both augmented if asked.
@@ -28,6 +30,13 @@ def prepare(features, labels, augmentation, seed, num_classes):
     message = f"`labels` must lie in [0, {num_classes}). Received:"
     with tf.control_dependencies([tf.debugging.Assert(inside, [message, labels, "Do the labels start at 1?"])]):
         return inputs, tf.identity(augmented)
+
+
+def check_augmentation(augmentation):
+    """`augmentation` if it is one, or `None`."""
+    if augmentation is None:
+        return None
+    return _validation.check_callable("augmentation", augmentation, "Pass one such as `CropAndFlip()`.")
 
 
 def to_float(features):

@@ -17,7 +17,9 @@ def check_rows(name, rows, num_classes=None, *, complete=False):
         matrix = _validation.check_matrix(name, rows, num_classes)
         _check_distributions(name, matrix, complete)
         return matrix
-    indices, values, remainder = (np.asarray(part) for part in rows)
+    indices, values, remainder = (
+        _validation.as_numbers(f"{name}.{field}", part) for field, part in rows._asdict().items()
+    )
     if indices.ndim != 2 or values.shape != indices.shape or remainder.shape != indices.shape[:1]:
         raise ValueError(
             f"`{name}` must have `indices` [K, N], `values` [K, N] and `remainder` [K]. Received shapes "

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tfp_noise import _validation, noise
-from tfp_noise._batching import prepare, shard_batches
+from tfp_noise._batching import check_augmentation, prepare, shard_batches
 
 
 def stream(
@@ -60,6 +60,11 @@ def stream(
     """
     transition = _validation.check_transition("transition", transition)
     seed = _validation.check_seed(seed)
+    _validation.check_instance("source", source, tf.data.Dataset)
+    augmentation = check_augmentation(augmentation)
+    drop_remainder = _validation.check_bool("drop_remainder", drop_remainder)
+    if input_context is not None:
+        _validation.check_instance("input_context", input_context, tf.distribute.InputContext)
     if not (isinstance(source.element_spec, tuple) and len(source.element_spec) == 3):
         raise ValueError(
             f"`source` must give (features, label, id) for each example. Received: {source.element_spec}. "

@@ -1,6 +1,8 @@
 """Checks of arguments: every message names the argument, what was expected, what came, and the likely cure."""
 
 import difflib
+import os
+import pathlib
 import warnings
 from collections.abc import Sequence
 
@@ -10,14 +12,18 @@ import numpy as np
 ILL_CONDITIONED = 100.0
 _ROW_SUM_TOLERANCE = 1e-6
 DISTRIBUTION_TOLERANCE = 1e-3  # float16 predictions pass
+_MAX_FLOAT32 = float(np.finfo(np.float32).max)
+_END_OF_INTEGERS = 2**31  # TensorFlow counts in int32
 
 
 def check_int(name, value, minimum):
-    """`value` as a Python int of at least `minimum`."""
+    """`value` as a Python int of at least `minimum`, and below 2^31."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"`{name}` must be an integer. Received: {value!r} of type {type(value).__name__}.")
+        raise TypeError(f"`{name}` must be an integer. Received: {value!r:.100} of type {type(value).__name__}.")
     if value < minimum:
         raise ValueError(f"`{name}` must be at least {minimum}. Received: {value}.")
+    if value >= _END_OF_INTEGERS:
+        raise ValueError(f"`{name}` must be below 2^31. Received: {value}.")
     return int(value)
 
 
@@ -33,19 +39,17 @@ def check_batch_size(value, replicas):
 
 def check_seed(value):
     """`value` as a Python int in [0, 2^31): the seeds that NumPy and TensorFlow both take."""
-    if check_int("seed", value, 0) >= 2**31:
-        raise ValueError(f"`seed` must be below 2^31. Received: {value}.")
-    return int(value)
+    return check_int("seed", value, 0)
 
 
 def check_number(name, value, minimum=-np.inf, maximum=np.inf, *, above=None, below=None):
-    """`value` as a finite Python float in [minimum, maximum], and strictly beyond `above` and `below` where given."""
+    """`value` as a Python float that float32 holds, in [minimum, maximum], and strictly beyond `above` and `below`."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"`{name}` must be a number. Received: {value!r} of type {type(value).__name__}.")
+        raise TypeError(f"`{name}` must be a number. Received: {value!r:.100} of type {type(value).__name__}.")
     bounds = [f"above {above:g}"] if above is not None else [f"at least {minimum:g}"] if minimum > -np.inf else []
     bounds += [f"below {below:g}"] if below is not None else [f"at most {maximum:g}"] if maximum < np.inf else []
     inside = minimum <= value <= maximum and (above is None or value > above) and (below is None or value < below)
-    if not (np.isfinite(value) and inside):
+    if not (abs(value) <= _MAX_FLOAT32 and inside):
         raise ValueError(f"`{name}` must be {' and '.join(['finite', *bounds])}. Received: {value}.")
     return float(value)
 
@@ -63,28 +67,63 @@ def check_top(top, num_classes):
 def check_bool(name, value):
     """`value` as a bool; a string or a number is refused."""
     if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"`{name}` must be True or False. Received: {value!r} of type {type(value).__name__}.")
+        raise TypeError(f"`{name}` must be True or False. Received: {value!r:.100} of type {type(value).__name__}.")
     return bool(value)
 
 
-def check_choice(name, value, options):
-    """`value` if it is one of `options`; otherwise an error that lists the near ones."""
+def check_choice(name, value, options, kind=None):
+    """`value` if it is one of the strings `options`; otherwise an error that lists the near ones.
+
+    Args:
+        name: the argument.
+        value: what it was given.
+        options: strings.
+        kind: words for what the options are; `name` by default.
+    """
     options = list(options)
-    if value in options:
+    if isinstance(value, str) and value in options:
         return value
     near = difflib.get_close_matches(str(value), options, n=5, cutoff=0.5)
     hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Known: {', '.join(sorted(options))}."
-    raise ValueError(f"Unknown {name}: {value!r}. {hint}")
+    raise ValueError(f"Unknown {kind or name}: {value!r:.100}. {hint} Received as `{name}`.")
+
+
+def check_instance(name, value, kind, cure=""):
+    """`value` if it is an instance of the class `kind`."""
+    if not isinstance(value, kind):
+        expected = f"{kind.__module__.partition('.')[0]}'s {kind.__name__}"
+        raise TypeError(f"`{name}` must be an instance of {expected}. Received: {value!r:.100}. {cure}".rstrip())
+    return value
+
+
+def check_callable(name, value, cure=""):
+    """`value` if it can be called; a class is refused, for its instance was meant."""
+    if isinstance(value, type) or not callable(value):
+        raise TypeError(f"`{name}` must be callable, and no class. Received: {value!r:.100}. {cure}".rstrip())
+    return value
+
+
+def check_path(name, value):
+    """`value` as a `pathlib.Path`."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(f"`{name}` must be a path. Received: {value!r:.100} of type {type(value).__name__}.")
+    if not os.fspath(value):
+        raise ValueError(f"`{name}` must be a path. Received an empty string. For the current folder pass '.'.")
+    return pathlib.Path(value)
 
 
 def check_class_names(class_names, num_classes=None):
     """`class_names` as a tuple of strings, `num_classes` of them where that is given."""
-    is_sequence = isinstance(class_names, (Sequence, np.ndarray)) and not isinstance(class_names, str)
+    if isinstance(class_names, np.ndarray):
+        class_names = class_names.tolist()
+    is_sequence = isinstance(class_names, Sequence) and not isinstance(class_names, str)
     if not is_sequence or not all(isinstance(name, str) for name in class_names):
         raise TypeError(
             f"`class_names` must be a sequence of strings, a name a class. Received: {class_names!r:.100}. "
             'Pass a list or tuple of them, such as ("0", "1").'
         )
+    if len(class_names) < 2:
+        raise ValueError(f"`class_names` must name at least 2 classes. Received: {class_names!r}.")
     if num_classes is not None and len(class_names) != num_classes:
         raise ValueError(f"`class_names` must name {num_classes} classes. Received: {len(class_names)} names.")
     return tuple(class_names)
@@ -93,10 +132,7 @@ def check_class_names(class_names, num_classes=None):
 def check_matrix(name, value, num_classes=None):
     """`value` as a finite float64 [num_classes, num_classes] array."""
     expected = f"[{num_classes}, {num_classes}]" if num_classes else "square, at least [2, 2]"
-    try:
-        matrix = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"`{name}` must be an array of numbers, {expected}. Received: {value!r:.100}.") from error
+    matrix = as_numbers(name, value).astype(np.float64)
     wrong_size = matrix.shape[0] != num_classes if num_classes and matrix.ndim else False
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] < 2 or wrong_size:
         raise ValueError(f"`{name}` must be {expected}: one row and one column a class. Received shape {matrix.shape}.")
@@ -144,18 +180,44 @@ def warn_of_no_labels(name):
 
 def as_label_array(name, labels):
     """`labels` of any container as a NumPy array; objects become what a list of them becomes."""
-    if np.ma.is_masked(labels):
+    return _as_array(
+        name, labels, "Give every example one class index, or every example a row of as many probabilities."
+    )
+
+
+def as_numbers(name, value):
+    """`value` of any container as an array of real numbers, whose dtype stays: the gate of all that is computed with.
+
+    NumPy would take a masked entry for what lies under the mask, a date for its number of seconds, and text for the
+    number that it spells, and would leave out an imaginary part.
+    """
+    array = _as_array(name, value, "Give every row as many numbers.")
+    if not np.can_cast(array.dtype, np.float64, "same_kind"):  # bfloat16 can be, too
+        cure = {
+            "c": "Take its real part or its modulus.",
+            **dict.fromkeys("mM", "Divide differences of dates by a unit: `(x - x.min()) / np.timedelta64(1, 's')`."),
+            **dict.fromkeys(
+                "US", "Pass the numbers themselves; text that spells them becomes them by `.astype(float)`."
+            ),
+        }.get(array.dtype.kind, "Is something missing (`None`), or no number?")
+        first = array.ravel()[:3].tolist()
+        raise TypeError(f"`{name}` must hold real numbers. Received dtype {array.dtype}, first {first!r:.100}. {cure}")
+    return array
+
+
+def _as_array(name, value, cure):
+    """`value` of any container as a NumPy array without missing entries; objects become what a list of them becomes."""
+    if np.ma.is_masked(value):
         raise ValueError(
-            f"`{name}` must be complete. Received a masked array with {np.ma.count_masked(labels)} masked entries. "
+            f"`{name}` must be complete. Received a masked array with {np.ma.count_masked(value)} masked entries. "
             "Leave those examples out: `x[~y.mask]` and `y.compressed()`."
         )
     try:
-        labels = np.asarray(labels)
-        return np.array(labels.tolist()) if labels.dtype == object else labels
-    except (TypeError, ValueError) as error:
+        array = np.asarray(value)
+        return np.array(array.tolist()) if array.dtype == object else array
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a PyTorch tensor that needs a gradient
         raise ValueError(
-            f"`{name}` must become one array. Received a {type(labels).__name__} that does not: {error}. Give every "
-            "example one class index, or every example a row of as many probabilities."
+            f"`{name}` must become one array. Received a {type(value).__name__} that does not: {error}. {cure}"
         ) from error
 
 
@@ -176,13 +238,30 @@ def _label_cure(labels):
     return "Number the classes from 0, or pass a row of probabilities for each example."
 
 
-def check_labels(name, labels, num_classes, ignored=None):
-    """`labels` as an int array [n] with values in [0, num_classes), or `ignored`, from any container."""
+def check_indices(name, labels):
+    """`labels` of any container as an int array [n]."""
     labels = as_label_array(name, labels)
     if not np.issubdtype(labels.dtype, np.integer):
         raise TypeError(f"`{name}` must be integer class indices. Received dtype {labels.dtype}. {_label_cure(labels)}")
     if labels.ndim != 1:
         raise ValueError(f"`{name}` must have shape [n]. Received shape {labels.shape}.")
+    return labels
+
+
+def check_ids(name, ids):
+    """`ids` of any container as an array of integers or strings: no floats, of which NaN are all alike."""
+    ids = _as_array(name, ids, "Give every example one identity.")
+    if ids.dtype.kind not in "iuUS":
+        raise TypeError(
+            f"`{name}` must be integers or strings, an identity for each example. Received dtype {ids.dtype}. Number "
+            "the examples: `np.arange(n)`."
+        )
+    return ids
+
+
+def check_labels(name, labels, num_classes, ignored=None):
+    """`labels` as an int array [n] with values in [0, num_classes), or `ignored`, from any container."""
+    labels = check_indices(name, labels)
     outside = (labels < 0) | (labels >= num_classes)
     if ignored is not None:
         outside &= labels != ignored
@@ -200,24 +279,35 @@ def check_labels(name, labels, num_classes, ignored=None):
 
 
 def check_features(name, features, takes_nan=lambda: False):
-    """`features` as an array whose values are all finite, or, where `takes_nan()`, NaN."""
-    features = np.asarray(features)
-    if np.issubdtype(features.dtype, np.floating) and not np.isfinite(features).all():
-        wrong = np.isinf(features) if takes_nan() else ~np.isfinite(features)
-        if not wrong.any():
-            return features
-        position = int(np.argwhere(wrong)[0][0])
-        raise ValueError(
-            f"`{name}` must be finite. Received NaN or infinity in example {position}. "
-            "Remove such examples or impute them before training."
-        )
-    return features
+    """`features` as an array of examples, of finite numbers or of text; where `takes_nan()`, NaN may be among them."""
+    array = np.asarray(features) if isinstance(features, np.ndarray) and features.dtype == object else None
+    if array is not None and all(isinstance(one, (str, bytes)) for one in array.flat):
+        return array
+    array = _as_array(name, features, "Give every example as many features.")
+    if array.dtype.kind not in "US":
+        array = as_numbers(name, array)
+    if not array.ndim:
+        raise ValueError(f"`{name}` must hold examples. Received: {features!r:.100}, a single one.")
+    if array.dtype.kind in "fV" and np.isnan(array).any() and takes_nan():
+        array = np.asarray(array)
+        check_finite(name, np.nan_to_num(array, posinf=np.inf, neginf=-np.inf), "example")
+        return array
+    check_finite(name, array, "example", "Remove such examples or impute them before training.")
+    return array
+
+
+def check_finite(name, array, where="row", cure=""):
+    """Refuses NaN and infinity in an array of numbers, and says in which entry of its first axis they are."""
+    if array.dtype.kind not in "fV" or np.isfinite(array).all():
+        return
+    place = f" in {where} {int(np.argwhere(~np.isfinite(array))[0][0])}" if array.ndim else ""
+    raise ValueError(f"`{name}` must be finite. Received NaN or infinity{place}. {cure}".rstrip())
 
 
 def check_unit_features(name, features):
     """`features` as an array of floats that all lie in [0, 1]."""
     features = check_features(name, features)
-    if not np.issubdtype(features.dtype, np.floating):
+    if features.dtype.kind not in "fV":  # bfloat16 is of NumPy's kind V
         raise TypeError(
             f"`{name}` must be floating-point, in [0, 1]. Received dtype {features.dtype}. Divide images by 255."
         )
@@ -246,12 +336,10 @@ def check_targets(name, targets, num_classes, ignored=None):
 
 def check_distributions(name, rows, cure="Are these logits? Pass their softmax. Did training diverge?"):
     """`rows` as a float64 array `[n, k]`, n at least 1, of distributions: nothing negative, each row sums to 1."""
-    rows = np.asarray(rows).astype(np.float64)
+    rows = as_numbers(name, rows).astype(np.float64)
     if rows.ndim != 2 or not rows.size:
         raise ValueError(f"`{name}` must have shape [n, num_classes], n at least 1. Received shape {rows.shape}.")
-    if not np.isfinite(rows).all():
-        row = int(np.argwhere(~np.isfinite(rows))[0][0])
-        raise ValueError(f"`{name}` must be finite. Received NaN or infinity in row {row}. {cure}")
+    check_finite(name, rows, cure=cure)
     sums = rows.sum(axis=1)
     wrong = (np.abs(sums - 1) > DISTRIBUTION_TOLERANCE) | (rows < 0).any(axis=1)
     if wrong.any():

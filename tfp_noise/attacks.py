@@ -8,6 +8,8 @@ from tfp_noise import _validation
 from tfp_noise._raw_outputs import check_raw_outputs
 from tfp_noise.classifier import class_logits
 
+__all__ = ["fast_gradient_sign", "projected_gradient"]
+
 _BATCH = 128
 
 

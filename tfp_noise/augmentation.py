@@ -15,6 +15,8 @@ import tensorflow as tf
 
 from tfp_noise import _validation
 
+__all__ = ["Compose", "CropAndFlip", "CutMix", "Cutout", "Mixup", "RandAugment"]
+
 
 @dataclasses.dataclass(frozen=True)
 class CropAndFlip:
@@ -32,6 +34,7 @@ class CropAndFlip:
 
     def __post_init__(self):
         _validation.check_int("pad", self.pad, 0)
+        _validation.check_bool("flip", self.flip)
         if self.size is not None:
             _validation.check_int("size", self.size, 1)
 

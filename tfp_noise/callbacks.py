@@ -56,7 +56,7 @@ class ClassRowsHistory(keras.callbacks.Callback):
         self.epochs = []
         self.rows = []
         self._every = _validation.check_int("every", every, 1)
-        self._log_dir = log_dir
+        self._log_dir = log_dir if log_dir is None else _validation.check_path("log_dir", log_dir)
         self._class_names = class_names if class_names is None else _validation.check_class_names(class_names)
         self._writer = None
 

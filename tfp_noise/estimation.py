@@ -9,6 +9,8 @@ from scipy import stats
 
 from tfp_noise import _validation, noise
 
+__all__ = ["EstimatedTransition", "TrustedCheck", "from_anchors", "from_confident_counts", "from_trusted"]
+
 
 @dataclasses.dataclass(frozen=True)
 class EstimatedTransition:
@@ -24,6 +26,10 @@ class EstimatedTransition:
 
     def __post_init__(self):
         object.__setattr__(self, "transition", _validation.check_transition("transition", self.transition))
+        support, expected = _validation.as_numbers("support", self.support), (len(self.transition),)
+        if support.dtype.kind not in "iu" or support.shape != expected or support.min() < 0:
+            raise ValueError(f"`support` must be counts, int {list(expected)}. Received: {self.support!r:.100}.")
+        object.__setattr__(self, "support", support)
 
     @property
     def condition_number(self):

@@ -5,6 +5,8 @@ from keras import ops
 
 from tfp_noise import _validation
 
+__all__ = ["LARS"]
+
 
 @keras.saving.register_keras_serializable(package="tfp_noise")
 class LARS(keras.optimizers.Optimizer):
@@ -59,7 +61,7 @@ class LARS(keras.optimizers.Optimizer):
         adapt_vectors=False,
         **kwargs,
     ):
-        if not callable(learning_rate):
+        if isinstance(learning_rate, type) or not callable(learning_rate):
             learning_rate = _validation.check_number("learning_rate", learning_rate, 0)
         weight_decay = _validation.check_number("weight_decay", weight_decay, 0)
         super().__init__(learning_rate=learning_rate, weight_decay=weight_decay, **kwargs)

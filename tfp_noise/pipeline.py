@@ -11,9 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_noise import _validation
-from tfp_noise._batching import prepare, shard_batches, to_float
+from tfp_noise._batching import check_augmentation, prepare, shard_batches, to_float
 from tfp_noise._streams import stream
 from tfp_noise.augmentation import Compose, CropAndFlip, CutMix, Cutout, Mixup, RandAugment
+from tfp_noise.datasets.base import Dataset, Examples
 
 __all__ = [
     "Batches",
@@ -90,7 +91,10 @@ def batches(dataset, batch_size, augmentation=None, seed=0, drop_remainder=False
         >>> features.shape, labels.dtype.name
         (TensorShape([64, 8, 8, 1]), 'int32')
     """
+    _validation.check_instance("dataset", dataset, Dataset)
     batch_size = _validation.check_int("batch_size", batch_size, 1)
+    augmentation = check_augmentation(augmentation)
+    drop_remainder = _validation.check_bool("drop_remainder", drop_remainder)
     seed = _validation.check_seed(seed)
     first_epoch = _validation.check_int("first_epoch", first_epoch, 0)
     size = len(dataset.train)
@@ -126,5 +130,7 @@ def batches(dataset, batch_size, augmentation=None, seed=0, drop_remainder=False
 
 def one_pass(examples, batch_size):
     """One ordered pass over `examples`, as `(features, labels for training)`, for evaluation and prediction."""
+    _validation.check_instance("examples", examples, Examples)
+    batch_size = _validation.check_int("batch_size", batch_size, 1)
     data = tf.data.Dataset.from_tensor_slices((examples.features, examples.training_labels.astype(np.int32)))
     return shard_batches(data.batch(batch_size).map(lambda x, y: (to_float(x), y)).prefetch(tf.data.AUTOTUNE))

@@ -5,6 +5,8 @@ from keras import ops
 
 from tfp_noise import _validation
 
+__all__ = ["LargerBatch", "WarmUp"]
+
 
 @keras.saving.register_keras_serializable(package="tfp_noise")
 class WarmUp(keras.optimizers.schedules.LearningRateSchedule):

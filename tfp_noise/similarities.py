@@ -1,14 +1,16 @@
 """How alike classes are, as learned by a loss: kept in a file, cut to fewer classes, and taught to another network."""
 
 import dataclasses
-import pathlib
 import zipfile
+from collections.abc import Sequence
 
 import numpy as np
 
 from tfp_noise import _learned_rows, _validation
 from tfp_noise._files import write_whole
 from tfp_noise.losses import LabelSmearing, TopRows
+
+__all__ = ["ClassSimilarities"]
 
 _SMALLEST = 1e-7  # a class with less probability has a logit so far below the others that it hardly moves any more
 
@@ -143,7 +145,7 @@ class ClassSimilarities:
         Raises:
             ValueError: for another ending.
         """
-        path = pathlib.Path(path)
+        path = _validation.check_path("path", path)
         if path.suffix != ".npz":
             raise ValueError(f"`path` must end in .npz. Received: {path}.")
         arrays = self.rows._asdict() if isinstance(self.rows, TopRows) else {"matrix": self.rows}
@@ -163,6 +165,7 @@ class ClassSimilarities:
             FileNotFoundError: if there is no such file.
             ValueError: if it is not one of `save`.
         """
+        path = _validation.check_path("path", path)
         try:
             with open(path, "rb") as stream, np.load(stream) as file:
                 arrays = dict(file)
@@ -175,8 +178,13 @@ class ClassSimilarities:
         return cls(arrays["matrix"] if "matrix" in arrays else TopRows(**arrays), names.tolist())
 
     def _positions(self, classes):
-        if isinstance(classes, (str, int)):
-            raise TypeError(f"`classes` must be several names or indices. Received: {classes!r}. Put them in a list.")
+        if isinstance(classes, (str, bytes)) or not isinstance(classes, (Sequence, np.ndarray)):
+            raise TypeError(
+                f"`classes` must be several names or indices. Received: {classes!r:.100}. Put them in a list, whose "
+                "order counts."
+            )
+        if isinstance(classes, np.ndarray):
+            classes = classes.tolist()
         positions = [self._position(one) for one in classes]
         if len(set(positions)) != len(positions) or len(positions) < 2:
             raise ValueError(f"`classes` must be at least two different ones. Received: {list(classes)}.")
@@ -187,7 +195,7 @@ class ClassSimilarities:
             if _validation.check_int("classes", one, 0) >= self.num_classes:
                 raise ValueError(f"`classes` must lie in [0, {self.num_classes}). Received: {one}.")
             return int(one)
-        _validation.check_choice("class", one, set(self.class_names))
+        _validation.check_choice("classes", one, set(self.class_names), "class")
         if self.class_names.count(one) > 1:
             raise ValueError(
                 f"`classes` must name each class by a name of its own. Received: {one!r}, which "

@@ -28,7 +28,7 @@ def find(name):
     Raises:
         ValueError: for an unknown name; the message says the near ones.
     """
-    return EXPERIMENTS[_validation.check_choice("experiment", name, EXPERIMENTS)]
+    return EXPERIMENTS[_validation.check_choice("name", name, EXPERIMENTS, "experiment")]
 
 
 def under(folder):
@@ -39,7 +39,7 @@ def under(folder):
     """
     found = [e for name, e in EXPERIMENTS.items() if f"{name}/".startswith(f"{folder.rstrip('/')}/")]
     if not found:
-        _validation.check_choice("folder of experiments", folder, _folders())
+        _validation.check_choice("folder", folder, _folders(), "folder of experiments")
     return found
 
 

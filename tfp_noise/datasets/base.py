@@ -27,9 +27,10 @@ class Examples:
 
     def __post_init__(self):
         object.__setattr__(self, "features", _validation.check_features("features", self.features))
-        for name in ("labels", "ids", "observed"):
-            if (value := getattr(self, name)) is not None:
-                object.__setattr__(self, name, _validation.as_label_array(name, value))
+        object.__setattr__(self, "labels", _validation.check_indices("labels", self.labels))
+        object.__setattr__(self, "ids", _validation.check_ids("ids", self.ids))
+        if self.observed is not None:
+            object.__setattr__(self, "observed", _validation.check_indices("observed", self.observed))
         sizes = {
             field.name: len(value)
             for field in dataclasses.fields(self)
@@ -82,8 +83,9 @@ class Dataset:
     transition: np.ndarray | None = None
 
     def __post_init__(self):
+        object.__setattr__(self, "class_names", _validation.check_class_names(self.class_names))
         for split in ("train", "validation", "test"):
-            examples = getattr(self, split)
+            examples = _validation.check_instance(split, getattr(self, split), Examples)
             _validation.check_labels(f"{split}.labels", examples.labels, self.num_classes)
             _validation.check_labels(f"{split}.training_labels", examples.training_labels, self.num_classes)
         if self.transition is not None:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import pathlib
 
 import numpy as np
 import tensorflow as tf
@@ -68,7 +67,7 @@ def load(directory):
     References:
         Xiao, Xia, Yang, Huang, Wang. Learning from massive noisy labeled data for image classification. CVPR 2015.
     """
-    directory = pathlib.Path(directory).expanduser()
+    directory = _validation.check_path("directory", directory).expanduser()
     missing = [file for file in [_CLASS_NAMES, *_LABELS.values(), *_KEYS.values()] if not (directory / file).is_file()]
     if missing:
         raise FileNotFoundError(

@@ -1,7 +1,6 @@
 """Which data sets there are, and how one is loaded by its name."""
 
 import functools
-import pathlib
 
 from tfp_noise import _validation
 from tfp_noise.datasets import base, embedded, folders, human, published
@@ -65,10 +64,10 @@ def load(name, data_dir=None, validation_share=0.1):
         [1] Wei et al. Learning with Noisy Labels Revisited: A Study Using Real-World Human Annotations. ICLR 2022.
         [2] Where they lie, and whose they are: `tfp_noise.datasets.folders`.
     """
-    _validation.check_choice("data set", name, _LOADERS)
+    _validation.check_choice("name", name, _LOADERS, "data set")
     share = _validation.check_number("validation_share", validation_share, 0, below=1)
     if data_dir is not None:
-        data_dir = pathlib.Path(data_dir).expanduser()
+        data_dir = _validation.check_path("data_dir", data_dir).expanduser()
         if not data_dir.is_dir():
             raise FileNotFoundError(
                 f"`data_dir` must be an existing directory. Received: {str(data_dir)!r}. "

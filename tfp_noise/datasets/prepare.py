@@ -41,8 +41,9 @@ def prepare(name, raw, data_dir):
         ValueError: unknown `name`, or a raw file that is not as it was published.
         FileNotFoundError: raw files that are not there, each by its name.
     """
-    _validation.check_choice("data set", name, _PREPARERS)
-    return _PREPARERS[name](name, pathlib.Path(raw).expanduser(), pathlib.Path(data_dir).expanduser())
+    _validation.check_choice("name", name, _PREPARERS, "data set")
+    folders = (_validation.check_path(*pair).expanduser() for pair in [("raw", raw), ("data_dir", data_dir)])
+    return _PREPARERS[name](name, *folders)
 
 
 def _build(name, raw, data_dir):

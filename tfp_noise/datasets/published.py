@@ -54,7 +54,7 @@ def stream(name, split, data_dir=None, input_context=None):
     import tensorflow_datasets as tfds
 
     known = [*folders.NAMES, *tfds.list_builders(with_community_datasets=False)]
-    reader = _reader(_validation.check_choice("data set", name, known), data_dir)
+    reader = _reader(_validation.check_choice("name", name, known, "data set"), data_dir)
     if input_context is not None:
         shares = tfds.even_splits(split, input_context.num_input_pipelines, drop_remainder=True)
         split = shares[input_context.input_pipeline_id]
@@ -88,7 +88,7 @@ def _reader(name, data_dir):
     if name in folders.NAMES:
         return folders.Folder(root(data_dir).expanduser() / name)
 
-    builder = tfds.builder(name, data_dir=data_dir)
+    builder = tfds.builder(name, data_dir=data_dir if data_dir is None else root(data_dir))
     if not (pathlib.Path(builder.data_dir) / "dataset_info.json").exists():
         home = str(builder.data_dir_root)
         from_files = (
@@ -106,7 +106,7 @@ def _reader(name, data_dir):
 def root(data_dir):
     """The directory that `data_dir` means: itself, or for `None` the one TFDS uses."""
     if data_dir is not None:
-        return pathlib.Path(data_dir)
+        return _validation.check_path("data_dir", data_dir)
     import tensorflow_datasets as tfds
 
     return pathlib.Path(tfds.builder(NAMES[0]).data_dir_root)

@@ -71,14 +71,19 @@ def strategy(
         >>> check_batch_size(128, here)
         128
     """
-    _validation.check_choice("strategy", name, _OPTIONS)
+    _validation.check_choice("name", name, _OPTIONS, "strategy")
     _validation.check_choice("communication", communication, _COMMUNICATIONS)
     timeout = _validation.check_number("timeout", timeout, above=0)
     if num_replicas is not None:
         num_replicas = _validation.check_int("num_replicas", num_replicas, 1)
-    given = {"devices": devices, "tpu": tpu, "cluster": cluster, "communication": communication.replace("auto", "")}
+    given = {
+        "devices": devices,
+        "tpu": tpu,
+        "cluster": cluster,
+        "communication": None if communication == "auto" else communication,
+    }
     for option, value in given.items():
-        if value and option not in _OPTIONS[name]:
+        if value is not None and option not in _OPTIONS[name]:
             owner = next(other for other, options in _OPTIONS.items() if option in options)
             raise ValueError(f"`{option}` belongs to the strategy {owner!r}. Received: {value!r} for {name!r}.")
     if name == "mirrored":
@@ -99,7 +104,12 @@ def strategy(
 
 def is_chief(strategy):
     """Whether this process writes files and speaks: true but for the later workers of several."""
-    return strategy.extended.should_checkpoint
+    return _check_strategy(strategy).extended.should_checkpoint
+
+
+def _check_strategy(strategy):
+    cure = "Pass what `distribute.strategy` gives."
+    return _validation.check_instance("strategy", strategy, tf.distribute.Strategy, cure)
 
 
 def check_batch_size(batch_size, strategy):
@@ -116,12 +126,13 @@ def check_batch_size(batch_size, strategy):
         TypeError: if `batch_size` is no integer.
         ValueError: if the replicas cannot divide it.
     """
-    replicas = strategy.num_replicas_in_sync
+    replicas = _check_strategy(strategy).num_replicas_in_sync
     return _validation.check_batch_size(batch_size, replicas) // replicas
 
 
 def description(strategy):
     """The name that `strategy` takes, and the number of replicas, as plain JSON."""
+    _check_strategy(strategy)
     name = next((name for name, kind in _CLASSES.items() if isinstance(strategy, kind)), "default")
     return {"strategy": name, "replicas": strategy.num_replicas_in_sync}
 
@@ -138,7 +149,9 @@ def wait_for_all(strategy, at=""):
         ConnectionError: if a worker is lost; it names it.
         ValueError: if `at` differs; all workers raise it.
     """
-    if not _lost_workers.is_multi_worker(strategy):
+    if not isinstance(at, str):
+        raise TypeError(f"`at` must be text. Received: {at!r:.100} of type {type(at).__name__}.")
+    if not _lost_workers.is_multi_worker(_check_strategy(strategy)):
         return
     said = gather_texts(strategy, at)
     if len(set(said)) > 1:
@@ -191,7 +204,7 @@ def _gpus():
 
 
 def _check_devices(devices):
-    if isinstance(devices, str) or not all(isinstance(device, str) for device in devices):
+    if not isinstance(devices, (list, tuple)) or not all(isinstance(device, str) for device in devices):
         raise TypeError(f'`devices` must be a list such as ["GPU:0", "GPU:1"]. Received: {devices!r}.')
     devices = tuple(devices)
     kinds = {match and match[1] for match in map(re.compile(r"(CPU|GPU):\d+").fullmatch, devices)}
@@ -223,6 +236,8 @@ def _make_logical_cpus(count):
 
 def _tpu(tpu, timeout):
     """After Google's own recipe; an address is tried first, for TensorFlow waits for one that is silent without end."""
+    if tpu is not None and not (isinstance(tpu, str) and tpu):
+        raise TypeError(f'`tpu` must be a name or an address, as in "grpc://10.0.0.2:8470". Received: {tpu!r:.100}.')
     tpu = tpu or os.environ.get("TPU_NAME") or "local"
     try:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=tpu)

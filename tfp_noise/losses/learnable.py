@@ -168,7 +168,7 @@ def _check_terms(terms):
     if not isinstance(terms, (tuple, list, set, frozenset)) or not terms:
         raise ValueError(f"`terms` must be some of {TERMS}, in a tuple or list. Received: {terms!r}.")
     for term in terms:
-        _validation.check_choice("term", term, TERMS)
+        _validation.check_choice("terms", term, TERMS, "term")
     return tuple(term for term in TERMS if term in terms)
 
 

@@ -8,6 +8,8 @@ from tfp_noise import _validation
 from tfp_noise.losses._scales import SCALES
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
+_LEAST_SMOOTHING = 1e-30  # a share of it must have a logarithm in float32
+
 
 @register
 class LogisticNormal(NoisyLabelLoss):
@@ -41,7 +43,7 @@ class LogisticNormal(NoisyLabelLoss):
         temperature: float > 0, the paper's tau.
         min_scale: float > 0, the paper's lambda: residuals longer than it are attenuated; or a
             `keras.optimizers.schedules.LearningRateSchedule` of such values. Not used by `identity`.
-        target_smoothing: float in (0, 1], the paper's t; 1 is warned of: nothing is left of the labels.
+        target_smoothing: float in [1e-30, 1], the paper's t; 1 is warned of: nothing is left of the labels.
         covariance: "identity", "isotropic", "diagonal" or "low_rank".
         rank: int >= 1, columns of C; only with "low_rank".
         dummy_class: whether the simplex has one more class than the labels.
@@ -87,7 +89,7 @@ class LogisticNormal(NoisyLabelLoss):
         super().__init__(num_classes, name=name, **kwargs)
         self.temperature = _validation.check_number("temperature", temperature, above=0)
         self.min_scale = _check_scale(min_scale)
-        self.target_smoothing = _validation.check_number("target_smoothing", target_smoothing, maximum=1, above=0)
+        self.target_smoothing = _validation.check_number("target_smoothing", target_smoothing, _LEAST_SMOOTHING, 1)
         if self.target_smoothing == 1:
             _validation.warn_of_no_labels("target_smoothing")
         self.covariance = _validation.check_choice("covariance", covariance, SCALES)

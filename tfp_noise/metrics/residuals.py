@@ -46,7 +46,8 @@ def label_dependent_term(loss, y_true, y_pred, identity=False):
             f"Received: {loss!r:.100}."
         )
     _validation.check_bool("identity", identity)
-    outputs = np.asarray(_validation.check_features("y_pred", y_pred), dtype=np.float64)
+    outputs = _validation.as_numbers("y_pred", y_pred).astype(np.float64)
+    _validation.check_finite("y_pred", outputs)
     if outputs.ndim != 2 or outputs.shape[1] != loss.num_outputs:
         raise ValueError(
             f"`y_pred` must have shape [n, {loss.num_outputs}], the raw outputs that the loss reads. Received shape "
@@ -61,7 +62,7 @@ def label_dependent_term(loss, y_true, y_pred, identity=False):
 
 def _target(loss, y_true, num_examples):
     """The targets in logit space, `[num_examples, loss.num_prediction_outputs]`."""
-    y_true = np.asarray(y_true)
+    y_true = _validation.as_label_array("y_true", y_true)
     _validation.check_targets("y_true", y_true, loss.num_classes)
     if len(y_true) != num_examples:
         raise ValueError(f"`y_true` and `y_pred` must have one length. Received: {len(y_true)} and {num_examples}.")

@@ -149,7 +149,7 @@ def mean_kl_divergence(targets, probabilities, where=None):
     each = np.sum(special.xlogy(targets, targets) - targets * log_probabilities(probabilities), axis=1)
     if where is None:
         return float(each.mean())
-    where = np.asarray(where)
+    where = _validation.as_numbers("where", where)
     if where.dtype != bool:
         raise TypeError(f"`where` must be boolean. Received dtype {where.dtype}.")
     if where.shape != each.shape or not where.any():
@@ -193,9 +193,10 @@ def split_accuracy(probabilities, examples):
     References:
         Lukasik, Bhojanapalli, Menon, Kumar. Does label smoothing mitigate label noise? ICML 2020, Table 3.
     """
-    if examples.observed is None:
+    if getattr(examples, "observed", None) is None:
         raise ValueError(
-            "`examples` must have observed labels. Received: `examples.observed` is None. Corrupt the labels first."
+            f"`examples` must have observed labels. Received: {type(examples).__name__} without any. Corrupt the "
+            "labels first: `noise.corrupt_dataset`."
         )
     probabilities, clean = check_predictions(probabilities, examples.labels)
     _, observed = check_predictions(probabilities, examples.observed)

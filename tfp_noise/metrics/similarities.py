@@ -49,16 +49,19 @@ def class_distances(features, labels):
     References:
         "LLS: regulating neural network training via learnable label smoothing", section 5.2, Figures 5 and 8.
     """
-    features = np.asarray(_validation.check_features("features", features), np.float64)
+    features = _validation.as_numbers("features", features).astype(np.float64)
+    _validation.check_finite("features", features)
     labels = _validation.check_labels("labels", labels, np.iinfo(np.int32).max)
     if features.ndim != 2 or len(features) != len(labels):
         raise ValueError(f"`features` must have shape [{len(labels)}, size]. Received shape {features.shape}.")
-    counts = np.bincount(labels)
-    if len(counts) < 2 or not counts.all():
-        missing = f"none of class {int(counts.argmin())}" if len(counts) > 1 else f"{len(counts)} classes"
+    present = np.unique(labels)
+    gaps = present != np.arange(len(present))
+    if len(present) < 2 or gaps.any():
+        missing = f"none of class {int(gaps.argmax())}" if len(present) > 1 else f"{len(present)} classes"
         raise ValueError(
             f"`labels` must hold examples of at least two classes, from 0 on without a gap. Received {missing}."
         )
+    counts = np.bincount(labels)
     centers = np.zeros([len(counts), features.shape[1]])
     np.add.at(centers, labels, features)
     centers /= counts[:, None]

@@ -1,6 +1,8 @@
 """Calibration as a Keras metric, added up batch by batch, for `compile`."""
 
 import keras
+import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from tfp_noise import _validation
@@ -53,8 +55,14 @@ class ExpectedCalibrationError(keras.metrics.Metric):
                 largest class counts.
             y_pred: probabilities `[batch, num_classes]`, rows sum to 1.
             sample_weight: a weight for each example, `[batch]` or `[batch, 1]`; 1 by default.
+
+        Raises:
+            TypeError, ValueError: outside of compiled functions, for labels that do not fit, or rows that are no
+                distributions.
         """
         mask = getattr(y_pred, "_keras_mask", None)
+        if tf.executing_eagerly():  # in a compiled step the classifier has looked at the labels on their way
+            y_true = _check_batch(y_true, y_pred)
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.cast(y_pred, self.dtype)
         distributions = len(y_true.shape) == 2 and y_true.shape[-1] == y_pred.shape[-1]
         labels = ops.argmax(y_true, axis=-1) if distributions else ops.reshape(y_true, [-1])
@@ -78,3 +86,15 @@ class ExpectedCalibrationError(keras.metrics.Metric):
 
     def get_config(self):
         return {**super().get_config(), "num_bins": self.num_bins}
+
+
+def _check_batch(y_true, y_pred):
+    """`y_true` as an array, once it fits predictions `[batch, num_classes]` that are distributions."""
+    y_true = _validation.as_label_array("y_true", y_true)
+    num_classes = _validation.check_distributions("y_pred", y_pred).shape[1]
+    if y_true.shape[1:] != (num_classes,) and y_true.dtype.kind == "f" and (y_true == np.floor(y_true)).all():
+        y_true = y_true.astype(np.int64)  # Keras's own metrics take class indices in floats
+    _validation.check_targets("y_true", y_true, num_classes)
+    if len(y_true) != len(y_pred):
+        raise ValueError(f"`y_true` and `y_pred` must have one length. Received: {len(y_true)} and {len(y_pred)}.")
+    return y_true

@@ -1,11 +1,13 @@
 """Observed labels drawn from clean ones: a function of the label, the example's id and the seed."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 import tensorflow as tf
 
 from tfp_noise import _validation
+from tfp_noise.datasets.base import Dataset
 
 _HASH_BUCKETS = 2**32
 
@@ -28,7 +30,10 @@ def corrupt(labels, transition, seed, ids=None):
 
     Raises:
         ValueError: if labels or transition are out of range, or `ids` are missing inside a graph.
-        TypeError: if labels are not integers.
+        TypeError: if labels are not integers, or ids neither integers nor strings.
+
+    Warns:
+        UserWarning: if all examples of an array have one id, so that one draw decides for all.
 
     Example:
         >>> corrupt(np.array([0, 1, 2, 2]), np.eye(3), seed=0).tolist()
@@ -44,7 +49,7 @@ def corrupt(labels, transition, seed, ids=None):
     from_tensor = tf.is_tensor(labels)
     symbolic = from_tensor and not hasattr(labels, "numpy")
     if not symbolic:
-        flat = np.asarray(labels)
+        flat = _validation.as_label_array("labels", labels)
         _validation.check_labels("labels", flat.reshape(-1), num_classes)
         labels = tf.constant(flat)
     elif not labels.dtype.is_integer:
@@ -59,6 +64,7 @@ def corrupt(labels, transition, seed, ids=None):
                 "about the example. Received: None. Pass an identity, for instance from `Dataset.enumerate`."
             )
         ids = np.arange(len(labels))
+    _check_ids(ids)
     ids = tf.convert_to_tensor(ids)
     keys = ids if ids.dtype == tf.string else tf.strings.as_string(ids)
     if not symbolic and keys.shape != labels.shape:
@@ -66,6 +72,19 @@ def corrupt(labels, transition, seed, ids=None):
     uniform = tf.cast(tf.strings.to_hash_bucket_strong(keys, _HASH_BUCKETS, key=[seed, 0]), tf.float64) / _HASH_BUCKETS
     observed = _inverse_transform(labels, uniform, transition)
     return observed if from_tensor else observed.numpy()
+
+
+def _check_ids(ids):
+    if not tf.is_tensor(ids):
+        ids = _validation.check_ids("ids", ids)
+        if ids.size > 1 and (ids == ids.flat[0]).all():
+            warnings.warn(
+                f"`ids` should differ: one draw decides for all examples with one id. Received: {ids.flat[0]!r} for "
+                f"each of {ids.size} examples. Leave `ids` out to draw by position.",
+                stacklevel=3,
+            )
+    elif not (ids.dtype.is_integer or ids.dtype == tf.string):
+        raise TypeError(f"`ids` must be integers or strings. Received a tensor of dtype {ids.dtype.name}.")
 
 
 def _inverse_transform(labels, uniform, transition):
@@ -142,6 +161,8 @@ def corrupt_dataset(dataset, transition, seed, exact=False):
         >>> 0.3 < noisy.effective_rate < 0.42
         True
     """
+    _validation.check_instance("dataset", dataset, Dataset)
+    exact = _validation.check_bool("exact", exact)
     transition = _validation.check_transition("transition", transition, dataset.num_classes)
     if dataset.transition is not None or any(
         split.observed is not None for split in (dataset.train, dataset.validation, dataset.test)

@@ -1,5 +1,7 @@
 """Transition matrices: who is taken for whom, and how often."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from tfp_noise import _validation
@@ -44,7 +46,7 @@ def symmetric(num_classes, rate, include_true=True):
     """
     num_classes = _validation.check_int("num_classes", num_classes, 2)
     rate = _validation.check_number("rate", rate, 0, 1)
-    if include_true:
+    if _validation.check_bool("include_true", include_true):
         return (1 - rate) * np.eye(num_classes) + rate / num_classes
     off = rate / (num_classes - 1)
     return (1 - rate - off) * np.eye(num_classes) + off
@@ -70,9 +72,11 @@ def from_pairs(num_classes, pairs, rate):
     """
     num_classes = _validation.check_int("num_classes", num_classes, 2)
     rate = _validation.check_number("rate", rate, 0, 1)
+    if not isinstance(pairs, Mapping):
+        raise TypeError(f"`pairs` must be a mapping such as {{source: target}}. Received: {pairs!r:.100}.")
     transition = np.eye(num_classes)
     for source, target in pairs.items():
-        _validation.check_labels("pairs", np.array([source, target]), num_classes)
+        _validation.check_labels("pairs", [source, target], num_classes)
         if source == target:
             raise ValueError(f"`pairs` must change the class. Received: {source} -> {target}. Leave that class out.")
         transition[source, source] = 1 - rate
@@ -95,7 +99,8 @@ def pair_flip(num_classes, rate):
         [[0.5, 0.5, 0.0], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5]]
     """
     num_classes = _validation.check_int("num_classes", num_classes, 2)
-    return from_pairs(num_classes, {i: (i + 1) % num_classes for i in range(num_classes)}, rate)
+    rate = _validation.check_number("rate", rate, 0, 1)
+    return (1 - rate) * np.eye(num_classes) + rate * np.roll(np.eye(num_classes), 1, axis=1)
 
 
 def asymmetric(dataset_name, rate):
@@ -125,7 +130,8 @@ def asymmetric(dataset_name, rate):
         Englesson, Mehrpanah, Azizpour, "Logistic-Normal likelihoods for heteroscedastic label noise in
         classification", 2023, section 5.4.
     """
-    _validation.check_choice("data set with a published asymmetric noise", dataset_name, _ASYMMETRIC_PAIRS)
+    kind = "data set with a published asymmetric noise"
+    _validation.check_choice("dataset_name", dataset_name, _ASYMMETRIC_PAIRS, kind)
     return from_pairs(_NUM_CLASSES[dataset_name], _ASYMMETRIC_PAIRS[dataset_name], rate)
 
 

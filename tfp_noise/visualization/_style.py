@@ -100,7 +100,8 @@ def check_pair(name, value, what):
 
 def check_floats(name, value, shape):
     """`value` as a finite float64 array; `shape` gives each axis's size, or its name where any size will do."""
-    value = np.asarray(_validation.check_features(name, value), dtype=np.float64)
+    value = _validation.as_numbers(name, value).astype(np.float64)
+    _validation.check_finite(name, value)
     if not value.size:
         raise ValueError(f"`{name}` must not be empty. Received shape {value.shape}.")
     fits = value.ndim == len(shape) and all(

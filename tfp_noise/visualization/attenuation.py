@@ -88,7 +88,7 @@ def label_dependent_densities(terms, mislabelled, title=None):
         2023, Figures 6 and 7.
     """
     _style.check_some("terms", terms, "panel")
-    mislabelled = np.asarray(mislabelled)
+    mislabelled = _validation.as_numbers("mislabelled", mislabelled)
     if mislabelled.dtype != bool or mislabelled.ndim != 1:
         raise TypeError(
             f"`mislabelled` must be bool [n]. Received dtype {mislabelled.dtype}, shape {mislabelled.shape}. Pass "

@@ -33,8 +33,7 @@ def reliability_diagram(probabilities_by_method, labels, num_bins=15):
     References:
         Guo, Pleiss, Sun, Weinberger. On calibration of modern neural networks. ICML 2017, Figure 1.
     """
-    if not probabilities_by_method:
-        raise ValueError("`probabilities_by_method` must hold at least one method. Received an empty dict.")
+    _style.check_some("probabilities_by_method", probabilities_by_method, "method")
     curves = {
         method: metrics.reliability_curve(probabilities, labels, num_bins)
         for method, probabilities in probabilities_by_method.items()

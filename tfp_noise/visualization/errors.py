@@ -48,10 +48,10 @@ def errors_by_noise_rate(histories, keys=("train_accuracy_observed", "test_accur
     for rate, by_method in histories.items():
         _validation.check_number("rate", rate, 0, 1)
         _style.check_some(f"histories[{rate!r}]", by_method, "method")
-    if not keys:
-        raise ValueError(f"`keys` must name at least one kind of error. Received: {keys!r}.")
+    if not isinstance(keys, (list, tuple)) or not keys:
+        raise ValueError(f"`keys` must name at least one kind of error, in a list. Received: {keys!r:.100}.")
     for key in keys:
-        _validation.check_choice("kind of error", key, _ERRORS)
+        _validation.check_choice("keys", key, _ERRORS, "kind of error")
     methods = list(dict.fromkeys(method for by_method in histories.values() for method in by_method))
     colors = dict(zip(methods, _style.colors(), strict=False))
     figure = Figure(figsize=(1.2 + 3.4 * len(histories), 1.2 + 2.6 * len(keys)), layout="constrained")

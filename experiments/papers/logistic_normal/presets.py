@@ -101,7 +101,7 @@ def preset(method, dataset, noise):
     names = _ARGUMENTS[_validation.check_choice("method", method, METHODS)]
     dataset, noise = _check_dataset(dataset), getattr(noise, "name", noise)
     synthetic = dataset in _TABLES_4_AND_5
-    _validation.check_choice(f"noise of {dataset!r}", noise, SYNTHETIC if synthetic else ["human"])
+    _validation.check_choice("noise", noise, SYNTHETIC if synthetic else ["human"], f"noise of {dataset!r}")
     if not names:
         return {}
     row = _TABLES_4_AND_5[dataset][method] if synthetic else _TABLE_6[method]
@@ -112,7 +112,7 @@ def preset(method, dataset, noise):
 
 def _check_dataset(name):
     """The data set whose hyperparameters count for one of that name."""
-    _validation.check_choice("data set", name, [*_TABLES_4_AND_5, *NATURAL, *MODELLED_ON])
+    _validation.check_choice("name", name, [*_TABLES_4_AND_5, *NATURAL, *MODELLED_ON], "data set")
     return MODELLED_ON.get(name, name)
 
 

@@ -57,4 +57,4 @@ def covariances(label, noise):
         ValueError: for a setting or noise that the tables do not have.
     """
     pairs = {e.name.split("/", 2)[2].removesuffix("/LN"): (e, i) for e, i in zip(_LEARNED, FIGURE_6, strict=True)}
-    return pairs[_validation.check_choice("setting and noise", f"{label}/{noise}", pairs)]
+    return pairs[_validation.check_choice("label", f"{label}/{noise}", pairs, "setting and noise")]
