@@ -28,14 +28,16 @@ class LogisticNormal(tfd.TransformedDistribution):
     With a scalar `scale_diag`, `scale = a (I + (C / sqrt(a)) (C / sqrt(a))')`: the base is a
     `tfd.MultivariateNormalDiagPlusLowRank` without `scale_diag`, and `a` moves into the bijector. TFP then knows the
     operator to be positive definite and takes a Cholesky factor of the small capacitance matrix, where otherwise
-    it takes a `MatrixDeterminant`, for which XLA has no kernel.
+    it takes a `MatrixDeterminant`, for which XLA has no kernel. Several columns are rotated first, which leaves `C C'`
+    as it is, to be orthogonal: float32 then keeps its digits however large and collinear they are. A factor with n
+    columns or more has no small matrix; `scale` is then the product `R'R` of a QR factor.
 
     The corners and faces of the simplex have no density: `log_prob` of a one-hot point is NaN. Smooth it first, as
     `losses.LogisticNormal` does. `tf.vectorized_map` goes over the arguments, not over a distribution, of which a batch
     shares the scalars.
 
-    `kl_divergence` is exact, also where temperatures differ; unless both scales are diagonal, it takes `n^2` numbers
-    for each pair of a batch. `mean`, `variance`, `stddev`, `covariance` and `entropy` (nats, for the surface measure)
+    `kl_divergence` is exact, computed in float64, also where temperatures differ; unless both scales are diagonal, it
+    takes `n^2` numbers for each pair of a batch. `mean`, `variance`, `stddev`, `covariance` and `entropy` (nats, for the surface measure)
     have no closed form: they are averages over `num_points=1024` scrambled Sobol points, the same at each call, so
     that they are functions of the parameters, with gradients. `mean_with_error` and `entropy_with_error` say how far to
     trust them. Measured for `scale = 0.5 I + c c'`, c normal of deviation 0, 0.3 or 1, and n = 10, 100 or 1000:
@@ -268,4 +270,6 @@ def _kl_divergence(p, q, name=None):
             f"{q.event_shape[0]}. Compare distributions over the same classes."
         )
     with tf.name_scope(name or "kl_logistic_normal"):
-        return tfd.kl_divergence(*[_gaussian.log_ratio_gaussian(d, d.temperature) for d in (p, q)])
+        # In float64: the difference of large terms loses the digits of what large factors make small.
+        gaussians = [_gaussian.log_ratio_gaussian(d, d.temperature, tf.float64) for d in (p, q)]
+        return tf.cast(tfd.kl_divergence(*gaussians), p.dtype)
