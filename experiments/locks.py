@@ -12,10 +12,10 @@ def alone(path, what):
     """Keeps other processes out of the same block until this one has left it; those that wait say so.
 
     Args:
-        path: a `pathlib.Path`, the lock's file, which is gone after the block.
+        path: a `pathlib.Path`, the lock's file, which is gone after the block, as are folders that stayed empty.
         what: text that names what is done in the block.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made = [folder for folder in path.parents if not folder.exists()]
     lock = _locks.take(path)
     if lock is None:
         terminal.console().print(
@@ -26,6 +26,9 @@ def alone(path, what):
         yield
     finally:
         _locks.free(lock)
+        with contextlib.suppress(OSError):  # where something was written
+            for folder in made:
+                folder.rmdir()
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """Runs one experiment: `python -m experiments.run --experiment=NAME --seed=0 --workdir=DIR`."""
 
 import dataclasses
+import pathlib
 import sys
 import time
 
@@ -175,7 +176,8 @@ def run_all(experiments, workdir, data_dir=None, resume=True, strategy=None):
     if finished:
         console.print(report.table(finished))
     if is_chief and any(not results.is_smoke(result["settings"]["name"]) for result in finished):
-        report.refresh(workdir)
+        with locks.alone(pathlib.Path(workdir) / "table.lock", "The table"):  # the last one is of all that is finished
+            report.refresh(workdir)
     if len(finished) + len(failed) < len(experiments):
         sys.exit(130)
     if failed:

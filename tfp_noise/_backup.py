@@ -117,8 +117,7 @@ class BackupAndRestore(keras.callbacks.Callback):
         self.model.build_optimizer()
         strategy = self.model.distribute_strategy
         if distribute.is_chief(strategy):
-            self.folder.mkdir(parents=True, exist_ok=True)  # better an error now than a warning an epoch
-            self._take_lock()
+            self._take_lock()  # and makes the folder: better an error now than a warning an epoch
         distribute.wait_for_all(strategy)
         path, content, training = self._newest()
         distribute.wait_for_all(strategy, f"epoch {training['epoch']} of {self.folder.name}")

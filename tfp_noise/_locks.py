@@ -13,7 +13,7 @@ def take(path):
     """Takes the lock `path`, if nobody has it.
 
     Args:
-        path: a file name in a folder that is there.
+        path: a `pathlib.Path`; its folder is made if missing.
 
     Returns:
         What `free` takes; `None` where somebody has the lock.
@@ -35,12 +35,15 @@ def free(lock):
 
 def _acquire(path, timeout):
     lock = filelock.FileLock(path, thread_local=False)
-    try:
-        lock.acquire(timeout)
-    except filelock.Timeout:
-        return None
-    except OSError as error:  # a full disk, or a file system without locks
-        logging.warning(
-            "%s cannot be locked: %s. Make sure that no other process works on the same files.", path, error
-        )
+    while not lock.is_locked:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout)
+        except filelock.Timeout:
+            return None
+        except FileNotFoundError:  # whoever had it has deleted its folder, too
+            continue
+        except OSError as error:  # a full disk, or a file system without locks
+            logging.warning("%s cannot be locked: %s. Let no other process work on the same files.", path, error)
+            break
     return lock
