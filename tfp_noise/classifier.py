@@ -1,10 +1,13 @@
 """Network + loss = a Keras model whose fit, evaluate, predict and save just work."""
 
+import functools
+
 import keras
 
 from tfp_noise import distribute
 from tfp_noise._callbacks import with_own_callbacks
 from tfp_noise._deployment import has_inputs, input_structure, probabilities_model
+from tfp_noise._image_scale import ScaleCheck
 from tfp_noise._input_checks import check_data
 from tfp_noise._model_checks import check_batches, check_heed_masks
 from tfp_noise._raw_outputs import check_raw_outputs
@@ -73,6 +76,7 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
             )
         super().__init__(name=name, dtype=dtype or network.dtype_policy, **kwargs)
         self._input_dtypes = None
+        self.scale_check = ScaleCheck(self, self.symbolic_inputs)
         self.network = network
         self.loss = loss
         # Attributes, for Keras to track them.
@@ -112,7 +116,8 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         return keras.tree.map_shape_structure(lambda shape: keras.Input(shape[1:], dtype=next(dtypes, None)), shapes)
 
     def build(self, input_shape):
-        outputs = self.network(self.symbolic_inputs(input_shape))
+        inputs = self.symbolic_inputs(input_shape)
+        outputs = self.network(inputs)
         if not hasattr(outputs, "shape") or len(outputs.shape) != 2:
             shapes = keras.tree.map_structure(lambda output: tuple(output.shape), outputs)
             raise ValueError(
@@ -127,6 +132,7 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
             )
         check_raw_outputs("network", self.network)
         self.built = True
+        self.scale_check.settle(inputs)
 
     def call(self, inputs, training=None):
         return self.network(inputs, training=training)
@@ -266,25 +272,29 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
                 optimizer or seed than on the rest; every worker raises it.
             ConnectionError: if a worker is lost, of several.
         """
-        num_classes = self.loss.num_classes
-        x, y = check_data(x, y, num_classes, ignored=self.loss.ignore_class)
+        x, y = self._checked(x, y, training=True)
         check_batches(x, batch_size, kwargs.get("validation_split", 0.0), self.distribute_strategy)
         validation = kwargs.get("validation_data")
         if validation is not None and not isinstance(validation, (tuple, list)):
-            kwargs["validation_data"], _ = check_data(
-                validation, None, num_classes, "validation ", self.loss.ignore_class
-            )
+            kwargs["validation_data"], _ = self._checked(validation, None, "validation ")
         elif validation is not None:
-            data = check_data(*validation[:2], num_classes, "validation ", self.loss.ignore_class)
-            kwargs["validation_data"] = (*data, *validation[2:])
+            kwargs["validation_data"] = (*self._checked(*validation[:2], "validation "), *validation[2:])
         read = {"x": x, "y": y} | {name: kwargs.get(name) for name in _DATA}
         settings = {name: kwargs[name] for name in _SETTINGS if name in kwargs}
         check_workers_alike(self, read, batch_size=batch_size, epochs=epochs, **settings)
         return super().fit(x, y, batch_size, epochs, verbose, with_own_callbacks(callbacks, self), **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
-        x, y = check_data(x, y, self.loss.num_classes, ignored=self.loss.ignore_class)
+        x, y = self._checked(x, y)
         return super().evaluate(x, y, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        self.scale_check("x", x)
+        return super().predict(x, *args, **kwargs)
+
+    def _checked(self, x, y, prefix="", training=False):
+        look = functools.partial(self.scale_check, training=training)
+        return check_data(x, y, self.loss.num_classes, prefix, self.loss.ignore_class, look)
 
     def deployable(self):
         """A plain Keras model from inputs to class probabilities, with none of this package's classes in it.
@@ -315,6 +325,7 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
             "name": self.name,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
             "trainable": self.trainable,
+            "trained_on": self.scale_check.trained_on,
         }
 
     @classmethod
@@ -322,7 +333,10 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         config = dict(config)
         for key in ("network", "loss", "dtype"):
             config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects=custom_objects)
-        return cls(**config)
+        trained_on = config.pop("trained_on", None)
+        model = cls(**config)
+        model.scale_check.trained_on = trained_on
+        return model
 
 
 def _input_dtype(tensor):

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfp_noise import _validation
 from tfp_noise._batching import prepare, shard_batches, to_float
+from tfp_noise._image_scale import mark_scaled
 from tfp_noise._streams import stream
 from tfp_noise.augmentation import Compose, CropAndFlip, CutMix, Cutout, Mixup, RandAugment
 
@@ -63,7 +64,7 @@ class Batches:
 def batches(dataset, batch_size, augmentation=None, seed=0, drop_remainder=False, first_epoch=0):
     """Batches of a data set in memory.
 
-    Features become float32, images scaled from 0..255 to 0..1. The order of epoch `e` and its augmentation are
+    Features become float32, images (uint8) scaled from 0..255 to 0..1, as `Examples.inputs` has them. The order of epoch `e` and its augmentation are
     functions of `(seed, e)`: a run that resumes at epoch `e` passes `first_epoch=e` and sees what it would have seen.
 
     Args:
@@ -117,7 +118,7 @@ def batches(dataset, batch_size, augmentation=None, seed=0, drop_remainder=False
     if drop_remainder or size % batch_size == 0:
         train = train.map(lambda *xy: tuple(tf.ensure_shape(part, [batch_size, *part.shape[1:]]) for part in xy))
     return Batches(
-        shard_batches(train.prefetch(tf.data.AUTOTUNE)),
+        mark_scaled(shard_batches(train.prefetch(tf.data.AUTOTUNE)), dataset.train.features),
         steps,
         one_pass(dataset.validation, batch_size),
         one_pass(dataset.test, batch_size),
@@ -127,4 +128,5 @@ def batches(dataset, batch_size, augmentation=None, seed=0, drop_remainder=False
 def one_pass(examples, batch_size):
     """One ordered pass over `examples`, as `(features, labels for training)`, for evaluation and prediction."""
     data = tf.data.Dataset.from_tensor_slices((examples.features, examples.training_labels.astype(np.int32)))
-    return shard_batches(data.batch(batch_size).map(lambda x, y: (to_float(x), y)).prefetch(tf.data.AUTOTUNE))
+    batched = data.batch(batch_size).map(lambda x, y: (to_float(x), y)).prefetch(tf.data.AUTOTUNE)
+    return mark_scaled(shard_batches(batched), examples.features)
