@@ -89,12 +89,12 @@ class ScaleCheck:
             return
         self._warned.add(scale)
         if scale == _PIXELS:
+            origin = "in training" if before else "`pipeline` makes them of images"
             text = (
-                f"`{name}` should be floats in [0, 1], as {'in training' if before else '`pipeline` makes them of images'}. "
-                "Received uint8, which this network takes as numbers from 0 to 255. Pass `examples.inputs`, "
-                "`pipeline.to_float(x)` or, of a dataset, `dataset.map(lambda x, y: (pipeline.to_float(x), y))`; or "
-                "begin the network with `keras.layers.Rescaling(1 / 255)`, and give it uint8 in `fit`, `evaluate` and "
-                "`predict` alike."
+                f"`{name}` should be floats in [0, 1], as {origin}. Received uint8, which this network takes "
+                "as numbers from 0 to 255. Pass `examples.inputs`, `pipeline.to_float(x)` or, of a dataset, "
+                "`dataset.map(lambda x, y: (pipeline.to_float(x), y))`; or begin the network with "
+                "`keras.layers.Rescaling(1 / 255)`, and give it uint8 in `fit`, `evaluate` and `predict` alike."
             )
         else:
             reason = "as in training" if before else f"because this network multiplies by {factor:.2g} first"
@@ -108,8 +108,8 @@ class ScaleCheck:
 
 def _levels_to_the_caller():
     """The `stacklevel` of the user's line, which Python shows, and counts a warning by."""
-    frame, levels = sys._getframe(2), 2
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("keras", "tensorflow", "tfp_noise"):
+    frame, levels, within = sys._getframe(2), 2, ("keras", "tensorflow", "tfp_noise")
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in within:
         frame, levels = frame.f_back, levels + 1
     return levels
 

@@ -64,8 +64,9 @@ class Batches:
 def batches(dataset, batch_size, augmentation=None, seed=0, drop_remainder=False, first_epoch=0):
     """Batches of a data set in memory.
 
-    Features become float32, images (uint8) scaled from 0..255 to 0..1, as `Examples.inputs` has them. The order of epoch `e` and its augmentation are
-    functions of `(seed, e)`: a run that resumes at epoch `e` passes `first_epoch=e` and sees what it would have seen.
+    Features become float32, images (uint8) scaled from 0..255 to 0..1, as `Examples.inputs` has them. The order of
+    epoch `e` and its augmentation are functions of `(seed, e)`: a run that resumes at epoch `e` passes `first_epoch=e`
+    and sees what it would have seen.
 
     Args:
         dataset: a `tfp_noise.datasets.Dataset`.
