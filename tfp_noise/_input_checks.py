@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfp_noise import _validation
 
 
-def check_data(x, y, num_classes, prefix="", ignored=None, takes_nan=lambda: False):
+def check_data(x, y, num_classes, prefix="", ignored=None, takes_nan=lambda: False, look=None):
     """Both after a look at them; batches that come one by one are looked at as they come.
 
     Labels come back as an array, and a column of class indices as `[n]`: a model that has seen both would be traced for
@@ -21,6 +21,8 @@ def check_data(x, y, num_classes, prefix="", ignored=None, takes_nan=lambda: Fal
         prefix: text before the argument's name in errors.
         ignored: int, class index of examples without a label, or `None`.
         takes_nan: function without arguments, says whether NaN features are right; asked only if it matters.
+        look: callable `(name, features)` for the features or the dataset, or the first of batches that come one by one;
+            or `None`.
 
     Returns:
         `x` and `y` to train with.
@@ -32,6 +34,8 @@ def check_data(x, y, num_classes, prefix="", ignored=None, takes_nan=lambda: Fal
     """
     settings = (num_classes, prefix, ignored, takes_nan)
     if isinstance(x, tf.data.Dataset):
+        if look:
+            look(f"{prefix}x", x)
         spec = x.element_spec
         if isinstance(spec, tuple) and len(spec) > 1 and isinstance(spec[1], tf.TensorSpec):
             _check_spec(f"{prefix}y", spec[1], num_classes)
@@ -39,9 +43,11 @@ def check_data(x, y, num_classes, prefix="", ignored=None, takes_nan=lambda: Fal
         asked = takes_nan()  # here, not in the dataset's graph
         return x.map(lambda *batch: _check_batch(batch, num_classes, prefix, ignored, asked)).prefetch(2), y
     if isinstance(x, keras.utils.PyDataset):
-        return _CheckedBatches(x, *settings), y
+        return _CheckedBatches(x, look, *settings), y
     if isinstance(x, types.GeneratorType):
-        return (_check_arrays(batch, *settings) for batch in x), y
+        return _checked_batches(x, look, *settings), y
+    if look:
+        look(f"{prefix}x", x)
     for leaf in keras.tree.flatten(x):
         if is_array(leaf):
             _validation.check_features(f"{prefix}x", leaf, takes_nan)
@@ -88,13 +94,20 @@ def _check_arrays(batch, *settings):
     return *check_data(*batch[:2], *settings), *batch[2:]
 
 
+def _checked_batches(batches, look, *settings):
+    """The batches of a generator, each looked at when it is made."""
+    for batch in batches:
+        yield _check_arrays(batch, *settings, look)
+        look = None
+
+
 class _CheckedBatches(keras.utils.PyDataset):
     """The batches of a `PyDataset`, each looked at when it is made."""
 
-    def __init__(self, batches, *settings_of_checks):
+    def __init__(self, batches, look, *settings_of_checks):
         own = ("workers", "use_multiprocessing", "max_queue_size")
         super().__init__(**{name: getattr(batches, name) for name in own})
-        self._batches, self._settings = batches, settings_of_checks
+        self._batches, self._look, self._settings = batches, look, settings_of_checks
 
     def __len__(self):
         return len(self._batches)
@@ -104,7 +117,8 @@ class _CheckedBatches(keras.utils.PyDataset):
         return self._batches.num_batches
 
     def __getitem__(self, index):
-        return _check_arrays(self._batches[index], *self._settings)
+        look, self._look = self._look, None  # Keras asks for the first one before it starts other processes
+        return _check_arrays(self._batches[index], *self._settings, look)
 
     def on_epoch_begin(self):
         self._batches.on_epoch_begin()

@@ -288,11 +288,9 @@ def check_features(name, features, takes_nan=lambda: False):
         array = as_numbers(name, array)
     if not array.ndim:
         raise ValueError(f"`{name}` must hold examples. Received: {features!r:.100}, a single one.")
-    if array.dtype.kind in "fV" and np.isnan(array).any() and takes_nan():
-        array = np.asarray(array)
-        check_finite(name, np.nan_to_num(array, posinf=np.inf, neginf=-np.inf), "example")
-        return array
-    check_finite(name, array, "example", "Remove such examples or impute them before training.")
+    if array.dtype.kind in "fV" and not np.isfinite(array).all():
+        counted = np.where(np.isnan(array), np.zeros_like(array), array) if takes_nan() else array
+        check_finite(name, counted, "example", "Remove such examples or impute them before training.")
     return array
 
 

@@ -8,6 +8,7 @@ import keras
 from tfp_noise import distribute
 from tfp_noise._callbacks import backups_released, with_own_callbacks
 from tfp_noise._deployment import has_inputs, input_structure, probabilities_model
+from tfp_noise._image_scale import ScaleCheck
 from tfp_noise._input_checks import check_data, is_array
 from tfp_noise._model_checks import check_batches, check_heed_masks, takes_nan
 from tfp_noise._raw_outputs import check_raw_outputs
@@ -81,6 +82,7 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         super().__init__(name=name, dtype=dtype or network.dtype_policy, **kwargs)
         self._input_dtypes = None
         self._takes_nan = None
+        self.scale_check = ScaleCheck(self, self.symbolic_inputs)
         self.network = network
         self.loss = loss
         # Attributes, for Keras to track them.
@@ -120,7 +122,8 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         return keras.tree.map_shape_structure(lambda shape: keras.Input(shape[1:], dtype=next(dtypes, None)), shapes)
 
     def build(self, input_shape):
-        outputs = self.network(self.symbolic_inputs(input_shape))
+        inputs = self.symbolic_inputs(input_shape)
+        outputs = self.network(inputs)
         if not hasattr(outputs, "shape") or len(outputs.shape) != 2:
             shapes = keras.tree.map_structure(lambda output: tuple(output.shape), outputs)
             raise ValueError(
@@ -135,6 +138,7 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
             )
         check_raw_outputs("network", self.network)
         self.built = True
+        self.scale_check.settle(inputs)
 
     def call(self, inputs, training=None):
         return self.network(inputs, training=training)
@@ -275,13 +279,13 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
                 raises it.
             ConnectionError: if a worker is lost, of several.
         """
-        x, y = self._check(x, y)
+        x, y = self._checked(x, y, training=True)
         check_batches(x, batch_size, kwargs.get("validation_split", 0.0), self.distribute_strategy)
         validation = kwargs.get("validation_data")
         if validation is not None and not isinstance(validation, (tuple, list)):
-            kwargs["validation_data"], _ = self._check(validation, None, "validation ")
+            kwargs["validation_data"], _ = self._checked(validation, None, "validation ")
         elif validation is not None:
-            kwargs["validation_data"] = (*self._check(*validation[:2], "validation "), *validation[2:])
+            kwargs["validation_data"] = (*self._checked(*validation[:2], "validation "), *validation[2:])
         read = {"x": x, "y": y} | {name: kwargs.get(name) for name in _DATA}
         settings = {"batch_size": batch_size} | {name: kwargs.get(name, _SETTINGS[name]) for name in _SETTINGS}
         begins = kwargs.get("initial_epoch", 0)
@@ -292,18 +296,25 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
             return super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
-        return super().evaluate(*self._check(x, y), *args, **kwargs)
+        return super().evaluate(*self._checked(x, y), *args, **kwargs)
 
-    def _check(self, x, y, prefix=""):
-        def takes_missing():
-            if not self.built and all(map(is_array, keras.tree.flatten(x))):
-                with self.distribute_strategy.scope():
-                    self(keras.tree.map_structure(lambda leaf: keras.ops.convert_to_tensor(leaf[:1]), x))
-            if self._takes_nan is None and self.built:
-                self._takes_nan = takes_nan(self)
-            return self._takes_nan
+    def predict(self, x, *args, **kwargs):
+        self.scale_check("x", x)
+        return super().predict(x, *args, **kwargs)
 
-        return check_data(x, y, self.loss.num_classes, prefix, self.loss.ignore_class, takes_missing)
+    def _checked(self, x, y, prefix="", training=False):
+        look = functools.partial(self.scale_check, training=training)
+        takes_missing = functools.partial(self._takes_missing, x)
+        return check_data(x, y, self.loss.num_classes, prefix, self.loss.ignore_class, takes_missing, look)
+
+    def _takes_missing(self, x):
+        """Whether the network makes numbers of NaN; asked once, when it is built, here if there are arrays for that."""
+        if not self.built and all(map(is_array, keras.tree.flatten(x))):
+            with self.distribute_strategy.scope():
+                self(keras.tree.map_structure(lambda leaf: keras.ops.convert_to_tensor(leaf[:1]), x))
+        if self._takes_nan is None and self.built:
+            self._takes_nan = takes_nan(self)
+        return self._takes_nan
 
     def deployable(self):
         """A plain Keras model from inputs to class probabilities, with none of this package's classes in it.
@@ -334,6 +345,7 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
             "name": self.name,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
             "trainable": self.trainable,
+            "trained_on": self.scale_check.trained_on,
         }
 
     @classmethod
@@ -341,7 +353,10 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         config = dict(config)
         for key in ("network", "loss", "dtype"):
             config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects=custom_objects)
-        return cls(**config)
+        trained_on = config.pop("trained_on", None)
+        model = cls(**config)
+        model.scale_check.trained_on = trained_on
+        return model
 
 
 def _input_dtype(tensor):

@@ -43,6 +43,15 @@ class Examples:
         return len(self.labels)
 
     @property
+    def inputs(self):
+        """Float32 `[n, ...]`, the features as networks take them: images (uint8) scaled from 0..255 to 0..1.
+
+        What `pipeline.batches` makes of them batch by batch, for all examples at once, in four times the memory.
+        """
+        features = np.asarray(self.features, np.float32)
+        return features / np.float32(255) if self.features.dtype == np.uint8 else features
+
+    @property
     def training_labels(self):
         """int32 `[n]`: what training may see: the observed labels where there are any, else the clean ones."""
         return self.labels if self.observed is None else self.observed
