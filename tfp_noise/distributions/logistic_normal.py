@@ -37,12 +37,13 @@ class LogisticNormal(tfd.TransformedDistribution):
     shares the scalars.
 
     `kl_divergence` is exact, computed in float64, also where temperatures differ; unless both scales are diagonal, it
-    takes `n^2` numbers for each pair of a batch. `mean`, `variance`, `stddev`, `covariance` and `entropy` (nats, for the surface measure)
-    have no closed form: they are averages over `num_points=1024` scrambled Sobol points, the same at each call, so
-    that they are functions of the parameters, with gradients. `mean_with_error` and `entropy_with_error` say how far to
-    trust them. Measured for `scale = 0.5 I + c c'`, c normal of deviation 0, 0.3 or 1, and n = 10, 100 or 1000:
-    the largest error of a mean is 4.9e-3 with 1024 points and 2.5e-3 with 4096, where 1024 independent samples have
-    3.5e-2; the entropy is within 0.3 %. Several tensors of `batch * num_points * (n + 1)` numbers are held, each 1 GiB
+    takes `n^2` numbers for each pair of a batch. `mean`, `variance`, `stddev`, `covariance` and `entropy` (nats, for
+    the surface measure) have no closed form: they are averages over `num_points=1024` scrambled Sobol points, the same
+    at each call, so that they are functions of the parameters, with gradients. `mean_with_error` and
+    `entropy_with_error` say how far to trust them. Measured for `scale = 0.5 I + c c'`, c normal of deviation 0, 0.3
+    or 1, and n = 10, 100 or 1000: the largest error of a mean is 4.9e-3 with 1024 points and 2.5e-3 with 4096, where
+    1024 independent samples have 3.5e-2; the entropy is within 0.3 %. Several tensors of `batch * num_points * (n + 1)`
+    numbers are held, each 1 GiB
     in float32 for a batch of 256 with n = 1000: take a large batch in slices, `d[:32].mean()`.
 
     Args:
