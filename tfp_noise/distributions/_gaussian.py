@@ -10,10 +10,18 @@ tfd = tfp.distributions
 _POSITIVE = {"is_non_singular": True, "is_self_adjoint": True, "is_positive_definite": True}
 
 
-def common_dtype(*values):
+def common_dtype(**values):
     """The floating dtype of the first value that has one, float32 where all are plain numbers."""
-    dtypes = [tf.as_dtype(value.dtype) for value in values if hasattr(value, "dtype")]
-    return next((dtype for dtype in dtypes if dtype.is_floating), tf.float32)
+    for name, value in values.items():
+        dtype = tf.as_dtype(value.dtype) if hasattr(value, "dtype") else tf.int32
+        if dtype.is_floating and dtype not in (tf.float32, tf.float64):
+            raise ValueError(
+                f"`{name}` must be float32 or float64. Received: {dtype.name}, which is too narrow for densities. Pass "
+                f"`tf.cast({name}, tf.float32)`."
+            )
+        if dtype.is_floating:
+            return dtype
+    return tf.float32
 
 
 def is_reference(value):
@@ -147,5 +155,6 @@ def check_arguments(loc, scale_diag, factor, temperature):
         )
     for name, value in [("scale_diag", scale_diag), ("temperature", temperature)]:
         static = None if is_reference(value) else tf.get_static_value(value)
-        if static is not None and not np.all(static > 0):
-            raise ValueError(f"`{name}` must be positive. Received: {np.min(static):g}.")
+        if static is not None and not np.all((static > 0) & np.isfinite(static)):
+            wrong = np.ravel(static)[np.argmin(np.ravel((static > 0) & np.isfinite(static)))]
+            raise ValueError(f"`{name}` must be positive and finite. Received: {wrong:g}.")
