@@ -90,9 +90,10 @@ def _with_orthogonal_columns(factor, diagonal):
         return factor
 
     def rotate(factor, diagonal):
-        whitened = tf.stop_gradient(factor / tf.sqrt(diagonal)[..., tf.newaxis])
+        whitened = factor / tf.sqrt(diagonal)[..., tf.newaxis]
         whitened = tf.where(tf.math.is_finite(whitened), whitened, 0)
         _, _, directions = tf.linalg.svd(tf.linalg.qr(whitened).r, full_matrices=True)
+        directions = tf.stop_gradient(directions)
         lengths = tf.norm(tf.matmul(whitened, directions), axis=-2, keepdims=True)
         negligible = lengths < 10 * np.finfo(factor.dtype.as_numpy_dtype).eps * tf.reduce_max(
             lengths, -1, keepdims=True
