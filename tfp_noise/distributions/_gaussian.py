@@ -10,10 +10,18 @@ tfd = tfp.distributions
 _POSITIVE = {"is_non_singular": True, "is_self_adjoint": True, "is_positive_definite": True}
 
 
-def common_dtype(*values):
+def common_dtype(**values):
     """The floating dtype of the first value that has one, float32 where all are plain numbers."""
-    dtypes = [tf.as_dtype(value.dtype) for value in values if hasattr(value, "dtype")]
-    return next((dtype for dtype in dtypes if dtype.is_floating), tf.float32)
+    for name, value in values.items():
+        dtype = tf.as_dtype(value.dtype) if hasattr(value, "dtype") else tf.int32
+        if dtype.is_floating and dtype not in (tf.float32, tf.float64):
+            raise ValueError(
+                f"`{name}` must be float32 or float64. Received: {dtype.name}, which is too narrow for densities. Pass "
+                f"`tf.cast({name}, tf.float32)`."
+            )
+        if dtype.is_floating:
+            return dtype
+    return tf.float32
 
 
 def is_reference(value):
@@ -82,9 +90,10 @@ def _with_orthogonal_columns(factor, diagonal):
         return factor
 
     def rotate(factor, diagonal):
-        whitened = tf.stop_gradient(factor / tf.sqrt(diagonal)[..., tf.newaxis])
+        whitened = factor / tf.sqrt(diagonal)[..., tf.newaxis]
         whitened = tf.where(tf.math.is_finite(whitened), whitened, 0)
         _, _, directions = tf.linalg.svd(tf.linalg.qr(whitened).r, full_matrices=True)
+        directions = tf.stop_gradient(directions)
         lengths = tf.norm(tf.matmul(whitened, directions), axis=-2, keepdims=True)
         negligible = lengths < 10 * np.finfo(factor.dtype.as_numpy_dtype).eps * tf.reduce_max(
             lengths, -1, keepdims=True
@@ -147,5 +156,6 @@ def check_arguments(loc, scale_diag, factor, temperature):
         )
     for name, value in [("scale_diag", scale_diag), ("temperature", temperature)]:
         static = None if is_reference(value) else tf.get_static_value(value)
-        if static is not None and not np.all(static > 0):
-            raise ValueError(f"`{name}` must be positive. Received: {np.min(static):g}.")
+        if static is not None and not np.all((static > 0) & np.isfinite(static)):
+            wrong = np.ravel(static)[np.argmin(np.ravel((static > 0) & np.isfinite(static)))]
+            raise ValueError(f"`{name}` must be positive and finite. Received: {wrong:g}.")

@@ -4,6 +4,7 @@ from keras import ops
 
 from tfp_noise import _validation
 from tfp_noise.losses import _class_rows
+from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses._gradients import with_gradient
 from tfp_noise.losses._soft_labels import INITIAL, DenseSoftLabels, TopSoftLabels
 from tfp_noise.losses.base import register
@@ -138,7 +139,7 @@ def _cross_entropy(targets, y_pred):
             by_logits = ops.sum(targets, axis=-1, keepdims=True) * ops.exp(log_p) - targets
             return ops.expand_dims(upstream, -1) * by_logits
 
-        return -ops.sum(targets * log_p, axis=-1), gradient
+        return cross_entropy(targets, log_p), gradient
 
     return measure(y_pred)
 

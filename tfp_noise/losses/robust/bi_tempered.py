@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from tfp_noise import _validation
+from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses._gradients import with_gradient
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
@@ -67,7 +68,7 @@ class BiTempered(NoisyLabelLoss):
 
     def from_targets(self, targets, y_pred):
         log_probabilities = self._log_probabilities(y_pred)
-        return self._loss(ops.sum(targets * self._tempered(log_probabilities), axis=-1), log_probabilities)
+        return self._loss(-cross_entropy(targets, self._tempered(log_probabilities)), log_probabilities)
 
     def from_indices(self, labels, y_pred):
         log_probabilities = self._log_probabilities(y_pred)

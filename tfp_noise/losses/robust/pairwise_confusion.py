@@ -3,6 +3,7 @@
 from keras import ops
 
 from tfp_noise import _validation
+from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses.base import NoisyLabelLoss, register
 from tfp_noise.losses.smearing import cross_entropy_like
 
@@ -64,7 +65,7 @@ class PairwiseConfusion(NoisyLabelLoss):
         p = ops.exp(log_p)
         differ = 1 - ops.sum(targets * partners(targets), axis=-1)
         distance = ops.sum(ops.square(p - partners(p)), axis=-1)
-        return -ops.sum(targets * log_p, axis=-1) + self.weight / 2 * differ * distance
+        return cross_entropy(targets, log_p) + self.weight / 2 * differ * distance
 
     def evaluation_loss(self, y_true, y_pred, sample_weight=None):
         return cross_entropy_like(self)(y_true, y_pred, sample_weight)
