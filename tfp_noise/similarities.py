@@ -2,11 +2,10 @@
 
 import dataclasses
 import pathlib
-import zipfile
 
 import numpy as np
 
-from tfp_noise import _learned_rows, _validation
+from tfp_noise import _learned_rows, _packed_arrays, _validation
 from tfp_noise._files import write_whole
 from tfp_noise.losses import LabelSmearing, TopRows
 
@@ -164,15 +163,17 @@ class ClassSimilarities:
             ValueError: if it is not one of `save`.
         """
         try:
-            with open(path, "rb") as stream, np.load(stream) as file:
-                arrays = dict(file)
-        except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path} is not a file of `ClassSimilarities.save`: {error}.") from error
-        names = arrays.pop("class_names", None)
-        if names is None or set(arrays) not in ({"matrix"}, set(TopRows._fields)):
-            held = ", ".join(sorted(arrays)) or "nothing"
-            raise ValueError(f"{path} is not a file of `ClassSimilarities.save`. Beside class names it holds {held}.")
-        return cls(arrays["matrix"] if "matrix" in arrays else TopRows(**arrays), names.tolist())
+            arrays = _packed_arrays.read_npz(path)
+            names = arrays.pop("class_names", None)
+            if names is None or set(arrays) not in ({"matrix"}, set(TopRows._fields)):
+                raise ValueError(f"Beside class names it holds {', '.join(sorted(arrays)) or 'nothing'}")
+            return cls(arrays["matrix"] if "matrix" in arrays else TopRows(**arrays), names.tolist())
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # a damaged archive can raise anything
+            raise ValueError(
+                f"{path} is not a file of `ClassSimilarities.save`: {error}. Load another copy, or save it again."
+            ) from error
 
     def _positions(self, classes):
         if isinstance(classes, (str, int)):
