@@ -7,6 +7,7 @@ later runs build. Every file is written whole or not at all. A run that is not f
 import functools
 import json
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
@@ -15,7 +16,8 @@ import sys
 import keras
 import numpy as np
 
-from tfp_noise import callbacks
+from experiments import result_files
+from tfp_noise import _seals, callbacks
 from tfp_noise._files import delete_leftovers, write_whole
 from tfp_noise._training_facts import environment
 
@@ -49,7 +51,7 @@ def find(experiment, workdir):
     path = _path(experiment, workdir)
     if not path.exists():
         return None
-    result = _read(path)
+    result = result_files.read_result(path)
     changes = _changes(result["settings"], experiment)
     if changes:
         raise ValueError(f"`workdir` holds {path}, a result of other settings ({changes}). Give another `workdir`.")
@@ -84,8 +86,9 @@ def find_model(experiment, workdir):
     if find(experiment, workdir) is None or not path.exists():
         return None
     try:
+        _seals.check_file(path)
         return keras.models.load_model(path, compile=False)
-    except (ValueError, TypeError, OSError) as error:
+    except Exception as error:  # a damaged archive can raise anything
         raise ValueError(f"{path} is not a model: {error}. Delete it; it is then trained again.") from error
 
 
@@ -126,7 +129,9 @@ def prepare(experiment, workdir, resume, is_chief):
     """
     folder = _backup_folder(experiment, workdir)
     path = folder / "settings.json"
-    changes = _changes(_read(path), experiment) if resume and path.exists() else ""
+    cure = f"Delete {folder}, or start anew with `--noresume`."
+    there = result_files.read_json(path, "what a backup is of", cure) if resume and path.exists() else None
+    changes = "" if there is None else _changes(there, experiment)
     if changes:
         raise ValueError(
             f"`workdir` holds {folder}, the backup of a run with other settings ({changes}). Give another `workdir`, "
@@ -206,13 +211,6 @@ def _module():
     return spec.name if spec else pathlib.Path(sys.argv[0]).stem
 
 
-def _read(path):
-    try:
-        return json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f"{path} is not a result: {error}. Delete it and run the experiment again.") from error
-
-
 def is_smoke(name):
     """Whether an experiment of that name asks only whether it runs."""
     return "smoke" in pathlib.PurePath(name).parts
@@ -229,7 +227,8 @@ def load(folder):
         ValueError: if one lies where another belongs, as in a copied folder.
     """
     folder = pathlib.Path(folder)
-    found = {path: _read(path) for path in folder.rglob("seed*.json") if not is_smoke(path.relative_to(folder))}
+    paths = [path for path in folder.rglob("seed*.json") if re.fullmatch(r"seed\d+\.json", path.name)]
+    found = {path: result_files.read_result(path) for path in paths if not is_smoke(path.relative_to(folder))}
     if not found:
         raise FileNotFoundError(f"No finished run under {folder}: expected files seed*.json. Run an experiment first.")
     places = {}

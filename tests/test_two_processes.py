@@ -14,7 +14,7 @@ import pytest
 from experiments import evaluation, locks, results
 from experiments.run import run, trained
 from tests import processes
-from tests.small_experiments import SMALL
+from tests.small_experiments import SMALL, result_of
 from tests.test_backup import KillAt, KilledError, classifier, fit, two_backups, values
 from tfp_noise import _files
 from tfp_noise.callbacks import BackupAndRestore
@@ -151,21 +151,21 @@ def test_a_finished_model_is_not_written_over(tmp_path):
     """As by a process on a file system without locks."""
     path = tmp_path / SMALL.name / "seed0.json"
     path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"settings": SMALL.settings()}))
+    path.write_text(json.dumps(result_of(SMALL)))
     for suffix in (".keras", ".npz"):
         path.with_suffix(suffix).write_text("finished")
     data = SMALL.source.load(SMALL.dataset, None)
     written = results.write(
         SMALL, tmp_path, classifier(), SMALL.noise.apply(data, 0), np.zeros([2, 10]), {"scores": {}}
     )
-    assert written == json.loads(path.read_text()) == json.loads(json.dumps({"settings": SMALL.settings()}))
+    assert written == json.loads(path.read_text()) == result_of(SMALL)
     assert [path.with_suffix(suffix).read_text() for suffix in (".keras", ".npz")] == ["finished", "finished"]
 
 
 def test_a_finished_run_is_read_where_nothing_can_be_written(tmp_path, monkeypatch):
     path = tmp_path / SMALL.name / "seed0.json"
     path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"settings": SMALL.settings()}))
+    path.write_text(json.dumps(result_of(SMALL)))
     monkeypatch.setattr(locks, "alone", None)
     assert run(SMALL, tmp_path)
 

@@ -74,11 +74,14 @@ def load(directory):
             f"{str(directory)!r} must hold the published files of Clothing1M. Missing: {', '.join(missing)}. They and "
             f"the images are given out by their authors on request, see {PUBLISHER}; put them there as they are."
         )
-    class_names = tuple((directory / _CLASS_NAMES).read_text(encoding="utf-8").strip().splitlines())
+    class_names = tuple(_read_text(directory / _CLASS_NAMES).strip().splitlines())
     if len(class_names) != NUM_CLASSES:
-        raise ValueError(f"{_CLASS_NAMES!r} must name {NUM_CLASSES} classes, one a line. Received: {len(class_names)}.")
+        raise ValueError(
+            f"{str(directory / _CLASS_NAMES)!r} must name {NUM_CLASSES} classes, one a line. "
+            f"Received: {len(class_names)}."
+        )
     clean, noisy = (_read_labels(directory / file) for file in _LABELS.values())
-    keys = {split: (directory / file).read_text().split() for split, file in _KEYS.items()}
+    keys = {split: _read_text(directory / file).split() for split, file in _KEYS.items()}
     twice = [key for key in keys["clean_train"] if key in noisy]
     _check_images(directory, [*keys["noisy_train"], *twice, *keys["validation"], *keys["test"]])
 
@@ -168,12 +171,21 @@ def _read_image(path, label, number):
     return tf.io.decode_jpeg(tf.io.read_file(path), channels=3), label, number
 
 
+def _read_text(path):
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{str(path)!r} must be UTF-8 text, as published. Received: {error}. Copy it again from the release."
+        ) from error
+
+
 def _read_labels(path):
     """`{key: class}` of a label file."""
     labels = {}
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(_read_text(path).splitlines(), 1):
         key, _, label = line.strip().rpartition(" ")
-        if not (key and label.isdecimal() and int(label) < NUM_CLASSES):
+        if not (key and label.isdecimal() and len(label) <= 2 and int(label) < NUM_CLASSES):
             raise ValueError(
                 f"{str(path)!r} must hold lines such as 'images/7/23/1.jpg 5', with a class below {NUM_CLASSES}. "
                 f"Received: {line!r} in line {number}."

@@ -7,6 +7,9 @@ import shutil
 import tarfile
 import zlib
 
+_BLOCK = 1 << 20  # bytes
+_BESIDES = 1 << 23  # of an archive, for lists of names, web pages and headers, whose sizes are not known
+
 _IDX_SIZES = {
     "train-images-idx3-ubyte": 16 + 60_000 * 28 * 28,
     "train-labels-idx1-ubyte": 8 + 60_000,
@@ -125,7 +128,7 @@ def stage(raw, files, directory):
     require(raw, files)
     plain = [file for file in files if (raw / file.path).exists()]
     for archive in {file.archive for file in files if file not in plain}:
-        _unpack(raw / archive, directory)
+        _unpack(raw / archive, directory, sum(file.size or 0 for file in files if file.archive == archive))
     for file in files:
         staged = directory / file.path
         if file in plain:
@@ -135,22 +138,38 @@ def stage(raw, files, directory):
         _check(staged, file, raw / (file.path if file in plain else file.archive))
 
 
-def _unpack(archive, directory):
+def _unpack(archive, directory, size=0):
+    """Unpacks an archive; one that goes on far beyond the `size` bytes of the files wanted is not read to its end."""
     try:
-        if archive.name.endswith(".tar.gz"):
-            with gzip.open(archive) as source:
+        with gzip.open(archive) as packed:
+            source = _Capped(packed, size + _BESIDES)
+            if archive.name.endswith(".tar.gz"):
                 with tarfile.open(fileobj=source, mode="r|") as tar:
                     tar.extractall(directory, filter="data")
-                while source.read(1 << 20):  # to its end, where the checksum stands
+                while source.read(_BLOCK):  # to its end, where the checksum stands
                     pass
-        else:
-            with gzip.open(archive) as source, open(directory / archive.name.removesuffix(".gz"), "wb") as target:
-                shutil.copyfileobj(source, target)
+            else:
+                with open(directory / archive.name.removesuffix(".gz"), "wb") as target:
+                    shutil.copyfileobj(source, target, _BLOCK)
     except (gzip.BadGzipFile, tarfile.TarError, zlib.error, EOFError) as error:
         raise ValueError(
             f"{str(archive)!r} must be a whole {'tar.gz' if '.tar' in archive.name else 'gzip'} file. "
             f"Received: {error}. Was the download cut short?"
         ) from error
+
+
+class _Capped:
+    """Reads a stream as far as it may be expected to go."""
+
+    def __init__(self, stream, most):
+        self._stream, self._left, self._most = stream, most, most
+
+    def read(self, size):
+        content = self._stream.read(min(size, _BLOCK))
+        self._left -= len(content)
+        if self._left < 0:
+            raise EOFError(f"it unpacks to more than the {self._most} bytes of the published one")
+        return content
 
 
 def _check(staged, file, source):
@@ -169,7 +188,10 @@ def _check(staged, file, source):
                 "Is it damaged, or the file of another data set that has the same name?"
             )
     if file.lines is not None:
-        lines = sum(1 for line in staged.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip())
+        try:
+            lines = sum(1 for line in staged.read_text(encoding="utf-8").splitlines() if line.strip())
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{named} must be UTF-8 text. Received: {error}. Fetch it again.") from error
         if lines != file.lines:
             raise ValueError(f"{named} must name {file.lines} classes, one a line. Received: {lines}.")
 
@@ -177,6 +199,6 @@ def _check(staged, file, source):
 def _sha256(path):
     digest = hashlib.sha256()
     with open(path, "rb") as stream:
-        while block := stream.read(1 << 20):
+        while block := stream.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
