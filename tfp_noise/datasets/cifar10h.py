@@ -5,6 +5,8 @@ import numpy as np
 from tfp_noise import _packed_arrays, _validation
 from tfp_noise.datasets import human
 
+__all__ = ["load"]
+
 PUBLISHER = "https://github.com/jcpeterson/cifar-10h"
 FILE = "cifar10h-probs.npy"
 

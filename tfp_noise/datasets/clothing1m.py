@@ -9,6 +9,8 @@ import tensorflow as tf
 from tfp_noise import _validation
 from tfp_noise.datasets import base, human
 
+__all__ = ["Clothing1M", "balanced_stream", "load", "stream"]
+
 PUBLISHER = "https://github.com/Cysu/noisy_label"
 NUM_CLASSES = 14
 PER_CLASS = 18_976  # 265,664 images an epoch

@@ -1,0 +1,272 @@
+"""Every public callable with arguments that are right, and the nonsense that is put in the place of each of them."""
+
+import functools
+import types
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import tfp_noise
+from tfp_noise import datasets, distribute, losses, metrics, noise, pipeline
+
+K, N = 3, 6
+LABELS = np.arange(N) % K
+OBSERVED = np.array([0, 1, 2, 1, 1, 2])
+TRANSITION = noise.symmetric(K, 0.2)
+PROBABILITIES = TRANSITION[LABELS]
+NAMES = ("a", "b", "c")
+FEATURES = np.random.default_rng(0).uniform(size=(N, 4)).astype("float32")
+
+NONSENSE = {
+    "None": None,
+    "text": "text",
+    "empty text": "",
+    "bytes": b"bytes",
+    "NaN": float("nan"),
+    "inf": float("inf"),
+    "-1": -1,
+    "0": 0,
+    "0.5": 0.5,
+    "2**63": 2**63,
+    "10**400": 10**400,
+    "True": True,
+    "1j": 1j,
+    "[]": [],
+    "{}": {},
+    "set": {0, 1},
+    "object": object(),
+    "class": int,
+    "date": np.datetime64("2020-01-01"),
+    "dates": np.array(["2020-01-01"] * N, "M8[D]"),
+    "durations": np.ones([K, K], "m8[s]"),
+    "masked": np.ma.masked_array(LABELS, LABELS == 1),
+    "masked matrix": np.ma.masked_array(TRANSITION, TRANSITION < 0.5),
+    "complex": TRANSITION * 1j,
+    "strings": np.array(NAMES),
+    "numbers in text": TRANSITION.astype(str),
+    "objects": np.array([None, "a", 3], object),
+    "ragged": [[1.0, 2.0], [3.0]],
+    "NaN array": np.full([K, K], np.nan),
+    "negative": -np.ones([N, K]),
+    "rank 5": np.ones([1] * 5),
+    "wrong width": np.full([2, 7], 1 / 7),
+}
+
+
+@functools.cache
+def model():
+    return keras.Sequential([keras.Input([4]), keras.layers.Dense(5), keras.layers.Dense(K)])
+
+
+@functools.cache
+def dataset(observed=False):
+    parts = [datasets.Examples(FEATURES, LABELS, np.arange(N), OBSERVED if observed else None) for _ in range(3)]
+    return datasets.Dataset("x", *parts, NAMES)
+
+
+def examples():
+    return dataset(observed=True).train
+
+
+def source():
+    return tf.data.Dataset.from_tensor_slices((FEATURES, LABELS, np.arange(N)))
+
+
+def history():
+    keys = ("train_accuracy_clean", "train_accuracy_mislabelled", "train_accuracy_mislabelled_true")
+    return {key: [1.0] for key in ["epoch", "test_accuracy", "train_accuracy_observed", *keys]}
+
+
+@functools.cache
+def outputs():
+    loss = losses.LogisticNormal(K)
+    return loss, np.zeros([N, loss.num_outputs])
+
+
+def schedule():
+    return keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+
+
+_PREDICTIONS = {"probabilities": PROBABILITIES, "labels": LABELS}
+_PLANE = {"points": FEATURES[:, :2], "labels": LABELS % 2, "observed": OBSERVED % 2}
+_K = {"num_classes": K}
+
+# A function for each public callable: it makes the arguments that have no default, or none that is quick.
+RIGHT = {
+    "DistilledClassifier": lambda: {"network": model(), "loss": losses.LabelSmoothing(K), "teacher": teacher()},
+    "NoisyLabelClassifier": lambda: {"network": model(), "loss": losses.LabelSmoothing(K)},
+    "attacks.fast_gradient_sign": lambda: {"model": model(), "features": FEATURES, "labels": LABELS},
+    "attacks.projected_gradient": lambda: {
+        **{"model": model(), "features": FEATURES, "labels": LABELS},
+        "iterations": 1,
+    },
+    "callbacks.ClassRowsHistory": dict,
+    "datasets.Dataset": lambda: {
+        **{part: dataset().train for part in ("train", "validation", "test")},
+        **{"name": "x", "class_names": NAMES},
+    },
+    "datasets.Examples": lambda: {"features": FEATURES, "labels": LABELS, "ids": np.arange(N)},
+    "datasets.cifar10h.load": lambda: {"examples": examples()},
+    "datasets.class_names": lambda: {"name": "mnist"},
+    "datasets.clothing1m.balanced_stream": lambda: {"examples": examples()},
+    "datasets.clothing1m.load": lambda: {"directory": "nowhere"},
+    "datasets.clothing1m.stream": lambda: {"examples": examples()},
+    "datasets.load": lambda: {"name": "two_moons"},
+    "datasets.names": dict,
+    "datasets.stream": lambda: {"name": "mnist", "split": "train"},
+    "distribute.Cluster": lambda: {"workers": ["a:1", "b:1"], "index": 0},
+    "distribute.check_batch_size": lambda: {"batch_size": 4, "strategy": distribute.strategy()},
+    "distribute.description": lambda: {"strategy": distribute.strategy()},
+    "distribute.is_chief": lambda: {"strategy": distribute.strategy()},
+    "distribute.strategy": dict,
+    "distribute.wait_for_all": lambda: {"strategy": distribute.strategy()},
+    "distributions.LogisticNormal": lambda: {"loc": [0.0, 1.0]},
+    "estimation.EstimatedTransition": lambda: {"transition": TRANSITION, "support": [1, 2, 3]},
+    "estimation.from_anchors": lambda: {"probabilities": PROBABILITIES},
+    "estimation.from_confident_counts": lambda: dict(_PREDICTIONS),
+    "estimation.from_trusted": lambda: {"clean": LABELS, "observed": OBSERVED, "num_classes": K},
+    "losses.BackwardCorrection": lambda: {**_K, "transition": TRANSITION},
+    "losses.BiTempered": lambda: {**_K, "t1": 0.5, "t2": 1.5},
+    "losses.Bootstrap": lambda: {**_K, "beta": 0.5},
+    "losses.ConfidencePenalty": lambda: dict(_K),
+    "losses.DisturbLabel": lambda: dict(_K),
+    "losses.Focal": lambda: dict(_K),
+    "losses.ForwardCorrection": lambda: {**_K, "transition": TRANSITION},
+    "losses.GeneralizedCrossEntropy": lambda: dict(_K),
+    "losses.Heteroscedastic": lambda: dict(_K),
+    "losses.LabelSmearing": lambda: {**_K, "matrix": TRANSITION},
+    "losses.LabelSmoothing": lambda: dict(_K),
+    "losses.LearnableLabelSmoothing": lambda: dict(_K),
+    "losses.LogisticNormal": lambda: dict(_K),
+    "losses.NoiseAgainstNoise": lambda: {**_K, "sigma": 0.5},
+    "losses.NoisyLabelLoss": lambda: dict(_K),
+    "losses.OnlineLabelSmoothing": lambda: dict(_K),
+    "losses.PairwiseConfusion": lambda: dict(_K),
+    "losses.SymmetricCrossEntropy": lambda: dict(_K),
+    "losses.TeacherFree": lambda: dict(_K),
+    "metrics.ExpectedCalibrationError": dict,
+    "metrics.accuracy": lambda: dict(_PREDICTIONS),
+    "metrics.adaptive_calibration_error": lambda: dict(_PREDICTIONS),
+    "metrics.apply_temperature": lambda: {"probabilities": PROBABILITIES, "temperature": 2.0},
+    "metrics.brier_score": lambda: dict(_PREDICTIONS),
+    "metrics.class_distances": lambda: {"features": FEATURES, "labels": LABELS},
+    "metrics.classwise_calibration_error": lambda: dict(_PREDICTIONS),
+    "metrics.expected_calibration_error": lambda: dict(_PREDICTIONS),
+    "metrics.fit_temperature": lambda: {"probabilities": PROBABILITIES, "labels": OBSERVED},
+    "metrics.label_dependent_term": lambda: {"loss": outputs()[0], "y_true": LABELS, "y_pred": outputs()[1]},
+    "metrics.mean_kl_divergence": lambda: {"targets": PROBABILITIES, "probabilities": PROBABILITIES},
+    "metrics.negative_log_likelihood": lambda: dict(_PREDICTIONS),
+    "metrics.rank_correlation": lambda: {"rows": TRANSITION, "confusion": TRANSITION},
+    "metrics.reliability_curve": lambda: dict(_PREDICTIONS),
+    "metrics.split_accuracy": lambda: {"probabilities": PROBABILITIES, "examples": examples()},
+    "metrics.top_k_accuracy": lambda: {**_PREDICTIONS, "k": 2},
+    "noise.asymmetric": lambda: {"dataset_name": "mnist", "rate": 0.4},
+    "noise.condition_number": lambda: {"transition": TRANSITION},
+    "noise.corrupt": lambda: {"labels": LABELS, "transition": TRANSITION, "seed": 0},
+    "noise.corrupt_dataset": lambda: {"dataset": dataset(), "transition": TRANSITION, "seed": 0},
+    "noise.corrupt_exact": lambda: {"labels": LABELS, "transition": TRANSITION, "seed": 0},
+    "noise.effective_rate": lambda: {"transition": TRANSITION},
+    "noise.from_pairs": lambda: {**_K, "pairs": {0: 1}, "rate": 0.4},
+    "noise.pair_flip": lambda: {**_K, "rate": 0.4},
+    "noise.symmetric": lambda: {**_K, "rate": 0.4},
+    "optimizers.LARS": dict,
+    "pipeline.Compose": lambda: {"steps": (pipeline.Mixup(),)},
+    "pipeline.CropAndFlip": dict,
+    "pipeline.CutMix": dict,
+    "pipeline.Cutout": dict,
+    "pipeline.Mixup": dict,
+    "pipeline.RandAugment": dict,
+    "pipeline.batches": lambda: {"dataset": dataset(), "batch_size": 2},
+    "pipeline.one_pass": lambda: {"examples": examples(), "batch_size": 2},
+    "pipeline.shard_batches": lambda: {"data": tf.data.Dataset.range(4)},
+    "pipeline.stream": lambda: {"source": source(), "transition": TRANSITION, "batch_size": 2},
+    "schedules.LargerBatch": lambda: {"schedule": schedule(), "factor": 2},
+    "schedules.WarmUp": lambda: {"schedule": schedule(), "steps": 2},
+    "similarities.ClassSimilarities": lambda: {"rows": TRANSITION, "class_names": NAMES},
+    "visualization.class_plane_projection": lambda: {
+        **{"representations": {"a": (FEATURES, np.eye(4)[:, :K])}, "labels": LABELS, "observed": OBSERVED},
+        "classes": (0, 1, 2),
+    },
+    "visualization.class_similarities": lambda: {"similarities": {"a": TRANSITION}, "class_names": NAMES},
+    "visualization.decision_regions": lambda: {**_PLANE, "classifiers": {"a": lambda x: np.eye(2)[0] + 0 * x}},
+    "visualization.errors_by_noise_rate": lambda: {"histories": {0.2: {"a": history()}}},
+    "visualization.feature_clusters": lambda: {"features": {"a": FEATURES}, "labels": LABELS, "class_names": NAMES},
+    "visualization.label_dependent_densities": lambda: {
+        "terms": {"a": np.arange(1.0, N + 1)},
+        "mislabelled": LABELS != OBSERVED,
+    },
+    "visualization.learning_curves": lambda: {"history": history()},
+    "visualization.linear_separators": lambda: {**_PLANE, "separators": {"a": {"b": ([1.0, 0.0], 0.0)}}},
+    "visualization.logit_gap_densities": lambda: {
+        **{"logits": {"a": PROBABILITIES}, "labels": LABELS, "observed": OBSERVED},
+    },
+    "visualization.logit_gaps": lambda: {"logits": PROBABILITIES, "labels": LABELS},
+    "visualization.logits_and_simplex": lambda: {"loc": [0.0, 0.0], "scale": np.eye(2)},
+    "visualization.loss_by_margin": lambda: {"losses": {"a": losses.LabelSmoothing(2)}},
+    "visualization.loss_by_residual": lambda: {"min_scales": [0.5]},
+    "visualization.penultimate": lambda: {"model": model()},
+    "visualization.reliability_diagram": lambda: {"probabilities_by_method": {"a": PROBABILITIES}, "labels": LABELS},
+    "visualization.score_by_alpha": lambda: {"scores": {"a": {0.1: [1.0]}}},
+    "visualization.score_by_temperature_and_min_scale": lambda: {"scores": {(1.0, 1.0): [1.0]}},
+    "visualization.score_by_update_period": lambda: {"scores": {1: [1.0]}, "steps_per_epoch": 1},
+    "visualization.similarity_evolution": lambda: {
+        **{"epochs": [1], "history": [TRANSITION], "class_names": NAMES, "classes": [0]},
+    },
+    "visualization.training_by_noise_rate": lambda: {"histories": {"a": {0.2: history()}}},
+    "visualization.transition_matrix": lambda: {"transition": TRANSITION, "class_names": NAMES},
+}
+# Methods that take data or settings, by what they are called on.
+METHODS = {
+    "ClassSimilarities.subset": lambda: (similar().subset, {"classes": ["a", "b"]}),
+    "ClassSimilarities.substitute_teacher": lambda: (similar().substitute_teacher, {"num_classes": K}),
+    "ClassSimilarities.save": lambda: (similar().save, {"path": "nowhere"}),
+    "ClassSimilarities.load": lambda: (similar().load, {"path": "nowhere"}),
+    "EstimatedTransition.check": lambda: (estimated().check, {"clean": LABELS, "observed": OBSERVED}),
+    "ExpectedCalibrationError.update_state": lambda: (
+        metrics.ExpectedCalibrationError().update_state,
+        {"y_true": LABELS, "y_pred": PROBABILITIES},
+    ),
+}
+# What is no row above, and why.
+LEFT_OUT = {
+    "callbacks.BackupAndRestore": "its folder has tests of its own",
+    "datasets.clothing1m.Clothing1M": "a record that a function returns",
+    "estimation.TrustedCheck": "a record that a function returns",
+    "losses.TopRows": "a record: what reads it checks it",
+    "metrics.RankCorrelation": "a record that a function returns",
+    "metrics.ReliabilityCurve": "a record that a function returns",
+    "pipeline.Batches": "a record that a function returns",
+    "pipeline.prepare": "a step of `tf.data.Dataset.map`, of symbolic tensors",
+    "pipeline.to_float": "a step of `tf.data.Dataset.map`, of symbolic tensors",
+}
+# Arguments that are handed on as they are, by whom they are checked.
+HANDED_ON = {
+    **dict.fromkeys(["name", "dtype", "kwargs"], "Keras, TFP"),
+    **dict.fromkeys(["title", "label", "ylabel"], "matplotlib, which writes whatever it is given"),
+    **dict.fromkeys(["validate_args", "allow_nan_stats"], "TFP"),
+    "split": "TensorFlow Datasets",
+}
+
+
+@functools.cache
+def teacher():
+    return keras.Sequential([keras.Input([4]), keras.layers.Dense(K)])
+
+
+def similar():
+    return tfp_noise.similarities.ClassSimilarities(TRANSITION, NAMES)
+
+
+def estimated():
+    return tfp_noise.estimation.EstimatedTransition(TRANSITION, [1, 2, 3])
+
+
+def public_callables(module=tfp_noise, prefix=""):
+    """`{dotted name: callable}` by the lists of public names."""
+    found = {}
+    for name in module.__all__:
+        value = getattr(module, name)
+        inner = isinstance(value, types.ModuleType)
+        found |= public_callables(value, f"{prefix}{name}.") if inner else {f"{prefix}{name}": value}
+    return {name: value for name, value in found.items() if callable(value)}
