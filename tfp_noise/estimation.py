@@ -1,6 +1,7 @@
 """Transition matrices estimated from a model that was trained on noisy labels, or from a trusted subset."""
 
 import dataclasses
+import functools
 import warnings
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ class EstimatedTransition:
     def __post_init__(self):
         object.__setattr__(self, "transition", _validation.check_transition("transition", self.transition))
 
-    @property
+    @functools.cached_property
     def condition_number(self):
         """Condition number in the 2-norm: what backward correction multiplies errors by, at most."""
         return noise.condition_number(self.transition)
