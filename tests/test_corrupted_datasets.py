@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfp_noise import datasets, estimation, noise
 
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
-CASES = [(dtype, k) for dtype in INTEGERS for k in (2, 127, 128, 129, 256, 300) if np.iinfo(dtype).max >= 1]
+CASES = [(dtype, k) for dtype in INTEGERS for k in (2, 127, 128, 129, 256, 300)]
 
 
 def within_tf_data(labels, transition):
@@ -54,9 +54,6 @@ def test_an_estimate_is_decomposed_once(monkeypatch):
     monkeypatch.setattr(noise, "condition_number", lambda matrix: found.append(1) or condition_number(matrix))
     labels = np.array([0, 0, 1, 1])
     with pytest.warns(UserWarning, match="condition number"):
-        estimate = estimation.from_trusted(labels, labels[::-1] * 0, 2)
-    assert (estimate.condition_number, estimate.condition_number) == (
-        np.inf,
-        np.inf,
-    ) or estimate.condition_number > 1e15
+        estimate = estimation.from_trusted(labels, np.zeros(4, int), 2)
+    assert estimate.condition_number > 1e15
     assert len(found) == 1
