@@ -23,10 +23,10 @@ def load(name, data_dir):
 
     Raises:
         FileNotFoundError: it is not prepared there.
-        ValueError: its images differ in size.
+        ValueError: its images differ in size, or a file is damaged.
     """
     reader = _reader(name, data_dir)
-    train, test = (_as_arrays(name, reader.read(split)) for split in ("train", "test"))
+    train, test = (_as_arrays(name, reader, split) for split in ("train", "test"))
     return train, test, class_names(name, data_dir), None
 
 
@@ -112,14 +112,16 @@ def root(data_dir):
     return pathlib.Path(tfds.builder(NAMES[0]).data_dir_root)
 
 
-def _as_arrays(name, examples):
+def _as_arrays(name, reader, split):
     import tensorflow as tf
 
+    examples = reader.read(split)
     try:
         images, labels, numbers = examples.batch(len(examples)).get_single_element()
     except tf.errors.InvalidArgumentError as error:
+        found = reader.differing(split) if isinstance(reader, folders.Folder) else "several"
         raise ValueError(
-            f"Images of {name!r} must have one size to be loaded as arrays. Received several. Read them with "
+            f"Images of {name!r} must have one size to be loaded as arrays. Received: {found}. Read them with "
             "`datasets.stream`, or resize the files."
         ) from error
     return base.Examples(images.numpy(), labels.numpy().astype(np.int32), numbers.numpy())
