@@ -180,3 +180,10 @@ def test_training_in_bfloat16_throughout_does_not_count_as_diverged():
     finally:
         keras.config.set_floatx(before)
     assert np.isfinite(float(history.history["loss"][0]))
+
+
+def test_the_message_knows_what_a_loss_is_prone_to():
+    model = classifier(losses.LogisticNormal(3))
+    model.optimizer.learning_rate = 1e4
+    with pytest.raises(FloatingPointError, match=r"a label out of range gives NaN, too\. Gradients of LogisticNormal"):
+        model.fit(FEATURES, LABELS, epochs=5, verbose=0)

@@ -48,6 +48,8 @@ class NoisyLabelLoss(keras.losses.Loss):
     count_updates = staticmethod(lambda: 0)
     # Why the loss trains only in a `NoisyLabelClassifier` of its own; `None` if it keeps nothing between steps.
     needs_classifier = None
+    # What is said of the loss when its training has diverged.
+    divergence_advice = ""
     _belongs_to_a_classifier = False
 
     @property

@@ -139,6 +139,11 @@ class LogisticNormal(NoisyLabelLoss):
         min_scale = ops.convert_to_tensor(self._min_scale_now(), self.dtype)
         return SCALES[self.covariance](loc - target, raw_scale, min_scale) + (sum_of_logs + float(constant))
 
+    divergence_advice = (
+        "Gradients of LogisticNormal are those of squared errors over min_scale^2, which have no bound as those of "
+        "cross-entropy have: take a lower learning rate than its, or a larger `min_scale`."
+    )
+
     def _min_scale_now(self):
         return self.min_scale(self.count_updates()) if callable(self.min_scale) else self.min_scale
 
