@@ -1,5 +1,6 @@
 """Training that is resumed with anything else than before says in what."""
 
+import json
 import os
 
 import keras
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_noise import NoisyLabelClassifier, losses
+from tfp_noise import NoisyLabelClassifier, _workers_alike, losses
 from tfp_noise._training_facts import described, environment, leaves
 from tfp_noise.callbacks import BackupAndRestore
 
@@ -100,6 +101,20 @@ def test_another_version_is_named(one_epoch, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.metadata.version", lambda name: "0.0")
     names = [text.split(":")[0] for text in resumed(one_epoch, tmp_path)]
     assert names == [f"versions.{name}" for name in ("tensorflow", "keras", "tensorflow-probability", "numpy")]
+
+
+def test_workers_on_unlike_machines_are_told(monkeypatch, caplog):
+    def from_two_workers(strategy, text):
+        facts, machine = json.loads(text)
+        return [text, json.dumps([facts, {**machine, "cores": "97"}])]
+
+    monkeypatch.setattr(_workers_alike, "is_multi_worker", lambda strategy: True)
+    monkeypatch.setattr(_workers_alike, "gather_texts", from_two_workers)
+    network = keras.Sequential([keras.Input([4]), keras.layers.Dense(K)])
+    model = NoisyLabelClassifier(network, losses.GeneralizedCrossEntropy(K))
+    model.compile("sgd")
+    _workers_alike.check_workers_alike(model, {"x": X, "y": Y}, shuffle=False)
+    assert f"`cores` is {environment()['cores']} on worker 0, 97 on worker 1" in caplog.text
 
 
 def test_a_model_that_goes_on_with_a_smaller_rate_has_not_changed_its_mind(tmp_path):
