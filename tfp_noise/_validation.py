@@ -10,6 +10,8 @@ import numpy as np
 ILL_CONDITIONED = 100.0
 _ROW_SUM_TOLERANCE = 1e-6
 DISTRIBUTION_TOLERANCE = 1e-3  # float16 predictions pass
+# Powers of ten that a dtype holds with all digits, and with room for what multiplies or divides them.
+_LARGEST_POWERS = {"float32": 30, "float64": 290}
 
 
 def check_int(name, value, minimum):
@@ -38,8 +40,11 @@ def check_seed(value):
     return int(value)
 
 
-def check_number(name, value, minimum=-np.inf, maximum=np.inf, *, above=None, below=None):
-    """`value` as a finite Python float in [minimum, maximum], and strictly beyond `above` and `below` where given."""
+def check_number(name, value, minimum=-np.inf, maximum=np.inf, *, above=None, below=None, dtype=None, squared=False):
+    """`value` as a finite Python float in [minimum, maximum], and strictly beyond `above` and `below` where given.
+
+    With `dtype`, it is 0 or a number that arithmetic in float32 or float64 holds; with `squared`, its square, too.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"`{name}` must be a number. Received: {value!r} of type {type(value).__name__}.")
     bounds = [f"above {above:g}"] if above is not None else [f"at least {minimum:g}"] if minimum > -np.inf else []
@@ -47,7 +52,24 @@ def check_number(name, value, minimum=-np.inf, maximum=np.inf, *, above=None, be
     inside = minimum <= value <= maximum and (above is None or value > above) and (below is None or value < below)
     if not (np.isfinite(value) and inside):
         raise ValueError(f"`{name}` must be {' and '.join(['finite', *bounds])}. Received: {value}.")
+    if dtype is not None:
+        _check_held(name, float(value), dtype, squared)
     return float(value)
+
+
+def _check_held(name, value, dtype, squared):
+    """Refuses what arithmetic in `dtype` would turn into 0, infinity or few digits."""
+
+    def nearest(dtype):
+        power = _LARGEST_POWERS[dtype] // (2 if squared else 1)
+        return float(np.clip(abs(value), float(f"1e-{power}"), float(f"1e{power}")))
+
+    if value not in (0, nearest(dtype), -nearest(dtype)):
+        wider = ', or `dtype="float64"`' if nearest("float64") == abs(value) else ""
+        raise ValueError(
+            f"`{name}` must be a number that arithmetic in {dtype} holds. Received: {value}. Pass "
+            f"{np.copysign(nearest(dtype), value):g}{wider}."
+        )
 
 
 def check_top(top, num_classes):
