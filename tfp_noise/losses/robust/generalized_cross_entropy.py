@@ -13,7 +13,7 @@ class GeneralizedCrossEntropy(NoisyLabelLoss):
     is `1 - p_y`, half the absolute error, which symmetric noise does not mislead, and slow to learn. The gradient is
     cross-entropy's times `p_y^q`: examples that the network finds unlikely, mislabelled ones among them, pull less.
 
-    Computed as `-expm1(q log p) / q`, which loses no digits at any `q`. There is no floor under the probabilities:
+    Computed as `-expm1(q log p) / q`, which loses no digits at small `q`. There is no floor under the probabilities:
     where `p_y` underflows, value and gradient go to their limits, `1 / q` and 0.
 
     Args:
