@@ -48,6 +48,8 @@ def batched(scale, factor):
 
 
 class Helpers(test_util.TestCase, test_util.VectorDistributionTestHelpers):
+    __test__ = False
+
     def runTest(self):  # noqa: N802
         """unittest wants a name of a test for an instance."""
 

@@ -72,6 +72,9 @@ class LogisticNormal(tfd.TransformedDistribution):
         >>> s = d.sample(5, seed=0)
         >>> np.allclose(tf.reduce_sum(s, -1), 1.0, atol=1e-6), d.log_prob(s).shape
         (True, TensorShape([5]))
+        >>> log_ratio = d.log_prob(s) + 0.5 * np.log(3) - tfd.Dirichlet([1.0, 1.0, 1.0]).log_prob(s)  # one measure
+        >>> log_ratio.shape
+        TensorShape([5])
 
     References:
         Atchison and Shen, "Logistic-normal distributions: some properties and uses", 1980; Englesson et al.,

@@ -67,6 +67,10 @@ class NoisyLabelLoss(keras.losses.Loss):
         """Whether the outputs are logits and nothing else, which may be divided by a temperature."""
         return True
 
+    def _check_number(self, *args, **bounds):
+        """A number by `check_number` that the loss's arithmetic holds."""
+        return _validation.check_number(*args, **bounds, dtype=self.dtype)
+
     def _refuse_ignore_class(self, reason):
         """Refuses `ignore_class` in a loss of which examples are no independent terms."""
         if self.ignore_class is not None:

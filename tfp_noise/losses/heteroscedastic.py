@@ -99,7 +99,7 @@ class Heteroscedastic(NoisyLabelLoss):
         **kwargs,
     ):
         super().__init__(num_classes, name=name, **kwargs)
-        self.temperature = _validation.check_number("temperature", temperature, above=0)
+        self.temperature = self._check_number("temperature", temperature, above=0)
         self.rank = _validation.check_int("rank", rank, 0)
         self.train_samples = _validation.check_int("train_samples", train_samples, 1)
         self.test_samples = _validation.check_int("test_samples", test_samples, 1)

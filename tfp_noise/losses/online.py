@@ -90,14 +90,14 @@ class OnlineLabelSmoothing(MovingTargets):
         **kwargs,
     ):
         super().__init__(num_classes, name=name, **kwargs)
-        self.alpha = _validation.check_number("alpha", alpha, 0, 1)
+        self.alpha = self._check_number("alpha", alpha, 0, 1)
         self.update_period = _check_period(update_period)
         self.top = _validation.check_top(top, self.num_classes)
         self.initial = _validation.check_choice("initial", initial, INITIAL)
         self.unseen = _validation.check_choice("unseen", unseen, ["uniform", "kept"])
         self.freeze_above = freeze_above
         if freeze_above is not None:
-            self.freeze_above = _validation.check_number("freeze_above", freeze_above, maximum=1, above=0)
+            self.freeze_above = self._check_number("freeze_above", freeze_above, maximum=1, above=0)
             _check_thaws(self)
         self.per_sample = _validation.check_bool("per_sample", per_sample)
 

@@ -91,7 +91,7 @@ class LabelSmoothing(NoisyLabelLoss):
 
     def __init__(self, num_classes, alpha=0.1, *, name="label_smoothing", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
-        self.alpha = _validation.check_number("alpha", alpha, 0, 1)
+        self.alpha = self._check_number("alpha", alpha, 0, 1)
         if self.alpha == 1:
             _validation.warn_of_no_labels("alpha")
 

@@ -50,7 +50,7 @@ class Bootstrap(NoisyLabelLoss):
 
     def __init__(self, num_classes, beta, hard=False, *, name="bootstrap", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
-        self.beta = _validation.check_number("beta", beta, maximum=1, above=0)
+        self.beta = self._check_number("beta", beta, maximum=1, above=0)
         self.hard = _validation.check_bool("hard", hard)
 
     def from_targets(self, targets, y_pred):

@@ -2,7 +2,6 @@
 
 from keras import ops
 
-from tfp_noise import _validation
 from tfp_noise.losses._entropies import cross_entropy, entropy
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
@@ -38,7 +37,7 @@ class ConfidencePenalty(NoisyLabelLoss):
 
     def __init__(self, num_classes, beta=0.1, *, name="confidence_penalty", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
-        self.beta = _validation.check_number("beta", beta, 0)
+        self.beta = self._check_number("beta", beta, 0)
 
     def from_targets(self, targets, y_pred):
         log_p = ops.log_softmax(y_pred, axis=-1)

@@ -46,7 +46,7 @@ class DisturbLabel(NoisyLabelLoss):
 
     def __init__(self, num_classes, rate, *, seed=0, name="disturb_label", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
-        self.rate = _validation.check_number("rate", rate, 0, 1)
+        self.rate = self._check_number("rate", rate, 0, 1)
         if self.rate == 1:
             _validation.warn_of_no_labels("rate")
         self.seed = _validation.check_seed(seed)

@@ -4,7 +4,6 @@ import math
 
 from keras import ops
 
-from tfp_noise import _validation
 from tfp_noise.losses._entropies import product
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
@@ -51,15 +50,15 @@ class Focal(NoisyLabelLoss):
 
     def __init__(self, num_classes, gamma=3.0, *, hard_gamma=None, name="focal", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
-        self.gamma = _validation.check_number("gamma", gamma, 0)
-        self.hard_gamma = None if hard_gamma is None else _validation.check_number("hard_gamma", hard_gamma, 0)
+        self.gamma = self._check_number("gamma", gamma, 0)
+        self.hard_gamma = None if hard_gamma is None else self._check_number("hard_gamma", hard_gamma, 0)
 
     def from_targets(self, targets, y_pred):
         log_p = ops.log_softmax(y_pred, axis=-1)
         gamma = self.gamma
         if self.hard_gamma is not None:
-            hard = ops.cast(log_p < math.log(_HARD), self.dtype)
-            gamma = gamma + (self.hard_gamma - gamma) * hard
+            hard = log_p < math.log(_HARD)
+            gamma = ops.where(hard, ops.cast(self.hard_gamma, self.dtype), ops.cast(gamma, self.dtype))
         return -ops.sum(product(log_p, targets) * ops.exp(gamma * _log_missing(log_p)), axis=-1)
 
     def get_config(self):

@@ -48,7 +48,7 @@ class NoiseAgainstNoise(NoisyLabelLoss):
 
     def __init__(self, num_classes, sigma, *, seed=0, name="noise_against_noise", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
-        self.sigma = _validation.check_number("sigma", sigma, 0)
+        self.sigma = self._check_number("sigma", sigma, 0)
         self.seed = _validation.check_seed(seed)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 

@@ -2,7 +2,6 @@
 
 from keras import ops
 
-from tfp_noise import _validation
 from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses.base import NoisyLabelLoss, register
 from tfp_noise.losses.smearing import cross_entropy_like
@@ -52,7 +51,7 @@ class PairwiseConfusion(NoisyLabelLoss):
 
     def __init__(self, num_classes, weight, *, name="pairwise_confusion", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
-        self.weight = _validation.check_number("weight", weight, 0)
+        self.weight = self._check_number("weight", weight, 0)
         self._refuse_ignore_class("it compares the examples of a batch with one another")
 
     def from_targets(self, targets, y_pred):

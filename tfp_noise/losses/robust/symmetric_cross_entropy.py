@@ -2,7 +2,6 @@
 
 from keras import ops
 
-from tfp_noise import _validation
 from tfp_noise.losses._entropies import cross_entropy, product
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
@@ -44,8 +43,8 @@ class SymmetricCrossEntropy(NoisyLabelLoss):
 
     def __init__(self, num_classes, alpha=0.1, beta=1.0, *, name="symmetric_cross_entropy", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
-        self.alpha = _validation.check_number("alpha", alpha, 0)
-        self.beta = _validation.check_number("beta", beta, 0)
+        self.alpha = self._check_number("alpha", alpha, 0)
+        self.beta = self._check_number("beta", beta, 0)
 
     def from_targets(self, targets, y_pred):
         log_p = ops.log_softmax(y_pred, axis=-1)

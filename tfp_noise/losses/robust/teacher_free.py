@@ -70,9 +70,9 @@ class TeacherFree(NoisyLabelLoss):
         **kwargs,
     ):
         super().__init__(num_classes, name=name, **kwargs)
-        self.alpha = _validation.check_number("alpha", alpha, 0, 1)
-        self.temperature = _validation.check_number("temperature", temperature, above=0)
-        self.correct_probability = _validation.check_number(
+        self.alpha = self._check_number("alpha", alpha, 0, 1)
+        self.temperature = self._check_number("temperature", temperature, above=0)
+        self.correct_probability = self._check_number(
             "correct_probability", correct_probability, above=1 / self.num_classes, below=1
         )
         self.variant = _validation.check_choice("variant", variant, ["paper", "code"])
