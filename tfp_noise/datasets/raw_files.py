@@ -193,7 +193,7 @@ def _check(staged, file, source):
         except UnicodeDecodeError as error:
             raise ValueError(f"{named} must be UTF-8 text. Received: {error}. Fetch it again.") from error
         if lines != file.lines:
-            raise ValueError(f"{named} must name {file.lines} classes, one a line. Received: {lines}.")
+            raise ValueError(f"{named} must name {file.lines} classes, one a line. Received: {lines}. Fetch it again.")
 
 
 def _sha256(path):
