@@ -309,10 +309,10 @@ def test_a_damaged_prepared_data_set_is_named(tmp_path, monkeypatch):
     tiny_raw.publish(monkeypatch, "mnist", raw)
     folder, _ = prepare.prepare("mnist", raw, tmp_path)
     for path in sorted(folder.iterdir()):
-        contents = [case for case in damaged(path.read_bytes(), 3) if "random" not in case[0]][:9]
+        contents = [case for case in damaged(path.read_bytes(), 3) if "random" not in case[0]][1:8:2]
         for what, found, error in read_or_refuse(path, lambda: datasets.load("mnist", tmp_path), contents):
             if error is None:
                 assert len(found.test) == tiny_raw.TEST, f"{path.name}, {what}"
             else:
-                assert str(folder) in error, f"{path.name}, {what}: {error}"
+                assert str(tmp_path / "mnist") in error, f"{path.name}, {what}: {error}"
                 assert CURE.search(error), f"{path.name}, {what}: {error}"
