@@ -10,6 +10,11 @@ from experiments.interruption import StopBetweenCalls
 from tests.test_backup import classifier, fit
 
 
+@pytest.fixture(scope="module")
+def model():
+    return classifier()
+
+
 def presses(event, when, then=lambda: None):
     """A callback that presses Ctrl-C at the `when`-th call of one of its hooks."""
     calls = []
@@ -40,16 +45,16 @@ def fail():
         ("on_epoch_end", 2, fail),
     ],
 )
-def test_no_ctrl_c_is_lost(event, when, then):
+def test_no_ctrl_c_is_lost(event, when, then, model):
     """Two epochs of two steps; in the callbacks of the last epoch no call follows."""
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt), StopBetweenCalls() as stop:
-        fit(classifier(), 2, presses(event, when, then or (lambda: None)), stop)
+        fit(model, 2, presses(event, when, then or (lambda: None)), stop)
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_without_ctrl_c_nothing_is_raised():
+def test_without_ctrl_c_nothing_is_raised(model):
     with StopBetweenCalls() as stop:
-        fit(classifier(), 1, stop)
+        fit(model, 1, stop)
     with pytest.raises(FloatingPointError), StopBetweenCalls():
         fail()

@@ -45,8 +45,12 @@ class ResumableModel(keras.Model):
             super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
         except FileNotFoundError:
             raise
-        except OSError as error:
+        except (OSError, KeyError, RuntimeError, UnicodeDecodeError) as error:
             raise OSError(f"{filepath} cannot be read: {error}. Is it whole? Load an earlier checkpoint.") from error
+        except ValueError as error:
+            raise ValueError(
+                f"{error} Received: {filepath}. Is it of the same network and loss, and whole? Else load another copy."
+            ) from error
 
     def build_optimizer(self):
         """Makes the optimizer's variables before a file is written or read: Keras leaves out those that are not there.

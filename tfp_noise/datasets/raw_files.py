@@ -151,7 +151,7 @@ def _unpack(archive, directory, size=0):
             else:
                 with open(directory / archive.name.removesuffix(".gz"), "wb") as target:
                     shutil.copyfileobj(source, target, _BLOCK)
-    except (gzip.BadGzipFile, tarfile.TarError, zlib.error, EOFError) as error:
+    except (gzip.BadGzipFile, tarfile.TarError, zlib.error, EOFError, OverflowError, ValueError) as error:
         raise ValueError(
             f"{str(archive)!r} must be a whole {'tar.gz' if '.tar' in archive.name else 'gzip'} file. "
             f"Received: {error}. Was the download cut short?"
@@ -193,7 +193,7 @@ def _check(staged, file, source):
         except UnicodeDecodeError as error:
             raise ValueError(f"{named} must be UTF-8 text. Received: {error}. Fetch it again.") from error
         if lines != file.lines:
-            raise ValueError(f"{named} must name {file.lines} classes, one a line. Received: {lines}.")
+            raise ValueError(f"{named} must name {file.lines} classes, one a line. Received: {lines}. Fetch it again.")
 
 
 def _sha256(path):
