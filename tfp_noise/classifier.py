@@ -39,6 +39,10 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
     saved with the network. `save` and `keras.models.load_model` bring back predictions, that state, optimizer and
     random generators, so that training goes on as if it had not stopped.
 
+    Images reach the network as they are given. The convention is floats in [0, 1], as `pipeline` makes them and
+    `datasets.Examples.inputs` are; a network that divides pixels itself is given uint8 throughout. `fit`, `evaluate`
+    and `predict` warn of images on another scale than the network was trained on, or its first layers are made for.
+
     On several replicas losses and random layers draw otherwise on each, and the same again with the same seeds; the
     moving statistics of batch normalisation are averaged.
 
@@ -278,6 +282,9 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
                 worker, other data, settings, weights, or another loss, optimizer or seed than on the rest; every worker
                 raises it.
             ConnectionError: if a worker is lost, of several.
+
+        Warns:
+            UserWarning: if images are on another scale than the network is made for.
         """
         x, y = self._checked(x, y, training=True)
         check_batches(x, batch_size, kwargs.get("validation_split", 0.0), self.distribute_strategy)
@@ -299,6 +306,19 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         return super().evaluate(*self._checked(x, y), *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
+        """Class probabilities `[n, num_classes]`, as `keras.Model.predict` gives outputs.
+
+        Args:
+            x: as in Keras.
+            *args: as in Keras.
+            **kwargs: as in Keras.
+
+        Returns:
+            A float array; rows sum to 1.
+
+        Warns:
+            UserWarning: if images are on another scale than that of training.
+        """
         self.scale_check("x", x)
         return super().predict(x, *args, **kwargs)
 
@@ -320,7 +340,8 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         """A plain Keras model from inputs to class probabilities, with none of this package's classes in it.
 
         Outputs that serve training only (a likelihood's covariance) are dropped, and where the network is Functional
-        or Sequential and ends in a linear `Dense`, their weights too.
+        or Sequential and ends in a linear `Dense`, their weights too. It takes images on the scale of training, and,
+        being plain Keras, does not warn of another.
 
         Returns:
             A `keras.Model` with weights of its own. A network that is subclassed, or has a layer with weights that

@@ -14,7 +14,7 @@ class Examples:
     An array is indexed by position: a pandas column that was shuffled would be indexed by label.
 
     Args:
-        features: `[n, ...]`; uint8 for images, float32 otherwise.
+        features: `[n, ...]`; uint8 for images, float32 otherwise. `inputs` are these as networks take them.
         labels: int32 `[n]`, the clean class of each example.
         ids: int64 `[n]`, an identity that stays with an example wherever it is read; label noise is drawn by it.
         observed: int32 `[n]`, the label an annotator gave; `None` where no noise has passed.

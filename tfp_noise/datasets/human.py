@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 
 from tfp_noise import _packed_arrays, _validation
-from tfp_noise.datasets import published
+from tfp_noise.datasets import published, raw_files
 
 PUBLISHER = "http://noisylabels.com"
 
@@ -57,9 +57,10 @@ def load(name, data_dir):
     annotation = ANNOTATIONS[name]
     path = label_path(annotation.file, data_dir)
     if not path.exists():
+        other = raw_files.in_another_format(path.parent, [path.name])
         raise FileNotFoundError(
-            f"{name!r} needs the label file {str(path)!r}, which is not there. "
-            f"It is published at {PUBLISHER} as {annotation.file!r}."
+            f"{name!r} needs the label file {str(path)!r}, which is not there.{other} It is published at {PUBLISHER} "
+            f"as {annotation.file!r}."
         )
     table = read_labels(path)
     train, test, class_names, _ = published.load(annotation.images, data_dir)
@@ -98,9 +99,13 @@ def read_labels(path):
         if sum(values.nbytes for values in columns.values()) > len(content):
             raise ValueError("its arrays are larger than itself")
     except Exception as error:  # a damaged pickle can raise anything
+        cure = f"Fetch it again from {PUBLISHER}."
+        with open(path, "rb") as stream:
+            if stream.read(6) == b"\x93NUMPY":
+                cure = f"It is a file of NumPy, as the publisher's .npy are. Put {path.name!r} from {PUBLISHER} there."
         raise ValueError(
             f"{str(path)!r} must be a zip with a pickle of NumPy arrays. Received: {type(error).__name__}: {error}. "
-            f"Fetch it again from {PUBLISHER}."
+            + cure
         ) from error
     needed = {"clean_label", *(a.column for a in ANNOTATIONS.values() if a.file == path.name)}
     if not needed <= columns.keys():

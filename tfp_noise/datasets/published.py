@@ -127,8 +127,8 @@ def _as_arrays(name, place, reader, split):
         if not isinstance(reader, folders.Folder):
             raise _damaged(place, error) from error
         raise ValueError(
-            f"Images of {name!r} must have one size to be loaded as arrays. Received: {reader.differing(split)}. Read them with "
-            "`datasets.stream`, or resize the files."
+            f"Images of {name!r} must have one size to be loaded as arrays. Received: {reader.differing(split)}. Read "
+            "them with `datasets.stream`, or resize the files."
         ) from error
     except tf.errors.OpError as error:
         raise _damaged(place, error) from error

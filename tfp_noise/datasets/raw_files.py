@@ -92,6 +92,38 @@ PUBLISHED = {
 }
 
 
+# What the publishers, or Keras, also give out, by the name of the file that is read instead.
+_OTHER_FORMATS = {
+    "cifar-10-binary.tar.gz": ("cifar-10-python.tar.gz", "cifar-10-batches-py", "cifar-10-matlab.tar.gz"),
+    "cifar-100-binary.tar.gz": ("cifar-100-python.tar.gz", "cifar-100-python", "cifar-100-matlab.tar.gz"),
+    "CIFAR-10_human.pt": ("CIFAR-10_human.npy", "CIFAR-10_human_ordered.npy"),
+    "CIFAR-100_human.pt": ("CIFAR-100_human.npy", "CIFAR-100_human_ordered.npy"),
+    "train-images-idx3-ubyte.gz": ("mnist.npz",),
+    "train_32x32.mat": ("train.tar.gz",),
+}
+_WHERE = {
+    "cifar-10-binary.tar.gz": "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+    "cifar-100-binary.tar.gz": "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
+    "CIFAR-10_human.pt": "http://noisylabels.com",
+    "CIFAR-100_human.pt": "http://noisylabels.com",
+    "train-images-idx3-ubyte.gz": "the data set's publisher",
+    "train_32x32.mat": "http://ufldl.stanford.edu/housenumbers",
+}
+
+
+def in_another_format(directory, names):
+    """Sentences about files of another format that lie where those of these names are missing; empty without any.
+
+    None of them is opened: a pickle, and a NumPy file that holds one, may run any code.
+    """
+    return "".join(
+        f" {other!r}, which is there, is in another format and is not read; fetch {name!r} from {_WHERE[name]}."
+        for name in dict.fromkeys(names)
+        for other in _OTHER_FORMATS.get(name, ())
+        if (directory / other).exists()
+    )
+
+
 def require(raw, files):
     """Raises an error that names every one of `files` that is not below `raw`, neither itself nor its archive.
 
@@ -104,13 +136,17 @@ def require(raw, files):
     """
     if not raw.is_dir():
         raise FileNotFoundError(f"`raw` must be the directory of the publisher's files. Received: {str(raw)!r}.")
-    missing = [
-        f"{file.path} (or {file.archive})" if file.archive else file.path
+    absent = [
+        file
         for file in files
         if not (raw / file.path).exists() and not (file.archive and (raw / file.archive).exists())
     ]
-    if missing:
-        raise FileNotFoundError(f"{str(raw)!r} must hold the publisher's files. Missing: {', '.join(missing)}.")
+    if absent:
+        missing = [f"{file.path} (or {file.archive})" if file.archive else file.path for file in absent]
+        raise FileNotFoundError(
+            f"{str(raw)!r} must hold the publisher's files. Missing: {', '.join(missing)}."
+            + in_another_format(raw, [file.archive or file.path for file in absent])
+        )
 
 
 def stage(raw, files, directory):
