@@ -69,13 +69,19 @@ def examples():
     return dataset(observed=True).train
 
 
+@functools.cache
+def clothes():
+    labels = np.arange(datasets.clothing1m.NUM_CLASSES)
+    return datasets.Examples(np.array([f"{label}.jpg" for label in labels], object), labels, labels)
+
+
 def source():
     return tf.data.Dataset.from_tensor_slices((FEATURES, LABELS, np.arange(N)))
 
 
 def history():
     keys = ("train_accuracy_clean", "train_accuracy_mislabelled", "train_accuracy_mislabelled_true")
-    return {key: [1.0] for key in ["epoch", "test_accuracy", "train_accuracy_observed", *keys]}
+    return {key: [1.0] for key in ("epoch", "test_accuracy", "train_accuracy_observed", *keys)}
 
 
 @functools.cache
@@ -109,9 +115,9 @@ RIGHT = {
     "datasets.Examples": lambda: {"features": FEATURES, "labels": LABELS, "ids": np.arange(N)},
     "datasets.cifar10h.load": lambda: {"examples": examples()},
     "datasets.class_names": lambda: {"name": "mnist"},
-    "datasets.clothing1m.balanced_stream": lambda: {"examples": examples()},
+    "datasets.clothing1m.balanced_stream": lambda: {"examples": clothes(), "per_class": 1},
     "datasets.clothing1m.load": lambda: {"directory": "nowhere"},
-    "datasets.clothing1m.stream": lambda: {"examples": examples()},
+    "datasets.clothing1m.stream": lambda: {"examples": clothes()},
     "datasets.load": lambda: {"name": "two_moons"},
     "datasets.names": dict,
     "datasets.stream": lambda: {"name": "mnist", "split": "train"},
@@ -121,7 +127,6 @@ RIGHT = {
     "distribute.is_chief": lambda: {"strategy": distribute.strategy()},
     "distribute.strategy": dict,
     "distribute.wait_for_all": lambda: {"strategy": distribute.strategy()},
-    "distributions.LogisticNormal": lambda: {"loc": [0.0, 1.0]},
     "estimation.EstimatedTransition": lambda: {"transition": TRANSITION, "support": [1, 2, 3]},
     "estimation.from_anchors": lambda: {"probabilities": PROBABILITIES},
     "estimation.from_confident_counts": lambda: dict(_PREDICTIONS),
@@ -130,7 +135,7 @@ RIGHT = {
     "losses.BiTempered": lambda: {**_K, "t1": 0.5, "t2": 1.5},
     "losses.Bootstrap": lambda: {**_K, "beta": 0.5},
     "losses.ConfidencePenalty": lambda: dict(_K),
-    "losses.DisturbLabel": lambda: dict(_K),
+    "losses.DisturbLabel": lambda: {**_K, "rate": 0.5},
     "losses.Focal": lambda: dict(_K),
     "losses.ForwardCorrection": lambda: {**_K, "transition": TRANSITION},
     "losses.GeneralizedCrossEntropy": lambda: dict(_K),
@@ -142,7 +147,7 @@ RIGHT = {
     "losses.NoiseAgainstNoise": lambda: {**_K, "sigma": 0.5},
     "losses.NoisyLabelLoss": lambda: dict(_K),
     "losses.OnlineLabelSmoothing": lambda: dict(_K),
-    "losses.PairwiseConfusion": lambda: dict(_K),
+    "losses.PairwiseConfusion": lambda: {**_K, "weight": 0.5},
     "losses.SymmetricCrossEntropy": lambda: dict(_K),
     "losses.TeacherFree": lambda: dict(_K),
     "metrics.ExpectedCalibrationError": dict,
@@ -232,6 +237,7 @@ METHODS = {
 LEFT_OUT = {
     "callbacks.BackupAndRestore": "its folder has tests of its own",
     "datasets.clothing1m.Clothing1M": "a record that a function returns",
+    "distributions.LogisticNormal": "arguments are converted as by every distribution of TFP",
     "estimation.TrustedCheck": "a record that a function returns",
     "losses.TopRows": "a record: what reads it checks it",
     "metrics.RankCorrelation": "a record that a function returns",
@@ -240,12 +246,94 @@ LEFT_OUT = {
     "pipeline.prepare": "a step of `tf.data.Dataset.map`, of symbolic tensors",
     "pipeline.to_float": "a step of `tf.data.Dataset.map`, of symbolic tensors",
 }
+# What reads files that are not there.
+NEED_FILES = {"datasets.cifar10h.load", "datasets.class_names", "datasets.clothing1m.load", "datasets.stream"}
 # Arguments that are handed on as they are, by whom they are checked.
 HANDED_ON = {
-    **dict.fromkeys(["name", "dtype", "kwargs"], "Keras, TFP"),
+    **dict.fromkeys(["name", "dtype", "reduction", "kwargs"], "Keras"),
     **dict.fromkeys(["title", "label", "ylabel"], "matplotlib, which writes whatever it is given"),
-    **dict.fromkeys(["validate_args", "allow_nan_stats"], "TFP"),
     "split": "TensorFlow Datasets",
+}
+
+# What a path that is not there is told by: its own name.
+NO_SUCH_PLACE = {"text", "nowhere"}
+# What is refused by the name of another argument.
+REFUSED_BY_ANOTHER = {"noise.corrupt.labels: 0": "a single label needs `ids`"}
+_ANY_NUMBER = ("-1", "0", "0.5", "2**63")
+# What is accepted, by `callable.argument`, or `argument` everywhere, and why: with "inside" what stands in the place of
+# the first value in a dict, list or tuple.
+ACCEPTED = {
+    "a number that is in the argument's range": {
+        **dict.fromkeys(
+            ["alpha", "label_weight", "momentum", "rate", "t1", "validation_share"],
+            (
+                "0",
+                "0.5",
+            ),
+        ),
+        **dict.fromkeys(
+            ["bound", "step", "gamma", "hard_gamma", "sigma", "weight", "beta"],
+            (
+                "0",
+                "0.5",
+                "2**63",
+            ),
+        ),
+        **dict.fromkeys(
+            ["learning_rate", "weight_decay", "SymmetricCrossEntropy.alpha"],
+            (
+                "0",
+                "0.5",
+                "2**63",
+            ),
+        ),
+        **dict.fromkeys(
+            ["temperature", "min_scale", "trust_coefficient", "timeout", "Mixup.alpha"],
+            (
+                "0.5",
+                "2**63",
+            ),
+        ),
+        **dict.fromkeys(["percentile", "min_probability", "q", "target_smoothing", "freeze_above"], ("0.5",)),
+        **dict.fromkeys(["correct_probability"], ("0.5",)),
+        **dict.fromkeys(["iterations", "seed", "pad", "Cluster.index"], ("0",)),
+        "min_scale": ("2**63",),
+        "inside min_scales": ("0.5", "2**63"),
+        "ignore_class": ["-1", "0"],
+    },
+    "a bool where one is asked for": dict.fromkeys(
+        ["non_negative", "hard", "per_sample", "identity", "exact", "adapt_vectors", "drop_remainder"], ("True",)
+    ),
+    "a path, or text for a log": dict.fromkeys(["log_dir", "wait_for_all.at"], ("text",)),
+    "an array of names": dict.fromkeys(["class_names", "classes"], ("strings",)),
+    "distributions over seven classes": dict.fromkeys(
+        ["from_anchors.probabilities", "apply_temperature.probabilities"], ("wrong width",)
+    ),
+    "features and logits may be negative": dict.fromkeys(["Examples.features", "logit_gaps.logits"], ("negative",)),
+    "no pair: no noise": {"from_pairs.pairs": ["{}"]},
+    "numbers to draw, whatever they are": {
+        **dict.fromkeys(
+            [f"inside {name}" for name in ("histories", "history", "loc", "scores", "epochs")], _ANY_NUMBER
+        ),
+        "inside separators": ("-1", "0.5", "2**63"),
+    },
+    "logits may be negative": {"inside logit_gap_densities.logits": ["negative"]},
+    "NumPy takes True among numbers for 1": dict.fromkeys(
+        [
+            *[f"inside {name}" for name in ("support", "pairs", "histories", "history", "separators", "loc")],
+            *[f"inside {name}" for name in ("scores", "epochs", "min_scales")],
+        ],
+        ("True",),
+    ),
+    "nothing was measured": dict.fromkeys(
+        ["inside learning_curves.history", "inside training_by_noise_rate.histories"],
+        (
+            "None",
+            "NaN",
+        ),
+    ),
+    "the name of a class may be any text": {"inside class_names": ["text", "empty text"]},
+    "a count of none, a first class": dict.fromkeys(["inside support", "inside classes"], ("0",)),
 }
 
 

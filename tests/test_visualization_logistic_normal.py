@@ -260,7 +260,7 @@ def test_training_by_noise_rate_refuses():
         ({"LN": {}}, ValueError, r"`histories\['LN'\]` must hold at least one noise rate"),
         ({"LN": {"20%": history(0)}}, TypeError, "`rate` must be a number"),
         ({"LN": {20: history(0)}}, ValueError, "`rate` must be finite and at least 0 and at most 1"),
-        ({"LN": {0.2: incomplete}}, ValueError, "`history` of 'LN, 20% noise' must have the keys .* Missing: epoch"),
+        ({"LN": {0.2: incomplete}}, ValueError, "`histories` of 'LN, 20% noise' must have the keys .* Missing: epoch"),
     ):
         with pytest.raises(error, match=message):
             visualization.training_by_noise_rate(histories)

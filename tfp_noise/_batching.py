@@ -56,6 +56,7 @@ def shard_batches(data):
     Returns:
         A `tf.data.Dataset`.
     """
+    _validation.check_instance("data", data, tf.data.Dataset)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return data.with_options(options)

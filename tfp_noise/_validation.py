@@ -264,7 +264,7 @@ def _label_cure(labels):
 def check_indices(name, labels):
     """`labels` of any container as an int array [n]."""
     labels = as_label_array(name, labels)
-    if not np.issubdtype(labels.dtype, np.integer):
+    if labels.dtype.kind not in "iu":
         raise TypeError(f"`{name}` must be integer class indices. Received dtype {labels.dtype}. {_label_cure(labels)}")
     if labels.ndim != 1:
         raise ValueError(f"`{name}` must have shape [n]. Received shape {labels.shape}.")

@@ -132,7 +132,13 @@ def _check_labels(labels, model, features):
     if not isinstance(model, keras.Model):
         raise TypeError(f"`model` must be a Keras model. Received: {model!r}.")
     check_raw_outputs("model", model)
-    labels = _validation.check_labels("labels", labels, class_logits(model, features[:1]).shape[-1])
+    try:
+        num_classes = class_logits(model, features[:1]).shape[-1]
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`features` must be inputs that `model` takes. Received shape {features.shape}: {error!s:.300}"
+        ) from error
+    labels = _validation.check_labels("labels", labels, num_classes)
     if len(labels) != len(features):
         raise ValueError(f"`features` and `labels` must have one length. Received: {len(features)} and {len(labels)}.")
     return labels.astype(np.int32)

@@ -205,7 +205,7 @@ class Compose:
     steps: tuple
 
     def __post_init__(self):
-        if not (isinstance(self.steps, tuple) and all(map(callable, self.steps))):
+        if not (isinstance(self.steps, tuple) and all(map(_is_augmentation, self.steps))):
             raise TypeError(
                 f"`steps` must be a tuple of augmentations. Received: {self.steps!r}. "
                 "Write `Compose((CropAndFlip(), Mixup()))`."
@@ -215,6 +215,10 @@ class Compose:
         for i, step in enumerate(self.steps):
             images, labels = step(images, labels, tf.random.fold_in(seed, i))
         return images, labels
+
+
+def _is_augmentation(step):
+    return callable(step) and not isinstance(step, type)
 
 
 class _Draws(keras.random.SeedGenerator):

@@ -90,7 +90,10 @@ class LargerBatch(keras.optimizers.schedules.LearningRateSchedule):
 
 def _check_schedule(schedule, cure):
     if isinstance(schedule, dict):
-        schedule = keras.optimizers.schedules.deserialize(schedule)
+        try:
+            schedule = keras.optimizers.schedules.deserialize(schedule)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"`schedule` must be what `serialize` gives. Received: {schedule!r:.100}.") from error
     if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
         raise TypeError(f"`schedule` must be a LearningRateSchedule. Received: {schedule!r}. {cure}")
     return schedule

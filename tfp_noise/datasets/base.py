@@ -29,6 +29,8 @@ class Examples:
         object.__setattr__(self, "features", _validation.check_features("features", self.features))
         object.__setattr__(self, "labels", _validation.check_indices("labels", self.labels))
         object.__setattr__(self, "ids", _validation.check_ids("ids", self.ids))
+        if self.ids.ndim != 1:
+            raise ValueError(f"`ids` must have shape [n]. Received shape {self.ids.shape}.")
         if self.observed is not None:
             object.__setattr__(self, "observed", _validation.check_indices("observed", self.observed))
         sizes = {

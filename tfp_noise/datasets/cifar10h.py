@@ -3,7 +3,7 @@
 import numpy as np
 
 from tfp_noise import _packed_arrays, _validation
-from tfp_noise.datasets import human
+from tfp_noise.datasets import base, human
 
 __all__ = ["load"]
 
@@ -32,6 +32,7 @@ def load(examples, data_dir=None):
     References:
         Peterson, Battleday, Griffiths, Russakovsky. Human uncertainty makes classification more robust. ICCV 2019.
     """
+    _validation.check_instance("examples", examples, base.Examples)
     path = human.label_path(FILE, data_dir)
     if not path.exists():
         raise FileNotFoundError(

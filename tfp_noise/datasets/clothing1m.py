@@ -121,6 +121,7 @@ def stream(examples):
         A `tf.data.Dataset` of `(image, label, id)`: uint8 `[height, width, 3]`, int32, int64; labels are those that
         training may see.
     """
+    _validation.check_instance("examples", examples, base.Examples)
     columns = examples.features, examples.training_labels, examples.ids
     return tf.data.Dataset.from_tensor_slices(columns).map(_read_image, tf.data.AUTOTUNE)
 
@@ -146,6 +147,7 @@ def balanced_stream(examples, per_class=PER_CLASS, seed=0, first_epoch=0):
         Li, Socher, Hoi. DivideMix: learning with noisy labels as semi-supervised learning. ICLR 2020. The default gives
         the 265,664 images an epoch of Englesson et al. 2023.
     """
+    _validation.check_instance("examples", examples, base.Examples)
     per_class = _validation.check_int("per_class", per_class, 1)
     seed = _validation.check_seed(seed)
     first_epoch = _validation.check_int("first_epoch", first_epoch, 0)

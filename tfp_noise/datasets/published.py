@@ -3,6 +3,7 @@
 import pathlib
 
 import numpy as np
+import tensorflow as tf
 
 from tfp_noise import _validation
 from tfp_noise.datasets import base, folders, prepared
@@ -54,8 +55,9 @@ def stream(name, split, data_dir=None, input_context=None):
     """
     import tensorflow_datasets as tfds
 
-    known = [*folders.NAMES, *tfds.list_builders(with_community_datasets=False)]
-    reader = _reader(_validation.check_choice("name", name, known, "data set"), data_dir)
+    if input_context is not None:
+        _validation.check_instance("input_context", input_context, tf.distribute.InputContext)
+    reader = _reader(_check_name(name), data_dir)
     if input_context is not None:
         shares = tfds.even_splits(split, input_context.num_input_pipelines, drop_remainder=True)
         split = shares[input_context.input_pipeline_id]
@@ -73,9 +75,18 @@ def class_names(name, data_dir=None):
         A tuple of strings.
 
     Raises:
+        ValueError: an unknown name.
         FileNotFoundError: it is not prepared there.
     """
-    return tuple(_reader(name, data_dir).info.features["label"].names)
+    return tuple(_reader(_check_name(name), data_dir).info.features["label"].names)
+
+
+def _check_name(name):
+    """`name` if it is that of a data set that can be streamed."""
+    import tensorflow_datasets as tfds
+
+    known = [*folders.NAMES, *tfds.list_builders(with_community_datasets=False)]
+    return _validation.check_choice("name", name, known, "data set")
 
 
 def _reader(name, data_dir):
@@ -117,7 +128,6 @@ def root(data_dir):
 
 
 def _as_arrays(name, place, reader, split):
-    import tensorflow as tf
 
     examples = reader.read(split)
     count = len(examples)

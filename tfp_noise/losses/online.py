@@ -148,7 +148,9 @@ def _check_period(period):
     """`period`, if it is "epoch" or a number of steps."""
     if period is None or (isinstance(period, str) and period != "epoch"):
         raise ValueError(f'`update_period` must be "epoch" or a number of training steps. Received: {period!r}.')
-    return period if period == "epoch" else _validation.check_int("update_period", period, 1)
+    return (
+        period if isinstance(period, str) and period == "epoch" else _validation.check_int("update_period", period, 1)
+    )
 
 
 def _check_thaws(loss):

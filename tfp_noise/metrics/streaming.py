@@ -62,7 +62,7 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         """
         mask = getattr(y_pred, "_keras_mask", None)
         if tf.executing_eagerly():  # in a compiled step the classifier has looked at the labels on their way
-            y_true = _check_batch(y_true, y_pred)
+            y_true = _check_batch(y_true, y_pred, sample_weight)
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.cast(y_pred, self.dtype)
         distributions = len(y_true.shape) == 2 and y_true.shape[-1] == y_pred.shape[-1]
         labels = ops.argmax(y_true, axis=-1) if distributions else ops.reshape(y_true, [-1])
@@ -88,7 +88,7 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         return {**super().get_config(), "num_bins": self.num_bins}
 
 
-def _check_batch(y_true, y_pred):
+def _check_batch(y_true, y_pred, sample_weight):
     """`y_true` as an array, once it fits predictions `[batch, num_classes]` that are distributions."""
     y_true = _validation.as_label_array("y_true", y_true)
     num_classes = _validation.check_distributions("y_pred", y_pred).shape[1]
@@ -97,4 +97,12 @@ def _check_batch(y_true, y_pred):
     _validation.check_targets("y_true", y_true, num_classes)
     if len(y_true) != len(y_pred):
         raise ValueError(f"`y_true` and `y_pred` must have one length. Received: {len(y_true)} and {len(y_pred)}.")
+    if sample_weight is not None:
+        weights = _validation.as_numbers("sample_weight", sample_weight)
+        _validation.check_finite("sample_weight", weights, "example")
+        if weights.shape not in ((len(y_true),), (len(y_true), 1)) or weights.min() < 0:
+            raise ValueError(
+                f"`sample_weight` must be at least 0 for each of {len(y_true)} examples. Received: "
+                f"{sample_weight!r:.100}."
+            )
     return y_true

@@ -66,10 +66,11 @@ def corrupt(labels, transition, seed, ids=None):
             )
         ids = np.arange(len(labels))
     _check_ids(ids)
+    shape = tuple(ids.shape) if tf.is_tensor(ids) else np.shape(ids)
+    if not symbolic and shape != tuple(labels.shape):
+        raise ValueError(f"`ids` must be shaped as `labels`, {labels.shape}. Received shape {shape}.")
     ids = tf.convert_to_tensor(ids)
     keys = ids if ids.dtype == tf.string else tf.strings.as_string(ids)
-    if not symbolic and keys.shape != labels.shape:
-        raise ValueError(f"`ids` must be shaped as `labels`, {labels.shape}. Received shape {keys.shape}.")
     uniform = tf.cast(tf.strings.to_hash_bucket_strong(keys, _HASH_BUCKETS, key=[seed, 0]), tf.float64) / _HASH_BUCKETS
     observed = _inverse_transform(labels, uniform, transition)
     return observed if from_tensor else observed.numpy()

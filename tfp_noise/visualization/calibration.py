@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from tfp_noise import metrics
+from tfp_noise import _validation, metrics
 from tfp_noise.visualization import _style
 
 
@@ -34,6 +34,10 @@ def reliability_diagram(probabilities_by_method, labels, num_bins=15):
         Guo, Pleiss, Sun, Weinberger. On calibration of modern neural networks. ICML 2017, Figure 1.
     """
     _style.check_some("probabilities_by_method", probabilities_by_method, "method")
+    labels = _validation.check_indices("labels", labels)
+    for method, probabilities in probabilities_by_method.items():
+        name = f"probabilities_by_method[{method!r}]"
+        _style.check_floats(name, _validation.check_distributions(name, probabilities), (len(labels), "num_classes"))
     curves = {
         method: metrics.reliability_curve(probabilities, labels, num_bins)
         for method, probabilities in probabilities_by_method.items()

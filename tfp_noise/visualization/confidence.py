@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
+from tfp_noise import _validation
 from tfp_noise.visualization import _style
 
 _NUM_BINS = 80
@@ -65,6 +66,7 @@ def logit_gap_densities(logits, labels, observed, title=None):
         Lukasik et al., "Does label smoothing mitigate label noise?", 2020, Figures 3 and 7.
     """
     _style.check_some("logits", logits, "method")
+    labels = _validation.check_indices("labels", labels)
     for method, one in logits.items():
         _style.check_floats(f"logits[{method!r}]", one, (len(labels), "num_classes"))
     labels, observed = _style.check_label_pair(labels, observed, min(np.shape(one)[1] for one in logits.values()))

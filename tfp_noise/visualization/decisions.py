@@ -75,8 +75,7 @@ def decision_regions(points, labels, observed, classifiers, title=None):
 def _probability(method, predict, grid):
     """The probability of class 1 at each point of the grid."""
     name = f"classifiers[{method!r}]"
-    if not callable(predict):
-        raise TypeError(f"`{name}` must be callable. Received: {predict!r:.100}. Pass `model.predict` of a model.")
+    _validation.check_callable(name, predict, "Pass `model.predict` of a model.")
     points = grid.reshape(-1, 2)
     probabilities = _validation.check_distributions(f"{name}(points)", predict(points))
     if probabilities.shape != points.shape:

@@ -95,6 +95,8 @@ def similarity_evolution(epochs, history, class_names, classes, title=None):
     names = _validation.check_class_names(class_names)
     classes = _validation.check_labels("classes", classes, len(names))
     epochs = _style.check_floats("epochs", epochs, ("m",))
+    if not isinstance(history, (list, tuple, np.ndarray)):
+        raise TypeError(f"`history` must be a list of rows. Received: {history!r:.100}.")
     if len(history) != len(epochs) or not len(classes):
         raise ValueError(
             f"`history` must hold rows for each of {len(epochs)} epochs, and `classes` at least one label. Received: "

@@ -46,15 +46,14 @@ def learning_curves(history, title=None):
         Englesson, Mehrpanah, Azizpour. Logistic-Normal likelihoods for heteroscedastic label noise in classification.
         2023, Figure 4.
     """
+    _style.check_some("history", history, "history")
     histories = {None: history} if "epoch" in history else history
-    if not histories:
-        raise ValueError("`history` must hold at least one history. Received an empty dict.")
     figure = Figure(figsize=(10, 4.8), layout="constrained")
     test, train = figure.subplots(1, 2)
     # Past eight methods the colours come again, with markers.
     looks = itertools.cycle(itertools.product(("", "o", "s"), _style.PALETTE))
     for (method, one), (marker, color) in zip(histories.items(), looks, strict=False):
-        curves = _check_history(method, one)
+        curves = _check_history("history", method, one)
         every = -(-len(curves["epoch"]) // 10)  # a share, as 0.1, fails where nothing was measured
         look = {"color": color, "marker": marker, "markevery": every, "markersize": 4}
         test.plot(curves["epoch"], curves["test_accuracy"], linewidth=1.8, label=method, **look)
@@ -108,7 +107,7 @@ def training_by_noise_rate(histories, title=None):
     grid = figure.subplots(2, len(histories), sharex="col", sharey="row", squeeze=False)
     for (test, train), (method, by_rate) in zip(grid.T, histories.items(), strict=True):
         for rate, history in sorted(by_rate.items()):
-            curves, look = _check_history(f"{method}, {rate:.0%} noise", history), {"color": colors[rate]}
+            curves, look = _check_history("histories", f"{method}, {rate:.0%} noise", history), {"color": colors[rate]}
             test.plot(curves["epoch"], curves["test_accuracy"], linewidth=1.8, label=f"{rate:.0%} noise", **look)
             for key in _LEARNED_BY_HEART:
                 train.plot(curves["epoch"], curves[key], **_TRAINING_LINES[key][1], **look)
@@ -137,13 +136,25 @@ def _kinds(keys):
     return [Line2D([], [], color=_style.GREY, label=_TRAINING_LINES[k][0], **_TRAINING_LINES[k][1]) for k in keys]
 
 
-def _check_history(method, history):
-    """The curves of one history as float arrays of one length, NaN where a value is `None`."""
+def _check_history(argument, method, history):
+    """The curves of one history in `argument` as float arrays of one length, NaN where a value is `None`."""
     of = f" of {method!r}" if method else ""
+    if not isinstance(history, dict):
+        raise TypeError(f"`{argument}`{of} must be a dict of lists. Received: {history!r:.100}.")
     missing = [key for key in _HISTORY_KEYS if key not in history]
     if missing:
-        raise ValueError(f"`history`{of} must have the keys {', '.join(_HISTORY_KEYS)}. Missing: {', '.join(missing)}.")
+        raise ValueError(
+            f"`{argument}`{of} must have the keys {', '.join(_HISTORY_KEYS)}. Missing: {', '.join(missing)}."
+        )
     lengths = {key: len(history[key]) for key in _HISTORY_KEYS}
     if len(set(lengths.values())) != 1:
-        raise ValueError(f"`history`{of} must have one value an epoch under every key. Received lengths: {lengths}.")
-    return {key: np.array(history[key], dtype=np.float64) for key in _HISTORY_KEYS}
+        raise ValueError(f"`{argument}`{of} must have one value an epoch under every key. Received lengths: {lengths}.")
+    return {key: _check_curve(f"{argument}{of} {key}", history[key]) for key in _HISTORY_KEYS}
+
+
+def _check_curve(name, values):
+    """`values` as a float array, NaN where one is `None`."""
+    curve = _validation.as_numbers(name, [np.nan if value is None else value for value in values]).astype(np.float64)
+    if curve.ndim != 1 or np.isinf(curve).any():
+        raise ValueError(f"`{name}` must hold a finite number or `None` for each epoch. Received: {values!r:.100}.")
+    return curve
