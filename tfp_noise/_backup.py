@@ -16,7 +16,7 @@ from tfp_noise import _locks, _seals, _validation, distribute
 from tfp_noise._callback_states import check_callbacks, get_states, pack, set_states, unpack
 from tfp_noise._files import delete_leftovers, write_whole
 from tfp_noise._resumable import ResumableModel, load_weights_from_memory, weights_in_memory
-from tfp_noise._training_facts import environment, leaves
+from tfp_noise._resumed_training import KEPT_BY_THE_OPTIMIZER, check_model, description, facts_now, named_differences
 
 _KEPT = 2
 _NAME = r"backup(\d{6,})\.weights\.h5"
@@ -122,12 +122,14 @@ class BackupAndRestore(keras.callbacks.Callback):
         path, content, training = self._newest()
         distribute.wait_for_all(strategy, f"epoch {training['epoch']} of {self.folder.name}")
         self._check_epoch(training["epoch"])
-        self._facts = self._facts_now(training.get("facts", {}))
+        there = training.get("facts", {})
+        self._facts = facts_now(self.model, self.facts, there)
         self._last_good, self._last_time = path, time.monotonic()
         self._history, self._epochs = training["history"], training["epochs"]
         if path is not None:
-            self._check_model(path, training["model"])
-            self._compare(path, training.get("facts", {}))
+            check_model(self.model, path, training["model"])
+            self.differences = named_differences(path, there, self._facts)
+            self._facts |= {name: there[name] for name in KEPT_BY_THE_OPTIMIZER if name in there}
             load_weights_from_memory(self.model, content)
             set_states(self.others, training["callbacks"])
         # Keras's own way to say where `fit` begins. One that has been stopped is over.
@@ -217,7 +219,7 @@ class BackupAndRestore(keras.callbacks.Callback):
             "epochs": self._epochs,
             "history": self._history,
             "stopped": self.model.stop_training,
-            "model": _description(self.model),
+            "model": description(self.model),
             "facts": self._facts,
             "callbacks": get_states(self.others),
         }
@@ -245,31 +247,6 @@ class BackupAndRestore(keras.callbacks.Callback):
         for old in self._paths()[_KEPT:]:
             old.unlink(missing_ok=True)
 
-    def _facts_now(self, there):
-        """What the bits of a training depend on, but for its weights, which the backup holds itself."""
-        strategy = distribute.description(self.model.distribute_strategy)
-        facts = leaves("", environment() | strategy | {"jit_compile": self.model.jit_compile})
-        trained = self.model.optimizer.iterations.numpy() > 0  # a model's own second `fit`: its rate may have fallen
-        return facts | {key: there[key] for key in there.keys() - facts.keys()} if trained else facts | self.facts()
-
-    def _compare(self, path, there):
-        """Names what the training that made a backup had otherwise: its other half would come out otherwise, too."""
-        self.differences = [
-            f"{name}: {there.get(name, 'nothing')} there, {self._facts.get(name, 'nothing')} now"
-            for name in {**there, **self._facts}
-            if there and there.get(name) != self._facts.get(name)
-        ]
-        rate = "optimizer.learning_rate"
-        self._facts |= {rate: there[rate]} if rate in there else {}  # what training goes on with, see the warning
-        if self.differences:
-            logging.warning(
-                "Training goes on from %s, but not bit by bit as if it had not stopped: %s. What the optimizer keeps, "
-                "a learning rate that is a number too, comes from the backup; all else is as it is now. Delete the "
-                "folder to start anew.",
-                path,
-                "; ".join(self.differences),
-            )
-
     def _check_epoch(self, epoch):
         if self._said not in (None, epoch):
             raise ValueError(
@@ -277,25 +254,6 @@ class BackupAndRestore(keras.callbacks.Callback):
                 f"now {epoch}, for another one went on in {self.folder} meanwhile. Ask for it again, and make the data "
                 "anew, which begins there."
             )
-
-    def _check_model(self, path, there):
-        ours = _description(self.model)
-        changes = [f"{key}: {there[key]} there, {ours[key]} now" for key in ours if there[key] != ours[key]]
-        if changes:
-            raise ValueError(
-                f"`backup_dir` must hold a backup of this model. {path} is of another one ({'; '.join(changes)}). "
-                "Give another folder, or delete this one to start anew."
-            )
-
-
-def _description(model):
-    """What must be the same for a backup to be loaded."""
-    optimizer = model.optimizer
-    return {
-        "loss": type(model.loss).__name__,
-        "weights": [list(variable.shape) for variable in model.weights],
-        "optimizer": [type(optimizer).__name__, *[list(variable.shape) for variable in optimizer.variables]],
-    }
 
 
 def _read(path, content):
