@@ -207,9 +207,11 @@ def as_numbers(name, value):
 
 def _as_array(name, value, cure):
     """`value` of any container as a NumPy array without missing entries; objects become what a list of them becomes."""
-    if np.ma.is_masked(value):
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    masked = sum(int(np.ma.count_masked(part)) for part in parts if isinstance(part, np.ma.MaskedArray))
+    if masked:
         raise ValueError(
-            f"`{name}` must be complete. Received a masked array with {np.ma.count_masked(value)} masked entries. "
+            f"`{name}` must be complete. Received a masked array with {masked} masked entries. "
             "Leave those examples out: `x[~y.mask]` and `y.compressed()`."
         )
     try:
