@@ -4,6 +4,7 @@ import pathlib
 
 from setuptools import find_packages, setup
 
+_RICH = "rich>=13.0"
 _KERAS_TUNER = "keras-tuner>=1.4.8,<1.5"
 
 setup(
@@ -17,10 +18,11 @@ setup(
     python_requires=">=3.11,<3.14",  # Keras 3.15 needs 3.11, TensorFlow 2.21 ends at 3.13
     install_requires=[
         "absl-py>=2.0",
+        "filelock>=4.3,<5",
+        "h5py>=3.11",
         "keras>=3.15,<3.16",  # the classifier overrides hooks of Keras's trainer, checked against 3.15
         "matplotlib>=3.9",
         "numpy>=1.26,<2.4",  # 2.4 drops np.reshape(newshape=), which tfb.SoftmaxCentered calls
-        "rich>=13.0",
         "scikit-learn>=1.5",
         "scipy>=1.13",
         "tensorflow>=2.21,<2.22",
@@ -30,8 +32,10 @@ setup(
         "threadpoolctl>=3.1",  # scikit-learn's own way to limit its threads
     ],
     extras_require={
-        "search": [_KERAS_TUNER],  # only experiments/search.py, which the wheel does not hold, imports it
-        "dev": ["pytest>=8.0", "pytest-xdist>=3.6", "ruff>=0.14", _KERAS_TUNER],
+        # What only `experiments` imports, which the wheel does not hold.
+        "experiments": [_RICH],
+        "search": [_RICH, _KERAS_TUNER],
+        "dev": ["pytest>=8.0", "pytest-xdist>=3.6", "ruff>=0.14", _RICH, _KERAS_TUNER],
     },
     classifiers=[
         "Programming Language :: Python :: 3",

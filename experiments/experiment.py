@@ -55,6 +55,16 @@ class Noise:
         return noise.corrupt_dataset(data, _TRANSITIONS[self.kind](data, self.rate), seed, exact=self.exact)
 
 
+class Resolver:
+    """An argument of a method that is made when a run has its noisy data and its predecessor's model."""
+
+    needs_predecessor = False
+
+    def __call__(self, data, predecessor):
+        """The argument; `predecessor` is a trained model, or `None`."""
+        raise NotImplementedError
+
+
 @dataclasses.dataclass(frozen=True)
 class Method:
     """A loss with its settings, as it stands in a table.
@@ -62,7 +72,7 @@ class Method:
     Args:
         label: the row's name.
         loss: a class of `tfp_noise.losses`.
-        arguments: what its constructor gets after `num_classes`; of a callable, such as those of
+        arguments: what its constructor gets after `num_classes`; of a `Resolver`, such as those of
             `experiments.transitions`, what it gives for the noisy data and the predecessor's model.
         distillation: arguments of `DistilledClassifier`, whose teacher is the predecessor's model; without them the
             labels alone are learned.
@@ -76,12 +86,15 @@ class Method:
     @property
     def needs_predecessor(self):
         """Whether an argument, or the teacher, comes from another run."""
-        from_others = any(getattr(value, "needs_predecessor", False) for value in self.arguments.values())
+        from_others = any(isinstance(value, Resolver) and value.needs_predecessor for value in self.arguments.values())
         return from_others or self.distillation is not None
 
     def build_loss(self, data, predecessor):
         """The loss for `data`, with its state at the start."""
-        made = {key: value(data, predecessor) if callable(value) else value for key, value in self.arguments.items()}
+        made = {
+            key: value(data, predecessor) if isinstance(value, Resolver) else value
+            for key, value in self.arguments.items()
+        }
         return self.loss(data.num_classes, **made)
 
     def build_classifier(self, network, loss, predecessor):
@@ -95,9 +108,17 @@ class Method:
         plain = {
             "label": self.label,
             "loss": self.loss.__name__,
-            "arguments": {key: repr(value) if callable(value) else value for key, value in self.arguments.items()},
+            "arguments": {key: _plain(value) for key, value in self.arguments.items()},
         }
         return plain if self.distillation is None else {**plain, "distillation": dict(self.distillation)}
+
+
+def _plain(argument):
+    if isinstance(argument, Resolver):
+        return repr(argument)
+    if isinstance(argument, keras.optimizers.schedules.LearningRateSchedule):
+        return keras.optimizers.schedules.serialize(argument)
+    return argument
 
 
 CLEAN = Noise("none")

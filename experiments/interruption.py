@@ -11,7 +11,10 @@ import keras
 
 
 class StopBetweenCalls(keras.callbacks.Callback):
-    """Within a `with` block: Ctrl-C raises KeyboardInterrupt after the present call; a second one at once."""
+    """Within a `with` block: Ctrl-C raises KeyboardInterrupt after the present call; a second one at once.
+
+    After the last call, as in the last callbacks or where training ends in an error, it does so at the block's end.
+    """
 
     def __enter__(self):
         self.noted = False
@@ -20,6 +23,8 @@ class StopBetweenCalls(keras.callbacks.Callback):
 
     def __exit__(self, *_):
         signal.signal(signal.SIGINT, self.before)
+        if self.noted:
+            raise KeyboardInterrupt
 
     def _note(self, signum, frame):
         del signum, frame

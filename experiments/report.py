@@ -10,7 +10,7 @@ from absl import flags
 from rich import box
 from rich.table import Table
 
-from experiments import results, terminal
+from experiments import result_files, results, terminal
 from tfp_noise import visualization
 
 LEGEND = (
@@ -182,7 +182,7 @@ def compare(methods):
     curves = {method: result["curves"] for method, (_, result) in methods.items()}
     figures = {"learning_curves": visualization.learning_curves(curves, title)}
     files = {method: path.with_suffix(".npz") for method, (path, _) in methods.items()}
-    arrays = {method: np.load(file) for method, file in files.items() if file.exists()}
+    arrays = {method: result_files.read_predictions(file) for method, file in files.items() if file.exists()}
     if arrays:
         one = next(iter(arrays.values()))
         probabilities = {method: array["test_probabilities"] for method, array in arrays.items()}

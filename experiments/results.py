@@ -5,11 +5,9 @@ later runs build. Every file is written whole or not at all. A run that is not f
 """
 
 import functools
-import importlib.metadata
 import json
-import os
 import pathlib
-import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -18,16 +16,30 @@ import sys
 import keras
 import numpy as np
 
-from tfp_noise import callbacks
-from tfp_noise._files import write_whole
+from experiments import result_files
+from tfp_noise import _seals, callbacks
+from tfp_noise._files import delete_leftovers, write_whole
+from tfp_noise._training_facts import environment
 
 # A backup of the largest network on laptops takes a second, and an epoch of the smallest a hundredth.
 _BACKUP_SECONDS = 10.0
-_PACKAGES = ["tensorflow", "keras", "tensorflow-probability", "numpy"]
 
 
 def _path(experiment, workdir):
     return pathlib.Path(workdir) / experiment.name / f"seed{experiment.seed}.json"
+
+
+def lock_path(experiment, workdir):
+    """The file that a process holds while it is at work on a run."""
+    return _path(experiment, workdir).with_suffix(".lock")
+
+
+def is_settled(experiment, workdir, suffixes):
+    """True for a finished run with files of these suffixes, if no process has left a backup or a lock of it."""
+    there = {
+        suffix for suffix in (*suffixes, ".backup", ".lock") if _path(experiment, workdir).with_suffix(suffix).exists()
+    }
+    return there == set(suffixes)
 
 
 def find(experiment, workdir):
@@ -39,7 +51,7 @@ def find(experiment, workdir):
     path = _path(experiment, workdir)
     if not path.exists():
         return None
-    result = _read(path)
+    result = result_files.read_result(path)
     changes = _changes(result["settings"], experiment)
     if changes:
         raise ValueError(f"`workdir` holds {path}, a result of other settings ({changes}). Give another `workdir`.")
@@ -74,8 +86,9 @@ def find_model(experiment, workdir):
     if find(experiment, workdir) is None or not path.exists():
         return None
     try:
+        _seals.check_file(path)
         return keras.models.load_model(path, compile=False)
-    except (ValueError, TypeError, OSError) as error:
+    except Exception as error:  # a damaged archive can raise anything
         raise ValueError(f"{path} is not a model: {error}. Delete it; it is then trained again.") from error
 
 
@@ -116,7 +129,9 @@ def prepare(experiment, workdir, resume, is_chief):
     """
     folder = _backup_folder(experiment, workdir)
     path = folder / "settings.json"
-    changes = _changes(_read(path), experiment) if resume and path.exists() else ""
+    cure = f"Delete {folder}, or start anew with `--noresume`."
+    there = result_files.read_json(path, "what a backup is of", cure) if resume and path.exists() else None
+    changes = "" if there is None else _changes(there, experiment)
     if changes:
         raise ValueError(
             f"`workdir` holds {folder}, the backup of a run with other settings ({changes}). Give another `workdir`, "
@@ -126,16 +141,15 @@ def prepare(experiment, workdir, resume, is_chief):
         if not (resume and path.exists()):  # without its settings nobody knows what a backup is of
             drop_backup(experiment, workdir)
         folder.mkdir(parents=True, exist_ok=True)
-        for leftover in folder.parent.glob(f".*.{folder.stem}.*"):  # of a process killed while it wrote its result
-            leftover.unlink(missing_ok=True)
+        delete_leftovers(folder.parent, rf"{folder.stem}\..*")
         write_whole(path, lambda file: file.write_text(json.dumps(experiment.settings(), indent=1) + "\n"))
 
 
 def write(experiment, workdir, model, data, probabilities, parts):
     """Stores a finished run: its model and test predictions, and last, as the mark that it is finished, its JSON.
 
-    Where that is there, for a run whose model was missing, it stays, and the predictions too: what was finished and
-    reported does not change.
+    Where that is there, for a run whose model was missing, it stays, and so do a model and predictions beside it: what
+    was finished and reported does not change.
 
     Args:
         experiment: an `Experiment`.
@@ -152,7 +166,8 @@ def write(experiment, workdir, model, data, probabilities, parts):
     result = assemble(experiment, parts)
     arrays = {"transition": data.transition, "class_names": data.class_names, "test_labels": data.test.labels}
     text = json.dumps(result, indent=1, default=float) + "\n"
-    model.save(path.with_suffix(".keras"))
+    if not (finished and path.with_suffix(".keras").exists()):
+        model.save(path.with_suffix(".keras"))
     if not (finished and path.with_suffix(".npz").exists()):
         write_whole(
             path.with_suffix(".npz"), lambda file: np.savez_compressed(file, test_probabilities=probabilities, **arrays)
@@ -175,7 +190,7 @@ def write_figure(path, figure):
 
 @functools.cache
 def made_by():
-    """Command, commit, versions and machine of this process: asked for once, for the checkout may change meanwhile."""
+    """Command, commit, and the environment of this process: asked for once, for the checkout may change meanwhile."""
 
     def git(*arguments):
         folder = pathlib.Path(__file__).parent.parent
@@ -187,21 +202,13 @@ def made_by():
     return {
         "command": f"python -m {_module()} {shlex.join(sys.argv[1:])}".rstrip(),
         "commit": (git("rev-parse", "HEAD") or "unknown") + changed,
-        "versions": {"python": platform.python_version()} | {p: importlib.metadata.version(p) for p in _PACKAGES},
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPU cores",
+        **environment(),
     }
 
 
 def _module():
     spec = sys.modules["__main__"].__spec__
     return spec.name if spec else pathlib.Path(sys.argv[0]).stem
-
-
-def _read(path):
-    try:
-        return json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f"{path} is not a result: {error}. Delete it and run the experiment again.") from error
 
 
 def is_smoke(name):
@@ -220,7 +227,8 @@ def load(folder):
         ValueError: if one lies where another belongs, as in a copied folder.
     """
     folder = pathlib.Path(folder)
-    found = {path: _read(path) for path in folder.rglob("seed*.json") if not is_smoke(path.relative_to(folder))}
+    paths = [path for path in folder.rglob("seed*.json") if re.fullmatch(r"seed\d+\.json", path.name)]
+    found = {path: result_files.read_result(path) for path in paths if not is_smoke(path.relative_to(folder))}
     if not found:
         raise FileNotFoundError(f"No finished run under {folder}: expected files seed*.json. Run an experiment first.")
     places = {}

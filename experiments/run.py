@@ -1,20 +1,23 @@
 """Runs one experiment: `python -m experiments.run --experiment=NAME --seed=0 --workdir=DIR`."""
 
 import dataclasses
+import pathlib
 import sys
 import time
-import zlib
 
 import keras
 from absl import flags
 
-from experiments import evaluation, interruption, papers, progress, report, results, strategy_flags, terminal
+from experiments import evaluation, interruption, locks, papers, progress, report, results, strategy_flags, terminal
 from experiments.experiment import DTYPE_POLICIES, MAX_SEED
 from tfp_noise import distribute
+from tfp_noise._training_facts import described
 
 
 def run(experiment, workdir, data_dir=None, resume=True, strategy=None):
     """The result of an experiment; a finished one with the same settings is read, not repeated.
+
+    A process that finds another one at work on the run waits for it, and then reads its result.
 
     Args:
         experiment: an `Experiment`.
@@ -31,12 +34,13 @@ def run(experiment, workdir, data_dir=None, resume=True, strategy=None):
         ValueError: if a result, or the backup of a run, of other settings is in its place.
     """
     strategy = strategy or distribute.strategy()
-    finished = results.find(experiment, workdir)
-    distribute.wait_for_all(strategy, _place(experiment, finished))
-    if finished is None:
-        _, finished = _train(experiment, workdir, data_dir, resume, strategy)
-    if distribute.is_chief(strategy):
-        results.drop_backup(experiment, workdir)
+    with locks.alone_with_run(experiment, workdir, strategy, [".json"]):
+        finished = results.find(experiment, workdir)
+        distribute.wait_for_all(strategy, _place(experiment, finished))
+        if finished is None:
+            _, finished = _train(experiment, workdir, data_dir, resume, strategy)
+        if distribute.is_chief(strategy):
+            results.drop_backup(experiment, workdir)
     return finished
 
 
@@ -54,21 +58,20 @@ def trained(experiment, workdir, data_dir=None, resume=True, strategy=None):
         A `NoisyLabelClassifier`.
     """
     strategy = strategy or distribute.strategy()
-    with strategy.scope():
-        model = results.find_model(experiment, workdir)
-    distribute.wait_for_all(strategy, _place(experiment, model))
-    if model is None:
-        model, _ = _train(experiment, workdir, data_dir, resume, strategy)
-    if distribute.is_chief(strategy):
-        results.drop_backup(experiment, workdir)
+    with locks.alone_with_run(experiment, workdir, strategy, [".json", ".keras"]):
+        with strategy.scope():
+            model = results.find_model(experiment, workdir)
+        distribute.wait_for_all(strategy, _place(experiment, model))
+        if model is None:
+            model, _ = _train(experiment, workdir, data_dir, resume, strategy)
+        if distribute.is_chief(strategy):
+            results.drop_backup(experiment, workdir)
     return model
 
 
 def _place(experiment, found):
     """What a worker is about to do: all have to do the same."""
-    settings = zlib.crc32(repr(experiment.settings()).encode())
-    name = f"{experiment.name} seed {experiment.seed} of settings {settings:08x}"
-    return f"{name}, which is finished" if found else f"{name}, which is to be trained"
+    return f"{locks.title(experiment)}, which is {'finished' if found else 'to be trained'}"
 
 
 def _train(experiment, workdir, data_dir, resume, strategy):
@@ -116,6 +119,7 @@ def _train(experiment, workdir, data_dir, resume, strategy):
             "loss": loss.get_config(),
             "optimizer": model.optimizer.get_config(),
             "training_seed": experiment.training_seed,
+            "data": described((noisy.train.features, noisy.train.training_labels)),
             **({"ties": "by seed"} if experiment.noise.exact else {}),
         },
         "scores": scores,
@@ -127,6 +131,7 @@ def _train(experiment, workdir, data_dir, resume, strategy):
             # Of this process: what came before a backup took its own time.
             "seconds": round(time.monotonic() - started, 1),
             **({"resumed_at_epoch": first_epoch} if first_epoch else {}),
+            **({"resumed_with": backup.differences} if backup.differences else {}),
         },
     }
     if is_chief:
@@ -171,7 +176,8 @@ def run_all(experiments, workdir, data_dir=None, resume=True, strategy=None):
     if finished:
         console.print(report.table(finished))
     if is_chief and any(not results.is_smoke(result["settings"]["name"]) for result in finished):
-        report.refresh(workdir)
+        with locks.alone(pathlib.Path(workdir) / "table.lock", "The table"):  # the last one is of all that is finished
+            report.refresh(workdir)
     if len(finished) + len(failed) < len(experiments):
         sys.exit(130)
     if failed:

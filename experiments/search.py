@@ -21,7 +21,7 @@ from keras_tuner.engine.trial import TrialStatus
 from rich import box
 from rich.table import Table
 
-from experiments import papers, results, terminal
+from experiments import locks, papers, results, terminal
 from experiments.experiment import MAX_SEED
 from experiments.papers.logistic_normal import preset, space
 from experiments.run import run, run_all
@@ -56,6 +56,12 @@ def search(experiment, grid, workdir, data_dir=None):
             f"{experiment.name!r}, whose method {experiment.method.label!r} has none."
         )
     folder = pathlib.Path(workdir) / experiment.name / "search" / f"seed{experiment.seed}"
+    with locks.alone(folder.with_suffix(".lock"), f"The search of {experiment.name} seed {experiment.seed}"):
+        return _search(experiment, grid, folder, workdir, data_dir)
+
+
+def _search(experiment, grid, folder, workdir, data_dir):
+    """As `search`, by one process alone, for KerasTuner empties its folder first."""
     oracle, count = _oracle(grid, folder), math.prod(map(len, grid.values()))
     console, trials = terminal.console(), []
     while (trial := oracle.create_trial("search")).status == TrialStatus.RUNNING:

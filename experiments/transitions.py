@@ -3,12 +3,13 @@
 import dataclasses
 
 from experiments import evaluation
+from experiments.experiment import Resolver
 from tfp_noise import estimation, noise
 from tfp_noise.similarities import ClassSimilarities
 
 
 @dataclasses.dataclass(frozen=True)
-class TrueTransition:
+class TrueTransition(Resolver):
     """The matrix that made the labels noisy. Only through it does a loss see that matrix."""
 
     def __call__(self, data, predecessor):
@@ -18,7 +19,7 @@ class TrueTransition:
 
 
 @dataclasses.dataclass(frozen=True)
-class SymmetricTransition:
+class SymmetricTransition(Resolver):
     """Symmetric noise of a rate that is assumed, whatever the true one."""
 
     rate: float
@@ -30,7 +31,7 @@ class SymmetricTransition:
 
 
 @dataclasses.dataclass(frozen=True)
-class AnchorTransition:
+class AnchorTransition(Resolver):
     """Estimated from the anchors that the predecessor's model, trained on the noisy labels, finds in the training set.
 
     Args:
@@ -46,7 +47,7 @@ class AnchorTransition:
 
 
 @dataclasses.dataclass(frozen=True)
-class SubstituteTeacher:
+class SubstituteTeacher(Resolver):
     """`(1 - alpha) I + alpha Q`, the targets of each class, with the Q that the predecessor's model learned.
 
     Where the data have its first classes only, their rows are cut to them and divided by their sums, which is the

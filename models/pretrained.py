@@ -74,7 +74,7 @@ def _pretrained(name, input_shape, num_outputs):
     application = _APPLICATIONS[name]
     try:
         features.load_weights(path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError) as error:  # what damaged files of HDF5 give
         raise ValueError(
             f"{str(path)!r} must hold the ImageNet weights of Keras's {application.build.__name__} without its last "
             f"layer. Received: {error} Is it {application.file!r}, whole?"

@@ -1,6 +1,7 @@
 """Experiments that take a second, for the tests of the scripts."""
 
 import dataclasses
+import json
 
 from experiments.experiment import CROSS_ENTROPY, Experiment, Method, Noise
 from experiments.transitions import AnchorTransition, TrueTransition
@@ -30,3 +31,13 @@ ESTIMATED = dataclasses.replace(
     method=Method("FC", losses.ForwardCorrection, {"transition": AnchorTransition(97)}),
     predecessor=FIRST,
 )
+
+
+def result_of(experiment):
+    """A finished result, as its JSON holds it, without a training."""
+    keys = ("test_accuracy", "train_accuracy_clean", "train_accuracy_mislabelled", "train_accuracy_mislabelled_true")
+    return {
+        "settings": json.loads(json.dumps(experiment.settings())),
+        "scores": {"test_accuracy": 0.5, "train": {"accuracy": 0.75, "accuracy_mislabelled": None}},
+        "curves": {"epoch": [1, 2], **{key: [0.25, 0.5] for key in keys}},
+    }

@@ -293,6 +293,35 @@ def test_on_a_full_disk_a_checkpoint_fails_and_the_last_good_one_stays(tmp_path,
     assert_same(there, once)
 
 
+@pytest.mark.parametrize(("name", "save"), [("model.keras", "save"), ("model.weights.h5", "save_weights")])
+def test_on_a_full_disk_a_deployable_model_fails_and_the_last_good_one_stays(tmp_path, name, save, full_disk):
+    path, model = tmp_path / name, classifier().deployable()
+    assert type(model).__module__.startswith("keras.")
+    getattr(model, save)(path)
+    good, loaded = path.read_bytes(), keras.models.clone_model(model)
+    loaded.load_weights(path)
+    np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
+    full_disk()
+    with pytest.raises(OSError, match=f"File too large: '{path}'"):
+        getattr(model, save)(path)
+    assert path.read_bytes() == good
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_users_own_copy_of_a_backup_is_no_backup(tmp_path):
+    """Neither read, nor deleted, nor counted: only a number makes a backup."""
+    _, newest = two_backups(tmp_path)
+    names = ["backup_best.weights.h5", "backup000009.weights.h5.old", "backup9.weights.h5", ".7.backup_best.weights.h5"]
+    own = {tmp_path / name: newest.read_bytes() for name in names}
+    for path, content in own.items():
+        path.write_bytes(content)
+    (tmp_path / "backup1000000.weights.h5").write_bytes(newest.read_bytes())
+    backup = BackupAndRestore(tmp_path)
+    assert [path.name for path in backup._paths()][:2] == ["backup1000000.weights.h5", newest.name]
+    fit(classifier(), 5, backup)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == own
+
+
 def test_keras_own_callback_loses_a_training_where_this_one_does_not(tmp_path, monkeypatch):
     """Why this one exists: between its two files it repeats an epoch with the weights of after it."""
     theirs = keras.callbacks.BackupAndRestore(tmp_path / "theirs")

@@ -74,9 +74,9 @@ def test_examples_of_another_split_are_refused(human, prepared):
         (np.full([10, 10], 5), "sum 50. Is it the file of counts"),
         (np.full([10, 5], 0.2), r"it has the shape \(10, 5\)"),
         (np.full([100], 0.1), r"must have shape \[n, num_classes\]"),
-        (np.array([{}], dtype=object), "allow_pickle"),
-        (b"", "No data left"),
-        (b"<html>", "pickle"),
+        (np.array([{}], dtype=object), "array of object"),
+        (b"", "reading magic string"),
+        (b"<html>", "magic string"),
     ],
 )
 def test_what_is_no_file_of_shares_is_refused(content, message, human):

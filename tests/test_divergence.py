@@ -167,3 +167,23 @@ def test_a_statistic_may_start_at_infinity():
     model = NoisyLabelClassifier(network, losses.LabelSmoothing(3))
     model.compile("sgd")
     assert np.isfinite(model.fit(FEATURES, LABELS, verbose=0).history["loss"]).all()
+
+
+def test_training_in_bfloat16_throughout_does_not_count_as_diverged():
+    """Of losses with float32 of their own and of a network that has nothing else than bfloat16."""
+    before = keras.config.floatx()
+    keras.config.set_floatx("bfloat16")
+    try:
+        history = classifier(losses.LabelSmoothing(3, dtype="float32"), metrics=["accuracy"]).fit(
+            FEATURES, LABELS, batch_size=10, verbose=0
+        )
+    finally:
+        keras.config.set_floatx(before)
+    assert np.isfinite(float(history.history["loss"][0]))
+
+
+def test_the_message_knows_what_a_loss_is_prone_to():
+    model = classifier(losses.LogisticNormal(3))
+    model.optimizer.learning_rate = 1e4
+    with pytest.raises(FloatingPointError, match=r"a label out of range gives NaN, too\. Gradients of LogisticNormal"):
+        model.fit(FEATURES, LABELS, epochs=5, verbose=0)

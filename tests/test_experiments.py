@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
 
@@ -266,3 +267,13 @@ def test_bad_seeds_of_a_sweep(seeds):
     with pytest.raises(ValueError, match="Seeds must be integers from 0 to 999999"):
         sweep.check_seeds(seeds)
     assert sweep.check_seeds(["0", "12"]) == [0, 12]
+
+
+def test_an_annealed_scale_can_be_declared():
+    """Only what `Resolver` marks is called before the loss is made."""
+    decay = keras.optimizers.schedules.PolynomialDecay(0.5, 100, end_learning_rate=0.1)
+    method = Method("annealed", losses.LogisticNormal, {"min_scale": decay})
+    loss = method.build_loss(datasets.load("digits"), None)
+    assert loss.min_scale is decay
+    declared = json.loads(json.dumps(method.settings()))["arguments"]["min_scale"]
+    assert keras.optimizers.schedules.deserialize(declared)(50) == decay(50)

@@ -13,6 +13,7 @@ from experiments.papers.label_smoothing import figures, findings
 from experiments.papers.label_smoothing.alpha import PUBLISHED
 from experiments.papers.label_smoothing.settings import ALPHAS, FAMILIES, names
 from tests.processes import run_script
+from tests.small_experiments import SMALL, result_of
 from tfp_noise import NoisyLabelClassifier, datasets, losses, pipeline
 
 RESULTS = pathlib.Path(__file__).parent.parent / "results"
@@ -23,7 +24,13 @@ def result(name, seed, accuracy, calibration_error=0.1):
     train = {"accuracy": 0.5, "accuracy_clean": 0.5, "accuracy_mislabelled_true": 0.5, "accuracy_mislabelled": 0.5}
     settings = {"name": name, "seed": seed, "dataset": "digits", "model": "digits_cnn", "epochs": 100}
     return {
-        "settings": {**settings, "noise": {"kind": "symmetric", "rate": 0.2}, "published": None},
+        **result_of(SMALL),
+        "settings": {
+            **settings,
+            "noise": {"kind": "symmetric", "rate": 0.2},
+            "published": None,
+            "method": {"label": name.rpartition("/")[2]},
+        },
         "scores": {"test_accuracy": accuracy, "test_ece_100_bins": calibration_error, "train": train},
     }
 

@@ -76,6 +76,25 @@ def test_another_number_of_classes_is_refused(act, message):
         act()
 
 
+@pytest.mark.parametrize(
+    "factor", [None, np.ones((3, 1), "float32"), np.ones((3, 4), "float32")], ids=["none", "1", "4"]
+)
+def test_a_scale_of_any_rank_is_a_scalar_or_a_vector_when_it_comes(factor):
+    @tf.function(input_signature=[tf.TensorSpec(None)], autograph=False)
+    def traced(scale_diag):
+        return statistics(LogisticNormal(tf.zeros([3]), scale_diag, factor))
+
+    def statistics(distribution):
+        other = LogisticNormal(tf.zeros([3]))
+        sample = distribution.sample(seed=[0, 1])
+        return distribution.log_prob(tf.fill([4], 0.25)), sample, distribution.kl_divergence(other)
+
+    for scale_diag in (0.5, [0.5, 0.6, 0.7], [[0.5, 0.6, 0.7], [1.0, 1.0, 1.0]]):
+        expected = statistics(LogisticNormal(tf.zeros([3]), scale_diag, factor))
+        for ours, theirs in zip(traced(tf.constant(scale_diag)), expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4)
+
+
 @pytest.mark.parametrize("min_scale", [0.5, 1e-2, 1e-4])
 @pytest.mark.parametrize(
     ("num_classes", "rank", "dummy_class"), [(2, 1, False), (2, 2, True), (2, 4, True), (3, 3, True), (10, 10, True)]

@@ -10,7 +10,7 @@ import pytest
 
 from experiments import report, results
 from experiments.run import run, trained
-from tests.small_experiments import FIRST, SMALL
+from tests.small_experiments import FIRST, SMALL, result_of
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_results_are_found_from_inside_their_folder_and_copies_refused(finished,
 def test_settings_that_are_empty_count(changes, tmp_path):
     plain = dataclasses.replace(SMALL, optimizer=("Adam", {}), predecessor=FIRST)
     (tmp_path / SMALL.name).mkdir(parents=True)
-    text = json.dumps({"settings": plain.settings()})
+    text = json.dumps(result_of(plain))
     (tmp_path / SMALL.name / "seed0.json").write_text(text)
     assert results.find(plain, tmp_path)
     with pytest.raises(ValueError, match="a result of other settings"):

@@ -65,6 +65,7 @@ def test_a_killed_run_goes_on_and_has_the_result_of_one_never_killed(whole, tmp_
     assert not (tmp_path / FOLDER).exists()
     made_by = json.loads((tmp_path / EXPERIMENT.name / "seed0.json").read_text())["made_by"]
     assert made_by["resumed_at_epoch"] == 3, "its seconds are those of the last epoch alone"
+    assert "resumed_with" not in made_by, "nothing differed"
 
 
 @pytest.mark.parametrize(

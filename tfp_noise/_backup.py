@@ -1,6 +1,9 @@
 """Training that goes on after its process was killed, as if it had not been."""
 
+import contextlib
+import io
 import pathlib
+import re
 import sys
 import time
 
@@ -9,12 +12,14 @@ import keras
 import numpy as np
 from absl import logging
 
-from tfp_noise import _seals, _validation, distribute
+from tfp_noise import _locks, _seals, _validation, distribute
 from tfp_noise._callback_states import check_callbacks, get_states, pack, set_states, unpack
-from tfp_noise._files import write_whole
-from tfp_noise._resumable import ResumableModel, weights_in_memory
+from tfp_noise._files import delete_leftovers, write_whole
+from tfp_noise._resumable import ResumableModel, load_weights_from_memory, weights_in_memory
+from tfp_noise._training_facts import environment, leaves
 
 _KEPT = 2
+_NAME = r"backup(\d{6,})\.weights\.h5"
 _GROUP = "tfp_noise_training"
 
 
@@ -26,6 +31,11 @@ class BackupAndRestore(keras.callbacks.Callback):
     `SwapEMAWeights` and callbacks with `get_state()` and `set_state(state)` keep; a state is made of dicts with text
     for keys, lists, numbers, text and NumPy arrays of numbers. What other callbacks have seen, they begin anew. It runs
     after all other callbacks.
+
+    With other data, arguments of `fit`, loss, optimizer, seed, versions, processor, cores or threads than before, the
+    rest of a training comes out otherwise: a warning names each that differs, and so does `differences`. Data are
+    compared by their CRC-32, of evenly spaced rows from 128 MiB on; of generators and of the seeds in a
+    `tf.data.Dataset` nothing is known.
 
     A backup is one file, written whole or not at all, with its SHA-256; the last two are kept. One that is damaged is
     passed over for the one before, with a warning; without a good one training does not start. Where a backup cannot
@@ -40,14 +50,19 @@ class BackupAndRestore(keras.callbacks.Callback):
     `pipeline.batches(..., first_epoch=backup.epoch)` gives them. Arrays need nothing but
     `keras.utils.set_random_seed(seed)`, as any training that is to be repeated: Keras then shuffles every epoch alike.
 
+    A folder is of one training: while that runs, another one with the same folder is refused. When its process has
+    ended, however it has, the next one may go on.
+
     Args:
-        backup_dir: folder for the backups, made if missing; of this training alone.
+        backup_dir: folder for the backups, made if missing; of this training alone. What is not named
+            `backupNNNNNN.weights.h5`, with the number of the epoch, is none and stays as it is.
         delete_checkpoint: bool, delete the backups when `fit` ends.
         min_seconds: float >= 0, from one backup to the next, unless the training ends with the epoch: where an epoch
             takes less than its backup, a training that is killed may lose so many seconds and is not slowed down.
 
     Attributes:
         epoch: int, the epoch (from 0) at which the next `fit` goes on.
+        differences: list of text, what the last `fit` had otherwise than the training that it went on with.
 
     Raises:
         OSError: from `epoch` and `fit`, if there are backups and none is good; from `fit`, if there is no folder and
@@ -55,7 +70,8 @@ class BackupAndRestore(keras.callbacks.Callback):
         TypeError: from `fit`, for a model that is no classifier of this package, or a callback's state that a file
             cannot hold.
         ValueError: from `fit`, if the model is not built, the backup is of another network, loss or optimizer, or of
-            other callbacks, or if several workers do not find the same one.
+            other callbacks, if several workers do not find the same one, or if another training is at work in the
+            folder, or was after `epoch` was asked for.
 
     Example:
         >>> import tempfile
@@ -78,11 +94,14 @@ class BackupAndRestore(keras.callbacks.Callback):
         self.folder = pathlib.Path(backup_dir)
         self.delete_checkpoint = _validation.check_bool("delete_checkpoint", delete_checkpoint)
         self.min_seconds = _validation.check_number("min_seconds", min_seconds, 0)
-        self.others = ()  # the callbacks of the same `fit`, which the classifier says
+        self.differences = []
+        self.others, self.facts = (), dict  # the callbacks and arguments of the same `fit`, which the classifier says
+        self._lock = self._said = None
 
     @property
     def epoch(self):
-        _, training = self._newest()
+        _, _, training = self._newest()
+        self._said = training["epoch"]
         return training["epoch"]
 
     def on_train_begin(self, logs=None):
@@ -96,16 +115,21 @@ class BackupAndRestore(keras.callbacks.Callback):
             raise ValueError("The model must be built before it is resumed. Call it on a batch, or give it an input.")
         check_callbacks(self.others)
         self.model.build_optimizer()
-        path, training = self._newest()
-        distribute.wait_for_all(self.model.distribute_strategy, f"epoch {training['epoch']} of {self.folder.name}")
+        strategy = self.model.distribute_strategy
+        if distribute.is_chief(strategy):
+            self._take_lock()  # and makes the folder: better an error now than a warning an epoch
+        distribute.wait_for_all(strategy)
+        path, content, training = self._newest()
+        distribute.wait_for_all(strategy, f"epoch {training['epoch']} of {self.folder.name}")
+        self._check_epoch(training["epoch"])
+        self._facts = self._facts_now(training.get("facts", {}))
         self._last_good, self._last_time = path, time.monotonic()
         self._history, self._epochs = training["history"], training["epochs"]
         if path is not None:
             self._check_model(path, training["model"])
-            self.model.load_weights(path)
+            self._compare(path, training.get("facts", {}))
+            load_weights_from_memory(self.model, content)
             set_states(self.others, training["callbacks"])
-        if distribute.is_chief(self.model.distribute_strategy):
-            self.folder.mkdir(parents=True, exist_ok=True)  # better an error now than a warning an epoch
         # Keras's own way to say where `fit` begins. One that has been stopped is over.
         self.model._initial_epoch = sys.maxsize if training["stopped"] else training["epoch"]
 
@@ -129,40 +153,63 @@ class BackupAndRestore(keras.callbacks.Callback):
         self.model.history.history, self.model.history.epoch = self._history, self._epochs
         if self.delete_checkpoint and distribute.is_chief(self.model.distribute_strategy):
             self.delete()
+        self.release()
 
     def delete(self):
-        """Deletes the backups, and the folder if nothing else is in it."""
-        for path in [*self._paths(), *self._leftovers()]:
+        """Deletes the backups, and the folder if nothing else is in it.
+
+        Raises:
+            ValueError: if another training is at work in it.
+        """
+        if not self.folder.is_dir():
+            return
+        self._take_lock()
+        for path in self._paths():
             path.unlink(missing_ok=True)
-        if self.folder.is_dir() and not any(self.folder.iterdir()):
+        delete_leftovers(self.folder, _NAME)
+        self.release()
+        with contextlib.suppress(OSError):  # something is in it
             self.folder.rmdir()
+
+    def release(self):
+        """Lets other trainings have the folder; `fit` does so at its end, whatever ends it."""
+        if self._lock is not None:
+            _locks.free(self._lock)
+        self._lock = self._said = None
+
+    def _take_lock(self):
+        path = self.folder / "training.lock"
+        self._lock = self._lock or _locks.take(path)
+        if self._lock is None:
+            raise ValueError(
+                f"`backup_dir` must be of one training. Received: {self.folder}, in which another one is at work, for "
+                f"it holds {path}. Give this one another folder, or wait until that one has ended."
+            )
 
     def _paths(self):
         """The backups, the newest first."""
-        return sorted(self.folder.glob("backup*.weights.h5"), reverse=True)
-
-    def _leftovers(self):
-        """What processes that were killed while they wrote have left."""
-        return self.folder.glob(".*.backup*.weights.h5")
+        found = [(re.fullmatch(_NAME, path.name), path) for path in self.folder.glob("backup*")]
+        return [path for _, path in sorted(((int(match[1]), path) for match, path in found if match), reverse=True)]
 
     def _newest(self):
-        """The newest good backup, or `None`, and what it says of the training."""
+        """The newest good backup, or `None`, its bytes, and what it says of the training."""
         paths, errors = self._paths(), []
         for path in paths:
             try:
-                training = _read(path)
+                content = path.read_bytes()
+                training = _read(path, content)
             except OSError as error:
                 errors.append(str(error))
                 continue
             for message in errors:
                 logging.warning("%s Training goes on from the backup before, %s.", message, path)
-            return path, training
+            return path, content, training
         if paths:
             raise OSError(
                 f"`backup_dir` must hold a good backup, or none. Received: {' '.join(errors)} Delete {self.folder} to "
                 "start anew."
             )
-        return None, {"epoch": 0, "epochs": [], "history": {}, "stopped": False}
+        return None, b"", {"epoch": 0, "epochs": [], "history": {}, "stopped": False}
 
     def _back_up(self, epoch):
         training = {
@@ -171,6 +218,7 @@ class BackupAndRestore(keras.callbacks.Callback):
             "history": self._history,
             "stopped": self.model.stop_training,
             "model": _description(self.model),
+            "facts": self._facts,
             "callbacks": get_states(self.others),
         }
         text, arrays = pack(training)
@@ -183,8 +231,7 @@ class BackupAndRestore(keras.callbacks.Callback):
             for i, array in enumerate(arrays):
                 group[f"array_{i}"] = array
         try:
-            for leftover in self._leftovers():
-                leftover.unlink(missing_ok=True)
+            delete_leftovers(self.folder, _NAME)
             write_whole(path, lambda file: _seals.write_sealed(file, content.getbuffer()))
         except OSError as error:
             logging.warning(
@@ -197,6 +244,39 @@ class BackupAndRestore(keras.callbacks.Callback):
         self._last_good = path
         for old in self._paths()[_KEPT:]:
             old.unlink(missing_ok=True)
+
+    def _facts_now(self, there):
+        """What the bits of a training depend on, but for its weights, which the backup holds itself."""
+        strategy = distribute.description(self.model.distribute_strategy)
+        facts = leaves("", environment() | strategy | {"jit_compile": self.model.jit_compile})
+        trained = self.model.optimizer.iterations.numpy() > 0  # a model's own second `fit`: its rate may have fallen
+        return facts | {key: there[key] for key in there.keys() - facts.keys()} if trained else facts | self.facts()
+
+    def _compare(self, path, there):
+        """Names what the training that made a backup had otherwise: its other half would come out otherwise, too."""
+        self.differences = [
+            f"{name}: {there.get(name, 'nothing')} there, {self._facts.get(name, 'nothing')} now"
+            for name in {**there, **self._facts}
+            if there and there.get(name) != self._facts.get(name)
+        ]
+        rate = "optimizer.learning_rate"
+        self._facts |= {rate: there[rate]} if rate in there else {}  # what training goes on with, see the warning
+        if self.differences:
+            logging.warning(
+                "Training goes on from %s, but not bit by bit as if it had not stopped: %s. What the optimizer keeps, "
+                "a learning rate that is a number too, comes from the backup; all else is as it is now. Delete the "
+                "folder to start anew.",
+                path,
+                "; ".join(self.differences),
+            )
+
+    def _check_epoch(self, epoch):
+        if self._said not in (None, epoch):
+            raise ValueError(
+                f"`epoch` must be asked for where no other training is at work. Received: it said {self._said}, and "
+                f"now {epoch}, for another one went on in {self.folder} meanwhile. Ask for it again, and make the data "
+                "anew, which begins there."
+            )
 
     def _check_model(self, path, there):
         ours = _description(self.model)
@@ -218,11 +298,11 @@ def _description(model):
     }
 
 
-def _read(path):
-    """What a backup says of the training."""
-    if not _seals.check_file(path):
+def _read(path, content):
+    """What the bytes of a backup say of the training."""
+    if not _seals.check_content(path, content):
         raise OSError(f"{path} must be a whole backup. It is damaged: its SHA-256 is missing.")
-    with h5py.File(path) as file:
+    with h5py.File(io.BytesIO(content)) as file:
         if _GROUP not in file:
             raise OSError(f"{path} must be a backup. Received weights alone: was it put there by hand?")
         group = file[_GROUP]

@@ -1,5 +1,7 @@
 """What `fit` of a classifier does between steps and epochs, before the user's callbacks."""
 
+import contextlib
+
 import keras
 
 from tfp_noise._backup import BackupAndRestore
@@ -17,27 +19,39 @@ class EndEpochOfLoss(keras.callbacks.Callback):
             self.model.loss_state.end_epoch()
 
 
-def with_own_callbacks(callbacks, model):
+def with_own_callbacks(callbacks, model, facts):
     """`callbacks` of a `fit`, after the classifier's own: what saves, saves a good model after its loss's epoch.
 
-    Backups come last, and know the others, for they hold what those have done at the end of the epoch.
+    Backups come last, and know the others, for they hold what those have done at the end of the epoch. They also know
+    `facts`, a function without arguments that gives what the caller of `fit` has decided.
     """
     if not isinstance(callbacks, keras.callbacks.CallbackList):
-        return _in_order(keras.tree.flatten(callbacks or []), model)
+        return _in_order(keras.tree.flatten(callbacks or []), model, facts)
     if not any(isinstance(one, EndEpochOfLoss) for one in callbacks.callbacks):
         there = callbacks.callbacks
-        callbacks.callbacks = _in_order(there, model)
+        callbacks.callbacks = _in_order(there, model, facts)
         for callback in callbacks.callbacks:
             if callback not in there:
                 callback.set_model(model)
     return callbacks
 
 
-def _in_order(callbacks, model):
+@contextlib.contextmanager
+def backups_released(callbacks):
+    """Lets other trainings have the folders of backups after the block, however it ends."""
+    try:
+        yield
+    finally:
+        for callback in getattr(callbacks, "callbacks", callbacks):
+            if isinstance(callback, BackupAndRestore):
+                callback.release()
+
+
+def _in_order(callbacks, model, facts):
     callbacks = sorted(callbacks, key=lambda one: isinstance(one, BackupAndRestore))
     for callback in callbacks:
         if isinstance(callback, BackupAndRestore):
-            callback.others = callbacks
+            callback.others, callback.facts = callbacks, facts
     return [*_own_before(callbacks, model), *callbacks]
 
 

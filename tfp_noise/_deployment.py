@@ -1,8 +1,11 @@
 """A classifier as a plain Keras model: what is left when training is over."""
 
+import functools
+
 import keras
 
 from tfp_noise._layer_states import layer_states, set_layer_states
+from tfp_noise._resumable import save_weights_whole, save_whole
 
 
 def probabilities_model(classifier):
@@ -16,6 +19,9 @@ def probabilities_model(classifier):
         inputs, outputs = input_structure(copied), copied.outputs[0]
     model = keras.Model(inputs, loss.probabilities(outputs), name="probabilities")
     model(inputs)  # Keras exports to ONNX only what has been called
+    # On the instance, because its class is Keras's own: what was saved before stays where a disk is full.
+    model.save = functools.partial(save_whole, model)
+    model.save_weights = functools.partial(save_weights_whole, model)
     return model
 
 

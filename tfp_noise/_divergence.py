@@ -64,5 +64,5 @@ class StopAtDivergence(keras.callbacks.Callback):
         raise FloatingPointError(
             f"Training stopped at {steps} of epoch {self._epoch}: {what}. Checkpoints from before are as they were. "
             "Lower the learning rate, or clip gradients (`clipnorm` of the optimizer); a label out of range gives NaN, "
-            "too."
+            f"too. {self.model.loss.divergence_advice}".rstrip()
         )

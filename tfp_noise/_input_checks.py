@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfp_noise import _validation
 
 
-def check_data(x, y, num_classes, prefix="", ignored=None):
+def check_data(x, y, num_classes, prefix="", ignored=None, takes_nan=lambda: False, look=None):
     """Both after a look at them; batches that come one by one are looked at as they come.
 
     Labels come back as an array, and a column of class indices as `[n]`: a model that has seen both would be traced for
@@ -20,6 +20,9 @@ def check_data(x, y, num_classes, prefix="", ignored=None):
         num_classes: int, K.
         prefix: text before the argument's name in errors.
         ignored: int, class index of examples without a label, or `None`.
+        takes_nan: function without arguments, says whether NaN features are right; asked only if it matters.
+        look: callable `(name, features)` for the features or the dataset, or the first of batches that come one by one;
+            or `None`.
 
     Returns:
         `x` and `y` to train with.
@@ -29,19 +32,25 @@ def check_data(x, y, num_classes, prefix="", ignored=None):
         ValueError: for labels outside `[0, num_classes)`, rows that are no distributions, or features that are not
             finite.
     """
+    settings = (num_classes, prefix, ignored, takes_nan)
     if isinstance(x, tf.data.Dataset):
+        if look:
+            look(f"{prefix}x", x)
         spec = x.element_spec
         if isinstance(spec, tuple) and len(spec) > 1 and isinstance(spec[1], tf.TensorSpec):
             _check_spec(f"{prefix}y", spec[1], num_classes)
         # Looked at while the step before is computed: within the step it would take some hundredths of its time.
-        return x.map(lambda *batch: _check_batch(batch, num_classes, prefix, ignored)).prefetch(2), y
+        asked = takes_nan()  # here, not in the dataset's graph
+        return x.map(lambda *batch: _check_batch(batch, num_classes, prefix, ignored, asked)).prefetch(2), y
     if isinstance(x, keras.utils.PyDataset):
-        return _CheckedBatches(x, num_classes, prefix, ignored), y
+        return _CheckedBatches(x, look, *settings), y
     if isinstance(x, types.GeneratorType):
-        return (_check_arrays(batch, num_classes, prefix, ignored) for batch in x), y
+        return _checked_batches(x, look, *settings), y
+    if look:
+        look(f"{prefix}x", x)
     for leaf in keras.tree.flatten(x):
         if is_array(leaf):
-            _validation.check_features(f"{prefix}x", leaf)
+            _validation.check_features(f"{prefix}x", leaf, takes_nan)
     if y is None or keras.backend.is_keras_tensor(y) or isinstance(y, dict):
         return x, y
     y = _validation.as_label_array(f"{prefix}y", y)
@@ -85,13 +94,20 @@ def _check_arrays(batch, *settings):
     return *check_data(*batch[:2], *settings), *batch[2:]
 
 
+def _checked_batches(batches, look, *settings):
+    """The batches of a generator, each looked at when it is made."""
+    for batch in batches:
+        yield _check_arrays(batch, *settings, look)
+        look = None
+
+
 class _CheckedBatches(keras.utils.PyDataset):
     """The batches of a `PyDataset`, each looked at when it is made."""
 
-    def __init__(self, batches, *settings_of_checks):
+    def __init__(self, batches, look, *settings_of_checks):
         own = ("workers", "use_multiprocessing", "max_queue_size")
         super().__init__(**{name: getattr(batches, name) for name in own})
-        self._batches, self._settings = batches, settings_of_checks
+        self._batches, self._look, self._settings = batches, look, settings_of_checks
 
     def __len__(self):
         return len(self._batches)
@@ -101,7 +117,8 @@ class _CheckedBatches(keras.utils.PyDataset):
         return self._batches.num_batches
 
     def __getitem__(self, index):
-        return _check_arrays(self._batches[index], *self._settings)
+        look, self._look = self._look, None  # Keras asks for the first one before it starts other processes
+        return _check_arrays(self._batches[index], *self._settings, look)
 
     def on_epoch_begin(self):
         self._batches.on_epoch_begin()
@@ -110,13 +127,16 @@ class _CheckedBatches(keras.utils.PyDataset):
         self._batches.on_epoch_end()
 
 
-def _check_batch(batch, num_classes, prefix, ignored):
+def _check_batch(batch, num_classes, prefix, ignored, takes_nan):
     """A batch of a `tf.data.Dataset` with assertions on its way: on the host, where a TPU's input is made too."""
     if len(batch) < 2:
         return batch
     x, y = batch[:2]
     floats = [leaf for leaf in tf.nest.flatten(x) if isinstance(leaf, tf.Tensor) and leaf.dtype.is_floating]
-    checks = [tf.debugging.assert_all_finite(leaf, f"`{prefix}x` must be finite") for leaf in floats]
+    if takes_nan:
+        floats = [tf.where(tf.math.is_nan(leaf), tf.zeros_like(leaf), leaf) for leaf in floats]
+    message = f"`{prefix}x` must be finite (where the network handles NaN itself, call the model on a batch first)"
+    checks = [tf.debugging.assert_all_finite(leaf, message) for leaf in floats]
     name = f"`{prefix}y`"
     if y.shape.rank == 2 and y.shape[-1] == num_classes:
         rows = tf.cast(y, tf.float32)

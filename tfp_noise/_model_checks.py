@@ -4,6 +4,7 @@ import math
 import warnings
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfp_noise import distribute
@@ -41,6 +42,25 @@ def check_batches(x, batch_size, validation_split, strategy):
                 f"{whole} whole batches.",
                 stacklevel=3,
             )
+
+
+def takes_nan(model):
+    """True for a network with finite outputs where all its floating-point inputs are NaN: it masks or imputes them."""
+    randomness = [(variable, variable.numpy()) for variable in model._random_states()]
+    try:
+        outputs = model(keras.tree.map_structure(_missing_input, model.symbolic_inputs()), training=False)
+    except Exception:  # a size that the input leaves open may be larger than 1
+        return False
+    finally:
+        for variable, value in randomness:
+            variable.assign(value)
+    return bool(np.isfinite(keras.ops.convert_to_numpy(outputs)).all())
+
+
+def _missing_input(like):
+    shape = [1] + [size or 1 for size in like.shape[1:]]
+    dtype = tf.as_dtype(like.dtype)
+    return tf.fill(shape, tf.constant(np.nan if dtype.is_floating else "" if dtype == tf.string else 0, dtype))
 
 
 def check_heed_masks(metrics):

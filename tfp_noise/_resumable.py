@@ -23,24 +23,14 @@ class ResumableModel(keras.Model):
     def save(self, filepath, overwrite=True, zipped=None, **kwargs):
         """As `keras.Model.save`; a `.keras` file is written whole or not at all, by the chief alone."""
         self.build_optimizer()
-        save = super().save
-        if not distribute.is_chief(self.distribute_strategy):
-            return
-        if _writes_whole(filepath, ".keras", overwrite):
-            write_whole(pathlib.Path(filepath), lambda path: save(path, zipped=zipped, **kwargs))
-        else:
-            save(filepath, overwrite, zipped, **kwargs)
+        if distribute.is_chief(self.distribute_strategy):
+            save_whole(self, filepath, overwrite, zipped, **kwargs)
 
     def save_weights(self, filepath, overwrite=True, max_shard_size=None):
         """As `keras.Model.save_weights`; one file is written whole or not at all, by the chief alone, and sealed."""
         self.build_optimizer()
-        if not distribute.is_chief(self.distribute_strategy):
-            return
-        if max_shard_size is None and _writes_whole(filepath, ".weights.h5", overwrite):
-            content = weights_in_memory(self).getbuffer()
-            write_whole(pathlib.Path(filepath), lambda path: _seals.write_sealed(path, content))
-        else:
-            super().save_weights(filepath, overwrite, max_shard_size)
+        if distribute.is_chief(self.distribute_strategy):
+            save_weights_whole(self, filepath, overwrite, max_shard_size)
 
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
         """As `keras.Model.load_weights`, but for a damaged file.
@@ -55,8 +45,12 @@ class ResumableModel(keras.Model):
             super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
         except FileNotFoundError:
             raise
-        except OSError as error:
+        except (OSError, KeyError, RuntimeError, UnicodeDecodeError) as error:
             raise OSError(f"{filepath} cannot be read: {error}. Is it whole? Load an earlier checkpoint.") from error
+        except ValueError as error:
+            raise ValueError(
+                f"{error} Received: {filepath}. Is it of the same network and loss, and whole? Else load another copy."
+            ) from error
 
     def build_optimizer(self):
         """Makes the optimizer's variables before a file is written or read: Keras leaves out those that are not there.
@@ -103,6 +97,23 @@ class ResumableModel(keras.Model):
             )
 
 
+def save_whole(model, filepath, overwrite=True, zipped=None, **kwargs):
+    """`keras.Model.save`; a `.keras` file is written whole or not at all."""
+    if _writes_whole(filepath, ".keras", overwrite):
+        write_whole(pathlib.Path(filepath), lambda path: keras.Model.save(model, path, zipped=zipped, **kwargs))
+    else:
+        keras.Model.save(model, filepath, overwrite, zipped, **kwargs)
+
+
+def save_weights_whole(model, filepath, overwrite=True, max_shard_size=None):
+    """`keras.Model.save_weights`; one file is written whole or not at all, and sealed."""
+    if max_shard_size is None and _writes_whole(filepath, ".weights.h5", overwrite):
+        content = weights_in_memory(model).getbuffer()
+        write_whole(pathlib.Path(filepath), lambda path: _seals.write_sealed(path, content))
+    else:
+        keras.Model.save_weights(model, filepath, overwrite, max_shard_size)
+
+
 def _writes_whole(filepath, suffix, overwrite):
     """Whether a file is written here: not a folder, not where Keras asks first, nor in a store of objects."""
     path = pathlib.Path(filepath)
@@ -122,3 +133,8 @@ def weights_in_memory(model):
     file = _InMemory()
     keras.Model.save_weights(model, file)
     return file
+
+
+def load_weights_from_memory(model, content):
+    """What `load_weights` would load from a file of these bytes, which were checked."""
+    keras.Model.load_weights(model, _InMemory(content))

@@ -6,6 +6,7 @@ checksums; but where one is wrong, Keras reads the weights past it, so it is loo
 """
 
 import hashlib
+import io
 import os
 import zipfile
 
@@ -42,6 +43,11 @@ def check_file(path):
         raise OSError(f"{path} must be a whole archive. It is damaged: {error}. {_CURE}") from error
 
 
+def check_content(path, content):
+    """As `check_file`, for the bytes of a `.weights.h5` file that were read from `path`."""
+    return _check_seal(io.BytesIO(content), path)
+
+
 def check_archive(archive):
     """Refuses an archive whose files do not have the checksums that it says; it may be in the midst of being read."""
     position = archive.fp.tell()
@@ -55,7 +61,7 @@ def check_archive(archive):
 
 
 def _check_seal(file, path):
-    size = os.fstat(file.fileno()).st_size
+    size = file.seek(0, os.SEEK_END)
     length = max(size - len(_MARK) - hashlib.sha256().digest_size, 0)
     file.seek(length)
     mark, written = file.read(len(_MARK)), file.read()

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from tfp_noise import _validation, noise
 from tfp_noise._batching import check_augmentation, prepare, shard_batches
+from tfp_noise._image_scale import mark_scaled
 
 
 def stream(
@@ -94,4 +95,4 @@ def stream(
     if replicas > worker.num_input_pipelines:
         train = train.rebatch(batch_size // replicas, drop_remainder=True)
     # A fixed number: TensorFlow's own choice grows with the time that training takes, and with it the memory.
-    return shard_batches(train.prefetch(4))
+    return mark_scaled(shard_batches(train.prefetch(4)), source.element_spec[0])

@@ -14,6 +14,8 @@ _ROW_SUM_TOLERANCE = 1e-6
 DISTRIBUTION_TOLERANCE = 1e-3  # float16 predictions pass
 _MAX_FLOAT32 = float(np.finfo(np.float32).max)
 _END_OF_INTEGERS = 2**31  # TensorFlow counts in int32
+# Powers of ten that a dtype holds with all digits, and with room for what multiplies or divides them.
+_LARGEST_POWERS = {"float32": 30, "float64": 290}
 
 
 def check_int(name, value, minimum):
@@ -42,16 +44,37 @@ def check_seed(value):
     return check_int("seed", value, 0)
 
 
-def check_number(name, value, minimum=-np.inf, maximum=np.inf, *, above=None, below=None):
-    """`value` as a Python float that float32 holds, in [minimum, maximum], and strictly beyond `above` and `below`."""
+def check_number(name, value, minimum=-np.inf, maximum=np.inf, *, above=None, below=None, dtype=None, squared=False):
+    """`value` as a Python float that float32 holds, in [minimum, maximum], and strictly beyond `above` and `below`.
+
+    With `dtype`, it is 0 or a number that arithmetic in float32 or float64 holds; with `squared`, its square, too.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"`{name}` must be a number. Received: {value!r:.100} of type {type(value).__name__}.")
     bounds = [f"above {above:g}"] if above is not None else [f"at least {minimum:g}"] if minimum > -np.inf else []
     bounds += [f"below {below:g}"] if below is not None else [f"at most {maximum:g}"] if maximum < np.inf else []
     inside = minimum <= value <= maximum and (above is None or value > above) and (below is None or value < below)
-    if not (abs(value) <= _MAX_FLOAT32 and inside):
+    held = abs(value) <= (_MAX_FLOAT32 if dtype is None else np.finfo(float).max)
+    if not (held and inside):
         raise ValueError(f"`{name}` must be {' and '.join(['finite', *bounds])}. Received: {value}.")
+    if dtype is not None:
+        _check_held(name, float(value), dtype, squared)
     return float(value)
+
+
+def _check_held(name, value, dtype, squared):
+    """Refuses what arithmetic in `dtype` would turn into 0, infinity or few digits."""
+
+    def nearest(dtype):
+        power = _LARGEST_POWERS[dtype] // (2 if squared else 1)
+        return float(np.clip(abs(value), float(f"1e-{power}"), float(f"1e{power}")))
+
+    if value not in (0, nearest(dtype), -nearest(dtype)):
+        wider = ', or `dtype="float64"`' if nearest("float64") == abs(value) else ""
+        raise ValueError(
+            f"`{name}` must be a number that arithmetic in {dtype} holds. Received: {value}. Pass "
+            f"{np.copysign(nearest(dtype), value):g}{wider}."
+        )
 
 
 def check_top(top, num_classes):
@@ -280,8 +303,8 @@ def check_labels(name, labels, num_classes, ignored=None):
     return labels
 
 
-def check_features(name, features):
-    """`features` as an array of examples, of finite numbers or of text."""
+def check_features(name, features, takes_nan=lambda: False):
+    """`features` as an array of examples, of finite numbers or of text; where `takes_nan()`, NaN may be among them."""
     array = np.asarray(features) if isinstance(features, np.ndarray) and features.dtype == object else None
     if array is not None and all(isinstance(one, (str, bytes)) for one in array.flat):
         return array
@@ -290,7 +313,9 @@ def check_features(name, features):
         array = as_numbers(name, array)
     if not array.ndim:
         raise ValueError(f"`{name}` must hold examples. Received: {features!r:.100}, a single one.")
-    check_finite(name, array, "example", "Remove such examples or impute them before training.")
+    if array.dtype.kind in "fV" and not np.isfinite(array).all():
+        counted = np.where(np.isnan(array), np.zeros_like(array), array) if takes_nan() else array
+        check_finite(name, counted, "example", "Remove such examples or impute them before training.")
     return array
 
 

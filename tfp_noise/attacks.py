@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfp_noise import _validation
 from tfp_noise._raw_outputs import check_raw_outputs
-from tfp_noise.classifier import class_logits
+from tfp_noise.classifier import NoisyLabelClassifier, class_logits
 
 __all__ = ["fast_gradient_sign", "projected_gradient"]
 
@@ -91,6 +91,8 @@ def _climb(model, features, labels, bound, step, iterations, generator=None):
     """Steps of signs within the box, from the features themselves or, with a generator, from a random place."""
     bound = _validation.check_number("bound", bound, 0)
     features = _validation.check_unit_features("features", features).astype(np.float32)
+    if isinstance(model, NoisyLabelClassifier):
+        model.scale_check("features", features)
     labels = _check_labels(labels, model, features)
 
     @tf.function(

@@ -1,24 +1,32 @@
 """Network + loss = a Keras model whose fit, evaluate, predict and save just work."""
 
+import functools
+import inspect
+
 import keras
 
 from tfp_noise import distribute
-from tfp_noise._callbacks import with_own_callbacks
+from tfp_noise._callbacks import backups_released, with_own_callbacks
 from tfp_noise._deployment import has_inputs, input_structure, probabilities_model
-from tfp_noise._input_checks import check_data
-from tfp_noise._model_checks import check_batches, check_heed_masks
+from tfp_noise._image_scale import ScaleCheck
+from tfp_noise._input_checks import check_data, is_array
+from tfp_noise._model_checks import check_batches, check_heed_masks, takes_nan
 from tfp_noise._raw_outputs import check_raw_outputs
 from tfp_noise._replicated import ReplicatedModel
 from tfp_noise._resumable import ResumableModel
+from tfp_noise._training_facts import training_facts
 from tfp_noise._workers_alike import check_workers_alike
 from tfp_noise.losses import NoisyLabelLoss
 
-# Of `fit`: what must be alike on all workers besides, for they step together.
+# Of `fit`: what must be alike besides, on all workers, for they step together, and in the halves of one training.
 _DATA = ("validation_data", "sample_weight", "class_weight")
-_SETTINGS = (
-    *("initial_epoch", "steps_per_epoch", "shuffle"),
-    *("validation_split", "validation_steps", "validation_batch_size", "validation_freq"),
-)
+_SETTINGS = {
+    name: inspect.signature(keras.Model.fit).parameters[name].default
+    for name in (
+        *("steps_per_epoch", "shuffle"),
+        *("validation_split", "validation_steps", "validation_batch_size", "validation_freq"),
+    )
+}
 
 
 @keras.saving.register_keras_serializable(package="tfp_noise")
@@ -30,6 +38,10 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
     reports `loss.evaluation_loss`. What a loss learns or counts in training is the layer `loss_state`, trained and
     saved with the network. `save` and `keras.models.load_model` bring back predictions, that state, optimizer and
     random generators, so that training goes on as if it had not stopped.
+
+    Images reach the network as they are given. The convention is floats in [0, 1], as `pipeline` makes them and
+    `datasets.Examples.inputs` are; a network that divides pixels itself is given uint8 throughout. `fit`, `evaluate`
+    and `predict` warn of images on another scale than the network was trained on, or its first layers are made for.
 
     On several replicas losses and random layers draw otherwise on each, and the same again with the same seeds; the
     moving statistics of batch normalisation are averaged.
@@ -73,6 +85,8 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
             )
         super().__init__(name=name, dtype=dtype or network.dtype_policy, **kwargs)
         self._input_dtypes = None
+        self._takes_nan = None
+        self.scale_check = ScaleCheck(self, self.symbolic_inputs)
         self.network = network
         self.loss = loss
         # Attributes, for Keras to track them.
@@ -112,7 +126,8 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         return keras.tree.map_shape_structure(lambda shape: keras.Input(shape[1:], dtype=next(dtypes, None)), shapes)
 
     def build(self, input_shape):
-        outputs = self.network(self.symbolic_inputs(input_shape))
+        inputs = self.symbolic_inputs(input_shape)
+        outputs = self.network(inputs)
         if not hasattr(outputs, "shape") or len(outputs.shape) != 2:
             shapes = keras.tree.map_structure(lambda output: tuple(output.shape), outputs)
             raise ValueError(
@@ -127,6 +142,7 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
             )
         check_raw_outputs("network", self.network)
         self.built = True
+        self.scale_check.settle(inputs)
 
     def call(self, inputs, training=None):
         return self.network(inputs, training=training)
@@ -261,36 +277,71 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         Raises:
             FloatingPointError: if the loss, or at the end of an epoch a weight, is NaN or infinite; it says the step.
             TypeError: for labels that are neither integers nor distributions.
-            ValueError: for labels outside `[0, num_classes)`, rows that are no distributions, NaN features, batches
-                that the replicas do not divide, or, on some worker, other data, settings, weights, or another loss,
-                optimizer or seed than on the rest; every worker raises it.
+            ValueError: for labels outside `[0, num_classes)`, rows that are no distributions, infinite features, or NaN
+                ones for a network whose outputs are then NaN, too, batches that the replicas do not divide, or, on some
+                worker, other data, settings, weights, or another loss, optimizer or seed than on the rest; every worker
+                raises it.
             ConnectionError: if a worker is lost, of several.
+
+        Warns:
+            UserWarning: if images are on another scale than the network is made for.
         """
-        num_classes = self.loss.num_classes
-        x, y = check_data(x, y, num_classes, ignored=self.loss.ignore_class)
+        x, y = self._checked(x, y, training=True)
         check_batches(x, batch_size, kwargs.get("validation_split", 0.0), self.distribute_strategy)
         validation = kwargs.get("validation_data")
         if validation is not None and not isinstance(validation, (tuple, list)):
-            kwargs["validation_data"], _ = check_data(
-                validation, None, num_classes, "validation ", self.loss.ignore_class
-            )
+            kwargs["validation_data"], _ = self._checked(validation, None, "validation ")
         elif validation is not None:
-            data = check_data(*validation[:2], num_classes, "validation ", self.loss.ignore_class)
-            kwargs["validation_data"] = (*data, *validation[2:])
+            kwargs["validation_data"] = (*self._checked(*validation[:2], "validation "), *validation[2:])
         read = {"x": x, "y": y} | {name: kwargs.get(name) for name in _DATA}
-        settings = {name: kwargs[name] for name in _SETTINGS if name in kwargs}
-        check_workers_alike(self, read, batch_size=batch_size, epochs=epochs, **settings)
-        return super().fit(x, y, batch_size, epochs, verbose, with_own_callbacks(callbacks, self), **kwargs)
+        settings = {"batch_size": batch_size} | {name: kwargs.get(name, _SETTINGS[name]) for name in _SETTINGS}
+        begins = kwargs.get("initial_epoch", 0)
+        check_workers_alike(self, read, epochs=epochs, initial_epoch=begins, **settings)
+        facts = functools.partial(training_facts, self, read, settings, scalars=False)
+        callbacks = with_own_callbacks(callbacks, self, facts)
+        with backups_released(callbacks):
+            return super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
-        x, y = check_data(x, y, self.loss.num_classes, ignored=self.loss.ignore_class)
-        return super().evaluate(x, y, *args, **kwargs)
+        return super().evaluate(*self._checked(x, y), *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        """Class probabilities `[n, num_classes]`, as `keras.Model.predict` gives outputs.
+
+        Args:
+            x: as in Keras.
+            *args: as in Keras.
+            **kwargs: as in Keras.
+
+        Returns:
+            A float array; rows sum to 1.
+
+        Warns:
+            UserWarning: if images are on another scale than that of training.
+        """
+        self.scale_check("x", x)
+        return super().predict(x, *args, **kwargs)
+
+    def _checked(self, x, y, prefix="", training=False):
+        look = functools.partial(self.scale_check, training=training)
+        takes_missing = functools.partial(self._takes_missing, x)
+        return check_data(x, y, self.loss.num_classes, prefix, self.loss.ignore_class, takes_missing, look)
+
+    def _takes_missing(self, x):
+        """Whether the network makes numbers of NaN; asked once, when it is built, here if there are arrays for that."""
+        if not self.built and all(map(is_array, keras.tree.flatten(x))):
+            with self.distribute_strategy.scope():
+                self(keras.tree.map_structure(lambda leaf: keras.ops.convert_to_tensor(leaf[:1]), x))
+        if self._takes_nan is None and self.built:
+            self._takes_nan = takes_nan(self)
+        return self._takes_nan
 
     def deployable(self):
         """A plain Keras model from inputs to class probabilities, with none of this package's classes in it.
 
         Outputs that serve training only (a likelihood's covariance) are dropped, and where the network is Functional
-        or Sequential and ends in a linear `Dense`, their weights too.
+        or Sequential and ends in a linear `Dense`, their weights too. It takes images on the scale of training, and,
+        being plain Keras, does not warn of another.
 
         Returns:
             A `keras.Model` with weights of its own. A network that is subclassed, or has a layer with weights that
@@ -315,6 +366,7 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
             "name": self.name,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
             "trainable": self.trainable,
+            "trained_on": self.scale_check.trained_on,
         }
 
     @classmethod
@@ -322,7 +374,10 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         config = dict(config)
         for key in ("network", "loss", "dtype"):
             config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects=custom_objects)
-        return cls(**config)
+        trained_on = config.pop("trained_on", None)
+        model = cls(**config)
+        model.scale_check.trained_on = trained_on
+        return model
 
 
 def _input_dtype(tensor):

@@ -1,6 +1,7 @@
 """Transition matrices estimated from a model that was trained on noisy labels, or from a trusted subset."""
 
 import dataclasses
+import functools
 import warnings
 from typing import NamedTuple
 
@@ -31,7 +32,7 @@ class EstimatedTransition:
             raise ValueError(f"`support` must be counts, int {list(expected)}. Received: {self.support!r:.100}.")
         object.__setattr__(self, "support", support)
 
-    @property
+    @functools.cached_property
     def condition_number(self):
         """Condition number in the 2-norm: what backward correction multiplies errors by, at most."""
         return noise.condition_number(self.transition)

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfp_noise import _validation
 from tfp_noise._batching import check_augmentation, prepare, shard_batches, to_float
+from tfp_noise._image_scale import mark_scaled
 from tfp_noise._streams import stream
 from tfp_noise.augmentation import Compose, CropAndFlip, CutMix, Cutout, Mixup, RandAugment
 from tfp_noise.datasets.base import Dataset, Examples
@@ -64,8 +65,9 @@ class Batches:
 def batches(dataset, batch_size, augmentation=None, seed=0, drop_remainder=False, first_epoch=0):
     """Batches of a data set in memory.
 
-    Features become float32, images scaled from 0..255 to 0..1. The order of epoch `e` and its augmentation are
-    functions of `(seed, e)`: a run that resumes at epoch `e` passes `first_epoch=e` and sees what it would have seen.
+    Features become float32, images (uint8) scaled from 0..255 to 0..1, as `Examples.inputs` has them. The order of
+    epoch `e` and its augmentation are functions of `(seed, e)`: a run that resumes at epoch `e` passes `first_epoch=e`
+    and sees what it would have seen.
 
     Args:
         dataset: a `tfp_noise.datasets.Dataset`.
@@ -121,7 +123,7 @@ def batches(dataset, batch_size, augmentation=None, seed=0, drop_remainder=False
     if drop_remainder or size % batch_size == 0:
         train = train.map(lambda *xy: tuple(tf.ensure_shape(part, [batch_size, *part.shape[1:]]) for part in xy))
     return Batches(
-        shard_batches(train.prefetch(tf.data.AUTOTUNE)),
+        mark_scaled(shard_batches(train.prefetch(tf.data.AUTOTUNE)), dataset.train.features),
         steps,
         one_pass(dataset.validation, batch_size),
         one_pass(dataset.test, batch_size),
@@ -133,4 +135,5 @@ def one_pass(examples, batch_size):
     _validation.check_instance("examples", examples, Examples)
     batch_size = _validation.check_int("batch_size", batch_size, 1)
     data = tf.data.Dataset.from_tensor_slices((examples.features, examples.training_labels.astype(np.int32)))
-    return shard_batches(data.batch(batch_size).map(lambda x, y: (to_float(x), y)).prefetch(tf.data.AUTOTUNE))
+    batched = data.batch(batch_size).map(lambda x, y: (to_float(x), y)).prefetch(tf.data.AUTOTUNE)
+    return mark_scaled(shard_batches(batched), examples.features)

@@ -1,12 +1,11 @@
 """How alike classes are, as learned by a loss: kept in a file, cut to fewer classes, and taught to another network."""
 
 import dataclasses
-import zipfile
 from collections.abc import Sequence
 
 import numpy as np
 
-from tfp_noise import _learned_rows, _validation
+from tfp_noise import _learned_rows, _packed_arrays, _validation
 from tfp_noise._files import write_whole
 from tfp_noise.losses import LabelSmearing, TopRows
 
@@ -167,15 +166,17 @@ class ClassSimilarities:
         """
         path = _validation.check_path("path", path)
         try:
-            with open(path, "rb") as stream, np.load(stream) as file:
-                arrays = dict(file)
-        except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path} is not a file of `ClassSimilarities.save`: {error}.") from error
-        names = arrays.pop("class_names", None)
-        if names is None or set(arrays) not in ({"matrix"}, set(TopRows._fields)):
-            held = ", ".join(sorted(arrays)) or "nothing"
-            raise ValueError(f"{path} is not a file of `ClassSimilarities.save`. Beside class names it holds {held}.")
-        return cls(arrays["matrix"] if "matrix" in arrays else TopRows(**arrays), names.tolist())
+            arrays = _packed_arrays.read_npz(path)
+            names = arrays.pop("class_names", None)
+            if names is None or set(arrays) not in ({"matrix"}, set(TopRows._fields)):
+                raise ValueError(f"Beside class names it holds {', '.join(sorted(arrays)) or 'nothing'}")
+            return cls(arrays["matrix"] if "matrix" in arrays else TopRows(**arrays), names.tolist())
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # a damaged archive can raise anything
+            raise ValueError(
+                f"{path} is not a file of `ClassSimilarities.save`: {error}. Load another copy, or save it again."
+            ) from error
 
     def _positions(self, classes):
         if isinstance(classes, (str, bytes)) or not isinstance(classes, (Sequence, np.ndarray)):

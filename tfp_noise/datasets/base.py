@@ -14,7 +14,7 @@ class Examples:
     An array is indexed by position: a pandas column that was shuffled would be indexed by label.
 
     Args:
-        features: `[n, ...]`; uint8 for images, float32 otherwise.
+        features: `[n, ...]`; uint8 for images, float32 otherwise. `inputs` are these as networks take them.
         labels: int32 `[n]`, the clean class of each example.
         ids: int64 `[n]`, an identity that stays with an example wherever it is read; label noise is drawn by it.
         observed: int32 `[n]`, the label an annotator gave; `None` where no noise has passed.
@@ -43,6 +43,15 @@ class Examples:
 
     def __len__(self):
         return len(self.labels)
+
+    @property
+    def inputs(self):
+        """Float32 `[n, ...]`, the features as networks take them: images (uint8) scaled from 0..255 to 0..1.
+
+        What `pipeline.batches` makes of them batch by batch, for all examples at once, in four times the memory.
+        """
+        features = np.asarray(self.features, np.float32)
+        return features / np.float32(255) if self.features.dtype == np.uint8 else features
 
     @property
     def training_labels(self):

@@ -16,6 +16,7 @@ NUM_CLASSES = 14
 PER_CLASS = 18_976  # 265,664 images an epoch
 
 _CLASS_NAMES = "category_names_eng.txt"
+_CURE = "Copy it again from the release."
 _LABELS = {"clean": "clean_label_kv.txt", "noisy": "noisy_label_kv.txt"}
 _KEYS = {
     "noisy_train": "noisy_train_key_list.txt",
@@ -76,33 +77,36 @@ def load(directory):
             f"{str(directory)!r} must hold the published files of Clothing1M. Missing: {', '.join(missing)}. They and "
             f"the images are given out by their authors on request, see {PUBLISHER}; put them there as they are."
         )
-    class_names = tuple((directory / _CLASS_NAMES).read_text(encoding="utf-8").strip().splitlines())
+    class_names = tuple(_read_text(directory / _CLASS_NAMES).strip().splitlines())
     if len(class_names) != NUM_CLASSES:
-        raise ValueError(f"{_CLASS_NAMES!r} must name {NUM_CLASSES} classes, one a line. Received: {len(class_names)}.")
-    clean, noisy = (_read_labels(directory / file) for file in _LABELS.values())
-    keys = {split: (directory / file).read_text().split() for split, file in _KEYS.items()}
-    twice = [key for key in keys["clean_train"] if key in noisy]
-    _check_images(directory, [*keys["noisy_train"], *twice, *keys["validation"], *keys["test"]])
+        raise ValueError(
+            f"{str(directory / _CLASS_NAMES)!r} must name {NUM_CLASSES} classes, one a line. "
+            f"Received: {len(class_names)}. {_CURE}"
+        )
+    labels = {kind: _read_labels(directory / file) for kind, file in _LABELS.items()}
+    keys = {split: _read_text(directory / file).split() for split, file in _KEYS.items()}
+    twice = [key for key in keys["clean_train"] if key in labels["noisy"]]
+    _check_images(directory, {**keys, "clean_train": twice})
 
-    def examples(split_keys, labels, observed=None):
-        unknown = [key for key in split_keys if key not in labels]
+    def examples(split_keys, kind, observed=None):
+        unknown = [key for key in split_keys if key not in labels[kind]]
         if unknown:
             raise ValueError(
-                f"The label files in {str(directory)!r} must label every key of the lists. Received: {len(unknown)} "
-                f"keys without a label, the first {unknown[0]!r}. Are all files of one release?"
+                f"{str(directory / _LABELS[kind])!r} must label every key of the lists. Received: {len(unknown)} keys "
+                f"without a label, the first {unknown[0]!r}. Are all files of one release? {_CURE}"
             )
         return base.Examples(
             np.array([f"{directory}/{key}" for key in split_keys], dtype=object),
-            np.array([labels[key] for key in split_keys], np.int32),
+            np.array([labels[kind][key] for key in split_keys], np.int32),
             np.arange(len(split_keys)),
-            observed and np.array([observed[key] for key in split_keys], np.int32),
+            observed and np.array([labels[observed][key] for key in split_keys], np.int32),
         )
 
     return Clothing1M(
-        examples(keys["noisy_train"], noisy),
-        examples(twice, clean, noisy),
-        examples(keys["validation"], clean),
-        examples(keys["test"], clean),
+        examples(keys["noisy_train"], "noisy"),
+        examples(twice, "clean", "noisy"),
+        examples(keys["validation"], "clean"),
+        examples(keys["test"], "clean"),
         class_names,
     )
 
@@ -172,15 +176,22 @@ def _read_image(path, label, number):
     return tf.io.decode_jpeg(tf.io.read_file(path), channels=3), label, number
 
 
+def _read_text(path):
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{str(path)!r} must be UTF-8 text, as published. Received: {error}. {_CURE}") from error
+
+
 def _read_labels(path):
     """`{key: class}` of a label file."""
     labels = {}
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(_read_text(path).splitlines(), 1):
         key, _, label = line.strip().rpartition(" ")
-        if not (key and label.isdecimal() and int(label) < NUM_CLASSES):
+        if not (key and label.isdecimal() and len(label) <= 2 and int(label) < NUM_CLASSES):
             raise ValueError(
                 f"{str(path)!r} must hold lines such as 'images/7/23/1.jpg 5', with a class below {NUM_CLASSES}. "
-                f"Received: {line!r} in line {number}."
+                f"Received: {line!r:.100} in line {number}. {_CURE}"
             )
         labels[key] = int(label)
     return labels
@@ -190,13 +201,15 @@ def _check_images(directory, keys):
     """Lists each folder once: a million files are not asked for one by one."""
     there = {
         f"{folder}/{name}"
-        for folder in {key.rpartition("/")[0] for key in keys}
+        for folder in {key.rpartition("/")[0] for split in keys.values() for key in split}
         if (directory / folder).is_dir()
         for name in os.listdir(directory / folder)
     }
-    missing = [key for key in keys if key not in there]
+    missing = [(key, _KEYS[split]) for split, wanted in keys.items() for key in wanted if key not in there]
     if missing:
+        key, file = missing[0]
         raise FileNotFoundError(
-            f"{str(directory)!r} must hold the images of Clothing1M. Missing: {len(missing)} of {len(keys)}, the first "
-            f"{missing[0]!r}. Unpack the publisher's 0.tar to 9.tar in {str(directory / 'images')!r}."
+            f"{str(directory)!r} must hold the images of Clothing1M. Missing: {len(missing)} of "
+            f"{sum(map(len, keys.values()))}, the first, in {file!r}, {key!r}. Unpack the publisher's 0.tar to 9.tar "
+            f"in {str(directory / 'images')!r}. Is that list itself damaged? {_CURE}"
         )

@@ -4,19 +4,38 @@
 
 SPLIT is "train" or "test"; others may lie beside them, to be streamed. NAME, and what its publisher gives, is
 
-- `tiny_imagenet`: 200 classes, 100,000 and 10,000 images of 64x64. `train/CLASS/images/*` belong in `train/CLASS`, and
-  `val/images/*`, by `val_annotations.txt`, in `test/CLASS`. The publisher's own `test` has no labels and stays out.
+- `tiny_imagenet`: 200 classes, 100,000 and 10,000 images of 64x64, read as published: `train/CLASS/images/*`, and as
+  the test split `val/images/*` by `val/val_annotations.txt`. The publisher's own `test` has no labels and stays out.
 - `imagenet100`: 100 classes of ImageNet, of which there are several choices; images of any size, so to be streamed.
   ImageNet's `val` is the test split.
 - `animals10n`: 10 classes, 50,000 and 5,000 images of 64x64. A file's name starts with its class, which in the training
   split is what people said, not always what it is; it stands for the clean label, for no other is published.
 - `fgvc_aircraft`: 100 variants of aircraft, 6,667 and 3,333 images of any size, so to be streamed. The publisher's
   `trainval` is the training split.
+
+The images of a class may also lie in a folder `images` in its own. Files and folders whose names begin with a dot are
+passed over, as are files that are no images; images of other formats, and files that are cut short, are refused by
+name. Damage in the middle of a file shows where all images are read, in `load`; in a stream TensorFlow ends training.
+Pixels come as they are stored: a turn that a camera has noted beside them (EXIF) is not made. Pillow makes it:
+`ImageOps.exif_transpose(Image.open(file)).save(file)`.
 """
+
+import concurrent.futures
+import pathlib
+import random
+import types
 
 import numpy as np
 
 NAMES = ("tiny_imagenet", "imagenet100", "animals10n", "fgvc_aircraft")
+
+_READ = (".jpg", ".jpeg", ".png")
+_NOT_READ = frozenset(
+    (".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".pbm", ".pgm", ".ppm", ".tif", ".tiff")
+    + (".webp",)
+)
+# How whole files begin and end.
+_JPEG, _PNG = (b"\xff\xd8\xff", b"\xff\xd9"), (b"\x89PNG\r\n\x1a\n", b"IEND")
 
 
 class Folder:
@@ -27,62 +46,187 @@ class Folder:
 
     Raises:
         FileNotFoundError: `path` has no `train` or no `test`.
-        ValueError: a split has other classes than `train`.
+        ValueError: a split has other classes than `train`, a class no image, or a file another format.
     """
 
     def __init__(self, path):
         import tensorflow_datasets as tfds
 
-        _check_layout(path)
-        self._path, self._builder = path, tfds.ImageFolder(str(path))
-        self.info = self._builder.info
+        splits = _published_tiny_imagenet(path) or _splits(path)
+        names = sorted(splits["train"])
+        self._files = {split: _in_order(split, classes, names) for split, classes in splits.items()}
+        sizes = [
+            tfds.core.SplitInfo(name=split, shard_lengths=[len(files)], num_bytes=0)
+            for split, files in self._files.items()
+        ]
+        self.info = types.SimpleNamespace(
+            features={"label": tfds.features.ClassLabel(names=names)}, splits=tfds.core.SplitDict(sizes)
+        )
 
     def read(self, split):
-        """Examples one by one, never shuffled anew: TFDS lists the files in one random, always equal order.
+        """Examples one by one, never shuffled anew: the files stand in one random, always equal order.
 
         Args:
             split: a split or a slice of one, or a sum of them.
 
         Returns:
             A `tf.data.Dataset` of `(image, label, number)`; a number is the position in the whole split.
-        """
-        import tensorflow_datasets as tfds
 
-        parts = tfds.core.ReadInstruction.from_spec(split).to_absolute(self.info.splits)
-        first, *others = map(self._read_part, parts)
+        Raises:
+            ValueError: if a file is empty, cut short or no image.
+        """
+        first, *others = (self._read(*part) for part in self._parts(split))
         for other in others:
             first = first.concatenate(other)
         return first
 
-    def _read_part(self, part):
-        """The examples of a TFDS read instruction; what it leaves out is not opened."""
+    def differing(self, split):
+        """Names and shapes of two images of different shapes, as text.
+
+        Raises:
+            ValueError: if one of the images cannot be read; it says which.
+        """
+        first = None
+        for files, _ in self._parts(split):
+            for file, _ in files:
+                shape = _shape(file)
+                if shape is None:
+                    raise _damaged([file], len(files))
+                first = first or (shape, file)
+                if shape != first[0]:
+                    return f"{first[0]} in {first[1]!r} and {shape} in {file!r}"
+        return "several"
+
+    def _parts(self, split):
+        """The files of each part of a sum of slices, and the number of the first one."""
+        import tensorflow_datasets as tfds
+
+        for part in tfds.core.ReadInstruction.from_spec(split).to_absolute(self.info.splits):
+            start = part.from_ or 0
+            yield self._files[part.splitname][start : part.to], start
+
+    def _read(self, files, start):
         import tensorflow as tf
 
-        start = part.from_ or 0
-        # The list behind the builder's `as_dataset`, which reads every file of a split.
-        files = self._builder._split_examples[part.splitname][start : part.to]
-        label = self.info.features["label"].str2int
-        decode = self.info.features["image"].decode_example
-        examples = tf.data.Dataset.from_tensor_slices(
-            ([file.image_path for file in files], np.array([label(file.label) for file in files], np.int64))
-        ).enumerate(start)
-        return examples.map(lambda n, file: (decode(tf.io.read_file(file[0])), file[1], n), tf.data.AUTOTUNE)
+        _check_whole([file for file, _ in files])
+        paths, labels = [file for file, _ in files], np.array([label for _, label in files], np.int64)
+        examples = tf.data.Dataset.from_tensor_slices((paths, labels)).enumerate(start)
+        return examples.map(lambda n, file: (_decode(tf.io.read_file(file[0])), file[1], n), tf.data.AUTOTUNE)
 
 
-def _check_layout(path):
+def _decode(content):
+    import tensorflow as tf
+
+    image = tf.io.decode_image(content, channels=3, expand_animations=False)
+    image.set_shape([None, None, 3])
+    return image
+
+
+def _shape(file):
+    """Shape of an image, or `None` if it cannot be read."""
+    import tensorflow as tf
+
+    try:
+        return tuple(_decode(tf.io.read_file(file)).shape)
+    except tf.errors.OpError:
+        return None
+
+
+def _in_order(split, classes, names):
+    """Files and class indices in the order in which TFDS's `ImageFolder` lists them: it decides on ids."""
+    files = [(str(file), label) for label, name in enumerate(names) for file in classes[name]]
+    random.Random(split).shuffle(files)
+    return files
+
+
+def _check_whole(files):
+    """Refuses files that are empty, cut short or no images: by their ends, or else as TensorFlow reads them."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        doubtful = [file for file, whole in zip(files, pool.map(_has_ends, files), strict=True) if not whole]
+    if damaged := [file for file in doubtful if _shape(file) is None]:
+        raise _damaged(damaged, len(files))
+
+
+def _has_ends(file):
+    with open(file, "rb") as stream:
+        begin = stream.read(8)
+        stream.seek(-min(64, stream.seek(0, 2)), 2)
+        end = stream.read()
+    return any(begin.startswith(first) and last in end for first, last in (_JPEG, _PNG))
+
+
+def _damaged(files, count):
+    return ValueError(
+        f"{files[0]!r} must be a whole JPEG or PNG image. Received {pathlib.Path(files[0]).stat().st_size} bytes that "
+        f"are none, {len(files)} such files among {count}. Fetch them again, or delete them: "
+        + ", ".join(map(repr, files[:10]))
+        + ("." if len(files) <= 10 else " and so on.")
+    )
+
+
+def _splits(path):
+    """`{split: {class: files}}` of folders of classes in folders of splits."""
     missing = [split for split in ("train", "test") if not (path / split).is_dir()]
     if missing:
         raise FileNotFoundError(
             f"{path.name!r} must be folders of images. Looked for {' and '.join(str(path / s) for s in missing)}. Put "
             f"its images in {path / 'SPLIT' / 'CLASS'}, SPLIT being train or test, as {__name__} says."
         )
-    classes = {
-        split.name: {c.name for c in split.iterdir() if c.is_dir()} for split in path.iterdir() if split.is_dir()
-    }
+    classes = {split.name: {one.name: one for one in _folders(split)} for split in _folders(path)}
     for split, found in classes.items():
-        wrong = sorted(found ^ classes["train"])
+        wrong = sorted(found.keys() ^ classes["train"].keys())
         if wrong:
             raise ValueError(
                 f"{str(path / split)!r} must have the classes of 'train', a folder each. Received: {len(found)} and "
                 f"{len(classes['train'])} folders, {wrong[0]!r} in one of them only. Are its images sorted by class?"
             )
+    return {split: {name: _images(one) for name, one in found.items()} for split, found in classes.items()}
+
+
+def _published_tiny_imagenet(path):
+    """`{split: {class: files}}` of Tiny-ImageNet as it is published; `None` for another layout."""
+    annotations = path / "val" / "val_annotations.txt"
+    if not annotations.is_file() or not (path / "train").is_dir():
+        return None
+    train = {one.name: _images(one) for one in _folders(path / "train")}
+    test = {name: [] for name in train}
+    for number, line in enumerate(annotations.read_text().splitlines(), 1):
+        file, name, *_ = [*line.split("\t"), ""]
+        if name not in test or not (path / "val" / "images" / file).is_file():
+            raise ValueError(
+                f"{str(annotations)!r} must name an image in 'images' beside it and its class in each line. Received: "
+                f"{line!r:.100} in line {number}. Are all files of one release, and unpacked?"
+            )
+        test[name].append(path / "val" / "images" / file)
+    return {"train": train, "test": {name: sorted(files) for name, files in test.items()}}
+
+
+def _folders(path):
+    return sorted(one for one in path.iterdir() if one.is_dir() and not one.name.startswith("."))
+
+
+def _images(folder):
+    """The images of a class, sorted; those in a folder `images` in it, if there is one."""
+    entries = sorted(one for one in folder.iterdir() if not one.name.startswith("."))
+    below = [one for one in entries if one.is_dir()]
+    if [one.name for one in below] == ["images"]:
+        return _images(below[0])
+    wrong = below + [one for one in entries if one.suffix.lower() in _NOT_READ]
+    if wrong:
+        raise ValueError(
+            f"{str(folder)!r} must hold the images of one class, as {', '.join(_READ)}. Received: "
+            f"{'the folder' if below else 'the file'} {wrong[0].name!r}, one of {len(wrong)} such. "
+            + (
+                f"Move its images to {str(folder)!r}, or take the folder away."
+                if below
+                else "Convert such files, by Pillow: `Image.open(file).convert('RGB').save(file.with_suffix('.png'))`. "
+                "Then delete them."
+            )
+        )
+    images = [one for one in entries if one.suffix.lower() in _READ]
+    if not images:
+        raise ValueError(
+            f"{str(folder)!r} must hold images of its class, as {', '.join(_READ)}. Received none. Put them there, or "
+            "take the class's folder out of all splits."
+        )
+    return images

@@ -1,13 +1,15 @@
 """Human label noise: the labels of CIFAR-N, joined to TFDS's CIFAR by the examples' numbers."""
 
 import dataclasses
+import io
 import pickle
+import pickletools
 import zipfile
 
 import numpy as np
 
-from tfp_noise import _validation
-from tfp_noise.datasets import published
+from tfp_noise import _packed_arrays, _validation
+from tfp_noise.datasets import published, raw_files
 
 PUBLISHER = "http://noisylabels.com"
 
@@ -55,9 +57,10 @@ def load(name, data_dir):
     annotation = ANNOTATIONS[name]
     path = label_path(annotation.file, data_dir)
     if not path.exists():
+        other = raw_files.in_another_format(path.parent, [path.name])
         raise FileNotFoundError(
-            f"{name!r} needs the label file {str(path)!r}, which is not there. "
-            f"It is published at {PUBLISHER} as {annotation.file!r}."
+            f"{name!r} needs the label file {str(path)!r}, which is not there.{other} It is published at {PUBLISHER} "
+            f"as {annotation.file!r}."
         )
     table = read_labels(path)
     train, test, class_names, _ = published.load(annotation.images, data_dir)
@@ -88,13 +91,21 @@ def read_labels(path):
     try:
         with zipfile.ZipFile(path) as archive:
             member = next((name for name in archive.namelist() if name.endswith("/data.pkl")), "data.pkl")
-            with archive.open(member) as stream:
-                table = _ArrayUnpickler(stream).load()
+            _packed_arrays.check_growth(path, archive.getinfo(member).file_size)
+            content = archive.read(member)
+        _check_pickle(content)
+        table = _ArrayUnpickler(io.BytesIO(content)).load()
         columns = {name: np.asarray(values) for name, values in table.items()}
+        if sum(values.nbytes for values in columns.values()) > len(content):
+            raise ValueError("its arrays are larger than itself")
     except Exception as error:  # a damaged pickle can raise anything
+        cure = f"Fetch it again from {PUBLISHER}."
+        with open(path, "rb") as stream:
+            if stream.read(6) == b"\x93NUMPY":
+                cure = f"It is a file of NumPy, as the publisher's .npy are. Put {path.name!r} from {PUBLISHER} there."
         raise ValueError(
             f"{str(path)!r} must be a zip with a pickle of NumPy arrays. Received: {type(error).__name__}: {error}. "
-            f"Fetch it again from {PUBLISHER}."
+            + cure
         ) from error
     needed = {"clean_label", *(a.column for a in ANNOTATIONS.values() if a.file == path.name)}
     if not needed <= columns.keys():
@@ -106,21 +117,42 @@ def read_labels(path):
     return {name: values.astype(np.int32) for name, values in columns.items()}
 
 
+def _check_pickle(content):
+    """Refuses what says that it is larger than the whole: memory would be taken for it before it is read."""
+    for opcode, argument, _ in pickletools.genops(content):  # compares lengths with what is there, too
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT", "FRAME") and int(argument) > len(content):
+            raise pickle.UnpicklingError(f"it asks for {opcode.name} {argument}")
+
+
 class _ArrayUnpickler(pickle.Unpickler):
     """Rebuilds NumPy arrays and refuses everything else, since a pickle can otherwise run any code."""
 
-    _ALLOWED = {  # noqa: RUF012
-        ("numpy._core.multiarray", "_reconstruct"),
-        ("numpy", "ndarray"),
-        ("numpy", "dtype"),
-        ("_codecs", "encode"),  # how Python 2's protocol stores an array's bytes
-    }
-
     def find_class(self, module, name):
         module = module.replace("numpy.core.", "numpy._core.")  # NumPy 2 renamed it
-        if (module, name) not in self._ALLOWED:
+        if (module, name) not in _PARTS_OF_ARRAYS:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is not part of an array")
-        return super().find_class(module, name)
+        return _PARTS_OF_ARRAYS[module, name]
+
+
+def _empty_array(kind, shape, code):
+    """An array that its state, which follows in a pickle, fills; until then it is empty, whatever `shape` says."""
+    del kind, shape
+    return np.empty(0, code)
+
+
+def _latin1(text, encoding):
+    """The bytes of an array as Python 2's protocol stores them."""
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"it asks for {encoding!r}, which is not how arrays are stored")
+    return text.encode("latin1")
+
+
+_PARTS_OF_ARRAYS = {
+    ("numpy._core.multiarray", "_reconstruct"): _empty_array,
+    ("numpy", "ndarray"): "ndarray",  # named by what `_empty_array` takes, and never called
+    ("numpy", "dtype"): np.dtype,
+    ("_codecs", "encode"): _latin1,
+}
 
 
 def _check_join(path, images, clean, train):

@@ -24,10 +24,11 @@ def load(name, data_dir):
 
     Raises:
         FileNotFoundError: it is not prepared there.
-        ValueError: its images differ in size.
+        ValueError: its images differ in size, or a file is damaged.
     """
     reader = _reader(name, data_dir)
-    train, test = (_as_arrays(name, reader.read(split)) for split in ("train", "test"))
+    place = root(data_dir) / name
+    train, test = (_as_arrays(name, place, reader, split) for split in ("train", "test"))
     return train, test, class_names(name, data_dir), None
 
 
@@ -99,7 +100,10 @@ def _reader(name, data_dir):
     if name in folders.NAMES:
         return folders.Folder(root(data_dir).expanduser() / name)
 
-    builder = tfds.builder(name, data_dir=data_dir if data_dir is None else root(data_dir))
+    try:
+        builder = tfds.builder(name, data_dir=data_dir if data_dir is None else root(data_dir))
+    except Exception as error:  # a damaged description can raise anything
+        raise _damaged(root(data_dir) / name, error) from error
     if not (pathlib.Path(builder.data_dir) / "dataset_info.json").exists():
         home = str(builder.data_dir_root)
         from_files = (
@@ -123,12 +127,25 @@ def root(data_dir):
     return pathlib.Path(tfds.builder(NAMES[0]).data_dir_root)
 
 
-def _as_arrays(name, examples):
+def _as_arrays(name, place, reader, split):
+
+    examples = reader.read(split)
+    count = len(examples)
     try:
-        images, labels, numbers = examples.batch(len(examples)).get_single_element()
+        images, labels, numbers = examples.batch(count).get_single_element()
     except tf.errors.InvalidArgumentError as error:
+        if not isinstance(reader, folders.Folder):
+            raise _damaged(place, error) from error
         raise ValueError(
-            f"Images of {name!r} must have one size to be loaded as arrays. Received several. Read them with "
-            "`datasets.stream`, or resize the files."
+            f"Images of {name!r} must have one size to be loaded as arrays. Received: {reader.differing(split)}. Read "
+            "them with `datasets.stream`, or resize the files."
         ) from error
+    except tf.errors.OpError as error:
+        raise _damaged(place, error) from error
+    if len(labels) != count:
+        raise _damaged(place, f"it holds {len(labels)} of {count} examples")
     return base.Examples(images.numpy(), labels.numpy().astype(np.int32), numbers.numpy())
+
+
+def _damaged(place, error):
+    return ValueError(f"The data set in {str(place)!r} cannot be read: {error}. Delete it there, and prepare it again.")

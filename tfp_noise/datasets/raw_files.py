@@ -7,6 +7,9 @@ import shutil
 import tarfile
 import zlib
 
+_BLOCK = 1 << 20  # bytes
+_BESIDES = 1 << 23  # of an archive, for lists of names, web pages and headers, whose sizes are not known
+
 _IDX_SIZES = {
     "train-images-idx3-ubyte": 16 + 60_000 * 28 * 28,
     "train-labels-idx1-ubyte": 8 + 60_000,
@@ -89,6 +92,38 @@ PUBLISHED = {
 }
 
 
+# What the publishers, or Keras, also give out, by the name of the file that is read instead.
+_OTHER_FORMATS = {
+    "cifar-10-binary.tar.gz": ("cifar-10-python.tar.gz", "cifar-10-batches-py", "cifar-10-matlab.tar.gz"),
+    "cifar-100-binary.tar.gz": ("cifar-100-python.tar.gz", "cifar-100-python", "cifar-100-matlab.tar.gz"),
+    "CIFAR-10_human.pt": ("CIFAR-10_human.npy", "CIFAR-10_human_ordered.npy"),
+    "CIFAR-100_human.pt": ("CIFAR-100_human.npy", "CIFAR-100_human_ordered.npy"),
+    "train-images-idx3-ubyte.gz": ("mnist.npz",),
+    "train_32x32.mat": ("train.tar.gz",),
+}
+_WHERE = {
+    "cifar-10-binary.tar.gz": "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+    "cifar-100-binary.tar.gz": "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
+    "CIFAR-10_human.pt": "http://noisylabels.com",
+    "CIFAR-100_human.pt": "http://noisylabels.com",
+    "train-images-idx3-ubyte.gz": "the data set's publisher",
+    "train_32x32.mat": "http://ufldl.stanford.edu/housenumbers",
+}
+
+
+def in_another_format(directory, names):
+    """Sentences about files of another format that lie where those of these names are missing; empty without any.
+
+    None of them is opened: a pickle, and a NumPy file that holds one, may run any code.
+    """
+    return "".join(
+        f" {other!r}, which is there, is in another format and is not read; fetch {name!r} from {_WHERE[name]}."
+        for name in dict.fromkeys(names)
+        for other in _OTHER_FORMATS.get(name, ())
+        if (directory / other).exists()
+    )
+
+
 def require(raw, files):
     """Raises an error that names every one of `files` that is not below `raw`, neither itself nor its archive.
 
@@ -101,13 +136,17 @@ def require(raw, files):
     """
     if not raw.is_dir():
         raise FileNotFoundError(f"`raw` must be the directory of the publisher's files. Received: {str(raw)!r}.")
-    missing = [
-        f"{file.path} (or {file.archive})" if file.archive else file.path
+    absent = [
+        file
         for file in files
         if not (raw / file.path).exists() and not (file.archive and (raw / file.archive).exists())
     ]
-    if missing:
-        raise FileNotFoundError(f"{str(raw)!r} must hold the publisher's files. Missing: {', '.join(missing)}.")
+    if absent:
+        missing = [f"{file.path} (or {file.archive})" if file.archive else file.path for file in absent]
+        raise FileNotFoundError(
+            f"{str(raw)!r} must hold the publisher's files. Missing: {', '.join(missing)}."
+            + in_another_format(raw, [file.archive or file.path for file in absent])
+        )
 
 
 def stage(raw, files, directory):
@@ -125,7 +164,7 @@ def stage(raw, files, directory):
     require(raw, files)
     plain = [file for file in files if (raw / file.path).exists()]
     for archive in {file.archive for file in files if file not in plain}:
-        _unpack(raw / archive, directory)
+        _unpack(raw / archive, directory, sum(file.size or 0 for file in files if file.archive == archive))
     for file in files:
         staged = directory / file.path
         if file in plain:
@@ -135,22 +174,38 @@ def stage(raw, files, directory):
         _check(staged, file, raw / (file.path if file in plain else file.archive))
 
 
-def _unpack(archive, directory):
+def _unpack(archive, directory, size=0):
+    """Unpacks an archive; one that goes on far beyond the `size` bytes of the files wanted is not read to its end."""
     try:
-        if archive.name.endswith(".tar.gz"):
-            with gzip.open(archive) as source:
+        with gzip.open(archive) as packed:
+            source = _Capped(packed, size + _BESIDES)
+            if archive.name.endswith(".tar.gz"):
                 with tarfile.open(fileobj=source, mode="r|") as tar:
                     tar.extractall(directory, filter="data")
-                while source.read(1 << 20):  # to its end, where the checksum stands
+                while source.read(_BLOCK):  # to its end, where the checksum stands
                     pass
-        else:
-            with gzip.open(archive) as source, open(directory / archive.name.removesuffix(".gz"), "wb") as target:
-                shutil.copyfileobj(source, target)
-    except (gzip.BadGzipFile, tarfile.TarError, zlib.error, EOFError) as error:
+            else:
+                with open(directory / archive.name.removesuffix(".gz"), "wb") as target:
+                    shutil.copyfileobj(source, target, _BLOCK)
+    except (gzip.BadGzipFile, tarfile.TarError, zlib.error, EOFError, OverflowError, ValueError) as error:
         raise ValueError(
             f"{str(archive)!r} must be a whole {'tar.gz' if '.tar' in archive.name else 'gzip'} file. "
             f"Received: {error}. Was the download cut short?"
         ) from error
+
+
+class _Capped:
+    """Reads a stream as far as it may be expected to go."""
+
+    def __init__(self, stream, most):
+        self._stream, self._left, self._most = stream, most, most
+
+    def read(self, size):
+        content = self._stream.read(min(size, _BLOCK))
+        self._left -= len(content)
+        if self._left < 0:
+            raise EOFError(f"it unpacks to more than the {self._most} bytes of the published one")
+        return content
 
 
 def _check(staged, file, source):
@@ -169,14 +224,17 @@ def _check(staged, file, source):
                 "Is it damaged, or the file of another data set that has the same name?"
             )
     if file.lines is not None:
-        lines = sum(1 for line in staged.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip())
+        try:
+            lines = sum(1 for line in staged.read_text(encoding="utf-8").splitlines() if line.strip())
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{named} must be UTF-8 text. Received: {error}. Fetch it again.") from error
         if lines != file.lines:
-            raise ValueError(f"{named} must name {file.lines} classes, one a line. Received: {lines}.")
+            raise ValueError(f"{named} must name {file.lines} classes, one a line. Received: {lines}. Fetch it again.")
 
 
 def _sha256(path):
     digest = hashlib.sha256()
     with open(path, "rb") as stream:
-        while block := stream.read(1 << 20):
+        while block := stream.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()

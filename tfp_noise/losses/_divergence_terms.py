@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from tfp_noise.losses._entropies import product
 from tfp_noise.losses._gradients import with_gradient
 
 # The terms of the symmetric Kullback-Leibler divergence, KL(t || p) + KL(p || t).
@@ -25,16 +26,17 @@ def mean_divergence(targets_of, weight, rows, logits):
     def measure(rows, logits):
         log_p = ops.log_softmax(logits, axis=-1)
         p = ops.exp(log_p)
-        targets = ops.maximum(targets_of(rows), _SMALLEST)
-        gap, difference = log_p - ops.log(targets), p - targets
+        targets = targets_of(rows)
+        inside = ops.maximum(targets, _SMALLEST)
+        gap, difference = log_p - ops.log(inside), p - targets
 
         def gradient(upstream):
             upstream = ops.expand_dims(0.5 * upstream, -1)
-            slope = difference + p * gap
+            slope = difference + product(gap, p)
             by_logits = slope - p * ops.sum(slope, axis=-1, keepdims=True)
-            return -weight * upstream * (gap + difference / targets), upstream * by_logits
+            return product(gap + difference / inside, -weight * upstream), upstream * by_logits
 
-        return 0.5 * ops.sum(difference * gap, axis=-1), gradient
+        return 0.5 * ops.sum(product(gap, difference), axis=-1), gradient
 
     return measure(rows, logits)
 
@@ -55,19 +57,20 @@ def half_sum_of_terms(targets_of, weight, rows, logits, terms):
     def measure(rows, logits):
         log_p = ops.log_softmax(logits, axis=-1)
         p = ops.exp(log_p)
-        targets = ops.maximum(targets_of(rows), _SMALLEST)
-        log_t = ops.log(targets)
+        targets = targets_of(rows)
+        inside = ops.maximum(targets, _SMALLEST)
+        log_t = ops.log(inside)
         of_log_p = _difference(prediction and p, forward and targets)  # what log p is multiplied by
         of_log_t = _difference(target and targets, reverse and p)
 
         def gradient(upstream):
             upstream = ops.expand_dims(0.5 * upstream, -1)
-            slope = of_log_p + p * _difference(prediction and log_p, reverse and log_t)
+            slope = of_log_p + _difference(prediction and product(log_p, p), reverse and p * log_t)
             by_logits = slope - p * ops.sum(slope, axis=-1, keepdims=True)
-            by_targets = _difference(target and log_t, forward and log_p) + of_log_t / targets
-            return weight * upstream * by_targets, upstream * by_logits
+            by_targets = _difference(target and log_t, forward and log_p) + of_log_t / inside
+            return product(by_targets, weight * upstream), upstream * by_logits
 
-        return 0.5 * (ops.sum(of_log_p * log_p, axis=-1) + ops.sum(of_log_t * log_t, axis=-1)), gradient
+        return 0.5 * (ops.sum(product(log_p, of_log_p), axis=-1) + ops.sum(of_log_t * log_t, axis=-1)), gradient
 
     return measure(rows, logits)
 

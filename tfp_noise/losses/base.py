@@ -48,6 +48,8 @@ class NoisyLabelLoss(keras.losses.Loss):
     count_updates = staticmethod(lambda: 0)
     # Why the loss trains only in a `NoisyLabelClassifier` of its own; `None` if it keeps nothing between steps.
     needs_classifier = None
+    # What is said of the loss when its training has diverged.
+    divergence_advice = ""
     _belongs_to_a_classifier = False
 
     @property
@@ -64,6 +66,10 @@ class NoisyLabelLoss(keras.losses.Loss):
     def reads_logits(self):
         """Whether the outputs are logits and nothing else, which may be divided by a temperature."""
         return True
+
+    def _check_number(self, *args, **bounds):
+        """A number by `check_number` that the loss's arithmetic holds."""
+        return _validation.check_number(*args, **bounds, dtype=self.dtype)
 
     def _refuse_ignore_class(self, reason):
         """Refuses `ignore_class` in a loss of which examples are no independent terms."""

@@ -10,6 +10,7 @@ from keras import ops
 from tfp_noise import _validation
 from tfp_noise._quasi_random import sobol_gaussian
 from tfp_noise.losses import _random
+from tfp_noise.losses._entropies import cross_entropy, product
 from tfp_noise.losses.base import NoisyLabelLoss, register
 from tfp_noise.losses.smearing import cross_entropy_like
 
@@ -98,7 +99,7 @@ class Heteroscedastic(NoisyLabelLoss):
         **kwargs,
     ):
         super().__init__(num_classes, name=name, **kwargs)
-        self.temperature = _validation.check_number("temperature", temperature, above=0)
+        self.temperature = self._check_number("temperature", temperature, above=0)
         self.rank = _validation.check_int("rank", rank, 0)
         self.train_samples = _validation.check_int("train_samples", train_samples, 1)
         self.test_samples = _validation.check_int("test_samples", test_samples, 1)
@@ -119,7 +120,7 @@ class Heteroscedastic(NoisyLabelLoss):
 
     def from_targets(self, targets, y_pred):
         seed = _random.draw_seed(self.seed_generator)
-        return -ops.sum(targets * _log_mean_softmax(self._parameters(y_pred), seed, self.train_samples), axis=-1)
+        return cross_entropy(targets, _log_mean_softmax(self._parameters(y_pred), seed, self.train_samples))
 
     def logits(self, y_pred):
         """Logarithms of the mean probabilities, `[batch, num_classes]`: what these are the softmax of."""
@@ -205,7 +206,7 @@ def _log_mean_softmax(parameters, seed, samples):
         def gradient(upstream):
             def add_gradients(index, *sums):
                 noise, log_p = draw(index)
-                ratio = upstream[:, tf.newaxis] * tf.exp(log_p - total[:, tf.newaxis])
+                ratio = product(tf.exp(log_p - total[:, tf.newaxis]), upstream[:, tf.newaxis])
                 g = ratio - tf.exp(log_p) * tf.reduce_sum(ratio, axis=-1, keepdims=True)
                 parts = [tf.reduce_sum(g, axis=1), tf.reduce_sum(g * noise[0], axis=1)]
                 if rank:

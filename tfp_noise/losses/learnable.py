@@ -93,7 +93,7 @@ class LearnableLabelSmoothing(MovingTargets):
         **kwargs,
     ):
         super().__init__(num_classes, name=name, **kwargs)
-        self.alpha = _validation.check_number("alpha", alpha, 0, 1)
+        self.alpha = self._check_number("alpha", alpha, 0, 1)
         if self.alpha == 1:
             _validation.warn_of_no_labels("alpha")
         self.top = _validation.check_top(top, self.num_classes)
@@ -105,7 +105,7 @@ class LearnableLabelSmoothing(MovingTargets):
         self.weight_decay = _validation.check_bool("weight_decay", weight_decay)
         self.learning_rate = learning_rate
         if learning_rate is not None:
-            self.learning_rate = _validation.check_number("learning_rate", learning_rate, above=0)
+            self.learning_rate = self._check_number("learning_rate", learning_rate, above=0)
         _check_together(self)
 
     def build_state(self):

@@ -8,8 +8,6 @@ from tfp_noise import _validation
 from tfp_noise.losses._scales import SCALES
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
-_LEAST_SMOOTHING = 1e-30  # a share of it must have a logarithm in float32
-
 
 @register
 class LogisticNormal(NoisyLabelLoss):
@@ -87,9 +85,9 @@ class LogisticNormal(NoisyLabelLoss):
         **kwargs,
     ):
         super().__init__(num_classes, name=name, **kwargs)
-        self.temperature = _validation.check_number("temperature", temperature, above=0)
-        self.min_scale = _check_scale(min_scale)
-        self.target_smoothing = _validation.check_number("target_smoothing", target_smoothing, _LEAST_SMOOTHING, 1)
+        self.temperature = self._check_number("temperature", temperature, above=0, squared=True)
+        self.min_scale = _check_scale(min_scale, self.dtype)
+        self.target_smoothing = self._check_number("target_smoothing", target_smoothing, maximum=1, above=0)
         if self.target_smoothing == 1:
             _validation.warn_of_no_labels("target_smoothing")
         self.covariance = _validation.check_choice("covariance", covariance, SCALES)
@@ -139,6 +137,11 @@ class LogisticNormal(NoisyLabelLoss):
         min_scale = ops.convert_to_tensor(self._min_scale_now(), self.dtype)
         return SCALES[self.covariance](loc - target, raw_scale, min_scale) + (sum_of_logs + float(constant))
 
+    divergence_advice = (
+        "Gradients of LogisticNormal are those of squared errors over min_scale^2, which have no bound as those of "
+        "cross-entropy have: take a lower learning rate than its, or a larger `min_scale`."
+    )
+
     def _min_scale_now(self):
         return self.min_scale(self.count_updates()) if callable(self.min_scale) else self.min_scale
 
@@ -166,16 +169,18 @@ class LogisticNormal(NoisyLabelLoss):
         return cls(**{**config, "min_scale": schedules.deserialize(scale) if isinstance(scale, dict) else scale})
 
 
-def _check_scale(value):
+def _check_scale(value, dtype):
     """`value` if it is a positive number, or a schedule that starts and ends with one."""
     if isinstance(value, schedules.LearningRateSchedule):
         config = value.get_config()
         last = (config.get("decay_steps") or 0) + (config.get("warmup_steps") or 0)
         for step in {0, last}:
-            if not value(step) > 0:
+            if value(step) > 0:
+                _validation.check_number("min_scale", float(value(step)), dtype=dtype, squared=True)
+            else:
                 raise ValueError(
                     f"`min_scale` must stay above 0. Received a schedule that gives {float(value(step)):g} at step "
                     f"{step}. Set its `alpha` or `end_learning_rate`."
                 )
         return value
-    return _validation.check_number("min_scale", value, above=0)
+    return _validation.check_number("min_scale", value, above=0, dtype=dtype, squared=True)

@@ -4,6 +4,7 @@ from keras import ops
 
 from tfp_noise import _validation
 from tfp_noise.losses import _class_rows
+from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses._gradients import with_gradient
 from tfp_noise.losses._soft_labels import INITIAL, DenseSoftLabels, TopSoftLabels
 from tfp_noise.losses.base import register
@@ -89,14 +90,14 @@ class OnlineLabelSmoothing(MovingTargets):
         **kwargs,
     ):
         super().__init__(num_classes, name=name, **kwargs)
-        self.alpha = _validation.check_number("alpha", alpha, 0, 1)
+        self.alpha = self._check_number("alpha", alpha, 0, 1)
         self.update_period = _check_period(update_period)
         self.top = _validation.check_top(top, self.num_classes)
         self.initial = _validation.check_choice("initial", initial, INITIAL)
         self.unseen = _validation.check_choice("unseen", unseen, ["uniform", "kept"])
         self.freeze_above = freeze_above
         if freeze_above is not None:
-            self.freeze_above = _validation.check_number("freeze_above", freeze_above, maximum=1, above=0)
+            self.freeze_above = self._check_number("freeze_above", freeze_above, maximum=1, above=0)
             _check_thaws(self)
         self.per_sample = _validation.check_bool("per_sample", per_sample)
 
@@ -138,7 +139,7 @@ def _cross_entropy(targets, y_pred):
             by_logits = ops.sum(targets, axis=-1, keepdims=True) * ops.exp(log_p) - targets
             return ops.expand_dims(upstream, -1) * by_logits
 
-        return -ops.sum(targets * log_p, axis=-1), gradient
+        return cross_entropy(targets, log_p), gradient
 
     return measure(y_pred)
 

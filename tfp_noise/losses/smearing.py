@@ -3,6 +3,7 @@
 from keras import ops
 
 from tfp_noise import _validation
+from tfp_noise.losses._entropies import cross_entropy, product
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
 
@@ -48,7 +49,7 @@ class LabelSmearing(NoisyLabelLoss):
         return self._cross_entropy(ops.take(ops.cast(self.matrix, self.dtype), labels, axis=0), y_pred)
 
     def _cross_entropy(self, weights, y_pred):
-        return -ops.sum(weights * ops.log_softmax(y_pred, axis=-1), axis=-1)
+        return cross_entropy(weights, ops.log_softmax(y_pred, axis=-1))
 
     def get_config(self):
         return {**super().get_config(), "matrix": self.matrix.tolist()}
@@ -90,16 +91,16 @@ class LabelSmoothing(NoisyLabelLoss):
 
     def __init__(self, num_classes, alpha=0.1, *, name="label_smoothing", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
-        self.alpha = _validation.check_number("alpha", alpha, 0, 1)
+        self.alpha = self._check_number("alpha", alpha, 0, 1)
         if self.alpha == 1:
             _validation.warn_of_no_labels("alpha")
 
     def from_targets(self, targets, y_pred):
         log_probabilities = ops.log_softmax(y_pred, axis=-1)
-        loss = -ops.sum(targets * log_probabilities, axis=-1)
+        loss = cross_entropy(targets, log_probabilities)
         if self.alpha == 0:
             return loss
-        return (1 - self.alpha) * loss - self.alpha * ops.mean(log_probabilities, axis=-1)
+        return product(loss, 1 - self.alpha) - self.alpha * ops.mean(log_probabilities, axis=-1)
 
     def get_config(self):
         return {**super().get_config(), "alpha": self.alpha}

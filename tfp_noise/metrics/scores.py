@@ -195,8 +195,8 @@ def split_accuracy(probabilities, examples):
     """
     if getattr(examples, "observed", None) is None:
         raise ValueError(
-            f"`examples` must have observed labels. Received: {type(examples).__name__} without any. Corrupt "
-            "the labels first: `noise.corrupt_dataset`."
+            f"`examples` must have observed labels. Received: {type(examples).__name__} without any. Corrupt the "
+            "labels first: `noise.corrupt_dataset`."
         )
     probabilities, clean = check_predictions(probabilities, examples.labels)
     _, observed = check_predictions(probabilities, examples.observed)

@@ -55,7 +55,8 @@ def corrupt(labels, transition, seed, ids=None):
     elif not labels.dtype.is_integer:
         raise TypeError(f"`labels` must be integer class indices. Received a tensor of dtype {labels.dtype.name}.")
     else:
-        in_range = tf.reduce_all((labels >= 0) & (labels < num_classes))
+        indices = tf.cast(labels, tf.int64)  # bounds of a narrow type would wrap
+        in_range = tf.reduce_all((indices >= 0) & (indices < num_classes))
         tf.debugging.Assert(in_range, [f"`labels` must lie in [0, {num_classes}). Received:", labels])
     if ids is None:
         if symbolic or labels.shape.rank != 1:
@@ -169,8 +170,9 @@ def corrupt_dataset(dataset, transition, seed, exact=False):
         split.observed is not None for split in (dataset.train, dataset.validation, dataset.test)
     ):
         raise ValueError(
-            f"`dataset` must have clean labels. Received: {dataset.name!r}, which has observed labels already. Load it "
-            "without them, or train on those."
+            f"`dataset` must have clean labels. Received: {dataset.name!r}, which has observed labels already. Train "
+            "on those, or leave them out first: `dataclasses.replace(dataset, transition=None, **{name: "
+            "dataclasses.replace(getattr(dataset, name), observed=None) for name in ('train', 'validation', 'test')})`."
         )
 
     def observe(examples):

@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from tfp_noise import _validation
+from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses._gradients import with_gradient
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
@@ -57,17 +58,17 @@ class BiTempered(NoisyLabelLoss):
 
     def __init__(self, num_classes, t1, t2, num_iterations=5, *, name="bi_tempered", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
-        if _validation.check_number("t1", t1) > 1 > _validation.check_number("t2", t2):
+        if self._check_number("t1", t1) > 1 > self._check_number("t2", t2):
             raise ValueError(f"`t1` must be at most 1 and `t2` at least 1. Received: {t1} and {t2}. Are they swapped?")
-        self.t1 = _validation.check_number("t1", t1, 0, 1)
+        self.t1 = self._check_number("t1", t1, 0, 1)
         # The norm of equal logits is (K^(t2 - 1) - 1) / (t2 - 1).
         largest = 1 + float(np.log(np.finfo(self.dtype).max / 1e8) / np.log(self.num_classes))
-        self.t2 = _validation.check_number("t2", t2, 1, largest)
+        self.t2 = self._check_number("t2", t2, 1, largest)
         self.num_iterations = _validation.check_int("num_iterations", num_iterations, 1)
 
     def from_targets(self, targets, y_pred):
         log_probabilities = self._log_probabilities(y_pred)
-        return self._loss(ops.sum(targets * self._tempered(log_probabilities), axis=-1), log_probabilities)
+        return self._loss(-cross_entropy(targets, self._tempered(log_probabilities)), log_probabilities)
 
     def from_indices(self, labels, y_pred):
         log_probabilities = self._log_probabilities(y_pred)

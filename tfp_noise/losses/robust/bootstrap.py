@@ -3,6 +3,7 @@
 from keras import ops
 
 from tfp_noise import _validation
+from tfp_noise.losses._entropies import cross_entropy, entropy
 from tfp_noise.losses.base import NoisyLabelLoss, register
 from tfp_noise.losses.smearing import cross_entropy_like
 
@@ -49,13 +50,13 @@ class Bootstrap(NoisyLabelLoss):
 
     def __init__(self, num_classes, beta, hard=False, *, name="bootstrap", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
-        self.beta = _validation.check_number("beta", beta, maximum=1, above=0)
+        self.beta = self._check_number("beta", beta, maximum=1, above=0)
         self.hard = _validation.check_bool("hard", hard)
 
     def from_targets(self, targets, y_pred):
         log_p = ops.log_softmax(y_pred, axis=-1)
-        to_label = -ops.sum(targets * log_p, axis=-1)
-        to_itself = -(ops.max(log_p, axis=-1) if self.hard else ops.sum(ops.exp(log_p) * log_p, axis=-1))
+        to_label = cross_entropy(targets, log_p)
+        to_itself = -ops.max(log_p, axis=-1) if self.hard else entropy(log_p)
         return self.beta * to_label + (1 - self.beta) * to_itself
 
     def evaluation_loss(self, y_true, y_pred, sample_weight=None):

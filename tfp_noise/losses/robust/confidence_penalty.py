@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from tfp_noise import _validation
+from tfp_noise.losses._entropies import cross_entropy, entropy
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
 
@@ -37,11 +37,11 @@ class ConfidencePenalty(NoisyLabelLoss):
 
     def __init__(self, num_classes, beta=0.1, *, name="confidence_penalty", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
-        self.beta = _validation.check_number("beta", beta, 0)
+        self.beta = self._check_number("beta", beta, 0)
 
     def from_targets(self, targets, y_pred):
         log_p = ops.log_softmax(y_pred, axis=-1)
-        return ops.sum((self.beta * ops.exp(log_p) - targets) * log_p, axis=-1)
+        return cross_entropy(targets, log_p) - self.beta * entropy(log_p)
 
     def get_config(self):
         return {**super().get_config(), "beta": self.beta}

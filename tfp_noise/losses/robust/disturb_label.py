@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from tfp_noise import _validation
+from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses._random import draw_seed, uniform
 from tfp_noise.losses.base import NoisyLabelLoss, register
 from tfp_noise.losses.smearing import cross_entropy_like
@@ -45,7 +46,7 @@ class DisturbLabel(NoisyLabelLoss):
 
     def __init__(self, num_classes, rate, *, seed=0, name="disturb_label", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
-        self.rate = _validation.check_number("rate", rate, 0, 1)
+        self.rate = self._check_number("rate", rate, 0, 1)
         if self.rate == 1:
             _validation.warn_of_no_labels("rate")
         self.seed = _validation.check_seed(seed)
@@ -55,7 +56,7 @@ class DisturbLabel(NoisyLabelLoss):
         chance, place = ops.split(uniform(draw_seed(self.seed_generator), [ops.shape(y_pred)[0], 2]), 2, axis=-1)
         drawn = ops.cast(ops.floor(place[:, 0] * self.num_classes), "int32")
         disturbed = ops.where(chance < self.rate, ops.one_hot(drawn, self.num_classes, dtype=self.dtype), targets)
-        return -ops.sum(disturbed * ops.log_softmax(y_pred, axis=-1), axis=-1)
+        return cross_entropy(disturbed, ops.log_softmax(y_pred, axis=-1))
 
     def evaluation_loss(self, y_true, y_pred, sample_weight=None):
         return cross_entropy_like(self)(y_true, y_pred, sample_weight)

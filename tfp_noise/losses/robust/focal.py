@@ -4,11 +4,12 @@ import math
 
 from keras import ops
 
-from tfp_noise import _validation
+from tfp_noise.losses._entropies import product
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
 # Probability of the label below which `hard_gamma` applies.
 _HARD = 0.2
+_LOG_NOTHING = -1e30  # of a probability that is 0
 
 
 @register
@@ -49,16 +50,16 @@ class Focal(NoisyLabelLoss):
 
     def __init__(self, num_classes, gamma=3.0, *, hard_gamma=None, name="focal", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
-        self.gamma = _validation.check_number("gamma", gamma, 0)
-        self.hard_gamma = None if hard_gamma is None else _validation.check_number("hard_gamma", hard_gamma, 0)
+        self.gamma = self._check_number("gamma", gamma, 0)
+        self.hard_gamma = None if hard_gamma is None else self._check_number("hard_gamma", hard_gamma, 0)
 
     def from_targets(self, targets, y_pred):
         log_p = ops.log_softmax(y_pred, axis=-1)
         gamma = self.gamma
         if self.hard_gamma is not None:
-            hard = ops.cast(log_p < math.log(_HARD), self.dtype)
-            gamma = gamma + (self.hard_gamma - gamma) * hard
-        return -ops.sum(targets * ops.exp(gamma * _log_missing(log_p)) * log_p, axis=-1)
+            hard = log_p < math.log(_HARD)
+            gamma = ops.where(hard, ops.cast(self.hard_gamma, self.dtype), ops.cast(gamma, self.dtype))
+        return -ops.sum(product(log_p, targets) * ops.exp(gamma * _log_missing(log_p)), axis=-1)
 
     def get_config(self):
         return {**super().get_config(), "gamma": self.gamma, "hard_gamma": self.hard_gamma}
@@ -67,7 +68,8 @@ class Focal(NoisyLabelLoss):
 def _log_missing(log_p):
     """`log(1 - p)` of each class, exact and differentiable as `p -> 1`."""
     largest = ops.one_hot(ops.argmax(log_p, axis=-1), log_p.shape[-1], dtype="bool")
-    of_largest = ops.logsumexp(ops.where(largest, -float("inf"), log_p), axis=-1, keepdims=True)
+    # Not -inf: where no other class is there, a sum of nothing would have no gradient.
+    of_largest = ops.logsumexp(ops.where(largest, _LOG_NOTHING, log_p), axis=-1, keepdims=True)
     # All others are at most 1/2. Masked before the logarithm: the gradient of what `where` drops would be NaN.
     of_others = ops.log1p(-ops.where(largest, 0.0, ops.exp(log_p)))
     return ops.where(largest, of_largest, of_others)

@@ -2,7 +2,6 @@
 
 from keras import ops
 
-from tfp_noise import _validation
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
 
@@ -14,7 +13,7 @@ class GeneralizedCrossEntropy(NoisyLabelLoss):
     is `1 - p_y`, half the absolute error, which symmetric noise does not mislead, and slow to learn. The gradient is
     cross-entropy's times `p_y^q`: examples that the network finds unlikely, mislabelled ones among them, pull less.
 
-    Computed as `-expm1(q log p) / q`, which loses no digits at any `q`. There is no floor under the probabilities:
+    Computed as `-expm1(q log p) / q`, which loses no digits at small `q`. There is no floor under the probabilities:
     where `p_y` underflows, value and gradient go to their limits, `1 / q` and 0.
 
     Args:
@@ -42,7 +41,7 @@ class GeneralizedCrossEntropy(NoisyLabelLoss):
 
     def __init__(self, num_classes, q=0.7, *, name="generalized_cross_entropy", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
-        self.q = _validation.check_number("q", q, maximum=1, above=0)
+        self.q = self._check_number("q", q, maximum=1, above=0)
 
     def from_targets(self, targets, y_pred):
         return ops.sum(targets * self._transform(-ops.log_softmax(y_pred, axis=-1)), axis=-1)

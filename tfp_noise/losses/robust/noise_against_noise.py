@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from tfp_noise import _validation
+from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses._random import draw_seed, standard_normal
 from tfp_noise.losses.base import NoisyLabelLoss, register
 from tfp_noise.losses.smearing import cross_entropy_like
@@ -47,7 +48,7 @@ class NoiseAgainstNoise(NoisyLabelLoss):
 
     def __init__(self, num_classes, sigma, *, seed=0, name="noise_against_noise", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
-        self.sigma = _validation.check_number("sigma", sigma, 0)
+        self.sigma = self._check_number("sigma", sigma, 0)
         self.seed = _validation.check_seed(seed)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
@@ -56,7 +57,7 @@ class NoiseAgainstNoise(NoisyLabelLoss):
         noise = standard_normal(draw_seed(self.seed_generator), ops.shape(y_pred))
         noisy = targets + self.sigma * ops.cast(noise, self.dtype)
         # Not a library's cross-entropy, whose gradient takes for granted that labels sum to 1.
-        return -ops.sum(noisy * ops.log_softmax(y_pred, axis=-1), axis=-1)
+        return cross_entropy(noisy, ops.log_softmax(y_pred, axis=-1))
 
     def evaluation_loss(self, y_true, y_pred, sample_weight=None):
         return cross_entropy_like(self)(y_true, y_pred, sample_weight)

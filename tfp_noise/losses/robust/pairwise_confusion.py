@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from tfp_noise import _validation
+from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses.base import NoisyLabelLoss, register
 from tfp_noise.losses.smearing import cross_entropy_like
 
@@ -51,7 +51,7 @@ class PairwiseConfusion(NoisyLabelLoss):
 
     def __init__(self, num_classes, weight, *, name="pairwise_confusion", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
-        self.weight = _validation.check_number("weight", weight, 0)
+        self.weight = self._check_number("weight", weight, 0)
         self._refuse_ignore_class("it compares the examples of a batch with one another")
 
     def from_targets(self, targets, y_pred):
@@ -64,7 +64,7 @@ class PairwiseConfusion(NoisyLabelLoss):
         p = ops.exp(log_p)
         differ = 1 - ops.sum(targets * partners(targets), axis=-1)
         distance = ops.sum(ops.square(p - partners(p)), axis=-1)
-        return -ops.sum(targets * log_p, axis=-1) + self.weight / 2 * differ * distance
+        return cross_entropy(targets, log_p) + self.weight / 2 * differ * distance
 
     def evaluation_loss(self, y_true, y_pred, sample_weight=None):
         return cross_entropy_like(self)(y_true, y_pred, sample_weight)

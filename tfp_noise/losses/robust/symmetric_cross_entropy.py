@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from tfp_noise import _validation
+from tfp_noise.losses._entropies import cross_entropy, product
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
 # What the reverse term takes for the probability of a class that the label rules out, whose logarithm is infinite.
@@ -43,13 +43,14 @@ class SymmetricCrossEntropy(NoisyLabelLoss):
 
     def __init__(self, num_classes, alpha=0.1, beta=1.0, *, name="symmetric_cross_entropy", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
-        self.alpha = _validation.check_number("alpha", alpha, 0)
-        self.beta = _validation.check_number("beta", beta, 0)
+        self.alpha = self._check_number("alpha", alpha, 0)
+        self.beta = self._check_number("beta", beta, 0)
 
     def from_targets(self, targets, y_pred):
         log_p = ops.log_softmax(y_pred, axis=-1)
         log_targets = ops.log(ops.maximum(targets, _ZERO))
-        return -ops.sum(self.alpha * targets * log_p + self.beta * ops.exp(log_p) * log_targets, axis=-1)
+        reverse = -ops.sum(ops.exp(log_p) * log_targets, axis=-1)
+        return product(cross_entropy(targets, log_p), self.alpha) + self.beta * reverse
 
     def get_config(self):
         return {**super().get_config(), "alpha": self.alpha, "beta": self.beta}

@@ -5,6 +5,7 @@ import math
 from keras import ops
 
 from tfp_noise import _validation
+from tfp_noise.losses._entropies import cross_entropy, product
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
 _SMALLEST = 1e-37
@@ -69,22 +70,22 @@ class TeacherFree(NoisyLabelLoss):
         **kwargs,
     ):
         super().__init__(num_classes, name=name, **kwargs)
-        self.alpha = _validation.check_number("alpha", alpha, 0, 1)
-        self.temperature = _validation.check_number("temperature", temperature, above=0)
-        self.correct_probability = _validation.check_number(
+        self.alpha = self._check_number("alpha", alpha, 0, 1)
+        self.temperature = self._check_number("temperature", temperature, above=0)
+        self.correct_probability = self._check_number(
             "correct_probability", correct_probability, above=1 / self.num_classes, below=1
         )
         self.variant = _validation.check_choice("variant", variant, ["paper", "code"])
 
     def from_targets(self, targets, y_pred):
-        cross_entropy = -ops.sum(targets * ops.log_softmax(y_pred, axis=-1), axis=-1)
+        to_label = cross_entropy(targets, ops.log_softmax(y_pred, axis=-1))
         right, wrong = self._teacher()
         teacher = wrong + (right - wrong) * targets
         student = ops.log_softmax(y_pred / (self.temperature if self.variant == "paper" else 1.0), axis=-1)
         # A cold teacher gives the others less than float32 holds, and 0 log 0 is 0.
         log_teacher = ops.log(ops.maximum(teacher, _SMALLEST))
-        divergence = ops.sum(teacher * (log_teacher - student), axis=-1)
-        return (1 - self.alpha) * cross_entropy + self.alpha * divergence
+        divergence = cross_entropy(teacher, student - log_teacher)
+        return product(to_label, 1 - self.alpha) + product(divergence, self.alpha)
 
     def _teacher(self):
         """The softened teacher's probabilities of the label and of each other class."""

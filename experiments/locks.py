@@ -1,0 +1,55 @@
+"""One process at a time: a second one waits, and then reads what the first one has finished."""
+
+import contextlib
+import zlib
+
+from experiments import results, terminal
+from tfp_noise import _locks, distribute
+
+
+@contextlib.contextmanager
+def alone(path, what):
+    """Keeps other processes out of the same block until this one has left it; those that wait say so.
+
+    Args:
+        path: a `pathlib.Path`, the lock's file, which is gone after the block, as are folders that stayed empty.
+        what: text that names what is done in the block.
+    """
+    made = [folder for folder in path.parents if not folder.exists()]
+    lock = _locks.take(path)
+    if lock is None:
+        terminal.console().print(
+            f"{what}: another process is at work on it and holds {path}. Waiting until it has ended.", markup=False
+        )
+        lock = _locks.wait_for(path)
+    try:
+        yield
+    finally:
+        _locks.free(lock)
+        with contextlib.suppress(OSError):  # where something was written
+            for folder in made:
+                folder.rmdir()
+
+
+@contextlib.contextmanager
+def alone_with_run(experiment, workdir, strategy, suffixes):
+    """`alone`, for all workers of a strategy; a finished run is read without a lock.
+
+    Args:
+        experiment: an `Experiment`.
+        workdir: folder for results.
+        strategy: a `tf.distribute.Strategy`, whose chief has the lock.
+        suffixes: list of text, those of the files that the finished run must have.
+    """
+    distribute.wait_for_all(strategy, title(experiment))  # before a lock, or a folder, is made for the wrong run
+    needs_lock = distribute.is_chief(strategy) and not results.is_settled(experiment, workdir, suffixes)
+    lock = alone(results.lock_path(experiment, workdir), title(experiment)) if needs_lock else contextlib.nullcontext()
+    with lock:
+        distribute.wait_for_all(strategy)
+        yield
+
+
+def title(experiment):
+    """A run in words: its name, seed and a digest of its settings."""
+    settings = zlib.crc32(repr(experiment.settings()).encode())
+    return f"{experiment.name} seed {experiment.seed} of settings {settings:08x}"

@@ -1,0 +1,49 @@
+"""Locks that keep other processes from files, and that the kernel frees when the process that has one ends.
+
+A lock is a file. Whoever frees it deletes the file: `filelock` sees that, and waits for, or makes, another one.
+"""
+
+import pathlib
+
+import filelock
+from absl import logging
+
+
+def take(path):
+    """Takes the lock `path`, if nobody has it.
+
+    Args:
+        path: a `pathlib.Path`; its folder is made if missing.
+
+    Returns:
+        What `free` takes; `None` where somebody has the lock.
+    """
+    return _acquire(path, timeout=0)
+
+
+def wait_for(path):
+    """Takes the lock `path` once nobody has it, as `take` does."""
+    return _acquire(path, timeout=-1)
+
+
+def free(lock):
+    """Frees a lock, and deletes its file."""
+    if lock.is_locked:
+        pathlib.Path(lock.lock_file).unlink(missing_ok=True)  # first: nobody's else, while it is locked
+        lock.release()
+
+
+def _acquire(path, timeout):
+    lock = filelock.FileLock(path, thread_local=False)
+    while not lock.is_locked:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout)
+        except filelock.Timeout:
+            return None
+        except FileNotFoundError:  # whoever had it has deleted its folder, too
+            continue
+        except OSError as error:  # a full disk, or a file system without locks
+            logging.warning("%s cannot be locked: %s. Let no other process work on the same files.", path, error)
+            break
+    return lock

@@ -1,0 +1,27 @@
+"""Cross-entropy and entropy in which a class that is not there, of logit -inf, counts for nothing."""
+
+import tensorflow as tf
+from keras import ops
+
+from tfp_noise.losses._gradients import with_gradient
+
+
+def product(logarithm, weight):
+    """`weight * logarithm`, and 0 where the weight is 0, also beside a logarithm that is infinite.
+
+    TensorFlow's kernel costs what a multiplication does; `where` around one would make another array.
+    """
+    return tf.math.multiply_no_nan(logarithm, weight)
+
+
+def cross_entropy(weights, log_p):
+    """`-sum_k w_k log p_k`, `[batch]`; no gradient may go to the weights."""
+    return -ops.sum(product(log_p, weights), axis=-1)
+
+
+@with_gradient
+def entropy(log_p):
+    """`-sum_k p_k log p_k`, `[batch]`. Its gradient is by hand, because that of `p log p` is NaN at `log p = -inf`."""
+    p = ops.exp(log_p)
+    terms = product(log_p, p)
+    return -ops.sum(terms, axis=-1), lambda upstream: -ops.expand_dims(upstream, -1) * (terms + p)
