@@ -54,7 +54,7 @@ def check_number(name, value, minimum=-np.inf, maximum=np.inf, *, above=None, be
     bounds = [f"above {above:g}"] if above is not None else [f"at least {minimum:g}"] if minimum > -np.inf else []
     bounds += [f"below {below:g}"] if below is not None else [f"at most {maximum:g}"] if maximum < np.inf else []
     inside = minimum <= value <= maximum and (above is None or value > above) and (below is None or value < below)
-    held = abs(value) <= (_MAX_FLOAT32 if dtype is None else np.finfo(float).max)
+    held = abs(value) <= (_MAX_FLOAT32 if dtype is None else float(np.finfo(float).max))
     if not (held and inside):
         raise ValueError(f"`{name}` must be {' and '.join(['finite', *bounds])}. Received: {value}.")
     if dtype is not None:

@@ -62,7 +62,7 @@ def corrupt(labels, transition, seed, ids=None):
         if symbolic or labels.shape.rank != 1:
             raise ValueError(
                 "`ids` must be given for a single label in `labels`, and inside a graph (`tf.data`): positions say "
-                "nothing about the example there. Received: None. Pass an identity, for instance from `Dataset.enumerate`."
+                "nothing about the example. Received: None. Pass an identity, for instance from `Dataset.enumerate`."
             )
         ids = np.arange(len(labels))
     _check_ids(ids)
