@@ -257,8 +257,12 @@ HANDED_ON = {
 
 # What a path that is not there is told by: its own name.
 NO_SUCH_PLACE = {"text", "nowhere"}
-# What is refused by the name of another argument.
-REFUSED_BY_ANOTHER = {"noise.corrupt.labels: 0": "a single label needs `ids`"}
+# What else an error may name: a part of the argument, or the array that does not fit it.
+ALSO_NAMED = {
+    "histories": ("rate",),
+    "labels": ("logits", "probabilities_by_method"),
+    "scores": ("steps", "alpha"),
+}
 _ANY_NUMBER = ("-1", "0", "0.5", "2**63")
 # What is accepted, by `callable.argument`, or `argument` everywhere, and why: with "inside" what stands in the place of
 # the first value in a dict, list or tuple.
@@ -266,40 +270,25 @@ ACCEPTED = {
     "a number that is in the argument's range": {
         **dict.fromkeys(
             ["alpha", "label_weight", "momentum", "rate", "t1", "validation_share"],
-            (
-                "0",
-                "0.5",
-            ),
+            ("0", "0.5"),
         ),
         **dict.fromkeys(
             ["bound", "step", "gamma", "hard_gamma", "sigma", "weight", "beta"],
-            (
-                "0",
-                "0.5",
-                "2**63",
-            ),
+            ("0", "0.5", "2**63"),
         ),
         **dict.fromkeys(
             ["learning_rate", "weight_decay", "SymmetricCrossEntropy.alpha"],
-            (
-                "0",
-                "0.5",
-                "2**63",
-            ),
+            ("0", "0.5", "2**63"),
         ),
         **dict.fromkeys(
-            ["temperature", "min_scale", "trust_coefficient", "timeout", "Mixup.alpha"],
-            (
-                "0.5",
-                "2**63",
-            ),
+            ["temperature", "trust_coefficient", "timeout", "Mixup.alpha"],
+            ("0.5", "2**63"),
         ),
         **dict.fromkeys(["percentile", "min_probability", "q", "target_smoothing", "freeze_above"], ("0.5",)),
         **dict.fromkeys(["correct_probability"], ("0.5",)),
         **dict.fromkeys(["iterations", "seed", "pad", "Cluster.index"], ("0",)),
-        "min_scale": ("2**63",),
         "inside min_scales": ("0.5", "2**63"),
-        "ignore_class": ["-1", "0"],
+        "ignore_class": ("-1", "0"),
     },
     "a bool where one is asked for": dict.fromkeys(
         ["non_negative", "hard", "per_sample", "identity", "exact", "adapt_vectors", "drop_remainder"], ("True",)
@@ -327,10 +316,7 @@ ACCEPTED = {
     ),
     "nothing was measured": dict.fromkeys(
         ["inside learning_curves.history", "inside training_by_noise_rate.histories"],
-        (
-            "None",
-            "NaN",
-        ),
+        ("None", "NaN"),
     ),
     "the name of a class may be any text": {"inside class_names": ["text", "empty text"]},
     "a count of none, a first class": dict.fromkeys(["inside support", "inside classes"], ("0",)),

@@ -54,7 +54,7 @@ def check_number(name, value, minimum=-np.inf, maximum=np.inf, *, above=None, be
     bounds = [f"above {above:g}"] if above is not None else [f"at least {minimum:g}"] if minimum > -np.inf else []
     bounds += [f"below {below:g}"] if below is not None else [f"at most {maximum:g}"] if maximum < np.inf else []
     inside = minimum <= value <= maximum and (above is None or value > above) and (below is None or value < below)
-    held = abs(value) <= (_MAX_FLOAT32 if dtype is None else np.finfo(float).max)
+    held = abs(value) <= (_MAX_FLOAT32 if dtype is None else float(np.finfo(float).max))
     if not (held and inside):
         raise ValueError(f"`{name}` must be {' and '.join(['finite', *bounds])}. Received: {value}.")
     if dtype is not None:
@@ -230,9 +230,11 @@ def as_numbers(name, value):
 
 def _as_array(name, value, cure):
     """`value` of any container as a NumPy array without missing entries; objects become what a list of them becomes."""
-    if np.ma.is_masked(value):
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    masked = sum(int(np.ma.count_masked(part)) for part in parts if isinstance(part, np.ma.MaskedArray))
+    if masked:
         raise ValueError(
-            f"`{name}` must be complete. Received a masked array with {np.ma.count_masked(value)} masked entries. "
+            f"`{name}` must be complete. Received a masked array with {masked} masked entries. "
             "Leave those examples out: `x[~y.mask]` and `y.compressed()`."
         )
     try:

@@ -53,7 +53,10 @@ def class_distances(features, labels):
     _validation.check_finite("features", features)
     labels = _validation.check_labels("labels", labels, np.iinfo(np.int32).max)
     if features.ndim != 2 or len(features) != len(labels):
-        raise ValueError(f"`features` must have shape [{len(labels)}, size]. Received shape {features.shape}.")
+        raise ValueError(
+            f"`features` must have shape [{len(labels)}, size]. Received shape {features.shape}. Give a row for each "
+            "of `labels`."
+        )
     present = np.unique(labels)
     gaps = present != np.arange(len(present))
     if len(present) < 2 or gaps.any():

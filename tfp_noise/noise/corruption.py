@@ -61,8 +61,8 @@ def corrupt(labels, transition, seed, ids=None):
     if ids is None:
         if symbolic or labels.shape.rank != 1:
             raise ValueError(
-                "`ids` must be given for a single label and inside a graph (`tf.data`), where positions say nothing "
-                "about the example. Received: None. Pass an identity, for instance from `Dataset.enumerate`."
+                "`ids` must be given for a single label in `labels`, and inside a graph (`tf.data`): positions say "
+                "nothing about the example. Received: None. Pass an identity, for instance from `Dataset.enumerate`."
             )
         ids = np.arange(len(labels))
     _check_ids(ids)

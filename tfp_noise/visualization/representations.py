@@ -78,7 +78,8 @@ def class_plane_projection(representations, labels, observed, classes, title=Non
     """
     _style.check_some("representations", representations, "method")
     for method, pair in representations.items():
-        _style.check_pair(f"representations[{method!r}]", pair, "(features, class_vectors)")
+        _, vectors = _style.check_pair(f"representations[{method!r}]", pair, "(features, class_vectors)")
+        _style.check_floats(f"representations[{method!r}] class_vectors", vectors, ("size", "num_classes"))
     num_classes = min(np.shape(class_vectors)[-1] for _, class_vectors in representations.values())
     labels, observed = _style.check_label_pair(labels, observed, num_classes)
     classes = _check_classes(classes, labels, num_classes)
