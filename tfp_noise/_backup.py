@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import pathlib
 import re
 import sys
 import time
@@ -91,7 +90,7 @@ class BackupAndRestore(keras.callbacks.Callback):
 
     def __init__(self, backup_dir, delete_checkpoint=True, min_seconds=0.0):
         super().__init__()
-        self.folder = pathlib.Path(backup_dir)
+        self.folder = _validation.check_path("backup_dir", backup_dir)
         self.delete_checkpoint = _validation.check_bool("delete_checkpoint", delete_checkpoint)
         self.min_seconds = _validation.check_number("min_seconds", min_seconds, 0)
         self.differences = []

@@ -27,8 +27,12 @@ def load(name, data_dir):
         ValueError: its images differ in size, or a file is damaged.
     """
     reader = _reader(name, data_dir)
-    place = root(data_dir) / name
-    train, test = (_as_arrays(name, place, reader, split) for split in ("train", "test"))
+    try:
+        train, test = (_as_arrays(name, reader, split) for split in ("train", "test"))
+    except Exception as error:  # damaged files can raise anything
+        if isinstance(reader, folders.Folder):
+            raise
+        raise _damaged(root(data_dir) / name, error) from error
     return train, test, class_names(name, data_dir), None
 
 
@@ -127,23 +131,19 @@ def root(data_dir):
     return pathlib.Path(tfds.builder(NAMES[0]).data_dir_root)
 
 
-def _as_arrays(name, place, reader, split):
-
+def _as_arrays(name, reader, split):
     examples = reader.read(split)
-    count = len(examples)
     try:
-        images, labels, numbers = examples.batch(count).get_single_element()
+        images, labels, numbers = examples.batch(len(examples)).get_single_element()
     except tf.errors.InvalidArgumentError as error:
         if not isinstance(reader, folders.Folder):
-            raise _damaged(place, error) from error
+            raise
         raise ValueError(
             f"Images of {name!r} must have one size to be loaded as arrays. Received: {reader.differing(split)}. Read "
             "them with `datasets.stream`, or resize the files."
         ) from error
-    except tf.errors.OpError as error:
-        raise _damaged(place, error) from error
-    if len(labels) != count:
-        raise _damaged(place, f"it holds {len(labels)} of {count} examples")
+    if len(labels) != len(examples):
+        raise ValueError(f"{name!r} must have {len(examples)} examples. Received: {len(labels)}")
     return base.Examples(images.numpy(), labels.numpy().astype(np.int32), numbers.numpy())
 
 
