@@ -1,6 +1,5 @@
 import gc
 import os
-import resource
 import socket
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -13,7 +12,6 @@ from tfp_noise import distribute
 
 # Traced functions are many objects: to look through all of them again and again takes a tenth of the time.
 gc.disable()
-_MUCH = 4 * 2**20  # KiB
 
 # Two logical devices, for the tests with two replicas; it has to be said before TensorFlow touches a device.
 tf.config.set_logical_device_configuration(
@@ -21,16 +19,22 @@ tf.config.set_logical_device_configuration(
 )
 
 
+def _iter_untuned(self, iterate=tf.data.Dataset.__iter__):
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return iterate(self.with_options(options))
+
+
+# An iterator that is deleted waits for its tuning to wake up; a module's tests leave hundreds.
+tf.data.Dataset.__iter__ = _iter_untuned
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _collected():
-    """Frees what tests have left, once that is much, and does not look again at what is still there.
-
-    An iterator of tf.data that is deleted waits for its tuning to wake up: a module's take up to 20 seconds.
-    """
+    """Frees what a module's tests have left, and does not look again at what is still there."""
     yield
-    if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > _MUCH:
-        gc.collect()
-        gc.freeze()
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

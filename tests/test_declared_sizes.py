@@ -13,11 +13,12 @@ import pytest
 
 from experiments import result_files
 from tests import tiny_raw
-from tfp_noise.datasets import cifar10h, human, raw_files
+from tfp_noise.datasets import Examples, cifar10h, human, raw_files
 from tfp_noise.similarities import ClassSimilarities
 
 HUGE = 300_000_000  # bytes that a file of 3 MB may say, or unpack to, in a test that must not take long
 MEGABYTE = 2**20
+EXAMPLES = Examples(np.zeros([2, 1]), np.arange(2), np.arange(2))
 BEYOND = 64 * MEGABYTE  # what an archive goes on to, in place of 100 bytes
 
 
@@ -145,7 +146,7 @@ def stage(path):
 def shares_of(path):
     (path.parent / "cifar_n").mkdir(exist_ok=True)
     path.replace(path.parent / "cifar_n" / path.name)
-    cifar10h.load(None, path.parent)
+    cifar10h.load(EXAMPLES, path.parent)
 
 
 READERS = {

@@ -93,8 +93,9 @@ def test_all_programs_learn_any_data_set_or_warn(name, any_data_set):
     bar = {**BARS, **PREPARED}[name]
     assert accuracy(names, "probabilities") > bar
     if name == "cifar10":
-        # A known fault, its cause not found: on all of CIFAR-10 the recipe's student was at chance, 0.1, without any
-        # warning, in the one run made; on 12,000 of the images it had 0.27, and the estimate was warned of.
+        # A known fault: the recipe's student was at chance, 0.1, without a warning, in the one run made. The recipe's
+        # network is not made for these pixels: of its 128 hidden units, 84 to 88 % were dead after five epochs of
+        # forward correction (0.31 to 0.33 in three runs), and where all are, chance is left.
         return
     assert accuracy(names, "calibrated") > bar or any("estimated transition" in str(one.message) for one in caught)
 
