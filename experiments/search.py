@@ -61,7 +61,7 @@ def search(experiment, grid, workdir, data_dir=None):
 
 
 def _search(experiment, grid, folder, workdir, data_dir):
-    """As `search`, by one process alone, for KerasTuner empties its folder first."""
+    """`search` by one process alone, because KerasTuner empties its folder first."""
     oracle, count = _oracle(grid, folder), math.prod(map(len, grid.values()))
     console, trials = terminal.console(), []
     while (trial := oracle.create_trial("search")).status == TrialStatus.RUNNING:

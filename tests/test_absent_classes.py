@@ -88,7 +88,7 @@ def limits(build, y_true, outputs, absent):
 
 @pytest.mark.parametrize("name", [name for name in LOSSES if name not in LIKELIHOODS])
 def test_a_class_at_minus_infinity_is_a_class_that_is_not_there(name):
-    """Where the true loss is infinite, because it wants some of that class, infinity comes out, and no NaN."""
+    """A true loss that is infinite, because it wants some of that class, comes out as infinity, not as NaN."""
     loss = LOSSES[name](NUM_CLASSES, reduction="none")
     labels, soft, outputs, absent = batch(loss)
     at_infinity = with_logit(outputs, absent, -np.inf).astype("float32")

@@ -14,7 +14,7 @@ CASES = [(dtype, k) for dtype in INTEGERS for k in (2, 127, 128, 129, 256, 300)]
 
 
 def within_tf_data(labels, transition):
-    """What `corrupt` makes of labels one by one, inside `tf.data`."""
+    """Labels that `corrupt` gives one by one, inside `tf.data`."""
     data = tf.data.Dataset.from_tensor_slices(labels).enumerate()
     return np.array([int(y) for y in data.map(lambda i, y: noise.corrupt(y, transition, seed=3, ids=i))])
 
@@ -49,7 +49,7 @@ def test_the_way_out_of_observed_labels_works():
 
 
 def test_an_estimate_is_decomposed_once(monkeypatch):
-    """Of 3,000 classes a decomposition takes many seconds."""
+    """One decomposition serves all, because with 3,000 classes it takes many seconds."""
     found, condition_number = [], noise.condition_number
     monkeypatch.setattr(noise, "condition_number", lambda matrix: found.append(1) or condition_number(matrix))
     labels = np.array([0, 0, 1, 1])

@@ -1,4 +1,4 @@
-"""What folders of images may hold besides images: read, passed over, or refused by name before anything trains."""
+"""Things besides images in folders of images: read, passed over, or refused by name before anything trains."""
 
 import io
 import shutil

@@ -177,7 +177,7 @@ def test_what_a_file_says_of_its_size_takes_no_memory(name, tmp_path):
 
 
 def test_what_packs_well_is_read(tmp_path):
-    """As one-hot soft labels of many classes do."""
+    """A packed file may grow as much as one-hot soft labels of many classes do."""
     learned = ClassSimilarities(np.eye(500), tuple(map(str, range(500))))
     learned.save(tmp_path / "q.npz")
     assert (tmp_path / "q.npz").stat().st_size < learned.matrix.nbytes / 100

@@ -170,7 +170,7 @@ def test_a_statistic_may_start_at_infinity():
 
 
 def test_training_in_bfloat16_throughout_does_not_count_as_diverged():
-    """Of losses with float32 of their own and of a network that has nothing else than bfloat16."""
+    """The loss computes in float32, the network in bfloat16 alone."""
     before = keras.config.floatx()
     keras.config.set_floatx("bfloat16")
     try:

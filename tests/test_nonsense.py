@@ -100,7 +100,7 @@ def rows_that_accept(name, argument, key, prefix):
 
 
 def faults(name, prefix=""):
-    """What is wrong with one callable, a line each."""
+    """Faults of one callable, a line each."""
     found = []
     for (argument, key), said in outcomes(name, prefix).items():
         if said is None and not rows_that_accept(name, argument, key, prefix):

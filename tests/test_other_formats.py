@@ -21,7 +21,7 @@ CASES = [(name, wanted, other) for wanted, name in NAMES.items() for other in ra
 
 
 class Touch:
-    """What makes a file when it is unpickled."""
+    """An object that makes a file when it is unpickled."""
 
     def __init__(self, path):
         self.path = str(path)

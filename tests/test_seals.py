@@ -68,7 +68,7 @@ def test_a_damaged_file_is_refused_or_gives_what_was_saved(name, loader, count, 
 
 @pytest.fixture
 def later_python(monkeypatch):
-    """Of Python 3.13, no file of an archive is compared with its checksum once somebody has skipped a part of it."""
+    """Python 3.13, which compares no file of an archive with its checksum once somebody has skipped a part of it."""
     seek = zipfile.ZipExtFile.seek
 
     def seek_unchecked(self, *args):

@@ -148,7 +148,7 @@ def test_data_made_for_another_epoch_than_that_of_the_weights_are_refused(tmp_pa
 
 
 def test_a_finished_model_is_not_written_over(tmp_path):
-    """As by a process on a file system without locks."""
+    """A write by a process on a file system without locks."""
     path = tmp_path / SMALL.name / "seed0.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(result_of(SMALL)))

@@ -256,7 +256,7 @@ class BackupAndRestore(keras.callbacks.Callback):
 
 
 def _read(path, content):
-    """What the bytes of a backup say of the training."""
+    """The state of the training that the bytes of a backup hold."""
     if not _seals.check_content(path, content):
         raise OSError(f"{path} must be a whole backup. It is damaged: its SHA-256 is missing.")
     with h5py.File(io.BytesIO(content)) as file:

@@ -138,7 +138,7 @@ def _scale_of_array(values):
 
 
 def _first_factors(model, inputs):
-    """What a model multiplies each of its inputs by before anything with weights.
+    """Factors by which a model multiplies its inputs before anything with weights.
 
     Returns:
         A list: a constant's magnitude, 1 where an input goes as it is into a product with weights, `None` where it

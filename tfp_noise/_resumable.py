@@ -136,5 +136,5 @@ def weights_in_memory(model):
 
 
 def load_weights_from_memory(model, content):
-    """What `load_weights` would load from a file of these bytes, which were checked."""
+    """Loads the bytes of a file of weights, which were checked, as `load_weights` loads the file."""
     keras.Model.load_weights(model, _InMemory(content))

@@ -1,4 +1,4 @@
-"""What a training and the one that it goes on with must have in common, and what they should."""
+"""Comparison of a training with the one that it goes on with: what must be the same, and what should be."""
 
 from absl import logging
 
@@ -10,7 +10,7 @@ KEPT_BY_THE_OPTIMIZER = ("optimizer.learning_rate",)
 
 
 def description(model):
-    """What must be the same for a backup to be loaded."""
+    """Classes and shapes that must be the same for a backup to be loaded."""
     optimizer = model.optimizer
     return {
         "loss": type(model.loss).__name__,
@@ -31,7 +31,7 @@ def check_model(model, path, there):
 
 
 def facts_now(model, of_fit, there):
-    """What the bits of a training depend on, but for its weights, which its backups hold.
+    """Facts that the bits of a training depend on, but for its weights, which its backups hold.
 
     Args:
         model: the compiled model.
@@ -50,7 +50,7 @@ def facts_now(model, of_fit, there):
 
 
 def named_differences(path, there, now):
-    """What the training behind the backup `path` had otherwise, a text each, and a warning of them.
+    """Texts that name what the training behind the backup `path` had otherwise, and a warning of them.
 
     Its other half comes out otherwise, too. Of backups without facts nothing is known.
     """

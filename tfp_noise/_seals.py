@@ -44,7 +44,7 @@ def check_file(path):
 
 
 def check_content(path, content):
-    """As `check_file`, for the bytes of a `.weights.h5` file that were read from `path`."""
+    """`check_file` for the bytes of a `.weights.h5` file that were read from `path`."""
     return _check_seal(io.BytesIO(content), path)
 
 

@@ -54,7 +54,7 @@ def _device_name(device):
 
 
 def training_facts(model, data, settings, scalars=True):
-    """What the caller of `fit` decides, as a dict of text by the name of the argument.
+    """Decisions of the caller of `fit`, as a dict of text by the name of the argument.
 
     Args:
         model: the compiled model, with `loss` and `optimizer`.

@@ -46,7 +46,7 @@ def check_workers_alike(model, data, **settings):
 
 
 def _differing(each):
-    """What differs between workers, in words; empty if nothing does."""
+    """Differences between workers in words; empty if there are none."""
     names = [name for name in dict.fromkeys(name for one in each for name in one) if len({*_said(each, name)}) > 1]
     found = [
         f"`{name}` is " + ", ".join(f"{said} on worker {i}" for i, said in enumerate(_said(each, name)))

@@ -328,7 +328,7 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         return check_data(x, y, self.loss.num_classes, prefix, self.loss.ignore_class, takes_missing, look)
 
     def _takes_missing(self, x):
-        """Whether the network makes numbers of NaN; asked once, when it is built, here if there are arrays for that."""
+        """True for a network that makes numbers of NaN; asked once, when it is built, here if there are arrays."""
         if not self.built and all(map(is_array, keras.tree.flatten(x))):
             with self.distribute_strategy.scope():
                 self(keras.tree.map_structure(lambda leaf: keras.ops.convert_to_tensor(leaf[:1]), x))

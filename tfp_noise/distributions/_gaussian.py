@@ -68,7 +68,7 @@ def gaussian_and_scale(loc, scale_diag, factor, **common):
 
 
 def _spans_all(factor, n):
-    """Whether a factor is known to have a column for each of n logits."""
+    """True for a factor that is known to have a column for each of n logits."""
     return factor is not None and None not in (n, factor.shape[-1]) and factor.shape[-1] >= n
 
 
