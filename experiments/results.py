@@ -15,6 +15,7 @@ import sys
 
 import keras
 import numpy as np
+from absl import logging
 
 from experiments import result_files
 from tfp_noise import _seals, callbacks
@@ -173,9 +174,30 @@ def write(experiment, workdir, model, data, probabilities, parts):
             path.with_suffix(".npz"), lambda file: np.savez_compressed(file, test_probabilities=probabilities, **arrays)
         )
     if finished:
+        _warn_of_another_model(path, finished["scores"], result["scores"])
         return finished
     write_whole(path, lambda file: file.write_text(text))
     return result
+
+
+def _warn_of_another_model(path, stored, made):
+    """Warns of a model that was missing, and is not that of the result now that it was trained again.
+
+    The same training on other cores, threads or versions gives other digits.
+    """
+    numbers = ("test_accuracy", "test_negative_log_likelihood")
+    different = [
+        f"{name} {stored[name]:.6g} there, {made[name]:.6g} now"
+        for name in numbers
+        if stored.get(name, made[name]) != made[name]
+    ]
+    if different:
+        logging.warning(
+            "The model of %s was missing and has been trained again, but came out otherwise than that of the stored "
+            "result: %s. For both from one training give another `workdir`.",
+            path,
+            "; ".join(different),
+        )
 
 
 def assemble(experiment, parts):

@@ -33,8 +33,10 @@ class BackupAndRestore(keras.callbacks.Callback):
 
     With other data, arguments of `fit`, loss, optimizer, seed, versions, processor, cores or threads than before, the
     rest of a training comes out otherwise: a warning names each that differs, and so does `differences`. Data are
-    compared by their CRC-32, of evenly spaced rows from 128 MiB on; of generators and of the seeds in a
-    `tf.data.Dataset` nothing is known.
+    compared by their CRC-32, of evenly spaced rows from 128 MiB on; of sparse matrices, generators, a `PyDataset`, what
+    is in files, and the seeds of a `tf.data.Dataset` nothing is known.
+
+    A training that a callback has stopped (`EarlyStopping`) is finished, and does not go on.
 
     A backup is one file, written whole or not at all, with its SHA-256; the last two are kept. One that is damaged is
     passed over for the one before, with a warning; without a good one training does not start. Where a backup cannot
@@ -90,7 +92,7 @@ class BackupAndRestore(keras.callbacks.Callback):
 
     def __init__(self, backup_dir, delete_checkpoint=True, min_seconds=0.0):
         super().__init__()
-        self.folder = _validation.check_path("backup_dir", backup_dir)
+        self.folder = _validation.check_path("backup_dir", backup_dir).absolute()  # the program may go elsewhere
         self.delete_checkpoint = _validation.check_bool("delete_checkpoint", delete_checkpoint)
         self.min_seconds = _validation.check_number("min_seconds", min_seconds, 0)
         self.differences = []
@@ -121,13 +123,13 @@ class BackupAndRestore(keras.callbacks.Callback):
         path, content, training = self._newest()
         distribute.wait_for_all(strategy, f"epoch {training['epoch']} of {self.folder.name}")
         self._check_epoch(training["epoch"])
-        there = training.get("facts", {})
+        there, self.differences = training.get("facts", {}), []
         self._facts = facts_now(self.model, self.facts, there)
         self._last_good, self._last_time = path, time.monotonic()
         self._history, self._epochs = training["history"], training["epochs"]
         if path is not None:
             check_model(self.model, path, training["model"])
-            self.differences = named_differences(path, there, self._facts)
+            self.differences = named_differences(path, training, self._facts)
             self._facts |= {name: there[name] for name in KEPT_BY_THE_OPTIMIZER if name in there}
             load_weights_from_memory(self.model, content)
             set_states(self.others, training["callbacks"])
@@ -153,7 +155,10 @@ class BackupAndRestore(keras.callbacks.Callback):
         self.model._initial_epoch = None
         self.model.history.history, self.model.history.epoch = self._history, self._epochs
         if self.delete_checkpoint and distribute.is_chief(self.model.distribute_strategy):
-            self.delete()
+            try:
+                self.delete()
+            except OSError as error:  # the training is finished all the same
+                logging.warning("The backups in %s cannot be deleted: %s.", self.folder, error)
         self.release()
 
     def delete(self):
@@ -207,8 +212,8 @@ class BackupAndRestore(keras.callbacks.Callback):
             return path, content, training
         if paths:
             raise OSError(
-                f"`backup_dir` must hold a good backup, or none. Received: {' '.join(errors)} Delete {self.folder} to "
-                "start anew."
+                f"`backup_dir` must hold a good backup, or none. Received: {' '.join(errors)} Give "
+                "another folder, or delete these files to start anew."
             )
         return None, b"", {"epoch": 0, "epochs": [], "history": {}, "stopped": False}
 
@@ -220,6 +225,7 @@ class BackupAndRestore(keras.callbacks.Callback):
             "stopped": self.model.stop_training,
             "model": description(self.model),
             "facts": self._facts,
+            "differences": self.differences,
             "callbacks": get_states(self.others),
         }
         text, arrays = pack(training)

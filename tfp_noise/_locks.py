@@ -34,15 +34,20 @@ def free(lock):
 
 
 def _acquire(path, timeout):
+    path = path.absolute()  # the program may go elsewhere before it frees it
     lock = filelock.FileLock(path, thread_local=False)
     while not lock.is_locked:
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout)
         except filelock.Timeout:
             return None
-        except FileNotFoundError:  # whoever had it has deleted its folder, too
-            continue
+        except (FileNotFoundError, FileExistsError, NotADirectoryError):
+            if path.parent.exists() and not path.parent.is_dir():
+                raise
+            continue  # whoever had it has deleted its folder, too
+        except IsADirectoryError:
+            raise
         except OSError as error:  # a full disk, or a file system without locks
             logging.warning("%s cannot be locked: %s. Let no other process work on the same files.", path, error)
             break

@@ -36,26 +36,31 @@ def facts_now(model, of_fit, there):
     Args:
         model: the compiled model.
         of_fit: function without arguments that gives what the caller of `fit` has decided.
-        there: facts of the training that it may go on with. Those of `fit` are taken from there for a model that has
-            been trained, because its learning rate, say, may have fallen since.
+        there: facts of the training that it may go on with. What the optimizer keeps is taken from there for a model
+            that has been trained, because its learning rate may have fallen since.
 
     Returns:
         A dict of text.
     """
     strategy = distribute.description(model.distribute_strategy)
-    facts = leaves("", environment() | strategy | {"jit_compile": model.jit_compile})
+    facts = leaves("", environment() | strategy | {"jit_compile": model.jit_compile}) | of_fit()
     if model.optimizer.iterations.numpy() == 0:
-        return facts | of_fit()
-    return facts | {name: there[name] for name in there.keys() - facts.keys()}
+        return facts
+    return facts | {name: there[name] for name in KEPT_BY_THE_OPTIMIZER if name in there}
 
 
-def named_differences(path, there, now):
+def named_differences(path, training, now):
     """Texts that name what the training behind the backup `path` had otherwise, and a warning of them.
 
-    Its other half comes out otherwise, too. Of backups without facts nothing is known.
+    Its other half comes out otherwise, too. Those of earlier halves are among them; of backups without facts nothing is
+    known.
     """
+    there, epoch = training.get("facts", {}), training["epoch"]
     names = [name for name in {**there, **now} if there and there.get(name) != now.get(name)]
-    differences = [f"{name}: {there.get(name, 'nothing')} there, {now.get(name, 'nothing')} now" for name in names]
+    differences = training.get("differences", []) + [
+        f"{name}: {there.get(name, 'nothing')} before epoch {epoch}, {now.get(name, 'nothing')} from there on"
+        for name in names
+    ]
     if differences:
         logging.warning(
             "Training goes on from %s, but not bit by bit as if it had not stopped: %s. What the optimizer keeps, a "

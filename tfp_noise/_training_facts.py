@@ -31,7 +31,7 @@ def environment():
         or int(os.environ.get(f"TF_NUM_{name.replace('_', '').upper()}_THREADS") or cores)
         for name in ("intra_op", "inter_op")
     }
-    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    versions = {name: _version(name) for name in _PACKAGES}
     return {
         "versions": {"python": platform.python_version(), **versions},
         "processor": _processor(),
@@ -39,6 +39,13 @@ def environment():
         "cores": cores,
         "threads": chosen,
     }
+
+
+def _version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # installed under another name, as nightly builds are
+        return "unknown"
 
 
 def _processor():
@@ -53,20 +60,20 @@ def _device_name(device):
     return tf.config.experimental.get_device_details(device).get("device_name", device.device_type)
 
 
-def training_facts(model, data, settings, scalars=True):
+def training_facts(model, data, settings, resumed=False):
     """Decisions of the caller of `fit`, as a dict of text by the name of the argument.
 
     Args:
         model: the compiled model, with `loss` and `optimizer`.
         data: dict of what `fit` reads, by argument: arrays, datasets, nests of them, or `None`.
         settings: dict of numbers, text, or `None`, by argument.
-        scalars: bool, also look at the single numbers that a dataset was made of: its buffer's size and seed, or the
-            epoch that it begins with.
+        resumed: bool, the facts are for the halves of one training, whose datasets read the same files from another
+            epoch on. Otherwise they are for several workers, which may read files of their own from one epoch on.
     """
     facts = {name: repr(value) for name, value in settings.items() if value is not None}
     facts |= {"keras.utils.set_random_seed": repr(context.global_seed())}
     facts |= leaves("loss", _config(model.loss)) | leaves("optimizer", _config(model.optimizer))
-    return facts | {name: described(value, scalars) for name, value in data.items() if value is not None}
+    return facts | {name: described(value, resumed) for name, value in data.items() if value is not None}
 
 
 def leaves(name, config):
@@ -78,7 +85,8 @@ def leaves(name, config):
             if key not in ("name", "registered_name", "module"):
                 found |= leaves(f"{name}.{key}" if name else key, value)
         return found
-    return {name: digest(np.asarray(config)) if isinstance(config, list) and len(config) > 20 else repr(config)}
+    long = isinstance(config, list) and len(config) > 20
+    return {name: f"CRC-32 {_crc([repr(config).encode()]):08x}" if long else repr(config)}
 
 
 def _config(value):
@@ -88,21 +96,23 @@ def _config(value):
         return type(value).__name__
 
 
-def described(value, scalars=True):
+def described(value, resumed=False):
     """Size and digest of data; of what is read by other ways, such as a generator, the type alone."""
-    if isinstance(value, numbers.Number | str | dict):
+    found = arrays(value)
+    if isinstance(value, numbers.Number | str) or (isinstance(value, dict) and not found):
         return repr(value)
     if isinstance(value, tf.data.Dataset):
         own_share = (
             value.options().experimental_distribute.auto_shard_policy == tf.data.experimental.AutoShardPolicy.OFF
         )
-        crc = "" if own_share else f", CRC-32 {_crc(_dataset_parts(value, scalars)):08x}"
+        crc = "" if own_share else f", CRC-32 {_crc(_dataset_parts(value, resumed)):08x}"
         count = int(value.cardinality())  # negative where TensorFlow does not know
         return f"{count if count >= 0 else 'unknown number of'} batches{crc}"
-    found = arrays(value)
     if not found:
         return type(value).__name__
-    return f"{len(found[0])} examples, CRC-32 {_crc(map(_bytes, found)):08x}"
+    places = [path for path, _ in keras.tree.flatten_with_path(value)]
+    kinds = [(array.shape, str(array.dtype)) for array in found]
+    return f"{len(found[0])} examples, CRC-32 {_crc([repr((places, kinds)).encode(), *map(_bytes, found)]):08x}"
 
 
 def arrays(value):
@@ -116,24 +126,26 @@ def digest(array):
     return f"CRC-32 {_crc([_bytes(array)]):08x}"
 
 
-def _dataset_parts(dataset, scalars):
+def _dataset_parts(dataset, resumed):
     """Bytes of what an in-memory dataset was made of: its tensors, its functions' and their constants, as seeds are."""
     for value in keras.tree.flatten([value for _, value in sorted(vars(dataset).items())]):
-        if isinstance(value, tf.Tensor) and (scalars or value.shape.rank):
-            yield from _tensor_bytes(value)
+        if isinstance(value, tf.Tensor) and (value.shape.rank or not resumed):
+            yield from _tensor_bytes(value, resumed)
     for wrapper in dataset._functions():
         for captured in wrapper.function.captured_inputs:
-            yield from _tensor_bytes(captured)
+            yield from _tensor_bytes(captured, resumed)
         graph = wrapper.function.graph.as_graph_def()
         nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
         # Sorted, because nested functions have counted names, and workers may have counted differently.
-        yield from sorted(node.attr["value"].tensor.SerializeToString() for node in nodes if node.op == "Const")
+        constants = [node.attr["value"].tensor for node in nodes if node.op == "Const"]
+        yield from sorted(one.SerializeToString() for one in constants if one.tensor_shape.dim or not resumed)
     for source in dataset._inputs():
-        yield from _dataset_parts(source, scalars)
+        yield from _dataset_parts(source, resumed)
 
 
-def _tensor_bytes(tensor):
-    if hasattr(tensor, "numpy") and (tensor.dtype.is_floating or tensor.dtype.is_integer or tensor.dtype.is_bool):
+def _tensor_bytes(tensor, resumed):
+    numeric = tensor.dtype.is_floating or tensor.dtype.is_integer or tensor.dtype.is_bool
+    if hasattr(tensor, "numpy") and (numeric or (resumed and tensor.dtype == tf.string)):
         yield _bytes(tensor)
 
 

@@ -297,7 +297,7 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         settings = {"batch_size": batch_size} | {name: kwargs.get(name, _SETTINGS[name]) for name in _SETTINGS}
         begins = kwargs.get("initial_epoch", 0)
         check_workers_alike(self, read, epochs=epochs, initial_epoch=begins, **settings)
-        facts = functools.partial(training_facts, self, read, settings, scalars=False)
+        facts = functools.partial(training_facts, self, read, settings, resumed=True)
         callbacks = with_own_callbacks(callbacks, self, facts)
         with backups_released(callbacks):
             return super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)

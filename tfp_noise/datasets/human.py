@@ -95,7 +95,9 @@ def read_labels(path):
             content = archive.read(member)
         _check_pickle(content)
         table = _ArrayUnpickler(io.BytesIO(content)).load()
-        columns = {name: np.asarray(values) for name, values in table.items()}
+        columns = dict(table)
+        if not all(isinstance(values, np.ndarray) for values in columns.values()):
+            raise ValueError("not all of its columns are arrays")
         if sum(values.nbytes for values in columns.values()) > len(content):
             raise ValueError("its arrays are larger than itself")
     except Exception as error:  # a damaged pickle can raise anything

@@ -22,18 +22,23 @@ def end_at_sigterm(worker):
         return
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGTERM, _heed)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)  # written at once, where a handler would wait for Python
     os.register_at_fork(after_in_child=_forget)
     threading.Thread(target=_wait, args=(reader, worker), daemon=True).start()
 
 
+def _heed(*_):
+    """The sign that nobody has set a handler since."""
+
+
 def _wait(reader, worker):
-    while (number := os.read(reader, 1)) and number[0] != signal.SIGTERM:
-        pass
-    with suppress(OSError):
-        os.write(2, f"{worker} was ended by SIGTERM; the other workers end with an error that names it.\n".encode())
-    os._exit(128 + signal.SIGTERM)
+    while number := os.read(reader, 1):
+        if number[0] == signal.SIGTERM and signal.getsignal(signal.SIGTERM) is _heed:
+            text = f"{worker} was ended by SIGTERM; the other workers end with an error that names it.\n"
+            with suppress(OSError):
+                os.write(2, text.encode())
+            os._exit(128 + signal.SIGTERM)
 
 
 def _forget():
