@@ -216,6 +216,21 @@ def test_each_class_has_an_anchor_of_its_own(sizes, bar, percentile):
 def test_a_row_that_is_not_to_be_believed_is_named_with_what_works_there():
     probabilities = np.tile([[0.6, 0.4]], [20, 1])  # the second class is never the likeliest
     probabilities[0] = [0.3, 0.7]
-    named = pytest.warns(UserWarning, match=r"The row of class 1 says .*`from_confident_counts`")
+    named = pytest.warns(
+        UserWarning, match=r"The row of class 1 is not to be trusted: it says .*`from_confident_counts`"
+    )
     with named, pytest.warns(UserWarning, match="condition number"):
         estimation.from_anchors(probabilities, percentile=10)
+
+
+def test_confident_counts_of_rare_classes_are_named_and_advise_something_else():
+    """Many are taken for a rare class by mistake: its row is that of others."""
+    clean = np.repeat(np.arange(20), [100] * 15 + [4] * 5)
+    observed = noise.corrupt(clean, noise.symmetric(20, 0.4), seed=1)
+    scores = np.exp(5 * np.eye(20)[clean] + np.random.default_rng(0).normal(size=(len(clean), 20)))
+    with pytest.warns(UserWarning, match="The row of class") as caught:
+        estimation.from_confident_counts(scores / scores.sum(axis=1, keepdims=True), observed)
+    assert not any("from_confident_counts" in str(one.message) for one in caught)
+    (named,) = [str(one.message) for one in caught if "is not to be trusted: it says" in str(one.message)]
+    numbers = named.removeprefix("The row of class ").split(" is not")[0].split(", ")
+    assert set(map(int, numbers)) <= set(range(15, 20))

@@ -182,14 +182,36 @@ def test_attacks_on_a_network_that_divides_pixels():
 
 
 def test_other_features_and_inputs_by_name_are_left_alone():
-    inputs = {name: keras.Input([4], name=name) for name in ("a", "b")}
-    network = keras.Model(inputs, L.Dense(3)(L.Concatenate()([L.Rescaling(1 / 255)(inputs["a"]), inputs["b"]])))
+    inputs = {name: keras.Input([4, 4], name=name) for name in ("a", "b")}
+    joined = L.Concatenate()([L.Rescaling(1 / 255)(inputs["a"]), inputs["b"]])
+    network = keras.Model(inputs, L.Dense(3)(L.Flatten()(joined)))
     model = NoisyLabelClassifier(network, losses.LabelSmoothing(3))
     model.compile("sgd", jit_compile=False)
-    pixels, floats = PIXELS[:, 0, :4, 0], 3 * UNIT[:, 0, :4, 0]
+    pixels, floats = PIXELS[:, :4, :4, 0], -UNIT[:, :4, :4, 0]
     model.fit({"a": pixels, "b": floats}, LABELS, verbose=0)
     with pytest.warns(UserWarning, match=TOO_LARGE):
         model.fit({"a": floats, "b": pixels}, LABELS, verbose=0)
+
+
+@pytest.mark.parametrize("given", [PIXELS, PIXELS.astype("float32")])
+def test_pixels_of_any_type_after_training_without_are_warned_of(given):
+    model = classifier(MADE_FOR["unit"]["nothing"])
+    model.fit(UNIT, LABELS, verbose=0)
+    with pytest.warns(UserWarning, match=r"`x` should be floats in \[0, 1\], as in training"):
+        model.predict(given, verbose=0)
+
+
+def test_what_only_looks_like_another_scale_is_left_alone():
+    """Pixels as other numbers, black images, batches that the user has scaled, and flags in a table."""
+    model = classifier(MADE_FOR["unit"]["nothing"])
+    model.fit(PIXELS.astype("float32"), LABELS, verbose=0)
+    model.predict(PIXELS, verbose=0)
+    model.predict(np.zeros_like(UNIT), verbose=0)
+    scaled = pipeline.one_pass(EXAMPLES, 8).map(lambda x, y: (x * 255.0, y))
+    classifier(lambda: [L.Rescaling(1 / 255), L.Flatten()]).fit(scaled, verbose=0, shuffle=False)
+    flags = NoisyLabelClassifier(keras.Sequential([keras.Input([8]), L.Dense(3)]), losses.LabelSmoothing(3))
+    flags.compile("sgd", jit_compile=False)
+    flags.fit(np.eye(8, dtype=np.uint8), np.zeros(8, int), verbose=0)
 
 
 def test_the_warning_stands_at_the_callers_line():

@@ -18,6 +18,15 @@ def imputing():
     return keras.Model(inputs, keras.layers.Dense(K)(keras.ops.where(keras.ops.isnan(inputs), 0.0, inputs)))
 
 
+@keras.saving.register_keras_serializable()
+class OneColumn(keras.layers.Layer):
+    """Imputes the column that has gaps, and no other."""
+
+    def call(self, inputs):
+        first, gaps, rest = inputs[:, :1], inputs[:, 1:2], inputs[:, 2:]
+        return keras.ops.concatenate([first, keras.ops.where(keras.ops.isnan(gaps), 0.0, gaps), rest], axis=1)
+
+
 class Imputing(keras.Model):
     def __init__(self):
         super().__init__()
@@ -61,6 +70,12 @@ def test_a_network_that_imputes_may_have_them(network, way):
     assert np.isfinite(fit(network(), WAYS[way](X), built=way != "arrays" and network is Imputing)).all()
 
 
+def test_it_is_asked_about_what_is_missing():
+    fit(keras.Sequential([keras.Input([4]), OneColumn(), keras.layers.Dense(K)]), WAYS["arrays"](X))
+    with pytest.raises(ValueError, match="`x` must be finite"):
+        fit(keras.Sequential([keras.Input([4]), OneColumn(), keras.layers.Dense(K)]), WAYS["arrays"](X[:, ::-1]))
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_infinity_is_refused_all_the_same(way):
     wrong = np.where(np.isnan(X), np.float32(np.inf), X)
@@ -83,3 +98,43 @@ def test_to_ask_draws_nothing_from_random_layers():
     model.evaluate(*WAYS["tf.data"](np.nan_to_num(X)), verbose=0)
     for ours, theirs in zip(model.variables, before, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("in_batches", [False, True])
+def test_weights_that_are_not_finite_are_refused(value, in_batches):
+    """They would train the network to NaN."""
+    x, weights = np.nan_to_num(X), np.r_[value, np.ones(23)].astype("float32")
+    model = NoisyLabelClassifier(keras.Sequential([keras.Input([4]), keras.layers.Dense(K)]), losses.LabelSmoothing(K))
+    model.compile("sgd", run_eagerly=True)
+    before = model.get_weights()
+    data = {"x": x, "y": Y, "sample_weight": weights}
+    if in_batches:
+        data = {"x": tf.data.Dataset.from_tensor_slices((x, Y, weights)).batch(24)}
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match="`sample_weight` must be finite"):
+        model.fit(**data, shuffle=False, verbose=0)
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+
+
+def test_what_is_right_trains_after_what_was_refused():
+    """The optimizer's variables are not those of a step that never ran."""
+    x, rows = np.nan_to_num(X), np.eye(K)[Y]
+    model = NoisyLabelClassifier(keras.Sequential([keras.Input([4]), keras.layers.Dense(K)]), losses.LabelSmoothing(K))
+    model.compile("adam", jit_compile=False)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`x` must be finite"):
+        model.fit(tf.data.Dataset.from_tensor_slices((X, rows)).batch(12), shuffle=False, verbose=0)
+    assert np.isfinite(model.fit(x, rows, verbose=0).history["loss"][0])
+    assert np.isfinite(model.fit(x, Y, verbose=0).history["loss"][0])
+    assert np.isfinite(model.fit(x, rows.astype(int), verbose=0).history["loss"][0])
+
+
+def test_weights_by_class_in_batches_and_labels_to_be_ignored_are_refused_together():
+    model = NoisyLabelClassifier(
+        keras.Sequential([keras.Input([4]), keras.layers.Dense(K)]), losses.LabelSmoothing(K, ignore_class=-1)
+    )
+    model.compile("sgd", run_eagerly=True)
+    x, weights = np.nan_to_num(X), {0: 1.0, 1: 2.0, 2: 5.0}
+    labels = np.where(np.arange(24) % 2, Y, -1)
+    with pytest.raises(ValueError, match=r"`class_weight` must be left out.*Received: ignore_class=-1"):
+        model.fit(tf.data.Dataset.from_tensor_slices((x, labels)).batch(12), class_weight=weights, verbose=0)
+    assert np.isfinite(model.fit(x, labels, class_weight=weights, verbose=0).history["loss"][0])

@@ -49,3 +49,26 @@ def test_probabilities_are_refused_in_plain_keras_too(activation):
     network.compile("sgd", loss=losses.LabelSmoothing(3))
     with pytest.raises(ValueError, match=r"`y_pred` must hold raw outputs"):
         network.fit(np.zeros([4, 6], "float32"), np.zeros(4, int), verbose=0)
+
+
+class HeadFirst(keras.Model):
+    """Declares its layers in another order than it calls them."""
+
+    def __init__(self, end=lambda outputs: outputs):
+        super().__init__()
+        self.head, self.body, self.end = keras.layers.Dense(3), keras.layers.Dense(9, activation="relu"), end
+
+    def call(self, inputs):
+        return self.end(self.head(self.body(inputs)))
+
+
+def test_of_a_subclass_its_last_operation_counts_and_not_its_last_layer():
+    x, y = np.zeros([8, 4], "float32"), np.zeros(8, int)
+    for end in (tf.nn.softmax, tf.nn.relu, keras.ops.sigmoid):
+        model = NoisyLabelClassifier(HeadFirst(end), losses.LabelSmoothing(3))
+        model.compile("sgd", run_eagerly=True)
+        with pytest.raises(ValueError, match="`network` must end in raw outputs"):
+            model.fit(x, y, verbose=0)
+    model = NoisyLabelClassifier(HeadFirst(), losses.LabelSmoothing(3))
+    model.compile("sgd", run_eagerly=True)
+    model.fit(x, y, verbose=0)

@@ -25,7 +25,7 @@ _SCALING, _SHIFTING = ("Mul", "RealDiv"), ("Add", "AddV2", "BiasAdd", "Sub")
 _FUNCTIONS = {"Cast": np.asarray, "Identity": np.asarray, "Maximum": np.maximum, "Sqrt": np.sqrt}
 _OF_SHAPES = ("Rank", "Shape", "Size")
 _PRODUCTS = ("BatchMatMulV2", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "Einsum", "MatMul")
-_PIXELS, _UNIT = "uint8", "floats in [0, 1]"
+_PIXELS, _FLOAT_PIXELS, _UNIT = "uint8", "floats up to 255", "floats in [0, 1]"
 _SCALED = "_tfp_noise_in_unit_range"
 
 
@@ -80,19 +80,22 @@ class ScaleCheck:
             if self._factors is None:
                 self._factors = _first_factors(self._model, inputs)
             for scale, before, factor in zip(scales, trained_on or [None] * len(scales), self._factors, strict=False):
-                made_for = None if factor is None else _PIXELS if factor < _OF_PIXELS else _UNIT
-                if scale is not None and (before or made_for) not in (scale, None):
+                made_for = (
+                    None if factor is None or scale == _FLOAT_PIXELS else _PIXELS if factor < _OF_PIXELS else _UNIT
+                )
+                expected = made_for if trained_on is None else before
+                if None not in (scale, expected) and (scale == _UNIT) != (expected == _UNIT):
                     self._warn(name, scale, before, factor)
 
     def _warn(self, name, scale, before, factor):
         if scale in self._warned:
             return
         self._warned.add(scale)
-        if scale == _PIXELS:
+        if scale != _UNIT:
             origin = "in training" if before else "`pipeline` makes them of images"
             text = (
-                f"`{name}` should be floats in [0, 1], as {origin}. Received uint8, which this network takes "
-                "as numbers from 0 to 255. Pass `examples.inputs`, `pipeline.to_float(x)` or, of a dataset, "
+                f"`{name}` should be floats in [0, 1], as {origin}. Received {scale}, which this network "
+                "takes as they are. Pass `examples.inputs`, `pipeline.to_float(x)` or, of a dataset, "
                 "`dataset.map(lambda x, y: (pipeline.to_float(x), y))`; or begin the network with "
                 "`keras.layers.Rescaling(1 / 255)`, and give it uint8 in `fit`, `evaluate` and `predict` alike."
             )
@@ -119,22 +122,28 @@ def _scales(x):
     if isinstance(x, tf.data.Dataset):
         spec = x.element_spec
         leaves = tf.nest.flatten(spec[0] if isinstance(spec, tuple) else spec)
-        if any(getattr(leaf, "dtype", None) == tf.uint8 for leaf in leaves):
-            return [_PIXELS if getattr(leaf, "dtype", None) == tf.uint8 else None for leaf in leaves]
+        pixels = [getattr(leaf, "dtype", None) == tf.uint8 and (leaf.shape.rank or 0) > 2 for leaf in leaves]
+        if any(pixels):
+            return [_PIXELS if one else None for one in pixels]
         return [_UNIT] if _is_marked(x) else []
     return [_scale_of_array(np.asarray(leaf)) if is_array(leaf) else None for leaf in keras.tree.flatten(x)]
 
 
 def _is_marked(data):
-    """True for what is made of a dataset that `mark_scaled` has seen."""
-    return getattr(data, _SCALED, False) or any(map(_is_marked, data._inputs()))
+    """True for a dataset that `mark_scaled` has seen, or that passes on the elements of one."""
+    return getattr(data, _SCALED, False) or (not data._functions() and any(map(_is_marked, data._inputs())))
 
 
 def _scale_of_array(values):
+    """The scale of images; `None` for anything else, and for images that cannot be told, such as black ones."""
+    if values.ndim < 3 or values.dtype.kind not in "uf" or not values.size:
+        return None
     if values.dtype == np.uint8:
         return _PIXELS
-    in_unit_range = values.dtype.kind == "f" and values.size and values.min() >= 0 and values.max() <= 1
-    return _UNIT if in_unit_range else None
+    low, high = values.min(), values.max()
+    if low >= 0 and high > 2 and high <= 255 and values.dtype.kind == "f":
+        return _FLOAT_PIXELS
+    return _UNIT if values.dtype.kind == "f" and low >= 0 and 0 < high <= 1 else None
 
 
 def _first_factors(model, inputs):

@@ -55,7 +55,11 @@ def check_data(x, y, num_classes, prefix="", ignored=None, takes_nan=lambda: Fal
         return x, y
     y = _validation.as_label_array(f"{prefix}y", y)
     _validation.check_targets(f"{prefix}y", y, num_classes, ignored)
-    return x, y.reshape(-1) if y.ndim == 2 and y.shape[1] == 1 else y
+    if y.ndim == 2 and y.shape[1] == 1:
+        return x, y.reshape(-1)
+    return x, y.astype(
+        keras.config.floatx()
+    ) if y.ndim == 2 and y.dtype.kind in "biu" else y  # one kind of distribution
 
 
 def is_array(value):
@@ -152,6 +156,9 @@ def _check_batch(batch, num_classes, prefix, ignored, takes_nan):
             inside |= indices == ignored
         message = f"{name} must lie in [0, {num_classes}). Received:"
         checks.append(tf.debugging.Assert(tf.reduce_all(inside), [message, y, "Do the labels start at 1?"]))
+    for weights in batch[2:]:
+        if isinstance(weights, tf.Tensor) and weights.dtype.is_floating:
+            checks.append(tf.debugging.assert_all_finite(weights, f"`{prefix}sample_weight` must be finite"))
     column = y.shape.rank == 2 and y.shape[-1] == 1
     with tf.control_dependencies([check for check in checks if check is not None]):
         return (x, tf.reshape(y, [-1]) if column else tf.identity(y), *batch[2:])

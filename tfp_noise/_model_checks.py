@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_noise import distribute
+from tfp_noise import _validation, distribute
 from tfp_noise._input_checks import is_array
 from tfp_noise.metrics import ExpectedCalibrationError
 
@@ -44,11 +44,32 @@ def check_batches(x, batch_size, validation_split, strategy):
             )
 
 
-def takes_nan(model):
-    """True for a network with finite outputs where all its floating-point inputs are NaN: it masks or imputes them."""
+def check_weights(arguments, ignored=None, batches=False):
+    """Refuses weights that are not finite, and those by class of batches that hold labels to be ignored.
+
+    Args:
+        arguments: dict, of `fit` or `evaluate`.
+        ignored: int, the loss's `ignore_class`, or `None`.
+        batches: bool, data come in batches, of whose labels Keras looks each up in `class_weight`.
+    """
+    weights = arguments.get("sample_weight")
+    if weights is not None:
+        cure = "Give such examples a weight of 0, or leave them out."
+        _validation.check_finite("sample_weight", np.asarray(weights), "example", cure)
+    if batches and ignored is not None and arguments.get("class_weight") is not None:
+        raise ValueError(
+            "`class_weight` must be left out for batches with a loss that has an `ignore_class`, which is no class. "
+            f"Received: ignore_class={ignored}. Give batches of (x, y, sample_weight)."
+        )
+
+
+def takes_nan(model, inputs=None):
+    """True for a network with finite outputs for inputs with NaN, by default all NaN: it masks or imputes them."""
     randomness = [(variable, variable.numpy()) for variable in model._random_states()]
     try:
-        outputs = model(keras.tree.map_structure(_missing_input, model.symbolic_inputs()), training=False)
+        if inputs is None:
+            inputs = keras.tree.map_structure(_missing_input, model.symbolic_inputs())
+        outputs = model(keras.tree.map_structure(keras.ops.convert_to_tensor, inputs), training=False)
     except Exception:  # a size that the input leaves open may be larger than 1
         return False
     finally:

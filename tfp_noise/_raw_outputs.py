@@ -7,15 +7,21 @@ _SQUASHING = {"Softmax": "softmax", "Sigmoid": "sigmoid", "Relu": "relu"}
 _PASSING = ("Identity", "Cast", "Reshape", "Squeeze", "ExpandDims", "Transpose", "StopGradient", "PreventGradient")
 
 
-def check_raw_outputs(name, network):
-    """Refuses a network that ends in a softmax, a sigmoid or a relu, be it a layer, an activation or an operation."""
+def check_raw_outputs(name, network, inputs):
+    """Refuses a network that ends in a softmax, a sigmoid or a relu, be it a layer, an activation or an operation.
+
+    Args:
+        name: text, the argument's name.
+        network: a Keras layer or model that is built.
+        inputs: symbolic tensors that it takes, for a subclass, of which only a trace can tell how it ends.
+    """
     last, output = network, None
     while last is not None:
         if outputs := _symbolic_outputs(last):
             output = outputs[0]
             last = output._keras_history.operation
             continue
-        squashing, output = _end(last, output)
+        squashing, output = _end(last, output, inputs)
         if squashing:
             raise ValueError(
                 f"`{name}` must end in raw outputs. Received: {last.name!r} with a {squashing}. Leave the {squashing} "
@@ -31,21 +37,20 @@ def _symbolic_outputs(model):
     return outputs if symbolic else []
 
 
-def _end(last, output):
+def _end(last, output, inputs):
     """The squashing that an operation ends in, or else the symbolic tensor that it passes on as it is.
 
     Args:
         last: a Keras layer or operation.
         output: the symbolic tensor that it made; `None` for a subclassed network.
+        inputs: symbolic tensors that a subclassed network takes.
     """
     if output is None:
-        if isinstance(last, keras.Model) and last.layers:  # the order of declaration is all there is
-            last = last.layers[-1]
-        if type(last).__module__.startswith("keras.") and type(last).__name__ == "Softmax":
-            return "softmax", None
-        call, inputs = getattr(last, "activation", None), [keras.KerasTensor([None, 3])]
-        if call is None:
-            return None, None
+        structure, inputs = inputs, keras.tree.flatten(inputs)
+
+        def call(*tensors):
+            return last(keras.tree.pack_sequence_as(structure, list(tensors)), training=False)
+
     else:
         if type(last) is keras.layers.Dense and last.activation is keras.activations.linear:
             return None, None  # most networks: nothing to trace

@@ -131,7 +131,7 @@ def _log_odds_against(labels, logits):
 def _check_labels(labels, model, features):
     if not isinstance(model, keras.Model):
         raise TypeError(f"`model` must be a Keras model. Received: {model!r}.")
-    check_raw_outputs("model", model)
+    check_raw_outputs("model", model, keras.KerasTensor([None, *features.shape[1:]], features.dtype))
     try:
         num_classes = class_logits(model, features[:1]).shape[-1]
     except (TypeError, ValueError) as error:

@@ -4,13 +4,14 @@ import functools
 import inspect
 
 import keras
+import numpy as np
 
 from tfp_noise import distribute
 from tfp_noise._callbacks import backups_released, with_own_callbacks
 from tfp_noise._deployment import has_inputs, input_structure, probabilities_model
 from tfp_noise._image_scale import ScaleCheck
 from tfp_noise._input_checks import check_data, is_array
-from tfp_noise._model_checks import check_batches, check_heed_masks, takes_nan
+from tfp_noise._model_checks import check_batches, check_heed_masks, check_weights, takes_nan
 from tfp_noise._raw_outputs import check_raw_outputs
 from tfp_noise._replicated import ReplicatedModel
 from tfp_noise._resumable import ResumableModel
@@ -140,7 +141,7 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
                 f"{self.loss.num_classes} classes. Received a network with {outputs.shape[-1]}. "
                 "Make its last layer `keras.layers.Dense(loss.num_outputs)`."
             )
-        check_raw_outputs("network", self.network)
+        check_raw_outputs("network", self.network, inputs)
         self.built = True
         self.scale_check.settle(inputs)
 
@@ -286,6 +287,7 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         Warns:
             UserWarning: if images are on another scale than the network is made for.
         """
+        check_weights(kwargs, self.loss.ignore_class, batches=y is None)
         x, y = self._checked(x, y, training=True)
         check_batches(x, batch_size, kwargs.get("validation_split", 0.0), self.distribute_strategy)
         validation = kwargs.get("validation_data")
@@ -299,10 +301,12 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         check_workers_alike(self, read, epochs=epochs, initial_epoch=begins, **settings)
         facts = functools.partial(training_facts, self, read, settings, resumed=True)
         callbacks = with_own_callbacks(callbacks, self, facts)
+        self.build_optimizer()  # not in the trace of a step that may fail on its data
         with backups_released(callbacks):
             return super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
+        check_weights(kwargs)
         return super().evaluate(*self._checked(x, y), *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
@@ -328,10 +332,14 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         return check_data(x, y, self.loss.num_classes, prefix, self.loss.ignore_class, takes_missing, look)
 
     def _takes_missing(self, x):
-        """True for a network that makes numbers of NaN; asked once, when it is built, here if there are arrays."""
+        """True for a network that makes numbers of NaN, those in arrays or, asked once, those of inputs without any."""
         if not self.built and all(map(is_array, keras.tree.flatten(x))):
             with self.distribute_strategy.scope():
                 self(keras.tree.map_structure(lambda leaf: keras.ops.convert_to_tensor(leaf[:1]), x))
+        arrays = [np.asarray(leaf) for leaf in keras.tree.flatten(x) if is_array(leaf)]
+        if arrays and self.built:  # those that miss something: a network may impute the one column with gaps
+            missing = np.any([np.isnan(a).reshape(len(a), -1).any(1) for a in arrays if a.dtype.kind == "f"], axis=0)
+            return takes_nan(self, keras.tree.map_structure(lambda leaf: np.asarray(leaf)[missing][:32], x))
         if self._takes_nan is None and self.built:
             self._takes_nan = takes_nan(self)
         return self._takes_nan

@@ -92,9 +92,10 @@ class DistilledClassifier(NoisyLabelClassifier):
 
     def build(self, input_shape):
         super().build(input_shape)
-        check_raw_outputs("teacher", self.teacher)
+        inputs = self.symbolic_inputs(input_shape)
+        check_raw_outputs("teacher", self.teacher, inputs)
         try:
-            shape = tuple(self._teacher_logits(self.symbolic_inputs(input_shape)).shape)
+            shape = tuple(self._teacher_logits(inputs).shape)
         except (ValueError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"`teacher` must take the student's inputs, of shape {input_shape}, to one output. It does not: {error}"

@@ -155,7 +155,11 @@ def from_anchors(probabilities, percentile=97.0):
     above = np.floor(np.round((1 - percentile / 100) * np.minimum(n, 10 * support), 6)).astype(int)
     order = np.argsort(probabilities, axis=0, kind="stable")
     anchors = probabilities[order[n - 1 - np.minimum(above, n - 1), np.arange(num_classes)]]
-    return _estimate(anchors, support, believable=anchors.argmax(axis=1) == np.arange(num_classes))
+    cure = (
+        "because its anchor is probably an example of another class. Count confident predictions, made by models that "
+        "were not trained on the examples that they predict: `from_confident_counts`."
+    )
+    return _estimate(anchors, support, anchors.argmax(axis=1) == np.arange(num_classes), cure)
 
 
 def from_confident_counts(probabilities, labels):
@@ -176,7 +180,9 @@ def from_confident_counts(probabilities, labels):
         ValueError, TypeError: if the rows are no distributions or the labels do not fit.
 
     Warns:
-        UserWarning: if no example is confidently of a class, or the matrix is ill-conditioned.
+        UserWarning: if no example is confidently of a class, its row does not have the class itself as its likeliest
+            label, confident examples are more than twice or less than half of those with its label, or the matrix is
+            ill-conditioned.
 
     Example:
         >>> p = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8]])
@@ -199,7 +205,13 @@ def from_confident_counts(probabilities, labels):
     sure = confident.max(axis=1) > -np.inf
     counts = _count(confident.argmax(axis=1)[sure], labels[sure], num_classes)
     scaled = counts * sizes / np.maximum(counts.sum(axis=0), 1)
-    return _estimate(scaled, counts.sum(axis=1))
+    support = counts.sum(axis=1)
+    believable = (scaled.argmax(axis=1) == np.arange(num_classes)) & (support <= 2 * sizes) & (2 * support >= sizes)
+    cure = (
+        "or the model is sure of as many examples as twice or half the class has. Train longer, leave rare classes "
+        "out, or count trusted labels: `from_trusted`."
+    )
+    return _estimate(scaled, support, believable, cure)
 
 
 def from_trusted(clean, observed, num_classes):
@@ -242,7 +254,7 @@ def _count(clean, observed, num_classes):
     return counts
 
 
-def _estimate(rows, support, believable=True):
+def _estimate(rows, support, believable=True, cure=""):
     """Normalises rows; a row of zeros becomes the identity's, and a class without support is warned of."""
     missing = (support == 0) | (rows.sum(axis=1) == 0)
     if missing.any():
@@ -255,9 +267,8 @@ def _estimate(rows, support, believable=True):
     doubtful = ~(missing | believable)
     if doubtful.any():
         warnings.warn(
-            f"The row of class {_listed(doubtful)} says that most of its labels are wrong: its anchor is probably an "
-            "example of another class. Count confident predictions, made by models that were not trained on the "
-            "examples that they predict: `from_confident_counts`.",
+            f"The row of class {_listed(doubtful)} is not to be trusted: it says that most of its labels are wrong, "
+            f"{cure}",
             stacklevel=3,
         )
     rows = np.where(rows.sum(axis=1, keepdims=True) > 0, rows, np.eye(len(rows)))
@@ -265,8 +276,8 @@ def _estimate(rows, support, believable=True):
     if not estimate.condition_number < _validation.ILL_CONDITIONED:
         warnings.warn(
             f"The estimated transition has condition number {estimate.condition_number:.3g}: corrections amplify "
-            "errors of the estimate by up to that. Check it against trusted labels (`check`), or count confident "
-            "predictions made out of sample (`from_confident_counts`).",
+            "errors of the estimate by up to that. Check it against trusted labels (`check`), or count those "
+            "(`from_trusted`).",
             stacklevel=3,
         )
     return estimate

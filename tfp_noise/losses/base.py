@@ -20,7 +20,8 @@ class NoisyLabelLoss(keras.losses.Loss):
         reduction: as in `keras.losses.Loss`.
         dtype: dtype of the arithmetic, float32 (the default) or float64; mixed-precision outputs are cast up to it.
         ignore_class: int, the class index of examples that count for nothing: not in the loss, which is the mean of the
-            others, nor in metrics and statistics; often -1, for "no label". `None`: every label must be a class.
+            others, nor in metrics and statistics; often -1, for "no label". Distributions all count. Keras reports, as
+            for its own losses, the mean of the batches' means. `None`: every label must be a class.
 
     Raises:
         ValueError: for fewer than two classes or a dtype narrower than float32.
