@@ -212,8 +212,8 @@ class BackupAndRestore(keras.callbacks.Callback):
             return path, content, training
         if paths:
             raise OSError(
-                f"`backup_dir` must hold a good backup, or none. Received: {' '.join(errors)} Give "
-                "another folder, or delete these files to start anew."
+                f"`backup_dir` must hold a good backup, or none. Received: {' '.join(errors)} Delete "
+                "these files to start anew, or give another folder."
             )
         return None, b"", {"epoch": 0, "epochs": [], "history": {}, "stopped": False}
 

@@ -8,6 +8,8 @@ import pathlib
 import filelock
 from absl import logging
 
+_ATTEMPTS = 100  # to make a folder that others delete
+
 
 def take(path):
     """Takes the lock `path`, if nobody has it.
@@ -36,19 +38,19 @@ def free(lock):
 def _acquire(path, timeout):
     path = path.absolute()  # the program may go elsewhere before it frees it
     lock = filelock.FileLock(path, thread_local=False)
-    while not lock.is_locked:
+    for attempt in range(_ATTEMPTS):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout)
         except filelock.Timeout:
             return None
-        except (FileNotFoundError, FileExistsError, NotADirectoryError):
-            if path.parent.exists() and not path.parent.is_dir():
+        except (FileNotFoundError, FileExistsError):  # whoever had it deletes its folder, too
+            if attempt + 1 == _ATTEMPTS:
                 raise
-            continue  # whoever had it has deleted its folder, too
-        except IsADirectoryError:
+            continue
+        except (IsADirectoryError, NotADirectoryError):
             raise
         except OSError as error:  # a full disk, or a file system without locks
             logging.warning("%s cannot be locked: %s. Let no other process work on the same files.", path, error)
-            break
+        break
     return lock
