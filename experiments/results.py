@@ -189,7 +189,7 @@ def _warn_of_another_model(path, stored, made):
     different = [
         f"{name} {stored[name]:.6g} there, {made[name]:.6g} now"
         for name in numbers
-        if stored.get(name, made[name]) != made[name]
+        if name in stored and name in made and stored[name] != made[name]
     ]
     if different:
         logging.warning(
