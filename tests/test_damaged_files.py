@@ -303,6 +303,7 @@ def test_only_a_number_makes_a_result_and_a_finished_sweep_ends_without_a_traceb
     assert json.loads((tmp_path / SMALL.name / "seed0.json").read_text()) == result_of(SMALL)
 
 
+@pytest.mark.torture
 def test_a_damaged_prepared_data_set_is_named(tmp_path, monkeypatch):
     raw = tmp_path / "raw"
     raw.mkdir()
