@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.losses_under_test import LOSSES_UNDER_TEST, examples
+from tests.test_label_spellings import value_and_gradient
 from tfp_noise import losses
 
 NUM_CLASSES = 5
@@ -68,14 +69,6 @@ def with_logit(outputs, absent, value):
     outputs = outputs.copy()
     outputs[np.arange(len(outputs)), absent] = value
     return outputs
-
-
-def value_and_gradient(loss, y_true, outputs):
-    outputs = tf.constant(outputs)
-    with tf.GradientTape() as tape:
-        tape.watch(outputs)
-        value = loss.call(y_true, outputs)
-    return value.numpy(), tape.gradient(value, outputs).numpy()
 
 
 def limits(build, y_true, outputs, absent):
