@@ -18,6 +18,7 @@ torture: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 bench: $(READY)
 	$(BIN)/python -m experiments.bench

@@ -14,7 +14,10 @@ setup(
     long_description=pathlib.Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    author="The tfp_noise maintainers",
+    keywords="label noise, noisy labels, label smoothing, logistic-normal, keras, tensorflow-probability",
     packages=find_packages(include=["tfp_noise", "tfp_noise.*"]),
+    package_data={"tfp_noise": ["py.typed"]},
     python_requires=">=3.11,<3.14",  # Keras 3.15 needs 3.11, TensorFlow 2.21 ends at 3.13
     install_requires=[
         "absl-py>=2.0",
@@ -35,10 +38,17 @@ setup(
         # What only `experiments` imports, which the wheel does not hold.
         "experiments": [_RICH],
         "search": [_RICH, _KERAS_TUNER],
-        "dev": ["pytest>=8.0", "pytest-xdist>=3.6", "ruff>=0.14", _RICH, _KERAS_TUNER],
+        "dev": ["mypy>=1.18", "pytest>=8.0", "pytest-xdist>=3.6", "ruff>=0.14", _RICH, _KERAS_TUNER],
     },
     classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
         "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Typing :: Typed",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
 )

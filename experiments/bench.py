@@ -87,7 +87,7 @@ def loss_costs(num_classes, jit_compile, batch=256, rounds=60):
         state = loss.build_state() if isinstance(loss, losses.NoisyLabelLoss) else None
         trained = [variable.value for variable in state.trainable_variables] if state else []
         if state:
-            loss.bind(state)
+            loss.attach_state(state)
 
         @tf.function(jit_compile=jit_compile)
         def compute(labels, inputs):
@@ -95,7 +95,7 @@ def loss_costs(num_classes, jit_compile, batch=256, rounds=60):
                 tape.watch(inputs)
                 value = loss(labels, inputs)
             if state:
-                loss.observe(labels, inputs)
+                loss.update_state(labels, inputs)
             return value, tape.gradient(value, [inputs, *trained])
 
         return lambda: compute(labels, inputs)

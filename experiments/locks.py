@@ -4,7 +4,8 @@ import contextlib
 import zlib
 
 from experiments import results, terminal
-from tfp_noise import _locks, distribute
+from tfp_noise import distribute
+from tfp_noise._saving import file_locks
 
 
 @contextlib.contextmanager
@@ -16,16 +17,16 @@ def alone(path, what):
         what: text that names what is done in the block.
     """
     made = [folder for folder in path.parents if not folder.exists()]
-    lock = _locks.take(path)
+    lock = file_locks.take(path)
     if lock is None:
         terminal.console().print(
             f"{what}: another process is at work on it and holds {path}. Waiting until it has ended.", markup=False
         )
-        lock = _locks.wait_for(path)
+        lock = file_locks.wait_for(path)
     try:
         yield
     finally:
-        _locks.free(lock)
+        file_locks.free(lock)
         with contextlib.suppress(OSError):  # where something was written
             for folder in made:
                 folder.rmdir()
@@ -41,11 +42,11 @@ def alone_with_run(experiment, workdir, strategy, suffixes):
         strategy: a `tf.distribute.Strategy`, whose chief has the lock.
         suffixes: list of text, those of the files that the finished run must have.
     """
-    distribute.wait_for_all(strategy, title(experiment))  # before a lock, or a folder, is made for the wrong run
+    distribute.barrier(strategy, title(experiment))  # before a lock, or a folder, is made for the wrong run
     needs_lock = distribute.is_chief(strategy) and not results.is_settled(experiment, workdir, suffixes)
     lock = alone(results.lock_path(experiment, workdir), title(experiment)) if needs_lock else contextlib.nullcontext()
     with lock:
-        distribute.wait_for_all(strategy)
+        distribute.barrier(strategy)
         yield
 
 

@@ -156,7 +156,7 @@ def refresh(folder):
     folder, found = pathlib.Path(folder), results.load(folder)
     everything = list(found.values())
     text = markdown(everything)
-    results.write_whole(folder / "table.md", lambda file: file.write_text(text))
+    results.atomic_write(folder / "table.md", lambda file: file.write_text(text))
     groups = {}  # not runs of neighbours: a search's trials lie below its method, and sort before the next one
     for path, result in found.items():
         groups.setdefault(path.parent.parent, {}).setdefault(path.parent.name, (path, result))

@@ -2,7 +2,8 @@
 
 import json
 
-from tfp_noise import _packed_arrays, _validation
+from tfp_noise import _validation
+from tfp_noise._saving import packed_arrays
 
 _NUMBER = (int, float)
 _CURVES = ("epoch", "test_accuracy", "train_accuracy_clean", "train_accuracy_mislabelled")
@@ -69,7 +70,7 @@ def read_predictions(path):
         ValueError: if it is no such file.
     """
     try:
-        arrays = _packed_arrays.read_npz(path)
+        arrays = packed_arrays.read_npz(path)
         names = _validation.check_class_names(arrays["class_names"].tolist())
         rows = _validation.check_distributions("test_probabilities", arrays["test_probabilities"])
         _validation.check_labels("test_labels", arrays["test_labels"], len(names))

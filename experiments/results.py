@@ -18,9 +18,10 @@ import numpy as np
 from absl import logging
 
 from experiments import result_files
-from tfp_noise import _seals, callbacks
-from tfp_noise._files import delete_leftovers, write_whole
-from tfp_noise._training_facts import environment
+from tfp_noise import callbacks
+from tfp_noise._saving import checksums
+from tfp_noise._saving.atomic_files import atomic_write, delete_leftovers
+from tfp_noise._training.training_facts import environment
 
 # A backup of the largest network on laptops takes a second, and an epoch of the smallest a hundredth.
 _BACKUP_SECONDS = 10.0
@@ -87,7 +88,7 @@ def find_model(experiment, workdir):
     if find(experiment, workdir) is None or not path.exists():
         return None
     try:
-        _seals.check_file(path)
+        checksums.check_file(path)
         return keras.models.load_model(path, compile=False)
     except Exception as error:  # a damaged archive can raise anything
         raise ValueError(f"{path} is not a model: {error}. Delete it; it is then trained again.") from error
@@ -143,7 +144,7 @@ def prepare(experiment, workdir, resume, is_chief):
             drop_backup(experiment, workdir)
         folder.mkdir(parents=True, exist_ok=True)
         delete_leftovers(folder.parent, rf"{folder.stem}\..*")
-        write_whole(path, lambda file: file.write_text(json.dumps(experiment.settings(), indent=1) + "\n"))
+        atomic_write(path, lambda file: file.write_text(json.dumps(experiment.settings(), indent=1) + "\n"))
 
 
 def write(experiment, workdir, model, data, probabilities, parts):
@@ -170,13 +171,13 @@ def write(experiment, workdir, model, data, probabilities, parts):
     if not (finished and path.with_suffix(".keras").exists()):
         model.save(path.with_suffix(".keras"))
     if not (finished and path.with_suffix(".npz").exists()):
-        write_whole(
+        atomic_write(
             path.with_suffix(".npz"), lambda file: np.savez_compressed(file, test_probabilities=probabilities, **arrays)
         )
     if finished:
         _warn_of_another_model(path, finished["scores"], result["scores"])
         return finished
-    write_whole(path, lambda file: file.write_text(text))
+    atomic_write(path, lambda file: file.write_text(text))
     return result
 
 
@@ -207,7 +208,7 @@ def assemble(experiment, parts):
 
 def write_figure(path, figure):
     """Stores a `matplotlib.figure.Figure` as PNG."""
-    write_whole(path, lambda file: figure.savefig(file, format="png", dpi=120))
+    atomic_write(path, lambda file: figure.savefig(file, format="png", dpi=120))
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from absl import flags
 from experiments import evaluation, interruption, locks, papers, progress, report, results, strategy_flags, terminal
 from experiments.experiment import DTYPE_POLICIES, MAX_SEED
 from tfp_noise import distribute
-from tfp_noise._training_facts import described
+from tfp_noise._training.training_facts import described
 
 
 def run(experiment, workdir, data_dir=None, resume=True, strategy=None):
@@ -36,7 +36,7 @@ def run(experiment, workdir, data_dir=None, resume=True, strategy=None):
     strategy = strategy or distribute.strategy()
     with locks.alone_with_run(experiment, workdir, strategy, [".json"]):
         finished = results.find(experiment, workdir)
-        distribute.wait_for_all(strategy, _place(experiment, finished))
+        distribute.barrier(strategy, _place(experiment, finished))
         if finished is None:
             _, finished = _train(experiment, workdir, data_dir, resume, strategy)
         if distribute.is_chief(strategy):
@@ -61,7 +61,7 @@ def trained(experiment, workdir, data_dir=None, resume=True, strategy=None):
     with locks.alone_with_run(experiment, workdir, strategy, [".json", ".keras"]):
         with strategy.scope():
             model = results.find_model(experiment, workdir)
-        distribute.wait_for_all(strategy, _place(experiment, model))
+        distribute.barrier(strategy, _place(experiment, model))
         if model is None:
             model, _ = _train(experiment, workdir, data_dir, resume, strategy)
         if distribute.is_chief(strategy):
@@ -83,7 +83,7 @@ def _train(experiment, workdir, data_dir, resume, strategy):
     data = experiment.source.load(experiment.dataset, data_dir)
     is_chief = distribute.is_chief(strategy)
     results.prepare(experiment, workdir, resume, is_chief)
-    distribute.wait_for_all(strategy)
+    distribute.barrier(strategy)
     backup = results.backup(experiment, workdir)
     first_epoch = backup.epoch
     noisy = experiment.noise.apply(data, experiment.seed)
@@ -138,7 +138,7 @@ def _train(experiment, workdir, data_dir, resume, strategy):
         result = results.write(experiment, workdir, model, noisy, probabilities, parts)
     else:
         result = results.assemble(experiment, parts)
-    distribute.wait_for_all(strategy)  # the next run may build on the files of this one
+    distribute.barrier(strategy)  # the next run may build on the files of this one
     return model, result
 
 

@@ -93,7 +93,7 @@ def _search(experiment, grid, folder, workdir, data_dir):
         "made_by": results.made_by(),
     }
     text = json.dumps(outcome, indent=1) + "\n"
-    results.write_whole(folder / "search.json", lambda file: file.write_text(text))
+    results.atomic_write(folder / "search.json", lambda file: file.write_text(text))
     return outcome
 
 

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 
-from tests.nonsense_under_test import (
+from tests.helpers.nonsense_under_test import (
     ACCEPTED,
     ALSO_NAMED,
     HANDED_ON,
@@ -18,8 +18,8 @@ from tests.nonsense_under_test import (
     NO_SUCH_PLACE,
     NONSENSE,
     RIGHT,
-    public_callables,
 )
+from tests.helpers.public_names import public_callables
 from tfp_noise.visualization import simplex
 
 CALLABLES = public_callables()

@@ -4,8 +4,8 @@ import numpy as np
 from keras import ops
 from scipy.special import entr
 
-from tfp_noise import _validation
-from tfp_noise.losses import TopRows, _class_rows
+from tfp_noise import _class_rows, _validation
+from tfp_noise.losses import TopRows
 
 
 def check_rows(name, rows, num_classes=None, *, complete=False):

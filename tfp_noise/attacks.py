@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_noise import _validation
-from tfp_noise._raw_outputs import check_raw_outputs
+from tfp_noise._training.raw_outputs import check_raw_outputs
 from tfp_noise.classifier import NoisyLabelClassifier, class_logits
 
 __all__ = ["fast_gradient_sign", "projected_gradient"]

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfp_noise import _learned_rows, _validation, visualization
-from tfp_noise._backup import BackupAndRestore
+from tfp_noise._saving.backup import BackupAndRestore
 
 __all__ = ["BackupAndRestore", "ClassRowsHistory"]
 

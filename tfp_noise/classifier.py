@@ -7,16 +7,16 @@ import keras
 import numpy as np
 
 from tfp_noise import distribute
-from tfp_noise._callbacks import backups_released, with_own_callbacks
-from tfp_noise._deployment import has_inputs, input_structure, probabilities_model
-from tfp_noise._image_scale import ScaleCheck
-from tfp_noise._input_checks import check_data, is_array
-from tfp_noise._model_checks import check_batches, check_heed_masks, check_weights, takes_nan
-from tfp_noise._raw_outputs import check_raw_outputs
-from tfp_noise._replicated import ReplicatedModel
-from tfp_noise._resumable import ResumableModel
-from tfp_noise._training_facts import training_facts
-from tfp_noise._workers_alike import check_workers_alike
+from tfp_noise._saving.deployment import has_inputs, input_structure, probabilities_model
+from tfp_noise._saving.resumable import ResumableModel
+from tfp_noise._training.fit_callbacks import backups_released, with_own_callbacks
+from tfp_noise._training.image_scale import ScaleCheck
+from tfp_noise._training.input_checks import check_data, is_array
+from tfp_noise._training.model_checks import check_batches, check_heed_masks, check_weights, takes_nan
+from tfp_noise._training.raw_outputs import check_raw_outputs
+from tfp_noise._training.replication import ReplicatedModel
+from tfp_noise._training.training_facts import training_facts
+from tfp_noise._training.worker_agreement import check_workers_alike
 from tfp_noise.losses import NoisyLabelLoss
 
 # Of `fit`: what must be alike besides, on all workers, for they step together, and in the halves of one training.
@@ -95,7 +95,7 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         self.loss_state = loss.build_state()
         if getattr(network, "built", False) and hasattr(network, "input_shape"):
             self.build(network.input_shape)
-        loss.bind(self.loss_state)  # last: a classifier that could not be made owns nothing
+        loss.attach_state(self.loss_state)  # last: a classifier that could not be made owns nothing
 
     def __call__(self, inputs, *args, **kwargs):
         if not self.built:  # Keras tells `build` the shapes alone, but integers and strings are no floats
@@ -173,7 +173,7 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
                 "Pass the loss as `NoisyLabelClassifier(network, loss)` and leave it out of `compile`."
             )
         with self.distribute_strategy.scope():  # what has a name is made here
-            optimizer = self.loss.own_optimizer(keras.optimizers.get(optimizer), self.loss_state)
+            optimizer = self.loss.wrap_optimizer(keras.optimizers.get(optimizer), self.loss_state)
             super().compile(optimizer=optimizer, metrics=metrics, **kwargs)
         self._metrics_take_distributions = None
         optimizer = self.optimizer
@@ -208,7 +208,7 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         if not training:
             return self.loss.evaluation_loss(y, y_pred, sample_weight)
         loss = self.loss(y, y_pred, sample_weight)
-        self.loss.observe(y, y_pred, sample_weight)
+        self.loss.update_state(y, y_pred, sample_weight)
         return loss
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):

@@ -3,8 +3,8 @@
 import keras
 
 from tfp_noise import _validation
-from tfp_noise._layer_states import layer_states, layers_in, set_layer_states
-from tfp_noise._raw_outputs import check_raw_outputs
+from tfp_noise._saving.layer_states import layer_states, layers_in, set_layer_states
+from tfp_noise._training.raw_outputs import check_raw_outputs
 from tfp_noise.classifier import NoisyLabelClassifier, class_logits
 
 _TEACHER = "teacher_"
@@ -128,7 +128,7 @@ class DistilledClassifier(NoisyLabelClassifier):
             weight = (1 - self.label_weight) * self.temperature**2
             loss = loss + weight * measure(targets, student, sample_weight)
             if training and self.label_weight == 0:  # else the labels have been counted
-                self.loss.observe(targets, y_pred, sample_weight)
+                self.loss.update_state(targets, y_pred, sample_weight)
         return loss
 
     def _teacher_logits(self, x):

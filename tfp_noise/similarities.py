@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfp_noise import _learned_rows, _packed_arrays, _validation
-from tfp_noise._files import write_whole
+from tfp_noise import _learned_rows, _validation
+from tfp_noise._saving import packed_arrays
+from tfp_noise._saving.atomic_files import atomic_write
 from tfp_noise.losses import LabelSmearing, TopRows
 
 __all__ = ["ClassSimilarities"]
@@ -148,7 +149,7 @@ class ClassSimilarities:
         if path.suffix != ".npz":
             raise ValueError(f"`path` must end in .npz. Received: {path}.")
         arrays = self.rows._asdict() if isinstance(self.rows, TopRows) else {"matrix": self.rows}
-        write_whole(path, lambda file: np.savez_compressed(file, class_names=np.array(self.class_names), **arrays))
+        atomic_write(path, lambda file: np.savez_compressed(file, class_names=np.array(self.class_names), **arrays))
 
     @classmethod
     def load(cls, path):
@@ -166,7 +167,7 @@ class ClassSimilarities:
         """
         path = _validation.check_path("path", path)
         try:
-            arrays = _packed_arrays.read_npz(path)
+            arrays = packed_arrays.read_npz(path)
             names = arrays.pop("class_names", None)
             if names is None or set(arrays) not in ({"matrix"}, set(TopRows._fields)):
                 raise ValueError(f"Beside class names it holds {', '.join(sorted(arrays)) or 'nothing'}")

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tfp_noise import _packed_arrays, _validation
+from tfp_noise import _validation
+from tfp_noise._saving import packed_arrays
 from tfp_noise.datasets import base, human
 
 __all__ = ["load"]
@@ -57,7 +58,7 @@ def load(examples, data_dir=None):
 def _read(path):
     try:
         with open(path, "rb") as stream:
-            shares = _packed_arrays.read_npy(stream, path.stat().st_size)
+            shares = packed_arrays.read_npy(stream, path.stat().st_size)
         rows = _validation.check_distributions(str(path), shares, cure="Is it the file of counts?")
         if rows.shape[1] != 10:
             raise ValueError(f"it has the shape {rows.shape}")

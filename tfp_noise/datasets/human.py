@@ -8,7 +8,8 @@ import zipfile
 
 import numpy as np
 
-from tfp_noise import _packed_arrays, _validation
+from tfp_noise import _validation
+from tfp_noise._saving import packed_arrays
 from tfp_noise.datasets import published, raw_files
 
 PUBLISHER = "http://noisylabels.com"
@@ -91,7 +92,7 @@ def read_labels(path):
     try:
         with zipfile.ZipFile(path) as archive:
             member = next((name for name in archive.namelist() if name.endswith("/data.pkl")), "data.pkl")
-            _packed_arrays.check_growth(path, archive.getinfo(member).file_size)
+            packed_arrays.check_growth(path, archive.getinfo(member).file_size)
             content = archive.read(member)
         _check_pickle(content)
         table = _ArrayUnpickler(io.BytesIO(content)).load()

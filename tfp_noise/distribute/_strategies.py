@@ -137,7 +137,7 @@ def description(strategy):
     return {"strategy": name, "replicas": strategy.num_replicas_in_sync}
 
 
-def wait_for_all(strategy, at=""):
+def barrier(strategy, at=""):
     """Returns when all workers have come here, so that each then finds what the chief has written.
 
     Args:

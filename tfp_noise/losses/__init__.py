@@ -1,13 +1,8 @@
 """Losses for noisy labels: `keras.losses.Loss` objects on raw network outputs."""
 
-from tfp_noise.losses._class_rows import TopRows
+from tfp_noise._class_rows import TopRows
 from tfp_noise.losses.base import NoisyLabelLoss
-from tfp_noise.losses.correction import BackwardCorrection, ForwardCorrection
-from tfp_noise.losses.heteroscedastic import Heteroscedastic
-from tfp_noise.losses.learnable import LearnableLabelSmoothing
-from tfp_noise.losses.logistic_normal import LogisticNormal
-from tfp_noise.losses.online import OnlineLabelSmoothing
-from tfp_noise.losses.robust import (
+from tfp_noise.losses.baselines import (
     BiTempered,
     Bootstrap,
     ConfidencePenalty,
@@ -19,6 +14,11 @@ from tfp_noise.losses.robust import (
     SymmetricCrossEntropy,
     TeacherFree,
 )
+from tfp_noise.losses.correction import BackwardCorrection, ForwardCorrection
+from tfp_noise.losses.heteroscedastic import Heteroscedastic
+from tfp_noise.losses.learned_targets.learnable import LearnableLabelSmoothing
+from tfp_noise.losses.learned_targets.online import OnlineLabelSmoothing
+from tfp_noise.losses.logistic_normal import LogisticNormal
 from tfp_noise.losses.smearing import LabelSmearing, LabelSmoothing
 
 __all__ = [

@@ -18,7 +18,7 @@ class LossState(keras.layers.Layer):
     def __init__(self, num_classes, name="loss_state"):
         super().__init__(name=name, dtype="float32", autocast=False)
         self.num_classes = num_classes
-        self.observed = False  # as soon as a training step that takes statistics is traced
+        self.updated = False  # as soon as a training step that takes statistics is traced
         self.built = True
 
     def variable(self, name, value, trainable=False):
@@ -41,9 +41,9 @@ class LossState(keras.layers.Layer):
     def end_epoch(self):
         """What is due at the end of a training epoch; called by `fit`, before any callback saves."""
 
-    def check_observed(self):
+    def check_updated(self):
         """Refuses the end of an epoch of which nothing was seen."""
-        if not self.observed:
+        if not self.updated:
             raise ValueError(
                 "`end_epoch` must follow training steps that this state has seen. Received: none so far. In a training "
                 "loop of your own take the loss from `model.compute_loss(x, y, model(x, training=True))`: a call of "

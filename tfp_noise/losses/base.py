@@ -10,7 +10,7 @@ from tfp_noise import _validation
 class NoisyLabelLoss(keras.losses.Loss):
     """Base of all losses: labels in, network outputs in, one loss per example out.
 
-    A method implements `from_targets`, and `from_indices` where integer labels have a cheaper way; both take
+    A method implements `soft_label_loss`, and `class_index_loss` where integer labels have a cheaper way; both take
     outputs that are float32 or wider. A method whose network is wider than the classes overrides `num_outputs`, and
     `logits`, which says what the probabilities are the softmax of.
 
@@ -120,12 +120,12 @@ class NoisyLabelLoss(keras.losses.Loss):
             )
         shape = tuple(y_true.shape)
         if len(shape) == 2 and shape[-1] == self.num_classes:
-            return self.from_targets(ops.cast(y_true, self.dtype), y_pred)
+            return self.soft_label_loss(ops.cast(y_true, self.dtype), y_pred)
         if len(shape) == 1 or (len(shape) == 2 and shape[-1] == 1):
             labels = ops.cast(ops.reshape(y_true, [-1]), "int32")
             # An accelerator cannot raise, and would quietly take some other class.
             known = ops.logical_and(labels >= 0, labels < self.num_classes)
-            losses = ops.where(known, self.from_indices(ops.where(known, labels, 0), y_pred), float("nan"))
+            losses = ops.where(known, self.class_index_loss(ops.where(known, labels, 0), y_pred), float("nan"))
             if self.ignore_class is None:
                 return losses
             valid = labels != self.ignore_class
@@ -137,13 +137,13 @@ class NoisyLabelLoss(keras.losses.Loss):
             f"Received shape {shape}."
         )
 
-    def from_targets(self, targets, y_pred):
+    def soft_label_loss(self, targets, y_pred):
         """Loss `[batch]` for distributions over classes `[batch, num_classes]`."""
         raise NotImplementedError
 
-    def from_indices(self, labels, y_pred):
+    def class_index_loss(self, labels, y_pred):
         """Loss `[batch]` for class indices `[batch]`."""
-        return self.from_targets(ops.one_hot(labels, self.num_classes, dtype=self.dtype), y_pred)
+        return self.soft_label_loss(ops.one_hot(labels, self.num_classes, dtype=self.dtype), y_pred)
 
     def logits(self, y_pred):
         """What the probabilities are the softmax of, `[batch, num_classes]`."""
@@ -161,7 +161,7 @@ class NoisyLabelLoss(keras.losses.Loss):
         """A new layer with what the loss learns or counts between steps; `None` if that is nothing."""
         return
 
-    def bind(self, state):
+    def attach_state(self, state):
         """Makes a classifier the owner, whose layer `state`, of `build_state`, is read from now on.
 
         Raises:
@@ -181,11 +181,11 @@ class NoisyLabelLoss(keras.losses.Loss):
         """What a file says that the state in it is of; a loss takes that of its own name only."""
         return f"{type(self).__name__}({self.num_classes})"
 
-    def observe(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true, y_pred, sample_weight=None):
         """Takes statistics of a training step; the classifier calls it after the loss, before the update."""
         del y_true, y_pred, sample_weight
 
-    def own_optimizer(self, optimizer, state):
+    def wrap_optimizer(self, optimizer, state):
         """The optimizer to train with: `optimizer`, or one that treats the variables of `state` otherwise."""
         del state
         return optimizer

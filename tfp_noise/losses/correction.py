@@ -96,10 +96,10 @@ class BackwardCorrection(NoisyLabelLoss):
             )
         return super().__call__(y_true, y_pred, sample_weight)
 
-    def from_targets(self, targets, y_pred):
+    def soft_label_loss(self, targets, y_pred):
         return self._cross_entropy(targets @ ops.cast(self._inverse, self.dtype), y_pred)
 
-    def from_indices(self, labels, y_pred):
+    def class_index_loss(self, labels, y_pred):
         return self._cross_entropy(ops.take(ops.cast(self._inverse, self.dtype), labels, axis=0), y_pred)
 
     def _cross_entropy(self, weights, y_pred):
@@ -156,11 +156,11 @@ class ForwardCorrection(NoisyLabelLoss):
         with np.errstate(divide="ignore"):
             self._log_transition = np.maximum(np.log(self.transition), _LOG_ZERO)
 
-    def from_indices(self, labels, y_pred):
+    def class_index_loss(self, labels, y_pred):
         columns = ops.take(ops.cast(self._log_transition.T, self.dtype), labels, axis=0)
         return -ops.logsumexp(ops.log_softmax(y_pred, axis=-1) + columns, axis=-1)
 
-    def from_targets(self, targets, y_pred):
+    def soft_label_loss(self, targets, y_pred):
         log_clean = ops.log_softmax(y_pred, axis=-1)
         log_observed = _log_product(log_clean, targets, self.transition, self._log_transition)
         return -ops.sum(targets * log_observed, axis=-1)

@@ -7,9 +7,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from tfp_noise import _validation
-from tfp_noise._quasi_random import sobol_gaussian
-from tfp_noise.losses import _random
+from tfp_noise import _random, _validation
+from tfp_noise._random import sobol_gaussian
 from tfp_noise.losses._entropies import cross_entropy, product
 from tfp_noise.losses.base import NoisyLabelLoss, register
 from tfp_noise.losses.smearing import cross_entropy_like
@@ -118,7 +117,7 @@ class Heteroscedastic(NoisyLabelLoss):
     def reads_logits(self):
         return False
 
-    def from_targets(self, targets, y_pred):
+    def soft_label_loss(self, targets, y_pred):
         seed = _random.draw_seed(self.seed_generator)
         return cross_entropy(targets, _log_mean_softmax(self._parameters(y_pred), seed, self.train_samples))
 

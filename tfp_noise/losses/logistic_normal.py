@@ -5,7 +5,7 @@ from keras import ops
 from keras.optimizers import schedules
 
 from tfp_noise import _validation
-from tfp_noise.losses._scales import SCALES
+from tfp_noise.losses._gaussian_nll import SCALES
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
 
@@ -105,7 +105,7 @@ class LogisticNormal(NoisyLabelLoss):
         n = self.num_prediction_outputs
         return n + {"identity": 0, "isotropic": 1, "diagonal": n, "low_rank": n * self.rank}[self.covariance]
 
-    def from_indices(self, labels, y_pred):
+    def class_index_loss(self, labels, y_pred):
         on, off = self._target_values()
         n = self.num_prediction_outputs
         peak = self.temperature * float(np.log(on / off))
@@ -114,7 +114,7 @@ class LogisticNormal(NoisyLabelLoss):
             target = target - ops.cast(ops.expand_dims(labels == n, -1), self.dtype) * peak
         return self._negative_log_density(target, float(np.log(on) + n * np.log(off)), y_pred)
 
-    def from_targets(self, targets, y_pred):
+    def soft_label_loss(self, targets, y_pred):
         _, off = self._target_values()
         log_target = ops.log((1 - self.target_smoothing) * targets + off)
         if self.dummy_class:

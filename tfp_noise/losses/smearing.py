@@ -42,10 +42,10 @@ class LabelSmearing(NoisyLabelLoss):
         self.matrix = _validation.check_matrix("matrix", matrix, self.num_classes)
         _validation.warn_if_uninformative("matrix", self.matrix)
 
-    def from_targets(self, targets, y_pred):
+    def soft_label_loss(self, targets, y_pred):
         return self._cross_entropy(targets @ ops.cast(self.matrix, self.dtype), y_pred)
 
-    def from_indices(self, labels, y_pred):
+    def class_index_loss(self, labels, y_pred):
         return self._cross_entropy(ops.take(ops.cast(self.matrix, self.dtype), labels, axis=0), y_pred)
 
     def _cross_entropy(self, weights, y_pred):
@@ -95,7 +95,7 @@ class LabelSmoothing(NoisyLabelLoss):
         if self.alpha == 1:
             _validation.warn_of_no_labels("alpha")
 
-    def from_targets(self, targets, y_pred):
+    def soft_label_loss(self, targets, y_pred):
         log_probabilities = ops.log_softmax(y_pred, axis=-1)
         loss = cross_entropy(targets, log_probabilities)
         if self.alpha == 0:

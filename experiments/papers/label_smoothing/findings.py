@@ -231,7 +231,7 @@ def main():
     """Writes the report."""
     folder = pathlib.Path(flags.FLAGS.workdir)
     text = markdown(list(results.load(folder).values()))
-    results.write_whole(folder / "LS" / "findings.md", lambda file: file.write_text(text))
+    results.atomic_write(folder / "LS" / "findings.md", lambda file: file.write_text(text))
     terminal.console().print(f"{folder}/LS/findings.md")
 
 

@@ -148,7 +148,7 @@ def main():
     points, labels, observed = problem(**settings)
     separators, rows = measure(points, observed)
     result = {"settings": settings, "separators": rows, "made_by": made_by}
-    results.write_whole(workdir / "figure5.json", lambda file: file.write_text(json.dumps(result, indent=1) + "\n"))
+    results.atomic_write(workdir / "figure5.json", lambda file: file.write_text(json.dumps(result, indent=1) + "\n"))
     figure = visualization.linear_separators(points, labels, observed, separators)
     results.write_figure(workdir / "figure5.png", figure)
     table = Table(title=_TITLE, caption=_CAPTION, box=box.SIMPLE_HEAD)

@@ -163,7 +163,7 @@ def main():
         except FileNotFoundError as error:
             missing.append(f"{path}: {error}")
             continue
-        results.write_whole(path, lambda file, text=text: file.write_text(text))
+        results.atomic_write(path, lambda file, text=text: file.write_text(text))
         terminal.console().print(path)
     if missing:
         sys.exit("\n".join(missing))

@@ -113,7 +113,7 @@ def main():
     folder = pathlib.Path(flags.FLAGS.workdir)
     text = f"{report.markdown_table(rows(results.load(folder).values()))}\n{_LEGEND}\n"
     (folder / "OLS").mkdir(exist_ok=True)
-    results.write_whole(folder / "OLS" / "scores.md", lambda file: file.write_text(text))
+    results.atomic_write(folder / "OLS" / "scores.md", lambda file: file.write_text(text))
     terminal.console().print(text, markup=False)
 
 

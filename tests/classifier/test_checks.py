@@ -1,0 +1,170 @@
+"""Networks, labels and features that do not fit a classifier are refused, each with its cure."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.helpers.small_classifier import FEATURES, LABELS, classifier, fit, network
+from tfp_noise import NoisyLabelClassifier, losses
+
+LABEL = (FEATURES, LABELS + 1, r"`y` must lie in \[0, 3\)")
+FEATURE = (np.full_like(FEATURES, np.nan), LABELS, "`x` must be finite")
+
+
+@pytest.mark.parametrize(
+    ("where", "features", "labels", "message"),
+    [("fit", *LABEL), ("fit", *FEATURE), ("validation", *FEATURE), ("evaluate", *LABEL)],
+    ids=["fit-label", "fit-feature", "validation-feature", "evaluate-label"],
+)
+def test_batches_of_a_dataset_are_checked_as_they_come(where, features, labels, message):
+    model = classifier(losses.LogisticNormal(3))
+    bad = tf.data.Dataset.from_tensor_slices((features, labels)).batch(16)
+    good = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(16)
+    act = {
+        "fit": lambda: model.fit(bad, shuffle=False, verbose=0),
+        "validation": lambda: model.fit(good, validation_data=bad, shuffle=False, verbose=0),
+        "evaluate": lambda: model.evaluate(bad, verbose=0),
+    }[where]
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=message.replace("`", "`.*", 1) if where == "validation" else message
+    ):
+        act()
+
+
+def test_network_without_a_shape_is_checked_when_it_is_built():
+    model = NoisyLabelClassifier(keras.Sequential([keras.layers.Dense(4)]), losses.LogisticNormal(3))
+    model.compile("adam", jit_compile=False)
+    with pytest.raises(ValueError, match=r"must have 6 outputs.*Received a network with 4"):
+        fit(model, 1)
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "message"),
+    [
+        (
+            lambda: NoisyLabelClassifier(network(3), losses.LogisticNormal(3)),
+            ValueError,
+            r"`network` must have 6 outputs, which LogisticNormal reads for 3 classes. Received a network with 3",
+        ),
+        (lambda: NoisyLabelClassifier(network(3), "categorical_crossentropy"), TypeError, "an instance of a loss of"),
+        (
+            lambda: NoisyLabelClassifier(network(3), losses.LabelSmoothing(3, reduction=None)),
+            ValueError,
+            "`loss.reduction` must give one number",
+        ),
+        (
+            lambda: classifier(losses.LabelSmoothing(3)).compile("adam", loss="mse"),
+            ValueError,
+            "belong to the construc",
+        ),
+        (
+            lambda: classifier(losses.LabelSmoothing(3)).fit(FEATURES, LABELS + 1),
+            ValueError,
+            r"`y` must lie in \[0, 3\). Received: 3 at position",
+        ),
+        (
+            lambda: classifier(losses.LabelSmoothing(3)).evaluate(FEATURES, -LABELS[:, None]),
+            ValueError,
+            r"`y` must lie in \[0, 3\). Received: -",
+        ),
+        (
+            lambda: classifier(losses.LabelSmoothing(3)).fit(np.full_like(FEATURES, np.nan), LABELS),
+            ValueError,
+            "`x` must be finite. Received NaN or infinity in example 0",
+        ),
+        (
+            lambda: fit(classifier(losses.LabelSmoothing(3)), 1, validation_data=(FEATURES, LABELS + 1)),
+            ValueError,
+            r"`validation y` must lie in",
+        ),
+        (
+            lambda: classifier(losses.LabelSmoothing(3)).fit(FEATURES, 2 * np.eye(3)[LABELS]),
+            ValueError,
+            "rows that sum to 1. Received: row 0",
+        ),
+        (
+            lambda: classifier(losses.LabelSmoothing(3)).fit(FEATURES, np.eye(4)[LABELS]),
+            ValueError,
+            r"or distributions \[n, 3\]. Received shape \(48, 4\)",
+        ),
+        (
+            lambda: classifier(losses.LabelSmoothing(3)).fit(FEATURES, LABELS.astype(float)),
+            TypeError,
+            r'Received dtype float64. Pass `labels.astype\("int32"\)`',
+        ),
+        (
+            lambda: classifier(losses.LabelSmoothing(3)).fit(tf.constant(FEATURES), tf.constant(LABELS) + 1),
+            ValueError,
+            r"`y` must lie in \[0, 3\). Received: 3",
+        ),
+        (lambda: NoisyLabelClassifier(lambda x: x, losses.LabelSmoothing(3)), TypeError, "`network` must be a Keras"),
+        (lambda: NoisyLabelClassifier(network(3), losses.LabelSmoothing), TypeError, "must be an instance of a loss"),
+        (
+            lambda: NoisyLabelClassifier(
+                keras.Sequential([keras.Input([6]), keras.layers.Dense(3, "softmax")]), losses.LabelSmoothing(3)
+            ),
+            ValueError,
+            "`network` must end in raw outputs.*with a softmax",
+        ),
+        (
+            lambda: NoisyLabelClassifier(
+                keras.Sequential([keras.Input([2, 6]), keras.layers.Dense(3)]), losses.LabelSmoothing(3)
+            ),
+            ValueError,
+            r"`network` must have one output of shape \[batch, 3\]. Received: \(None, 2, 3\)",
+        ),
+        (lambda: classifier(losses.LabelSmoothing(3)).fit(FEATURES), ValueError, "`y` must hold the labels"),
+        (
+            lambda: NoisyLabelClassifier(
+                keras.Sequential([keras.layers.Dense(3)]), losses.LabelSmoothing(3)
+            ).deployable(),
+            ValueError,
+            "must be built before",
+        ),
+    ],
+)
+def test_bad_input(act, error, message):
+    with pytest.raises(error, match=message):
+        act()
+
+
+class Gated(keras.Model):
+    """A subclassed network with a softmax inside, declared last, and an attribute that Keras's own models have."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = keras.layers.Dense(3)
+        self.gate = keras.Sequential([keras.layers.Dense(3, activation="softmax")])
+        self.outputs = "logits"
+
+    def call(self, inputs):
+        return self.head(inputs) * self.gate(inputs)
+
+
+def test_softmax_inside_a_network_is_no_softmax_at_its_end():
+    model = NoisyLabelClassifier(Gated(), losses.LabelSmoothing(3))
+    model.compile("sgd", jit_compile=False)
+    fit(model, 1)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        keras.layers.Softmax(),
+        keras.layers.Activation(keras.ops.softmax),
+        keras.Sequential([keras.Input([3]), keras.layers.Dense(3, activation="softmax")]),
+    ],
+)
+def test_softmax_at_the_end_is_refused_in_every_form(last):
+    with pytest.raises(ValueError, match="`network` must end in raw outputs"):
+        NoisyLabelClassifier(
+            keras.Sequential([keras.Input([6]), keras.layers.Dense(3), last]), losses.LabelSmoothing(3)
+        )
+
+
+def test_softmax_as_an_operation_is_refused():
+    inputs = keras.Input([6])
+    network = keras.Model(inputs, keras.ops.softmax(keras.layers.Dense(3)(inputs)))
+    with pytest.raises(ValueError, match="`network` must end in raw outputs"):
+        NoisyLabelClassifier(network, losses.LabelSmoothing(3))

@@ -1,0 +1,135 @@
+"""The folder of results: found and told apart, errors that name the file, tables and figures made from the files."""
+
+import dataclasses
+import json
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+
+from experiments import report, results
+from experiments.run import run, trained
+from tests.helpers.small_experiments import FIRST, SMALL, result_of
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("finished")
+    return workdir, run(SMALL, workdir)
+
+
+def test_damaged_model_and_misplaced_result_are_named(finished, tmp_path):
+    workdir, _ = finished
+    shutil.copytree(workdir / SMALL.name, tmp_path / SMALL.name)
+    (tmp_path / SMALL.name / "seed0.keras").write_bytes(b"torn")
+    with pytest.raises(ValueError, match=r"seed0.keras is not a model: .* Delete it"):
+        trained(SMALL, tmp_path)
+    shutil.copytree(tmp_path / SMALL.name, tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match=r"elsewhere/seed0.json holds the result that belongs in small/symmetric40/FC"):
+        results.load(tmp_path)
+
+
+def test_results_are_found_from_inside_their_folder_and_copies_refused(finished, tmp_path, monkeypatch):
+    workdir, _ = finished
+    shutil.copytree(workdir / SMALL.name, tmp_path / SMALL.name)
+    monkeypatch.chdir(tmp_path / "small")
+    assert len(results.load(".")) == 1
+    shutil.copytree(tmp_path / "small", tmp_path / "old" / "small")
+    with pytest.raises(ValueError, match=r"are one run\. Take one of them out"):
+        results.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"optimizer": ("SGD", {})}, {"method": dataclasses.replace(SMALL.method, distillation={})}]
+)
+def test_settings_that_are_empty_count(changes, tmp_path):
+    plain = dataclasses.replace(SMALL, optimizer=("Adam", {}), predecessor=FIRST)
+    (tmp_path / SMALL.name).mkdir(parents=True)
+    text = json.dumps(result_of(plain))
+    (tmp_path / SMALL.name / "seed0.json").write_text(text)
+    assert results.find(plain, tmp_path)
+    with pytest.raises(ValueError, match="a result of other settings"):
+        results.find(dataclasses.replace(plain, **changes), tmp_path)
+
+
+def test_another_published_number_is_no_other_run(finished):
+    workdir, result = finished
+    assert results.find(dataclasses.replace(SMALL, published=(1.0, 0.1)), workdir) == result
+
+
+def test_table_and_figures_come_from_the_files(finished):
+    workdir, result = finished
+    report.refresh(workdir)
+    table = (workdir / "table.md").read_text()
+    accuracy = f"{100 * result['scores']['test_accuracy']:.2f}"
+    off = f"{100 * result['scores']['test_accuracy'] - 50:+.1f}"
+    row = f"| small | digits | digits_cnn | 2 | symmetric 40% | FC | 50.00 ± 1.00 | 1 | {off} | {accuracy} |"
+    assert row in table
+    group = workdir / "small" / "symmetric40"
+    assert {path.name for path in group.glob("*.png")} == {"learning_curves.png", "reliability.png", "transition.png"}
+
+
+def test_a_searchs_trials_leave_the_columns_figures_whole(finished, tmp_path, monkeypatch):
+    """A trial's folder sorts between its method and the next one."""
+    _, result = finished
+    names = ["small/symmetric40/FC", "small/symmetric40/FC/search/q0.1", "small/symmetric40/LN"]
+    runs = {
+        tmp_path / name / "seed0.json": {**result, "settings": {**result["settings"], "name": name}} for name in names
+    }
+    compared = []
+    monkeypatch.setattr(report.results, "load", lambda folder: runs)
+    monkeypatch.setattr(report, "compare", lambda methods: compared.append(list(methods)) or {})
+    report.refresh(tmp_path)
+    assert compared == [["FC", "LN"], ["q0.1"]]
+
+
+def test_failed_write_keeps_what_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_bytes(b"before")
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(pathlib.Path, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        results.atomic_write(path, lambda file: file.write_bytes(b"after"))
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_damaged_result_is_named(tmp_path):
+    path = tmp_path / SMALL.name / "seed0.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"settings": ')
+    for act in (lambda: run(SMALL, tmp_path), lambda: results.load(tmp_path)):
+        with pytest.raises(ValueError, match=r"seed0.json is not a result: .* Delete it"):
+            act()
+
+
+def test_committed_table_is_made_from_the_committed_results():
+    folder = pathlib.Path(__file__).parents[2] / "results"
+    assert (folder / "table.md").read_text() == report.markdown(list(results.load(folder).values()))
+
+
+def test_seeds_become_mean_and_standard_deviation(finished):
+    _, result = finished
+    other = json.loads(json.dumps(result))
+    other["scores"]["test_accuracy"] = result["scores"]["test_accuracy"] + 0.02
+    (row,) = report.rows([result, other])
+    mean = 100 * result["scores"]["test_accuracy"] + 1
+    assert row["test"] == f"{mean:.2f} ± {2 / np.sqrt(2):.2f}"
+
+
+@pytest.mark.parametrize(
+    ("noise", "resolved", "marked"),
+    [
+        ({"kind": "symmetric", "exact": True}, {}, True),
+        ({"kind": "symmetric_other", "exact": True}, {}, True),
+        ({"kind": "symmetric", "exact": True}, {"ties": "by seed"}, False),
+        ({"kind": "symmetric", "exact": False}, {}, False),
+        ({"kind": "asymmetric", "exact": True}, {}, False),
+    ],
+)
+def test_results_on_exact_counts_that_favoured_the_first_classes_are_marked(noise, resolved, marked):
+    assert (report.mark([{"settings": {"noise": noise}, "resolved": resolved}]) != "") == marked

@@ -1,0 +1,342 @@
+"""Every loss, under the settings that matter, beside an independent float64 oracle: what the contract is run over."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+from scipy import optimize, special, stats
+
+from tfp_noise import losses
+from tfp_noise._random import draw_seed, fold_in, standard_normal, uniform
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A loss and its value by another way.
+
+    `build(num_classes, **kwargs)` gives the loss; `oracle(targets, outputs)` its value `[batch]` in float64. A loss
+    that draws noise has always the same.
+    """
+
+    build: Callable
+    oracle: Callable
+
+
+def random_transition(num_classes):
+    rows = np.random.default_rng(num_classes).dirichlet(np.ones(num_classes), num_classes)
+    return 0.6 * np.eye(num_classes) + 0.4 * rows
+
+
+def random_matrix(num_classes):
+    return np.random.default_rng(num_classes).normal(size=(num_classes, num_classes))
+
+
+def cross_entropy(targets, outputs):
+    return -np.sum(targets * (outputs - special.logsumexp(outputs, axis=1, keepdims=True)), axis=1)
+
+
+def smearing(targets, outputs):
+    return cross_entropy(targets @ random_matrix(targets.shape[1]), outputs)
+
+
+def smoothing(alpha):
+    return lambda targets, outputs: cross_entropy((1 - alpha) * targets + alpha / targets.shape[1], outputs)
+
+
+def backward(targets, outputs):
+    weights = targets @ np.linalg.inv(random_transition(targets.shape[1]))
+    return -np.sum(weights * np.log(np.clip(special.softmax(outputs, axis=1), 1e-7, 1)), axis=1)
+
+
+def forward(targets, outputs):
+    return -np.sum(targets * np.log(special.softmax(outputs, axis=1) @ random_transition(targets.shape[1])), axis=1)
+
+
+def logistic_normal(covariance="low_rank", rank=1, dummy_class=True, temperature=1.0, min_scale=0.5, t=0.01):
+    def oracle(targets, outputs):
+        """The density of SciPy's Gaussian at the target's logits, times the Jacobian of the softmax-centred map."""
+        if dummy_class:
+            targets = np.pad(targets, [(0, 0), (0, 1)])
+        m = targets.shape[1]
+        n = m - 1
+        targets = (1 - t) * targets + t / m
+        values = []
+        for s, row in zip(targets, outputs, strict=True):
+            loc, raw = row[:n], row[n:]
+            scale = {
+                "identity": lambda: np.eye(n),
+                "isotropic": lambda c=raw: (c[0] ** 2 + min_scale) * np.eye(n),
+                "diagonal": lambda c=raw: np.diag(c**2 + min_scale),
+                "low_rank": lambda c=raw: c.reshape(n, rank) @ c.reshape(n, rank).T + min_scale * np.eye(n),
+            }[covariance]()
+            z = temperature * np.log(s[:n] / s[n])
+            gaussian = stats.multivariate_normal(loc, scale @ scale.T, allow_singular=False).logpdf(z)
+            values.append(-(gaussian + n * np.log(temperature) - 0.5 * np.log(m) - np.log(s).sum()))
+        return np.array(values)
+
+    settings = {"covariance": covariance, "rank": rank, "dummy_class": dummy_class, "temperature": temperature}
+    settings |= {"min_scale": min_scale, "target_smoothing": t}
+    return Case(lambda k, **kwargs: losses.LogisticNormal(k, **settings, **kwargs), oracle)
+
+
+class SameSeed:
+    """In place of a loss's seed generator: every call draws what the first one does."""
+
+    def next(self):
+        return tf.zeros([2], tf.int64)
+
+
+def generalized_cross_entropy(q):
+    def oracle(targets, outputs):
+        return np.sum(targets * (1 - special.softmax(outputs, axis=1) ** q) / q, axis=1)
+
+    return Case(lambda k, **kwargs: losses.GeneralizedCrossEntropy(k, q, **kwargs), oracle)
+
+
+def tempered_softmax(outputs, t):
+    """The normaliser by bisection of `sum p = 1`, a row at a time."""
+    if t == 1:
+        return special.softmax(outputs, axis=1)
+
+    def probabilities(row, norm):
+        return (1 + (1 - t) * (row - norm)) ** (1 / (1 - t))
+
+    rows = []
+    for row in outputs:
+        largest = row.max() + (len(row) ** (t - 1) - 1) / (t - 1)
+        norm = optimize.brentq(
+            lambda norm, row=row: probabilities(row, norm).sum() - 1, row.max() - 1e-9, largest + 1e-9, xtol=1e-15
+        )
+        rows.append(probabilities(row, norm))
+    return np.array(rows)
+
+
+def bi_tempered(t1, t2):
+    def oracle(targets, outputs):
+        p = tempered_softmax(outputs, t2)
+        tempered_log = np.log(p) if t1 == 1 else (p ** (1 - t1) - 1) / (1 - t1)
+        return -np.sum(targets * tempered_log, axis=1) - (1 - np.sum(p ** (2 - t1), axis=1)) / (2 - t1)
+
+    return Case(lambda k, **kwargs: losses.BiTempered(k, t1, t2, **kwargs), oracle)
+
+
+def noise_against_noise(sigma):
+    def build(num_classes, **kwargs):
+        loss = losses.NoiseAgainstNoise(num_classes, sigma, **kwargs)
+        loss.seed_generator = SameSeed()
+        return loss
+
+    def oracle(targets, outputs):
+        noise = standard_normal(draw_seed(SameSeed()), outputs.shape)
+        return cross_entropy(targets + sigma * np.asarray(noise, "float64"), outputs)
+
+    return Case(build, oracle)
+
+
+def heteroscedastic_noise(shape, rank, chunk=0):
+    """The normal numbers `[batch, samples, K]` and `[batch, samples, rank]` of a chunk, under `SameSeed`."""
+    *rows, num_classes = shape
+    seed = draw_seed(SameSeed())
+    seeds = [fold_in(seed, 2 * chunk), fold_in(seed, 2 * chunk + 1)]
+    shapes = [*rows, num_classes], [*rows, rank]
+    return [standard_normal(s, d).numpy().astype("float64") for s, d in zip(seeds, shapes, strict=True)]
+
+
+def heteroscedastic_logits(outputs, noise):
+    """`loc + d * e + V f`, `[batch, samples, K]`, by the layout of the outputs."""
+    num_classes, rank = noise[0].shape[-1], noise[1].shape[-1]
+    loc, raw, factor = np.split(outputs, [num_classes, 2 * num_classes], axis=1)
+    factor = factor.reshape(len(outputs), num_classes, rank)
+    diagonal = np.logaddexp(0, raw) + 1e-3
+    return loc[:, None] + diagonal[:, None] * noise[0] + np.einsum("bkr,bsr->bsk", factor, noise[1])
+
+
+def heteroscedastic(temperature=1.0, rank=0, samples=7):
+    def build(num_classes, **kwargs):
+        loss = losses.Heteroscedastic(num_classes, temperature, rank, samples, samples, **kwargs)
+        loss.seed_generator = SameSeed()
+        return loss
+
+    def oracle(targets, outputs):
+        logits = heteroscedastic_logits(outputs, heteroscedastic_noise([len(outputs), samples, targets.shape[1]], rank))
+        return -np.sum(targets * np.log(special.softmax(logits / temperature, axis=-1).mean(1)), axis=1)
+
+    return Case(build, oracle)
+
+
+def entropy(outputs):
+    return stats.entropy(special.softmax(outputs, axis=1), axis=1)
+
+
+def bootstrap(beta, hard):
+    def oracle(targets, outputs):
+        p = special.softmax(outputs, axis=1)
+        itself = np.eye(p.shape[1])[p.argmax(1)] if hard else p
+        return cross_entropy(beta * targets + (1 - beta) * itself, outputs)
+
+    return Case(lambda k, **kwargs: losses.Bootstrap(k, beta, hard, **kwargs), oracle)
+
+
+def symmetric_cross_entropy(alpha, beta):
+    def oracle(targets, outputs):
+        reverse = -np.sum(special.softmax(outputs, axis=1) * np.log(np.clip(targets, 1e-4, 1)), axis=1)
+        return alpha * cross_entropy(targets, outputs) + beta * reverse
+
+    return Case(lambda k, **kwargs: losses.SymmetricCrossEntropy(k, alpha, beta, **kwargs), oracle)
+
+
+def disturb_label(rate):
+    def build(num_classes, **kwargs):
+        loss = losses.DisturbLabel(num_classes, rate, **kwargs)
+        loss.seed_generator = SameSeed()
+        return loss
+
+    def oracle(targets, outputs):
+        draws = uniform(draw_seed(SameSeed()), [len(targets), 2]).numpy().astype("float64")
+        disturbed = targets.copy()
+        for row, (chance, place) in zip(disturbed, draws, strict=True):
+            if chance < rate:
+                row[:] = np.arange(len(row)) == int(place * len(row))
+        return cross_entropy(disturbed, outputs)
+
+    return Case(build, oracle)
+
+
+def pairwise_confusion(weight):
+    def oracle(targets, outputs):
+        p, n = special.softmax(outputs, axis=1), len(outputs)
+        value = cross_entropy(targets, outputs)
+        for i in range(n):
+            j = (i + n // 2) % n
+            agree = sum(targets[i, k] * targets[j, k] for k in range(p.shape[1]))
+            value[i] += 0.5 * weight * (1 - agree) * np.linalg.norm(p[i] - p[j]) ** 2
+        return value
+
+    return Case(lambda k, **kwargs: losses.PairwiseConfusion(k, weight, **kwargs), oracle)
+
+
+def teacher_free(alpha, temperature, correct, variant):
+    def oracle(targets, outputs):
+        k = targets.shape[1]
+        teachers = np.full((k, k), (1 - correct) / (k - 1))
+        np.fill_diagonal(teachers, correct)
+        paper = variant == "paper"
+        u = targets @ special.softmax((np.log(teachers) if paper else teachers) / temperature, axis=1)
+        divergence = stats.entropy(u, special.softmax(outputs / (temperature if paper else 1), axis=1), axis=1)
+        return (1 - alpha) * cross_entropy(targets, outputs) + alpha * divergence
+
+    return Case(
+        lambda k, **kwargs: losses.TeacherFree(k, alpha, temperature, correct, variant=variant, **kwargs), oracle
+    )
+
+
+def focal(gamma, hard_gamma=None):
+    def oracle(targets, outputs):
+        p = special.softmax(outputs, axis=1)
+        exponent = gamma if hard_gamma is None else np.where(p < 0.2, hard_gamma, gamma)
+        return -np.sum(targets * (1 - p) ** exponent * np.log(p), axis=1)
+
+    return Case(lambda k, **kwargs: losses.Focal(k, gamma, hard_gamma=hard_gamma, **kwargs), oracle)
+
+
+def confidence_penalty(beta):
+    def oracle(targets, outputs):
+        return cross_entropy(targets, outputs) - beta * entropy(outputs)
+
+    return Case(lambda k, **kwargs: losses.ConfidencePenalty(k, beta, **kwargs), oracle)
+
+
+def online(top=None):
+    """At its start, where rows are smoothed: what it learns has tests of its own."""
+
+    def oracle(targets, outputs):
+        num_classes = targets.shape[1]
+        rows = (0.9 * np.eye(num_classes) + 0.1 / num_classes).astype("float32").astype("float64")
+        if top:  # what is stored is what all other classes have together
+            others = float(np.float32(0.1 / num_classes * (num_classes - top))) / (num_classes - top)
+            rows = np.where(np.eye(num_classes), rows, others)
+        return cross_entropy(0.3 * targets + 0.7 * targets @ rows, outputs)
+
+    return Case(lambda k, **kwargs: losses.OnlineLabelSmoothing(k, 0.3, top=top, initial="smoothed", **kwargs), oracle)
+
+
+def learnable_logits(num_classes):
+    return np.random.default_rng(num_classes).normal(size=(num_classes, num_classes)).astype("float32")
+
+
+def learnable(top=None):
+    """At its start: logits given, or with `top` zeros. (The variant's gradient is none of its value; see its tests.)"""
+
+    def build(num_classes, **kwargs):
+        start = learnable_logits(num_classes) if top is None else None
+        return losses.LearnableLabelSmoothing(num_classes, 0.3, top, initial_logits=start, **kwargs)
+
+    def oracle(targets, outputs):
+        num_classes = targets.shape[1]
+        rows = np.full([num_classes] * 2, 1 / num_classes)
+        if top is None:
+            rows = special.softmax(learnable_logits(num_classes).astype("float64"), axis=1)
+        mixed, p = 0.7 * targets + 0.3 * targets @ rows, special.softmax(outputs, axis=1)
+        return np.sum(special.rel_entr(mixed, p) + special.rel_entr(p, mixed), axis=1) / 2
+
+    return Case(build, oracle)
+
+
+LOSSES_UNDER_TEST = {
+    "smearing": Case(lambda k, **kwargs: losses.LabelSmearing(k, random_matrix(k), **kwargs), smearing),
+    "cross_entropy": Case(lambda k, **kwargs: losses.LabelSmoothing(k, alpha=0.0, **kwargs), cross_entropy),
+    "smoothing": Case(lambda k, **kwargs: losses.LabelSmoothing(k, alpha=0.3, **kwargs), smoothing(0.3)),
+    "backward": Case(lambda k, **kwargs: losses.BackwardCorrection(k, random_transition(k), **kwargs), backward),
+    "forward": Case(lambda k, **kwargs: losses.ForwardCorrection(k, random_transition(k), **kwargs), forward),
+    "generalized_cross_entropy": generalized_cross_entropy(0.7),
+    "generalized_cross_entropy_0.1": generalized_cross_entropy(0.1),
+    "mean_absolute_error": generalized_cross_entropy(1.0),
+    "bi_tempered": bi_tempered(0.5, 2.0),
+    "bi_tempered_heavy_tail": bi_tempered(0.7, 4.0),
+    "bi_tempered_loss_alone": bi_tempered(0.0, 1.0),
+    "bi_tempered_probabilities_alone": bi_tempered(1.0, 1.1),
+    "noise_against_noise": noise_against_noise(0.5),
+    "bootstrap_soft": bootstrap(0.7, hard=False),
+    "bootstrap_hard": bootstrap(0.8, hard=True),
+    "symmetric_cross_entropy": symmetric_cross_entropy(0.1, 1.0),
+    "symmetric_cross_entropy_cifar100": symmetric_cross_entropy(6.0, 0.1),
+    "disturb_label": disturb_label(0.5),
+    "pairwise_confusion": pairwise_confusion(3.0),
+    "teacher_free": teacher_free(0.3, 20.0, 0.99, "paper"),
+    "teacher_free_cool": teacher_free(0.6, 2.0, 0.9, "paper"),
+    "teacher_free_code": teacher_free(0.3, 20.0, 0.99, "code"),
+    "focal": focal(3.0),
+    "focal_below_one": focal(0.5),
+    "flsd53": focal(3.0, hard_gamma=5.0),
+    "confidence_penalty": confidence_penalty(0.4),
+    "online": online(),
+    "online_top": online(top=1),
+    "learnable": learnable(),
+    "learnable_top": learnable(top=1),
+    "logistic_normal": logistic_normal(),
+    "logistic_normal_tempered": logistic_normal(temperature=0.5, min_scale=0.1, t=0.1),
+    "logistic_normal_rank3": logistic_normal(rank=3),
+    "logistic_normal_no_dummy": logistic_normal(dummy_class=False),
+    "logistic_normal_no_dummy_rank2": logistic_normal(dummy_class=False, rank=2, temperature=2.0),
+    "logistic_normal_identity": logistic_normal("identity"),
+    "logistic_normal_isotropic": logistic_normal("isotropic"),
+    "logistic_normal_diagonal": logistic_normal("diagonal", min_scale=0.2),
+    "heteroscedastic": heteroscedastic(),
+    "heteroscedastic_tempered": heteroscedastic(temperature=0.5),
+    "heteroscedastic_rank2": heteroscedastic(temperature=2.0, rank=2),
+}
+
+
+def first_of_class(named):
+    """The first name of each class in `{name: loss}`: what is tried every day of what takes long."""
+    return set({type(named[name]): name for name in reversed(named)}.values())
+
+
+def examples(loss, batch=6, seed=0):
+    """Class indices, soft labels and outputs of moderate size, float64."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, loss.num_classes, batch)
+    labels[:2] = [0, loss.num_classes - 1]
+    soft = rng.dirichlet(np.full(loss.num_classes, 0.5), batch)
+    return labels, soft, rng.normal(size=(batch, loss.num_outputs))

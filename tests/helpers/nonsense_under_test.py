@@ -1,0 +1,335 @@
+"""Every public callable with arguments that are right, and the nonsense that is put in the place of each of them."""
+
+import functools
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import tfp_noise
+from tfp_noise import datasets, distribute, losses, metrics, noise, pipeline
+
+K, N = 3, 6
+LABELS = np.arange(N) % K
+OBSERVED = np.array([0, 1, 2, 1, 1, 2])
+TRANSITION = noise.symmetric(K, 0.2)
+PROBABILITIES = TRANSITION[LABELS]
+NAMES = ("a", "b", "c")
+FEATURES = np.random.default_rng(0).uniform(size=(N, 4)).astype("float32")
+
+NONSENSE = {
+    "None": None,
+    "text": "text",
+    "empty text": "",
+    "bytes": b"bytes",
+    "NaN": float("nan"),
+    "inf": float("inf"),
+    "-1": -1,
+    "0": 0,
+    "0.5": 0.5,
+    "2**63": 2**63,
+    "10**400": 10**400,
+    "True": True,
+    "1j": 1j,
+    "[]": [],
+    "{}": {},
+    "set": {0, 1},
+    "object": object(),
+    "class": int,
+    "date": np.datetime64("2020-01-01"),
+    "dates": np.array(["2020-01-01"] * N, "M8[D]"),
+    "durations": np.ones([K, K], "m8[s]"),
+    "masked": np.ma.masked_array(LABELS, LABELS == 1),
+    "masked matrix": np.ma.masked_array(TRANSITION, TRANSITION < 0.5),
+    "complex": TRANSITION * 1j,
+    "strings": np.array(NAMES),
+    "numbers in text": TRANSITION.astype(str),
+    "objects": np.array([None, "a", 3], object),
+    "ragged": [[1.0, 2.0], [3.0]],
+    "NaN array": np.full([K, K], np.nan),
+    "negative": -np.ones([N, K]),
+    "rank 5": np.ones([1] * 5),
+    "wrong width": np.full([2, 7], 1 / 7),
+}
+
+
+@functools.cache
+def model():
+    return keras.Sequential([keras.Input([4]), keras.layers.Dense(5), keras.layers.Dense(K)])
+
+
+@functools.cache
+def dataset(observed=False):
+    parts = [datasets.Examples(FEATURES, LABELS, np.arange(N), OBSERVED if observed else None) for _ in range(3)]
+    return datasets.Dataset("x", *parts, NAMES)
+
+
+def examples():
+    return dataset(observed=True).train
+
+
+@functools.cache
+def clothes():
+    labels = np.arange(datasets.clothing1m.NUM_CLASSES)
+    return datasets.Examples(np.array([f"{label}.jpg" for label in labels], object), labels, labels)
+
+
+def source():
+    return tf.data.Dataset.from_tensor_slices((FEATURES, LABELS, np.arange(N)))
+
+
+def history():
+    keys = ("train_accuracy_clean", "train_accuracy_mislabelled", "train_accuracy_mislabelled_true")
+    return {key: [1.0] for key in ("epoch", "test_accuracy", "train_accuracy_observed", *keys)}
+
+
+@functools.cache
+def outputs():
+    loss = losses.LogisticNormal(K)
+    return loss, np.zeros([N, loss.num_outputs])
+
+
+def schedule():
+    return keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+
+
+_PREDICTIONS = {"probabilities": PROBABILITIES, "labels": LABELS}
+_PLANE = {"points": FEATURES[:, :2], "labels": LABELS % 2, "observed": OBSERVED % 2}
+_K = {"num_classes": K}
+
+# A function for each public callable: it makes the arguments that have no default, or none that is quick.
+RIGHT = {
+    "DistilledClassifier": lambda: {"network": model(), "loss": losses.LabelSmoothing(K), "teacher": teacher()},
+    "NoisyLabelClassifier": lambda: {"network": model(), "loss": losses.LabelSmoothing(K)},
+    "attacks.fast_gradient_sign": lambda: {"model": model(), "features": FEATURES, "labels": LABELS},
+    "attacks.projected_gradient": lambda: {
+        **{"model": model(), "features": FEATURES, "labels": LABELS},
+        "iterations": 1,
+    },
+    "callbacks.ClassRowsHistory": dict,
+    "datasets.Dataset": lambda: {
+        **{part: dataset().train for part in ("train", "validation", "test")},
+        **{"name": "x", "class_names": NAMES},
+    },
+    "datasets.Examples": lambda: {"features": FEATURES, "labels": LABELS, "ids": np.arange(N)},
+    "datasets.cifar10h.load": lambda: {"examples": examples()},
+    "datasets.class_names": lambda: {"name": "mnist"},
+    "datasets.clothing1m.balanced_stream": lambda: {"examples": clothes(), "per_class": 1},
+    "datasets.clothing1m.load": lambda: {"directory": "nowhere"},
+    "datasets.clothing1m.stream": lambda: {"examples": clothes()},
+    "datasets.load": lambda: {"name": "two_moons"},
+    "datasets.names": dict,
+    "datasets.stream": lambda: {"name": "mnist", "split": "train"},
+    "distribute.Cluster": lambda: {"workers": ["a:1", "b:1"], "index": 0},
+    "distribute.check_batch_size": lambda: {"batch_size": 4, "strategy": distribute.strategy()},
+    "distribute.description": lambda: {"strategy": distribute.strategy()},
+    "distribute.is_chief": lambda: {"strategy": distribute.strategy()},
+    "distribute.strategy": dict,
+    "distribute.barrier": lambda: {"strategy": distribute.strategy()},
+    "estimation.EstimatedTransition": lambda: {"transition": TRANSITION, "support": [1, 2, 3]},
+    "estimation.from_anchors": lambda: {"probabilities": PROBABILITIES},
+    "estimation.from_confident_counts": lambda: dict(_PREDICTIONS),
+    "estimation.from_trusted": lambda: {"clean": LABELS, "observed": OBSERVED, "num_classes": K},
+    "losses.BackwardCorrection": lambda: {**_K, "transition": TRANSITION},
+    "losses.BiTempered": lambda: {**_K, "t1": 0.5, "t2": 1.5},
+    "losses.Bootstrap": lambda: {**_K, "beta": 0.5},
+    "losses.ConfidencePenalty": lambda: dict(_K),
+    "losses.DisturbLabel": lambda: {**_K, "rate": 0.5},
+    "losses.Focal": lambda: dict(_K),
+    "losses.ForwardCorrection": lambda: {**_K, "transition": TRANSITION},
+    "losses.GeneralizedCrossEntropy": lambda: dict(_K),
+    "losses.Heteroscedastic": lambda: dict(_K),
+    "losses.LabelSmearing": lambda: {**_K, "matrix": TRANSITION},
+    "losses.LabelSmoothing": lambda: dict(_K),
+    "losses.LearnableLabelSmoothing": lambda: dict(_K),
+    "losses.LogisticNormal": lambda: dict(_K),
+    "losses.NoiseAgainstNoise": lambda: {**_K, "sigma": 0.5},
+    "losses.NoisyLabelLoss": lambda: dict(_K),
+    "losses.OnlineLabelSmoothing": lambda: dict(_K),
+    "losses.PairwiseConfusion": lambda: {**_K, "weight": 0.5},
+    "losses.SymmetricCrossEntropy": lambda: dict(_K),
+    "losses.TeacherFree": lambda: dict(_K),
+    "metrics.ExpectedCalibrationError": dict,
+    "metrics.accuracy": lambda: dict(_PREDICTIONS),
+    "metrics.adaptive_calibration_error": lambda: dict(_PREDICTIONS),
+    "metrics.apply_temperature": lambda: {"probabilities": PROBABILITIES, "temperature": 2.0},
+    "metrics.brier_score": lambda: dict(_PREDICTIONS),
+    "metrics.class_distances": lambda: {"features": FEATURES, "labels": LABELS},
+    "metrics.classwise_calibration_error": lambda: dict(_PREDICTIONS),
+    "metrics.expected_calibration_error": lambda: dict(_PREDICTIONS),
+    "metrics.fit_temperature": lambda: {"probabilities": PROBABILITIES, "labels": OBSERVED},
+    "metrics.label_dependent_term": lambda: {"loss": outputs()[0], "y_true": LABELS, "y_pred": outputs()[1]},
+    "metrics.mean_kl_divergence": lambda: {"targets": PROBABILITIES, "probabilities": PROBABILITIES},
+    "metrics.negative_log_likelihood": lambda: dict(_PREDICTIONS),
+    "metrics.rank_correlation": lambda: {"rows": TRANSITION, "confusion": TRANSITION},
+    "metrics.reliability_curve": lambda: dict(_PREDICTIONS),
+    "metrics.split_accuracy": lambda: {"probabilities": PROBABILITIES, "examples": examples()},
+    "metrics.top_k_accuracy": lambda: {**_PREDICTIONS, "k": 2},
+    "noise.asymmetric": lambda: {"dataset_name": "mnist", "rate": 0.4},
+    "noise.condition_number": lambda: {"transition": TRANSITION},
+    "noise.corrupt": lambda: {"labels": LABELS, "transition": TRANSITION, "seed": 0},
+    "noise.corrupt_dataset": lambda: {"dataset": dataset(), "transition": TRANSITION, "seed": 0},
+    "noise.corrupt_exact": lambda: {"labels": LABELS, "transition": TRANSITION, "seed": 0},
+    "noise.effective_rate": lambda: {"transition": TRANSITION},
+    "noise.from_pairs": lambda: {**_K, "pairs": {0: 1}, "rate": 0.4},
+    "noise.pair_flip": lambda: {**_K, "rate": 0.4},
+    "noise.symmetric": lambda: {**_K, "rate": 0.4},
+    "optimizers.LARS": dict,
+    "pipeline.Compose": lambda: {"steps": (pipeline.Mixup(),)},
+    "pipeline.CropAndFlip": dict,
+    "pipeline.CutMix": dict,
+    "pipeline.Cutout": dict,
+    "pipeline.Mixup": dict,
+    "pipeline.RandAugment": dict,
+    "pipeline.batches": lambda: {"dataset": dataset(), "batch_size": 2},
+    "pipeline.one_pass": lambda: {"examples": examples(), "batch_size": 2},
+    "pipeline.shard_batches": lambda: {"data": tf.data.Dataset.range(4)},
+    "pipeline.stream": lambda: {"source": source(), "transition": TRANSITION, "batch_size": 2},
+    "schedules.LargerBatch": lambda: {"schedule": schedule(), "factor": 2},
+    "schedules.WarmUp": lambda: {"schedule": schedule(), "steps": 2},
+    "similarities.ClassSimilarities": lambda: {"rows": TRANSITION, "class_names": NAMES},
+    "visualization.class_plane_projection": lambda: {
+        **{"representations": {"a": (FEATURES, np.eye(4)[:, :K])}, "labels": LABELS, "observed": OBSERVED},
+        "classes": (0, 1, 2),
+    },
+    "visualization.class_similarities": lambda: {"similarities": {"a": TRANSITION}, "class_names": NAMES},
+    "visualization.decision_regions": lambda: {**_PLANE, "classifiers": {"a": lambda x: np.eye(2)[0] + 0 * x}},
+    "visualization.errors_by_noise_rate": lambda: {"histories": {0.2: {"a": history()}}},
+    "visualization.feature_clusters": lambda: {"features": {"a": FEATURES}, "labels": LABELS, "class_names": NAMES},
+    "visualization.label_dependent_densities": lambda: {
+        "terms": {"a": np.arange(1.0, N + 1)},
+        "mislabelled": LABELS != OBSERVED,
+    },
+    "visualization.learning_curves": lambda: {"history": history()},
+    "visualization.linear_separators": lambda: {**_PLANE, "separators": {"a": {"b": ([1.0, 0.0], 0.0)}}},
+    "visualization.logit_gap_densities": lambda: {
+        **{"logits": {"a": PROBABILITIES}, "labels": LABELS, "observed": OBSERVED},
+    },
+    "visualization.logit_gaps": lambda: {"logits": PROBABILITIES, "labels": LABELS},
+    "visualization.logits_and_simplex": lambda: {"loc": [0.0, 0.0], "scale": np.eye(2)},
+    "visualization.loss_by_margin": lambda: {"losses": {"a": losses.LabelSmoothing(2)}},
+    "visualization.loss_by_residual": lambda: {"min_scales": [0.5]},
+    "visualization.penultimate": lambda: {"model": model()},
+    "visualization.reliability_diagram": lambda: {"probabilities_by_method": {"a": PROBABILITIES}, "labels": LABELS},
+    "visualization.score_by_alpha": lambda: {"scores": {"a": {0.1: [1.0]}}},
+    "visualization.score_by_temperature_and_min_scale": lambda: {"scores": {(1.0, 1.0): [1.0]}},
+    "visualization.score_by_update_period": lambda: {"scores": {1: [1.0]}, "steps_per_epoch": 1},
+    "visualization.similarity_evolution": lambda: {
+        **{"epochs": [1], "history": [TRANSITION], "class_names": NAMES, "classes": [0]},
+    },
+    "visualization.training_by_noise_rate": lambda: {"histories": {"a": {0.2: history()}}},
+    "visualization.transition_matrix": lambda: {"transition": TRANSITION, "class_names": NAMES},
+}
+# Methods that take data or settings, by what they are called on.
+METHODS = {
+    "ClassSimilarities.subset": lambda: (similar().subset, {"classes": ["a", "b"]}),
+    "ClassSimilarities.substitute_teacher": lambda: (similar().substitute_teacher, {"num_classes": K}),
+    "ClassSimilarities.save": lambda: (similar().save, {"path": "nowhere"}),
+    "ClassSimilarities.load": lambda: (similar().load, {"path": "nowhere"}),
+    "EstimatedTransition.check": lambda: (estimated().check, {"clean": LABELS, "observed": OBSERVED}),
+    "ExpectedCalibrationError.update_state": lambda: (
+        metrics.ExpectedCalibrationError().update_state,
+        {"y_true": LABELS, "y_pred": PROBABILITIES},
+    ),
+}
+# What is no row above, and why.
+LEFT_OUT = {
+    "callbacks.BackupAndRestore": "its folder has tests of its own",
+    "datasets.clothing1m.Clothing1M": "a record that a function returns",
+    "distributions.LogisticNormal": "arguments are converted as by every distribution of TFP",
+    "estimation.TrustedCheck": "a record that a function returns",
+    "losses.TopRows": "a record: what reads it checks it",
+    "metrics.RankCorrelation": "a record that a function returns",
+    "metrics.ReliabilityCurve": "a record that a function returns",
+    "pipeline.Batches": "a record that a function returns",
+    "pipeline.prepare": "a step of `tf.data.Dataset.map`, of symbolic tensors",
+    "pipeline.to_float": "a step of `tf.data.Dataset.map`, of symbolic tensors",
+}
+# What reads files that are not there.
+NEED_FILES = {"datasets.cifar10h.load", "datasets.class_names", "datasets.clothing1m.load", "datasets.stream"}
+# Arguments that are handed on as they are, by whom they are checked.
+HANDED_ON = {
+    **dict.fromkeys(["name", "dtype", "reduction", "kwargs"], "Keras"),
+    **dict.fromkeys(["title", "label", "ylabel"], "matplotlib, which writes whatever it is given"),
+    "split": "TensorFlow Datasets",
+}
+
+# What a path that is not there is told by: its own name.
+NO_SUCH_PLACE = {"text", "nowhere"}
+# What else an error may name: a part of the argument, or the array that does not fit it.
+ALSO_NAMED = {
+    "histories": ("rate",),
+    "labels": ("logits", "probabilities_by_method"),
+    "scores": ("steps", "alpha"),
+}
+_ANY_NUMBER = ("-1", "0", "0.5", "2**63")
+# What is accepted, by `callable.argument`, or `argument` everywhere, and why: with "inside" what stands in the place of
+# the first value in a dict, list or tuple.
+ACCEPTED = {
+    "a number that is in the argument's range": {
+        **dict.fromkeys(
+            ["alpha", "label_weight", "momentum", "rate", "t1", "validation_share"],
+            ("0", "0.5"),
+        ),
+        **dict.fromkeys(
+            ["bound", "step", "gamma", "hard_gamma", "sigma", "weight", "beta"],
+            ("0", "0.5", "2**63"),
+        ),
+        **dict.fromkeys(
+            ["learning_rate", "weight_decay", "SymmetricCrossEntropy.alpha"],
+            ("0", "0.5", "2**63"),
+        ),
+        **dict.fromkeys(
+            ["temperature", "trust_coefficient", "timeout", "Mixup.alpha"],
+            ("0.5", "2**63"),
+        ),
+        **dict.fromkeys(["percentile", "min_probability", "q", "target_smoothing", "freeze_above"], ("0.5",)),
+        **dict.fromkeys(["correct_probability"], ("0.5",)),
+        **dict.fromkeys(["iterations", "seed", "pad", "Cluster.index"], ("0",)),
+        "inside min_scales": ("0.5", "2**63"),
+        "ignore_class": ("-1", "0"),
+    },
+    "a bool where one is asked for": dict.fromkeys(
+        ["non_negative", "hard", "per_sample", "identity", "exact", "adapt_vectors", "drop_remainder"], ("True",)
+    ),
+    "a path, or text for a log": dict.fromkeys(["log_dir", "barrier.at"], ("text",)),
+    "an array of names": dict.fromkeys(["class_names", "classes"], ("strings",)),
+    "distributions over seven classes": dict.fromkeys(
+        ["from_anchors.probabilities", "apply_temperature.probabilities"], ("wrong width",)
+    ),
+    "features and logits may be negative": dict.fromkeys(["Examples.features", "logit_gaps.logits"], ("negative",)),
+    "no pair: no noise": {"from_pairs.pairs": ["{}"]},
+    "numbers to draw, whatever they are": {
+        **dict.fromkeys(
+            [f"inside {name}" for name in ("histories", "history", "loc", "scores", "epochs")], _ANY_NUMBER
+        ),
+        "inside separators": ("-1", "0.5", "2**63"),
+    },
+    "logits may be negative": {"inside logit_gap_densities.logits": ["negative"]},
+    "NumPy takes True among numbers for 1": dict.fromkeys(
+        [
+            *[f"inside {name}" for name in ("support", "pairs", "histories", "history", "separators", "loc")],
+            *[f"inside {name}" for name in ("scores", "epochs", "min_scales")],
+        ],
+        ("True",),
+    ),
+    "nothing was measured": dict.fromkeys(
+        ["inside learning_curves.history", "inside training_by_noise_rate.histories"],
+        ("None", "NaN"),
+    ),
+    "the name of a class may be any text": {"inside class_names": ["text", "empty text"]},
+    "a count of none, a first class": dict.fromkeys(["inside support", "inside classes"], ("0",)),
+}
+
+
+@functools.cache
+def teacher():
+    return keras.Sequential([keras.Input([4]), keras.layers.Dense(K)])
+
+
+def similar():
+    return tfp_noise.similarities.ClassSimilarities(TRANSITION, NAMES)
+
+
+def estimated():
+    return tfp_noise.estimation.EstimatedTransition(TRANSITION, [1, 2, 3])

@@ -1,0 +1,73 @@
+"""One label, however it is spelled: as an index, one-hot, or as the limit of soft labels."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST
+from tfp_noise import losses
+
+NUM_CLASSES = 4
+GAPS = (0.0, 30.0, 100.0, 1e3, 1e4)
+# Each observed class comes of two true ones alone, so that all its sources can underflow.
+SPARSE_TRANSITION = 0.7 * np.eye(NUM_CLASSES) + 0.3 * np.roll(np.eye(NUM_CLASSES), 1, axis=1)
+LOSSES = {name: case.build for name, case in LOSSES_UNDER_TEST.items()} | {
+    "forward_sparse": lambda k, **kwargs: losses.ForwardCorrection(k, SPARSE_TRANSITION, **kwargs),
+    "backward_sparse": lambda k, **kwargs: losses.BackwardCorrection(k, SPARSE_TRANSITION, **kwargs),
+}
+
+
+def value_and_gradient(loss, y_true, outputs):
+    outputs = tf.convert_to_tensor(outputs)
+    with tf.GradientTape() as tape:
+        tape.watch(outputs)
+        value = loss.call(y_true, outputs)
+    return value.numpy(), tape.gradient(value, outputs).numpy()
+
+
+def cases(num_outputs):
+    """Each label under outputs with each gap, in float32: `[len(GAPS) * NUM_CLASSES]` examples."""
+    rng = np.random.default_rng(0)
+    labels = np.tile(np.arange(NUM_CLASSES), len(GAPS))
+    outputs = rng.normal(size=(len(labels), num_outputs))
+    gaps = np.repeat(GAPS, NUM_CLASSES)[:, np.newaxis]
+    outputs[:, :NUM_CLASSES] += gaps * rng.permuted(np.tile([0.0, -0.4, -0.7, -1.0], (len(labels), 1)), axis=1)
+    return labels, outputs.astype("float32")
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_index_one_hot_and_the_limit_of_soft_labels_are_one_label(name):
+    loss = LOSSES[name](NUM_CLASSES, reduction="none")
+    labels, outputs = cases(loss.num_outputs)
+    one_hot = np.eye(NUM_CLASSES, dtype="float32")[labels]
+    nearly = (1 - 1e-30) * np.eye(NUM_CLASSES)[labels] + 1e-30 / NUM_CLASSES
+    by_index, of_index = value_and_gradient(loss, labels, outputs)
+    assert np.isfinite(by_index).all()
+    assert np.isfinite(of_index).all()
+    for targets in (one_hot, nearly.astype("float32")):
+        value, gradient = value_and_gradient(loss, targets, outputs)
+        np.testing.assert_allclose(value, by_index, rtol=2e-5, atol=2e-5)
+        np.testing.assert_allclose(gradient, of_index, rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_forward_correction_of_soft_labels_is_exact_where_all_sources_underflow(jit_compile):
+    """The gradient goes to the source that gives the label most of its probability, whichever it is."""
+    loss = losses.ForwardCorrection(NUM_CLASSES, SPARSE_TRANSITION, reduction="none")
+    _, outputs = cases(NUM_CLASSES)
+    soft = np.random.default_rng(1).dirichlet(np.ones(NUM_CLASSES), len(outputs)).astype("float32")
+
+    @tf.function(jit_compile=jit_compile, autograph=False)
+    def compute(soft, outputs):
+        value = loss.call(soft, outputs)
+        return value, tf.gradients(value, outputs)[0]
+
+    value, gradient = compute(soft, tf.constant(outputs))
+    logits = outputs.astype("float64")
+    log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    with np.errstate(divide="ignore"):
+        terms = log_p[:, :, np.newaxis] + np.log(SPARSE_TRANSITION)
+    log_observed = np.logaddexp.reduce(terms, axis=1)
+    np.testing.assert_allclose(value, -np.sum(soft * log_observed, axis=1), rtol=1e-5)
+    sources = np.exp(terms - log_observed[:, np.newaxis]) @ soft[:, :, np.newaxis]
+    np.testing.assert_allclose(gradient, np.exp(log_p) - sources[:, :, 0], rtol=1e-4, atol=1e-5)

@@ -1,0 +1,224 @@
+"""One process, two replicas in it, and two worker processes train alike; a worker that is lost is named."""
+
+import json
+import pathlib
+import signal
+import time
+from concurrent import futures
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.conftest import free_addresses
+from tests.helpers import processes, replicated_training
+from tests.helpers.replicated_training import FEATURES, LABELS, LOSSES, judge, train
+from tfp_noise import NoisyLabelClassifier, losses, metrics
+
+SECONDS = 60  # in which the loss of a worker has to be noticed
+
+
+@pytest.fixture(scope="module")
+def working(tmp_path_factory):
+    """Two workers that train while the tests' own process does, and one who looks when they end."""
+    folders = [tmp_path_factory.mktemp(f"worker{index}") for index in range(2)]
+    addresses = free_addresses(2)
+    workers = [
+        processes.start(folder, replicated_training.work, folder / "results.json", addresses, index)
+        for index, folder in enumerate(folders)
+    ]
+
+    def seconds_to_the_end():
+        workers[1].join(240)
+        died = time.monotonic()
+        workers[0].join(SECONDS)
+        return time.monotonic() - died
+
+    with futures.ThreadPoolExecutor(1) as watcher:
+        yield folders, addresses, workers, watcher.submit(seconds_to_the_end)
+    for worker in workers:
+        worker.kill()
+        worker.join()
+
+
+@pytest.fixture(scope="module")
+def two_workers(working):
+    """Results of both, their addresses, and what the first says, by which status and after how long, when one died."""
+    folders, addresses, workers, watched = working
+    seconds = watched.result()
+    said = [(folder / "stderr").read_text() for folder in folders]
+    assert workers[1].exitcode == -signal.SIGKILL, said
+    results = [json.loads((folder / "results.json").read_text()) for folder in folders]
+    return results, addresses, said[0], workers[0].exitcode, seconds
+
+
+@pytest.fixture(scope="module")
+def on_one_device(working):
+    trained = {name: train(tf.distribute.get_strategy(), name) for name in LOSSES}
+    return trained | {"judged": judge(tf.distribute.get_strategy(), "LN")}
+
+
+@pytest.fixture(scope="module")
+def on_two_replicas(working, two_replicas):
+    trained = {name: train(two_replicas, name) for name in LOSSES}
+    own_layers = replicated_training.train_own_layers(two_replicas)
+    return trained | {"own layers": own_layers, "judged": judge(two_replicas, "LN")}
+
+
+def assert_equal(ours, theirs, what):
+    assert ours.keys() == theirs.keys()
+    for key, value in ours.items():
+        np.testing.assert_allclose(value, theirs[key], rtol=1e-5, atol=1e-5, err_msg=f"{what}: {key}")
+
+
+def test_replicas_and_workers_train_as_one_process_does(on_one_device, on_two_replicas, two_workers):
+    """Loss curves, metrics, weights, evaluation and predictions; dropout and batch statistics of replicas' own."""
+    first, second = two_workers[0]
+    for name, replicas in on_two_replicas.items():
+        assert_equal(first[name], second[name], f"{name}, two workers")
+        assert_equal(replicas, first[name], f"{name}, replicas and workers")
+        if name not in ("Het", "own layers"):  # whose replicas draw numbers of their own
+            assert_equal(replicas, on_one_device[name], f"{name}, replicas and one device")
+
+
+def test_monte_carlo_of_replicas_is_that_of_one_device_in_distribution(on_one_device, two_workers):
+    others = np.array([train(tf.distribute.get_strategy(), "Het", seed)["loss"] for seed in range(1, 5)])
+    curves = np.concatenate([others, [on_one_device["Het"]["loss"]]])
+    replicated = np.array(two_workers[0][0]["Het"]["loss"])
+    assert not np.allclose(replicated, curves[-1], rtol=1e-6)
+    assert np.all(np.abs(replicated - curves.mean(0)) < 4 * curves.std(0, ddof=1))
+
+
+def test_a_lost_worker_ends_the_others_with_its_name(two_workers):
+    _, addresses, said, status, seconds = two_workers
+    assert status == 1
+    assert seconds < SECONDS
+    assert f"Lost: worker 1 ({addresses[1]}), as seen by worker 0." in said
+
+
+@pytest.mark.torture
+def test_a_worker_that_falls_silent_ends_the_others_too(tmp_path):
+    """Nothing closes its connections."""
+    addresses, folders = free_addresses(2), [tmp_path / "0", tmp_path / "1"]
+    for folder in folders:
+        folder.mkdir()
+    first, second = (
+        processes.start(folder, replicated_training.fall_silent, addresses, index)
+        for index, folder in enumerate(folders)
+    )
+    try:
+        while "T" not in pathlib.Path(f"/proc/{second.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]:
+            assert first.is_alive()
+            time.sleep(0.1)
+        first.join(SECONDS)
+        assert first.exitcode == 1
+        assert f"Lost: worker 1 ({addresses[1]}), as seen by worker 0." in (folders[0] / "stderr").read_text()
+    finally:
+        for worker in (first, second):
+            worker.kill()
+            worker.join()
+
+
+def test_workers_that_have_come_to_different_work_all_stop(two_workers):
+    for worker in two_workers[0]:
+        same, different = worker["refusals"]
+        assert same is None
+        assert "must be at the same work. Received: worker 0: epoch 9; worker 1: epoch 10. Start all" in different
+
+
+@pytest.mark.parametrize("name", replicated_training.UNLIKE)
+def test_workers_whose_fit_differs_all_say_in_what(name, two_workers):
+    results, _, said, *_ = two_workers
+    first, second = (worker["unlike"][name] for worker in results)
+    assert first == second
+    if name == "no seed":
+        assert "must shuffle arrays with one seed. Received: no seed" in first
+    else:
+        name = "x" if name in ("dataset", "closure", "shuffled dataset") else name
+        assert "All workers must call the same `fit`. Received: " in first
+        names = {"x": {"x", "y"}}.get(name, {name})
+        found = {part.split("`")[1] for part in first.split(" Start all")[0].split(": ", 1)[1].split("; ")}
+        assert name in found <= names
+    assert "AutoGraph" not in said  # the workers have gone on without a warning
+
+
+@pytest.mark.parametrize(("name", "value", "works"), [("steps_per_execution", 4, 1), ("jit_compile", True, False)])
+def test_what_keras_cannot_do_on_replicas_falls_back_with_a_warning(two_replicas, name, value, works):
+    with two_replicas.scope():
+        model = replicated_training.classifier("CE")
+        with pytest.warns(UserWarning, match=f"`{name}` must be {works} for 2 replicas") as caught:
+            model.compile(keras.optimizers.SGD(0.02), **{name: value})
+    assert getattr(model, name) == works
+    assert caught[0].filename == __file__
+
+
+def test_replicas_compile_without_a_warning_by_default(two_replicas):
+    with two_replicas.scope():
+        model = replicated_training.classifier("CE")
+        model.compile("sgd")
+    assert model.steps_per_execution == 1
+    assert not model.jit_compile
+
+
+def test_batches_that_replicas_cannot_divide_are_refused(two_replicas):
+    with two_replicas.scope():
+        model = replicated_training.classifier("CE")
+    for x, y in (FEATURES, LABELS), (tf.data.Dataset.from_tensors((FEATURES[:15], LABELS[:15])), None):
+        with pytest.raises(ValueError, match=r"`batch_size` must be a multiple of the 2 replicas\. Received: 15\."):
+            model.fit(x, y, batch_size=None if y is None else 15, verbose=0)
+
+
+def test_batches_of_unknown_size_get_a_warning(two_replicas):
+    with two_replicas.scope():
+        model = replicated_training.classifier("CE")
+    data = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(replicated_training.BATCH)
+    with pytest.warns(UserWarning, match=r"have a size that is not known before they come.*drop_remainder=True"):
+        model.fit(data, shuffle=False, verbose=0)
+
+
+def test_a_last_batch_that_replicas_cannot_divide_gets_a_warning(two_replicas):
+    with two_replicas.scope():
+        model = replicated_training.classifier("CE")
+    with pytest.warns(UserWarning, match=r"The last one of an epoch has 3 examples.*others make 4 whole") as caught:
+        model.fit(FEATURES[:99], LABELS[:99], batch_size=24, verbose=0)
+    assert caught[0].filename == __file__
+
+
+def test_what_compile_makes_is_made_in_the_scope(two_replicas):
+    """Outside it, each replica would update the one optimizer's variables: two steps for one."""
+    with two_replicas.scope():
+        model = replicated_training.classifier("LLS")
+    model.compile("sgd", metrics=["accuracy"], jit_compile=False)
+    model.fit(FEATURES[:48], LABELS[:48], batch_size=24, verbose=0)
+    assert model.optimizer.iterations.numpy() == 2
+    for arguments, name in [
+        ({"optimizer": keras.optimizers.SGD(0.1)}, "`optimizer`"),
+        ({"metrics": [metrics.ExpectedCalibrationError(10)]}, "`metrics`"),
+    ]:
+        with pytest.raises(ValueError, match=f"{name} must be made in the scope of the strategy .* Received: the var"):
+            model.compile(**arguments)
+    network = keras.Sequential([keras.Input([6]), keras.layers.Dense(5)])
+    with two_replicas.scope():
+        model = NoisyLabelClassifier(network, losses.LabelSmoothing(5))
+        with pytest.raises(ValueError, match="The network and its loss must be made in the scope of the strategy"):
+            model.compile("sgd")
+
+
+def test_every_batch_of_a_generator_is_trained_on(two_replicas):
+    taken = []
+
+    def generator():
+        for start in range(0, 72, 24):
+            taken.append(start)
+            yield FEATURES[start : start + 24], LABELS[start : start + 24]
+
+    def weights(strategy):
+        with strategy.scope():
+            model = replicated_training.classifier("CE")
+        model.fit(generator(), steps_per_epoch=3, shuffle=False, verbose=0)
+        return model.get_weights()
+
+    for ours, theirs in zip(weights(two_replicas), weights(tf.distribute.get_strategy()), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    assert taken == 2 * [0, 24, 48]

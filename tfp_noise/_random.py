@@ -1,0 +1,52 @@
+"""Random numbers: seeds of replicas, noise that is the same in every mode, and quasi-random points."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+from scipy import special
+from scipy.stats import qmc
+
+MAX_DIMENSION = qmc.Sobol.MAXDIM
+
+
+def draw_seed(generator):
+    """The next seed of a `keras.random.SeedGenerator`, int32 `[2]`, another one on each replica.
+
+    Replicas share the generator's state, and would otherwise draw the same noise. Keras takes no tensors as seeds, so
+    noise is made of it by `standard_normal`.
+    """
+    seed = tf.cast(generator.next(), tf.int32)
+    context = tf.distribute.get_replica_context()
+    return seed if context is None else fold_in(seed, context.replica_id_in_sync_group)
+
+
+def fold_in(seed, number):
+    """Another seed `[2]` for each number; not below 0, for XLA reads negative seeds otherwise than the rest does."""
+    return tf.bitwise.bitwise_and(tf.random.fold_in(seed, number, alg="philox"), 2**31 - 1)
+
+
+def uniform(seed, shape):
+    """Numbers from a seed `[2]`: float32 of this shape, odd multiples of 2^-24 in (0, 1), exact in every mode."""
+    bits = tf.random.stateless_uniform(shape, seed, minval=None, maxval=None, dtype=tf.int32, alg="philox")
+    return (tf.cast(tf.bitwise.right_shift(bits, 9), tf.float32) + 0.5) * 2.0**-23 + 0.5
+
+
+def standard_normal(seed, shape):
+    """Noise from a seed `[2]`: float32 of this shape, the same numbers in eager, graph and XLA mode.
+
+    `tf.random.stateless_normal` draws other numbers under XLA: the bits are equal, but not what is made of them. Here
+    they make a number x in (-1, 1), exact in float32, and `sqrt(2) erfinv(x)` is normal, within 5.2.
+    """
+    return tf.cast(2.0**0.5, tf.float32) * tf.math.erfinv(2 * uniform(seed, shape) - 1)
+
+
+def sobol_gaussian(dimension, num_points, seed):
+    """Scrambled Sobol points made Gaussian, float64 `[num_points, dimension]`; past `MAX_DIMENSION`, random numbers."""
+    points = qmc.Sobol(min(dimension, MAX_DIMENSION), seed=seed)
+    uniform = points.random_base2(math.ceil(math.log2(num_points)))[:num_points]
+    if dimension > MAX_DIMENSION:
+        rest = np.random.default_rng(seed).random([num_points, dimension - MAX_DIMENSION])
+        uniform = np.concatenate([uniform, rest], axis=-1)
+    half_a_cell = 2.0**-31  # the points are multiples of 2^-30, 0 among them, which the Gaussian has at infinity
+    return special.ndtri(uniform + half_a_cell)

@@ -1,0 +1,1 @@
+"""Files that the library writes and reads: models, backups, checksums, locks."""

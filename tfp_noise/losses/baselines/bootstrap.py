@@ -1,0 +1,66 @@
+"""Bootstrapping: labels mixed with what the network itself predicts (Reed et al. 2015)."""
+
+from keras import ops
+
+from tfp_noise import _validation
+from tfp_noise.losses._entropies import cross_entropy, entropy
+from tfp_noise.losses.base import NoisyLabelLoss, register
+from tfp_noise.losses.smearing import cross_entropy_like
+
+
+@register
+class Bootstrap(NoisyLabelLoss):
+    """Cross-entropy to a mixture of the observed label and the prediction; `beta=1` is cross-entropy.
+
+    With `p = softmax(y_pred)`, `-sum_k (beta y_k + (1 - beta) t_k) log p_k`, where `t` is
+
+        soft: p itself, differentiated too:  beta * cross-entropy + (1 - beta) * entropy of p
+        hard: the most probable class:       beta * cross-entropy - (1 - beta) * max_k log p_k
+
+    A label that the network contradicts pulls less, and a prediction that it is sure of, right or wrong, is confirmed.
+    A distribution `y` over classes is mixed as a class is.
+
+    Validation reports plain cross-entropy: the targets move with the prediction.
+
+    Args:
+        num_classes: int, K >= 2.
+        beta: float in (0, 1], the weight of the observed label; 0.95 for soft and 0.8 for hard in the paper.
+        hard: bool, whether the predicted class stands for the prediction.
+        name: name of the loss.
+        reduction: as in `keras.losses.Loss`.
+        dtype: float32 or float64.
+
+    Raises:
+        TypeError: if `hard` is not a bool.
+        ValueError: if `beta` is outside (0, 1].
+
+    Example:
+        >>> import numpy as np
+        >>> labels, outputs = np.array([1]), np.log([[0.8, 0.2]])  # the network contradicts the label
+        >>> [round(float(Bootstrap(2, 0.8, hard)(labels, outputs)), 4) for hard in (False, True)]
+        [1.3876, 1.3322]
+
+    References:
+        Reed, Lee, Anguelov, Szegedy, Erhan, Rabinovich, "Training deep neural networks on noisy labels with
+        bootstrapping", 2015. The gradient of the soft target is not stopped: the paper reads its loss as softmax
+        regression with minimum entropy regularisation, which holds only then, and the baseline in Zhang et al.,
+        "Delving deep into label smoothing", 2021, does not stop it either. Departure from that baseline: p
+        comes from log_softmax and is not clipped to [1e-7, 1 - 1e-7].
+    """
+
+    def __init__(self, num_classes, beta, hard=False, *, name="bootstrap", **kwargs):
+        super().__init__(num_classes, name=name, **kwargs)
+        self.beta = self._check_number("beta", beta, maximum=1, above=0)
+        self.hard = _validation.check_bool("hard", hard)
+
+    def soft_label_loss(self, targets, y_pred):
+        log_p = ops.log_softmax(y_pred, axis=-1)
+        to_label = cross_entropy(targets, log_p)
+        to_itself = -ops.max(log_p, axis=-1) if self.hard else entropy(log_p)
+        return self.beta * to_label + (1 - self.beta) * to_itself
+
+    def evaluation_loss(self, y_true, y_pred, sample_weight=None):
+        return cross_entropy_like(self)(y_true, y_pred, sample_weight)
+
+    def get_config(self):
+        return {**super().get_config(), "beta": self.beta, "hard": self.hard}

@@ -1,0 +1,65 @@
+"""DisturbLabel: some labels of each batch replaced by random ones (Xie et al. 2016)."""
+
+import keras
+from keras import ops
+
+from tfp_noise import _validation
+from tfp_noise._random import draw_seed, uniform
+from tfp_noise.losses._entropies import cross_entropy
+from tfp_noise.losses.base import NoisyLabelLoss, register
+from tfp_noise.losses.smearing import cross_entropy_like
+
+
+@register
+class DisturbLabel(NoisyLabelLoss):
+    """Cross-entropy to labels of which some, others at each call, are replaced by a class drawn uniformly.
+
+    With probability `rate` an example's label, a class or a distribution, gives way to one of the K classes, its own
+    among them: a share of `rate (K - 1) / K` of the labels is wrong at each step. On average over the draws, loss and
+    gradient are those of `LabelSmoothing(alpha=rate)`.
+
+    Validation reports plain cross-entropy, and draws nothing.
+
+    Args:
+        num_classes: int, K >= 2.
+        rate: float in [0, 1]; 0 is cross-entropy, 1 is warned of: nothing is left of the labels.
+        seed: int in [0, 2^31), where the draws start; replicas draw different ones.
+        name: name of the loss.
+        reduction: as in `keras.losses.Loss`.
+        dtype: float32 or float64.
+
+    Raises:
+        ValueError: if `rate` or `seed` is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> loss = DisturbLabel(2, rate=0.2, reduction=None)
+        >>> labels, outputs = np.zeros(10_000, int), np.tile(np.log([[0.75, 0.25]]), [10_000, 1])
+        >>> wrong = loss(labels, outputs) > 1  # -log 0.25
+        >>> abs(float(np.mean(wrong)) - 0.1) < 0.01
+        True
+
+    References:
+        Xie, Wang, Wei, Wang, Tian, "DisturbLabel: regularizing CNN on the loss layer", 2016. Zhang et al., "Delving
+        deep into label smoothing", 2021, compare with `rate=0.1`.
+    """
+
+    def __init__(self, num_classes, rate, *, seed=0, name="disturb_label", **kwargs):
+        super().__init__(num_classes, name=name, **kwargs)
+        self.rate = self._check_number("rate", rate, 0, 1)
+        if self.rate == 1:
+            _validation.warn_of_no_labels("rate")
+        self.seed = _validation.check_seed(seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
+
+    def soft_label_loss(self, targets, y_pred):
+        chance, place = ops.split(uniform(draw_seed(self.seed_generator), [ops.shape(y_pred)[0], 2]), 2, axis=-1)
+        drawn = ops.cast(ops.floor(place[:, 0] * self.num_classes), "int32")
+        disturbed = ops.where(chance < self.rate, ops.one_hot(drawn, self.num_classes, dtype=self.dtype), targets)
+        return cross_entropy(disturbed, ops.log_softmax(y_pred, axis=-1))
+
+    def evaluation_loss(self, y_true, y_pred, sample_weight=None):
+        return cross_entropy_like(self)(y_true, y_pred, sample_weight)
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}

@@ -1,0 +1,73 @@
+"""Pairwise confusion: predictions of examples of different classes drawn together (Dubey et al. 2018)."""
+
+from keras import ops
+
+from tfp_noise.losses._entropies import cross_entropy
+from tfp_noise.losses.base import NoisyLabelLoss, register
+from tfp_noise.losses.smearing import cross_entropy_like
+
+
+@register
+class PairwiseConfusion(NoisyLabelLoss):
+    """Cross-entropy, and for pairs of different classes the squared distance of their predictions.
+
+    Each example i of a batch of n has one partner, j = i + n // 2 modulo n, and with `p = softmax(y_pred)`
+
+        loss_i = -sum_k y_ik log p_ik + weight / 2 * (1 - y_i . y_j) sum_k (p_ik - p_jk)^2
+
+    For classes, `1 - y_i . y_j` is 1 where they differ and else 0; for distributions it is the probability that labels
+    drawn from them differ. In an even batch the two halves are paired, as in the paper, and the sum over the batch is
+    its loss summed over the pairs; in an odd one each example is the partner of one and has another. An example's
+    value depends on its partner, and so on the order of the batch, which must be shuffled; `sample_weight` weighs the
+    example's half of its pair. Replicas pair among their own examples.
+
+    Validation reports plain cross-entropy, which does not depend on the batch.
+
+    Args:
+        num_classes: int, K >= 2.
+        weight: float >= 0, weight of a pair's distance; the authors' code recommends 0.1 K to 0.2 K.
+        name: name of the loss.
+        reduction: as in `keras.losses.Loss`.
+        dtype: float32 or float64.
+
+    Raises:
+        ValueError: if `weight` is negative.
+
+    Example:
+        >>> import numpy as np
+        >>> loss = PairwiseConfusion(2, weight=1.0, reduction=None)
+        >>> outputs = np.log([[0.75, 0.25], [0.25, 0.75]])
+        >>> np.round(loss(np.array([0, 1]), outputs), 4)  # -log 0.75 + (0.5^2 + 0.5^2) / 2
+        array([0.5377, 0.5377], dtype=float32)
+        >>> np.round(loss(np.array([0, 0]), outputs), 4)
+        array([0.2877, 1.3863], dtype=float32)
+
+    References:
+        Dubey, Gupta, Guo, Raskar, Farrell, Naik, "Pairwise confusion for fine-grained visual classification", 2018.
+        The baseline in Zhang et al., "Delving deep into label smoothing", 2021, is another loss: in its code the norm,
+        not squared, is taken of logits, over the batch instead of the classes, and of pairs of one class too, at weight
+        10.
+    """
+
+    def __init__(self, num_classes, weight, *, name="pairwise_confusion", **kwargs):
+        super().__init__(num_classes, name=name, **kwargs)
+        self.weight = self._check_number("weight", weight, 0)
+        self._refuse_ignore_class("it compares the examples of a batch with one another")
+
+    def soft_label_loss(self, targets, y_pred):
+        log_p = ops.log_softmax(y_pred, axis=-1)
+        half = ops.shape(y_pred)[0] // 2
+
+        def partners(x):
+            return ops.roll(x, -half, axis=0)
+
+        p = ops.exp(log_p)
+        differ = 1 - ops.sum(targets * partners(targets), axis=-1)
+        distance = ops.sum(ops.square(p - partners(p)), axis=-1)
+        return cross_entropy(targets, log_p) + self.weight / 2 * differ * distance
+
+    def evaluation_loss(self, y_true, y_pred, sample_weight=None):
+        return cross_entropy_like(self)(y_true, y_pred, sample_weight)
+
+    def get_config(self):
+        return {**super().get_config(), "weight": self.weight}

@@ -1,0 +1,101 @@
+"""The learned matrix of learnable label smoothing, as logits."""
+
+import numpy as np
+from keras import ops
+
+from tfp_noise import _class_rows
+from tfp_noise._class_rows import TopRows
+from tfp_noise.losses import _state
+from tfp_noise.losses.learned_targets._entries import Entries
+
+_NEVER = -1e9  # the logit of an entry that is 0
+
+
+class DenseTargetLogits(_state.LossState):
+    """The logits of whole rows.
+
+    Args:
+        num_classes: int, K.
+        initial_logits: float `[K, K]`, or `None` for zeros, which are uniform rows.
+        with_diagonal: bool; False leaves the label's own entry out of each row.
+    """
+
+    def __init__(self, num_classes, initial_logits=None, with_diagonal=True):
+        super().__init__(num_classes)
+        start = np.zeros([num_classes] * 2) if initial_logits is None else initial_logits
+        self.logits = self.variable("logits", np.asarray(start, "float32"), trainable=True)
+        self.with_diagonal = with_diagonal
+
+    @property
+    def rows(self):
+        """The matrix, `[K, K]`."""
+        return self.take(ops.arange(self.num_classes), "float32")
+
+    def take(self, labels, dtype):
+        """The rows of integer labels `[batch]`; the others are not looked at."""
+        logits = ops.cast(ops.take(self.logits, labels, axis=0), dtype)
+        if not self.with_diagonal:
+            logits = ops.where(ops.one_hot(labels, self.num_classes, dtype="bool"), _NEVER, logits)
+        return ops.softmax(logits, axis=-1)
+
+    def mix(self, targets):
+        """`targets @ rows` for distributions `[batch, K]`."""
+        return targets @ self.take(ops.arange(self.num_classes), targets.dtype)
+
+    def update_state(self, labels, probabilities, weights):
+        """Nothing: gradients tell all that is needed."""
+        del labels, probabilities, weights
+
+
+class TopTargetLogits(_state.LossState):
+    """Logits of N entries of each row, and the logit that the K - N others share.
+
+    The entries are those of the largest mean predictions, by `Entries`: where `p_j` is large for the examples of a
+    label, the gradient of the reverse cross-entropy makes `q_j` grow. An entry that comes in starts at the shared
+    logit, which is what it had; the optimizer's momentum is still that of the entry that left, and fades as it does.
+
+    Args:
+        num_classes: int, K.
+        top: int N in [1, K - 1].
+    """
+
+    def __init__(self, num_classes, top):
+        super().__init__(num_classes)
+        self.entries = Entries(num_classes, top)
+        self.logits = self.variable("logits", np.zeros([num_classes, top], "float32"), trainable=True)
+        self.shared_logits = self.variable("shared_logits", np.zeros(num_classes, "float32"), trainable=True)
+
+    @property
+    def rows(self):
+        """The rows as `TopRows`."""
+        return self._rows(self.entries.indices, self.logits, self.shared_logits, "float32")
+
+    def _rows(self, indices, logits, shared, dtype):
+        top = self.entries.top
+        shared = ops.expand_dims(ops.cast(shared, dtype), -1) + float(np.log(self.num_classes - top))
+        probabilities = ops.softmax(ops.concatenate([ops.cast(logits, dtype), shared], axis=-1), axis=-1)
+        return TopRows(ops.convert_to_tensor(indices)[:, :top], probabilities[:, :top], probabilities[:, top])
+
+    def take(self, labels, dtype):
+        """The rows of integer labels `[batch]`, as `[batch, K]`; the others are not looked at."""
+        parts = (ops.take(part, labels, axis=0) for part in (self.entries.indices, self.logits, self.shared_logits))
+        return _class_rows.spread(self._rows(*parts, dtype), self.num_classes)
+
+    def mix(self, targets):
+        """`targets @ rows` for distributions `[batch, K]`."""
+        rows = self._rows(self.entries.indices, self.logits, self.shared_logits, targets.dtype)
+        return _class_rows.mix(rows, targets)
+
+    def update_state(self, labels, probabilities, weights):
+        """Takes in the predictions `[batch, K]` of a training step."""
+        self.updated = True
+        self.entries.update_state(*_state.gather(labels, probabilities, weights))
+
+    def end_epoch(self):
+        self.check_updated()
+        indices, _, replaced = self.entries.exchanged()
+        shared = ops.expand_dims(ops.convert_to_tensor(self.shared_logits), -1)
+        self.logits.assign(ops.where(replaced, shared, ops.convert_to_tensor(self.logits)))
+        self.entries.indices.assign(indices)
+        self.entries.sums.assign(ops.zeros_like(self.entries.sums))
+        self.entries.counts.assign(ops.zeros_like(self.entries.counts))

@@ -1,0 +1,70 @@
+"""What losses have in common whose targets change in training."""
+
+import functools
+
+import tensorflow as tf
+from keras import ops
+
+from tfp_noise import _class_rows
+from tfp_noise.losses.base import NoisyLabelLoss
+from tfp_noise.losses.smearing import cross_entropy_like
+
+
+class LearnedTargets(NoisyLabelLoss):
+    """Base of losses that mix labels with the rows of a matrix that training changes.
+
+    The matrix lives in the layer of `build_state`, which a `NoisyLabelClassifier` tracks. Without an owner the loss
+    computes with the matrix at its start. Validation reports plain cross-entropy, for targets that move are no measure.
+    """
+
+    top = None  # how many entries of each row are kept, of losses that have that choice
+
+    def __init__(self, num_classes, **kwargs):
+        super().__init__(num_classes, **kwargs)
+
+        @functools.cache
+        def initial_state():
+            with tf.init_scope():  # the first call may be inside a function
+                return self.build_state()
+
+        # The layer is behind a function: as an attribute of the loss Keras would save it a second time.
+        self.state = initial_state
+
+    def attach_state(self, state):
+        super().attach_state(state)
+        self.state = lambda: state
+
+    @property
+    def state_name(self):
+        return super().state_name if self.top is None else f"{type(self).__name__}({self.num_classes}, top={self.top})"
+
+    @property
+    def class_rows(self):
+        """The matrix now, float32 `[K, K]`, a row per label, rows sum to 1; with `top`, `TopRows`."""
+        rows = self.state().rows
+        if isinstance(rows, _class_rows.TopRows):
+            return _class_rows.TopRows(*(ops.convert_to_numpy(part) for part in rows))
+        return ops.convert_to_numpy(rows)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        mask = getattr(y_pred, "_keras_mask", None)
+        y_pred = ops.stop_gradient(ops.cast(y_pred, self.dtype))
+        y_true = ops.convert_to_tensor(y_true)
+        if len(y_true.shape) == 2 and y_true.shape[-1] == self.num_classes:
+            y_true = ops.argmax(y_true, axis=-1)
+        labels = ops.cast(ops.reshape(y_true, [-1]), "int32")
+        known = ops.logical_and(labels >= 0, labels < self.num_classes)
+        if self.ignore_class is not None:
+            known = ops.logical_and(known, labels != self.ignore_class)
+        if mask is not None:
+            known = ops.logical_and(known, ops.reshape(mask, [-1]))
+        weights = ops.cast(known, "float32")
+        if sample_weight is not None:
+            weights = weights * ops.reshape(ops.cast(sample_weight, "float32"), [-1])
+        labels = ops.where(known, labels, 0)
+        # As in the loss, so that the graph computes it once.
+        probabilities = ops.cast(ops.exp(ops.log_softmax(y_pred, axis=-1)), "float32")
+        self.state().update_state(labels, probabilities, weights)
+
+    def evaluation_loss(self, y_true, y_pred, sample_weight=None):
+        return cross_entropy_like(self)(y_true, y_pred, sample_weight)
