@@ -1,0 +1,78 @@
+"""The README's tables, from the losses and from the committed results: `python -m experiments.readme`.
+
+Each table stands between `<!-- generated: NAME -->` and `<!-- end -->`; everything else is left as it is.
+"""
+
+import pathlib
+import re
+
+from experiments import report, results, terminal
+from tfp_noise import losses
+
+ROOT = pathlib.Path(__file__).parents[1]
+_MARKED = re.compile(r"(<!-- generated: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_DEMONSTRATION = {
+    "CE": ("cross-entropy", "nothing"),
+    "LS": ("label smoothing", "the rate"),
+    "BC": ("backward correction", "the transition matrix"),
+    "FC": ("forward correction", "the transition matrix"),
+    "LN": ("Logistic-Normal likelihood", "nothing"),
+}
+_COMPARED = ("LN/table1/laptop-digits", "LN/table1/mnist")
+
+
+def tables():
+    """The text of each marked table by its name."""
+    rows = report.rows(results.load(ROOT / "results").values())
+    return {
+        "demonstration": _demonstration(rows),
+        "comparison": _comparison(rows),
+        "losses": _losses(),
+    }
+
+
+def rewritten(text):
+    """`text` with every marked table made anew."""
+    made = tables()
+    return _MARKED.sub(lambda found: f"{found[1]}\n{made[found[2]]}\n{found[3]}", text)
+
+
+def _accuracies(rows):
+    """`{(table, noise): {method: accuracy in percent, as text}}`; daggers are the long table's."""
+    found = {}
+    for row in rows:
+        found.setdefault((row["table"], row["noise"].removesuffix(" †")), {})[row["method"]] = row["test"]
+    return found
+
+
+def _demonstration(rows):
+    accuracies = _accuracies(rows)
+    columns = [accuracies["digits", noise] for noise in ("symmetric 40%", "pair flip 40%")]
+    head = ["accuracy on clean test labels, %", "told of the noise", "to any class", "to the next class"]
+    body = [[name, told, *(column[label] for column in columns)] for label, (name, told) in _DEMONSTRATION.items()]
+    return report.markdown_table([head, *body])
+
+
+def _comparison(rows):
+    """Methods of the Logistic-Normal paper's Table 1, where at least two were run on one data set and noise."""
+    columns = {key: column for key, column in _accuracies(rows).items() if key[0] in _COMPARED and len(column) > 1}
+    methods = sorted({method for column in columns.values() for method in column})
+    head = ["accuracy, %", *(f"{table.rpartition('-')[2].rpartition('/')[2]}, {noise}" for table, noise in columns)]
+    body = [[method, *(column.get(method, "") for column in columns.values())] for method in methods]
+    return report.markdown_table([head, *body])
+
+
+def _losses():
+    head = ["loss", "what it is", "needs", "paper"]
+    body = [[f"`{one.name}`", one.summary, one.needs, one.paper] for one in losses.available()]
+    return report.markdown_table([head, *body])
+
+
+def main():
+    """Rewrites the README's tables."""
+    path = ROOT / "README.md"
+    path.write_text(rewritten(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    terminal.start(main)
