@@ -165,7 +165,7 @@ TOP = top_of(Q, 2)
         (TOP._replace(remainder=TOP.values), NAMES, ValueError, r"and `remainder` \[K\]. Received shapes"),
         (TOP._replace(remainder=2 * TOP.remainder), NAMES, ValueError, "`rows` must be at least 0, with rows that sum"),
         (TOP._replace(indices=TOP.indices + 5), NAMES, ValueError, r"`rows.indices` must lie in \[0, 5\)"),
-        (TOP._replace(indices=TOP.indices * 0), NAMES, ValueError, "Received: row 0 twice holds a class"),
+        (TOP._replace(indices=TOP.indices * 0), NAMES, ValueError, "Received: a class twice in row 0"),
         (top_of(Q, 5), NAMES, ValueError, "and not all of them. Received: all 5 classes"),
         (TOP._replace(indices=TOP.indices * 1.0), NAMES, TypeError, "`rows.indices` must be integer"),
     ],

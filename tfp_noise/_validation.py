@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfp_noise import _labels
+
 # Condition number from which a transition's errors and rounding show in what its inverse is applied to.
 ILL_CONDITIONED = 100.0
 _ROW_SUM_TOLERANCE = 1e-6
@@ -287,7 +289,7 @@ def check_ids(name, ids):
 def check_labels(name, labels, num_classes, ignored=None):
     """`labels` as an int array [n] with values in [0, num_classes), or `ignored`, from any container."""
     labels = check_indices(name, labels)
-    outside = (labels < 0) | (labels >= num_classes)
+    outside = ~_labels.are_known(labels, num_classes)
     if ignored is not None:
         outside &= labels != ignored
     if outside.any():
@@ -344,11 +346,11 @@ def check_unit_features(name, features):
 
 def check_targets(name, targets, num_classes, ignored=None):
     """Refuses what is neither class indices `[n]` or `[n, 1]` nor distributions `[n, num_classes]`."""
-    if targets.ndim == 2 and targets.shape[1] == num_classes:
+    if _labels.are_distributions(targets, num_classes):
         if targets.dtype.kind not in "biuf":
             raise TypeError(f"`{name}` must hold numbers. Received dtype {targets.dtype}. {_label_cure(targets)}")
         check_distributions(name, targets, cure="Divide each row by its sum, or pass class indices.")
-    elif targets.ndim == 1 or (targets.ndim == 2 and targets.shape[1] == 1):
+    elif _labels.are_class_indices(targets):
         check_labels(name, targets.reshape(-1), num_classes, ignored)
     else:
         raise ValueError(

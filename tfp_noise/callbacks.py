@@ -5,7 +5,7 @@ import io
 import keras
 import tensorflow as tf
 
-from tfp_noise import _learned_rows, _validation, visualization
+from tfp_noise import _class_rows, _validation, visualization
 from tfp_noise._saving.backup import BackupAndRestore
 
 __all__ = ["BackupAndRestore", "ClassRowsHistory"]
@@ -89,8 +89,9 @@ class ClassRowsHistory(keras.callbacks.Callback):
 
     def _write(self, epoch, rows):
         with self._writer.as_default(step=epoch):
-            _write("class_rows/mean_diagonal", tf.constant(_learned_rows.mean_diagonal(rows), tf.float32), *_SCALAR)
-            _write("class_rows/mean_entropy", tf.constant(_learned_rows.mean_entropy(rows), tf.float32), *_SCALAR)
+            for measure in ("mean_diagonal", "mean_entropy"):
+                value = getattr(_class_rows.as_rows(rows), measure)()
+                _write(f"class_rows/{measure}", tf.constant(value, tf.float32), *_SCALAR)
             if len(self._names) <= _MAX_CLASSES_DRAWN:
                 figure = visualization.class_similarities({f"epoch {epoch}": rows}, self._names)
                 png = io.BytesIO()

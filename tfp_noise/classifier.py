@@ -6,7 +6,7 @@ import inspect
 import keras
 import numpy as np
 
-from tfp_noise import distribute
+from tfp_noise import _labels, distribute
 from tfp_noise._saving.deployment import has_inputs, input_structure, probabilities_model
 from tfp_noise._saving.resumable import ResumableModel
 from tfp_noise._training.fit_callbacks import backups_released, with_own_callbacks
@@ -228,7 +228,7 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
     def _without_ignored(self, y, mask):
         """Labels that metrics can read, and the mask of those that count: not those of the loss's `ignore_class`."""
         ignored = self.loss.ignore_class
-        if ignored is None or (len(y.shape) == 2 and y.shape[-1] == self.loss.num_classes):
+        if ignored is None or _labels.are_distributions(y, self.loss.num_classes):
             return y, mask
         valid = keras.ops.not_equal(y, ignored)
         y, valid = keras.ops.where(valid, y, keras.ops.zeros_like(y)), keras.ops.reshape(valid, [-1])
@@ -239,14 +239,13 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
 
         Else class indices in validation would go to the metric that mixed labels in training have called for.
         """
-        distributions = len(y.shape) == 2 and y.shape[-1] == self.loss.num_classes
+        distributions = _labels.are_distributions(y, self.loss.num_classes)
         if self._metrics_take_distributions is None:
             self._metrics_take_distributions = distributions
         if self._metrics_take_distributions == distributions:
             return y
-        if distributions:
-            return keras.ops.argmax(y, axis=-1)
-        return keras.ops.one_hot(keras.ops.reshape(y, [-1]), self.loss.num_classes)
+        convert = _labels.to_class_indices if distributions else _labels.to_distributions
+        return convert(y, self.loss.num_classes)
 
     def predict_step(self, data):
         return self.loss.probabilities(super().predict_step(data))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfp_noise import _learned_rows, _validation
+from tfp_noise import _class_rows, _validation
 from tfp_noise._saving import packed_arrays
 from tfp_noise._saving.atomic_files import atomic_write
 from tfp_noise.losses import LabelSmearing, TopRows
@@ -45,9 +45,9 @@ class ClassSimilarities:
     class_names: tuple
 
     def __post_init__(self):
-        rows = _learned_rows.check_rows("rows", self.rows, complete=True)
-        names = _validation.check_class_names(self.class_names, _learned_rows.count_classes(rows))
-        object.__setattr__(self, "rows", rows)
+        rows = _class_rows.check_rows("rows", self.rows, complete=True)
+        names = _validation.check_class_names(self.class_names, rows.num_classes)
+        object.__setattr__(self, "rows", rows.to_numpy())
         object.__setattr__(self, "class_names", names)
 
     @property
@@ -58,7 +58,7 @@ class ClassSimilarities:
     @property
     def matrix(self):
         """float64 `[K, K]`, rows sum to 1."""
-        return _learned_rows.to_matrix(self.rows)
+        return _class_rows.as_rows(self.rows).block(range(self.num_classes))
 
     @property
     def logits(self):
@@ -91,7 +91,7 @@ class ClassSimilarities:
             "LLS", appendix D.
         """
         chosen = self._positions(classes)
-        block = _learned_rows.block(self.rows, chosen)
+        block = _class_rows.as_rows(self.rows).block(chosen)
         sums = block.sum(axis=1, keepdims=True)
         if not sums.all():
             name = self.class_names[chosen[int(np.argmin(sums))]]
@@ -148,7 +148,7 @@ class ClassSimilarities:
         path = _validation.check_path("path", path)
         if path.suffix != ".npz":
             raise ValueError(f"`path` must end in .npz. Received: {path}.")
-        arrays = self.rows._asdict() if isinstance(self.rows, TopRows) else {"matrix": self.rows}
+        arrays = _class_rows.as_rows(self.rows)._asdict()
         atomic_write(path, lambda file: np.savez_compressed(file, class_names=np.array(self.class_names), **arrays))
 
     @classmethod
@@ -169,9 +169,10 @@ class ClassSimilarities:
         try:
             arrays = packed_arrays.read_npz(path)
             names = arrays.pop("class_names", None)
-            if names is None or set(arrays) not in ({"matrix"}, set(TopRows._fields)):
+            rows = _class_rows.rows_of_arrays(arrays)
+            if names is None or rows is None:
                 raise ValueError(f"Beside class names it holds {', '.join(sorted(arrays)) or 'nothing'}")
-            return cls(arrays["matrix"] if "matrix" in arrays else TopRows(**arrays), names.tolist())
+            return cls(rows.to_numpy(), names.tolist())
         except FileNotFoundError:
             raise
         except Exception as error:  # a damaged archive can raise anything

@@ -5,7 +5,7 @@ import types
 import keras
 import tensorflow as tf
 
-from tfp_noise import _validation
+from tfp_noise import _labels, _validation
 
 
 def check_data(x, y, num_classes, prefix="", ignored=None, takes_nan=lambda: False, look=None):
@@ -55,11 +55,9 @@ def check_data(x, y, num_classes, prefix="", ignored=None, takes_nan=lambda: Fal
         return x, y
     y = _validation.as_label_array(f"{prefix}y", y)
     _validation.check_targets(f"{prefix}y", y, num_classes, ignored)
-    if y.ndim == 2 and y.shape[1] == 1:
+    if _labels.are_class_indices(y):
         return x, y.reshape(-1)
-    return x, y.astype(
-        keras.config.floatx()
-    ) if y.ndim == 2 and y.dtype.kind in "biu" else y  # one kind of distribution
+    return x, y.astype(keras.config.floatx()) if y.dtype.kind in "biu" else y  # one kind of distribution
 
 
 def is_array(value):
@@ -78,7 +76,7 @@ def _check_spec(name, spec, num_classes):
             f"`{name}` must be class indices [n] or [n, 1], or distributions [n, {num_classes}]. Received a dataset "
             f"with labels of shape {tuple(shape)}. Is `num_classes` right, and the dataset batched?"
         )
-    if dtype.is_integer or (width == num_classes and (dtype.is_floating or dtype.is_bool)):
+    if dtype.is_integer or (_labels.are_distributions(spec, num_classes) and (dtype.is_floating or dtype.is_bool)):
         return
     cures = {
         tf.string: "Number the names by `keras.layers.StringLookup(vocabulary=class_names, num_oov_indices=0)`.",
@@ -142,7 +140,7 @@ def _check_batch(batch, num_classes, prefix, ignored, takes_nan):
     message = f"`{prefix}x` must be finite (where the network handles NaN itself, call the model on a batch first)"
     checks = [tf.debugging.assert_all_finite(leaf, message) for leaf in floats]
     name = f"`{prefix}y`"
-    if y.shape.rank == 2 and y.shape[-1] == num_classes:
+    if _labels.are_distributions(y, num_classes):
         rows = tf.cast(y, tf.float32)
         sums = tf.reduce_sum(rows, axis=-1)
         right = (tf.abs(sums - 1) <= _validation.DISTRIBUTION_TOLERANCE) & (tf.reduce_min(rows, axis=-1) >= 0)
@@ -151,7 +149,7 @@ def _check_batch(batch, num_classes, prefix, ignored, takes_nan):
         checks.append(tf.debugging.Assert(tf.reduce_all(right), [message, y, cure]))
     else:
         indices = tf.cast(y, tf.int64)  # bounds of a narrow type would wrap
-        inside = (indices >= 0) & (indices < num_classes)
+        inside = _labels.are_known(indices, num_classes)
         if ignored is not None:
             inside |= indices == ignored
         message = f"{name} must lie in [0, {num_classes}). Received:"
@@ -159,6 +157,6 @@ def _check_batch(batch, num_classes, prefix, ignored, takes_nan):
     for weights in batch[2:]:
         if isinstance(weights, tf.Tensor) and weights.dtype.is_floating:
             checks.append(tf.debugging.assert_all_finite(weights, f"`{prefix}sample_weight` must be finite"))
-    column = y.shape.rank == 2 and y.shape[-1] == 1
+    column = _labels.are_class_indices(y)
     with tf.control_dependencies([check for check in checks if check is not None]):
         return (x, tf.reshape(y, [-1]) if column else tf.identity(y), *batch[2:])

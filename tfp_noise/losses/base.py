@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from tfp_noise import _validation
+from tfp_noise import _labels, _validation
 
 
 class NoisyLabelLoss(keras.losses.Loss):
@@ -118,13 +118,12 @@ class NoisyLabelLoss(keras.losses.Loss):
                 "Keras traces so where columns, or distributions of the same dtype, follow class indices. Pass class "
                 "indices as [batch] throughout, and distributions as floats."
             )
-        shape = tuple(y_true.shape)
-        if len(shape) == 2 and shape[-1] == self.num_classes:
+        if _labels.are_distributions(y_true, self.num_classes):
             return self.soft_label_loss(ops.cast(y_true, self.dtype), y_pred)
-        if len(shape) == 1 or (len(shape) == 2 and shape[-1] == 1):
+        if _labels.are_class_indices(y_true):
             labels = ops.cast(ops.reshape(y_true, [-1]), "int32")
             # An accelerator cannot raise, and would quietly take some other class.
-            known = ops.logical_and(labels >= 0, labels < self.num_classes)
+            known = _labels.are_known(labels, self.num_classes)
             losses = ops.where(known, self.class_index_loss(ops.where(known, labels, 0), y_pred), float("nan"))
             if self.ignore_class is None:
                 return losses
@@ -134,7 +133,7 @@ class NoisyLabelLoss(keras.losses.Loss):
             return losses
         raise ValueError(
             f"`y_true` must be class indices [batch] or [batch, 1], or distributions [batch, {self.num_classes}]. "
-            f"Received shape {shape}."
+            f"Received shape {tuple(y_true.shape)}."
         )
 
     def soft_label_loss(self, targets, y_pred):

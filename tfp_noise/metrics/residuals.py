@@ -1,8 +1,9 @@
 """How far the Logistic-Normal likelihood's targets lie from its means, measured by its covariance."""
 
 import numpy as np
+from keras import ops
 
-from tfp_noise import _validation
+from tfp_noise import _labels, _validation
 from tfp_noise.losses import LogisticNormal
 
 
@@ -66,10 +67,9 @@ def _target(loss, y_true, num_examples):
     _validation.check_targets("y_true", y_true, loss.num_classes)
     if len(y_true) != num_examples:
         raise ValueError(f"`y_true` and `y_pred` must have one length. Received: {len(y_true)} and {num_examples}.")
-    if y_true.ndim == 1 or y_true.shape[1] != loss.num_classes:
-        y_true = y_true.reshape(-1, 1) == np.arange(loss.num_classes)
+    y_true = ops.convert_to_numpy(_labels.to_distributions(y_true, loss.num_classes, "float64"))
     off = loss.target_smoothing / (loss.num_prediction_outputs + 1)
-    log_target = np.log((1 - loss.target_smoothing) * y_true.astype(np.float64) + off)
+    log_target = np.log((1 - loss.target_smoothing) * y_true + off)
     if loss.dummy_class:
         return loss.temperature * (log_target - np.log(off))
     return loss.temperature * (log_target[:, :-1] - log_target[:, -1:])

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 from sklearn.metrics.pairwise import cosine_distances
 
-from tfp_noise import _learned_rows, _validation
+from tfp_noise import _class_rows, _validation
 
 
 class RankCorrelation(NamedTuple):
@@ -110,8 +110,9 @@ def rank_correlation(rows, confusion):
         "LLS: regulating neural network training via learnable label smoothing", section 4.3 and Figure 4, which
         compare the two by eye.
     """
-    learned = _learned_rows.to_matrix(_learned_rows.check_rows("rows", rows))
-    size = len(learned)
+    rows = _class_rows.check_rows("rows", rows)
+    size = rows.num_classes
+    learned = rows.block(range(size))
     confusion = _validation.check_matrix("confusion", confusion, size)
     if confusion.min() < 0:
         raise ValueError(f"`confusion` must hold counts or shares of at least 0. Received: {confusion.min():g}.")

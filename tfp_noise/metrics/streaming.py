@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from tfp_noise import _validation
+from tfp_noise import _labels, _validation
 
 
 @keras.saving.register_keras_serializable(package="tfp_noise")
@@ -64,8 +64,7 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         if tf.executing_eagerly():  # in a compiled step the classifier has looked at the labels on their way
             y_true = _check_batch(y_true, y_pred, sample_weight)
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.cast(y_pred, self.dtype)
-        distributions = len(y_true.shape) == 2 and y_true.shape[-1] == y_pred.shape[-1]
-        labels = ops.argmax(y_true, axis=-1) if distributions else ops.reshape(y_true, [-1])
+        labels = _labels.to_class_indices(y_true, y_pred.shape[-1])
         hits = ops.cast(labels, "int32") == ops.cast(ops.argmax(y_pred, axis=-1), "int32")
         confidence = ops.max(y_pred, axis=-1)
         weight = ops.ones_like(confidence)

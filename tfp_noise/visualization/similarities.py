@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.colors import PowerNorm
 from matplotlib.ticker import MaxNLocator
 
-from tfp_noise import _learned_rows, _validation
+from tfp_noise import _class_rows, _validation
 from tfp_noise.visualization import _style
 
 _NUM_LINES = 5
@@ -47,7 +47,7 @@ def class_similarities(similarities, class_names, confusion=None, title=None):
     _style.check_some("similarities", similarities, "method")
     names = _validation.check_class_names(class_names)
     maps = [
-        (panel, _learned_rows.to_matrix(_learned_rows.check_rows(f"similarities[{panel!r}]", rows, len(names))))
+        (panel, _class_rows.check_rows(f"similarities[{panel!r}]", rows, len(names)).block(range(len(names))))
         for panel, rows in similarities.items()
     ]
     axis_labels = [("class", "label")] * len(maps)
@@ -104,7 +104,7 @@ def similarity_evolution(epochs, history, class_names, classes, title=None):
         )
     rows = np.stack(
         [
-            _learned_rows.to_matrix(_learned_rows.check_rows(f"history[{index}]", one, len(names)))[classes]
+            _class_rows.check_rows(f"history[{index}]", one, len(names)).block(range(len(names)))[classes]
             for index, one in enumerate(history)
         ]
     )

@@ -9,7 +9,7 @@ N + C stay. A class that matters is a candidate again and again, and leaves only
 import numpy as np
 from keras import ops
 
-from tfp_noise import _class_rows
+from tfp_noise._class_rows import entry_positions
 from tfp_noise.losses import _state
 
 
@@ -38,7 +38,7 @@ class Entries(_state.LossState):
 
         def likeliest():
             out = -ops.ones_like(ops.reshape(kept, [-1]), dtype="float32")
-            others = ops.scatter_update(probabilities, _class_rows.places(kept), out)
+            others = ops.scatter_update(probabilities, entry_positions(kept), out)
             return ops.cast(ops.top_k(others, candidates.shape[-1])[1], "int64")
 
         new = ops.cond(ops.any(fresh), likeliest, lambda: candidates)

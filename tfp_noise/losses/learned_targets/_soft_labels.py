@@ -3,8 +3,8 @@
 import numpy as np
 from keras import ops
 
-from tfp_noise import _class_rows
-from tfp_noise._class_rows import TopRows
+from tfp_noise import _labels
+from tfp_noise._class_rows import DenseRows, TopRows
 from tfp_noise.losses import _state
 from tfp_noise.losses.learned_targets._entries import Entries
 
@@ -37,7 +37,7 @@ class SoftLabels(_state.LossState):
         """Takes in the correct predictions of a training step, and rotates if that is due after so many steps."""
         self.updated = True
         # Not argmax, which takes ten times as long.
-        correct = _class_rows.entries_of(probabilities, labels) >= ops.max(probabilities, axis=-1)
+        correct = _labels.label_entries(probabilities, labels) >= ops.max(probabilities, axis=-1)
         weights = weights * ops.cast(correct, "float32")
         self.accumulate(*_state.gather(labels, probabilities, weights))
         if self.period:
@@ -78,8 +78,8 @@ class DenseSoftLabels(SoftLabels):
 
     @property
     def rows(self):
-        """The matrix, `[K, K]`."""
-        return ops.convert_to_tensor(self.soft_labels)
+        """The soft labels of the present period."""
+        return DenseRows(ops.convert_to_tensor(self.soft_labels))
 
     def accumulate(self, labels, probabilities, weights):
         _state.accumulate(self.sums, self.counts, labels, probabilities, weights, self.single)
@@ -114,7 +114,7 @@ class TopSoftLabels(SoftLabels):
 
     @property
     def rows(self):
-        """The rows as `TopRows`."""
+        """The soft labels of the present period."""
         values, remainder, indices = (ops.convert_to_tensor(part) for part in self.parts[:3])
         return TopRows(indices[:, : self.entries.top], values, remainder)
 

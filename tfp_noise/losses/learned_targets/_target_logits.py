@@ -3,8 +3,7 @@
 import numpy as np
 from keras import ops
 
-from tfp_noise import _class_rows
-from tfp_noise._class_rows import TopRows
+from tfp_noise._class_rows import DenseRows, TopRows, spread
 from tfp_noise.losses import _state
 from tfp_noise.losses.learned_targets._entries import Entries
 
@@ -28,8 +27,11 @@ class DenseTargetLogits(_state.LossState):
 
     @property
     def rows(self):
-        """The matrix, `[K, K]`."""
-        return self.take(ops.arange(self.num_classes), "float32")
+        """Q, float32."""
+        return self._rows("float32")
+
+    def _rows(self, dtype):
+        return DenseRows(self.take(ops.arange(self.num_classes), dtype))
 
     def take(self, labels, dtype):
         """The rows of integer labels `[batch]`; the others are not looked at."""
@@ -39,8 +41,8 @@ class DenseTargetLogits(_state.LossState):
         return ops.softmax(logits, axis=-1)
 
     def mix(self, targets):
-        """`targets @ rows` for distributions `[batch, K]`."""
-        return targets @ self.take(ops.arange(self.num_classes), targets.dtype)
+        """`targets @ Q` for distributions `[batch, K]`."""
+        return self._rows(targets.dtype).mix(targets)
 
     def update_state(self, labels, probabilities, weights):
         """Nothing: gradients tell all that is needed."""
@@ -67,10 +69,13 @@ class TopTargetLogits(_state.LossState):
 
     @property
     def rows(self):
-        """The rows as `TopRows`."""
-        return self._rows(self.entries.indices, self.logits, self.shared_logits, "float32")
+        """Q, float32."""
+        return self._rows("float32")
 
-    def _rows(self, indices, logits, shared, dtype):
+    def _rows(self, dtype, labels=None):
+        """The rows of Q, all of them or those of integer labels `[batch]`."""
+        parts = (self.entries.indices, self.logits, self.shared_logits)
+        indices, logits, shared = parts if labels is None else (ops.take(part, labels, axis=0) for part in parts)
         top = self.entries.top
         shared = ops.expand_dims(ops.cast(shared, dtype), -1) + float(np.log(self.num_classes - top))
         probabilities = ops.softmax(ops.concatenate([ops.cast(logits, dtype), shared], axis=-1), axis=-1)
@@ -78,13 +83,11 @@ class TopTargetLogits(_state.LossState):
 
     def take(self, labels, dtype):
         """The rows of integer labels `[batch]`, as `[batch, K]`; the others are not looked at."""
-        parts = (ops.take(part, labels, axis=0) for part in (self.entries.indices, self.logits, self.shared_logits))
-        return _class_rows.spread(self._rows(*parts, dtype), self.num_classes)
+        return spread(self._rows(dtype, labels), self.num_classes)
 
     def mix(self, targets):
-        """`targets @ rows` for distributions `[batch, K]`."""
-        rows = self._rows(self.entries.indices, self.logits, self.shared_logits, targets.dtype)
-        return _class_rows.mix(rows, targets)
+        """`targets @ Q` for distributions `[batch, K]`."""
+        return self._rows(targets.dtype).mix(targets)
 
     def update_state(self, labels, probabilities, weights):
         """Takes in the predictions `[batch, K]` of a training step."""

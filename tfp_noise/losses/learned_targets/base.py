@@ -5,7 +5,7 @@ import functools
 import tensorflow as tf
 from keras import ops
 
-from tfp_noise import _class_rows
+from tfp_noise import _labels
 from tfp_noise.losses.base import NoisyLabelLoss
 from tfp_noise.losses.smearing import cross_entropy_like
 
@@ -41,21 +41,14 @@ class LearnedTargets(NoisyLabelLoss):
     @property
     def class_rows(self):
         """The matrix now, float32 `[K, K]`, a row per label, rows sum to 1; with `top`, `TopRows`."""
-        rows = self.state().rows
-        if isinstance(rows, _class_rows.TopRows):
-            return _class_rows.TopRows(*(ops.convert_to_numpy(part) for part in rows))
-        return ops.convert_to_numpy(rows)
+        return self.state().rows.to_numpy()
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         mask = getattr(y_pred, "_keras_mask", None)
         y_pred = ops.stop_gradient(ops.cast(y_pred, self.dtype))
-        y_true = ops.convert_to_tensor(y_true)
-        if len(y_true.shape) == 2 and y_true.shape[-1] == self.num_classes:
-            y_true = ops.argmax(y_true, axis=-1)
-        labels = ops.cast(ops.reshape(y_true, [-1]), "int32")
-        known = ops.logical_and(labels >= 0, labels < self.num_classes)
-        if self.ignore_class is not None:
-            known = ops.logical_and(known, labels != self.ignore_class)
+        labels = _labels.to_class_indices(ops.convert_to_tensor(y_true), self.num_classes)
+        labels = ops.cast(labels, "int32")
+        known = _labels.are_known(labels, self.num_classes, self.ignore_class)
         if mask is not None:
             known = ops.logical_and(known, ops.reshape(mask, [-1]))
         weights = ops.cast(known, "float32")

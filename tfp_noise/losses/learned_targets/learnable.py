@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from tfp_noise import _class_rows, _validation
+from tfp_noise import _labels, _validation
 from tfp_noise.losses.base import register
 from tfp_noise.losses.learned_targets._divergence_terms import TERMS, half_sum_of_terms, mean_divergence
 from tfp_noise.losses.learned_targets._target_logits import DenseTargetLogits, TopTargetLogits
@@ -123,7 +123,7 @@ class LearnableLabelSmoothing(LearnedTargets):
 
     def class_index_loss(self, labels, y_pred):
         rows = self.state().take(labels, self.dtype)
-        return self._divergence(lambda rows: _class_rows.with_labels(rows, labels, self.alpha), rows, y_pred)
+        return self._divergence(lambda rows: _labels.mix_with_one_hot(rows, labels, self.alpha), rows, y_pred)
 
     def soft_label_loss(self, targets, y_pred):
         rows = self.state().mix(targets)

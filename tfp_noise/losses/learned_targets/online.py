@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from tfp_noise import _class_rows, _validation
+from tfp_noise import _labels, _validation
 from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses._gradients import with_gradient
 from tfp_noise.losses.base import register
@@ -113,14 +113,12 @@ class OnlineLabelSmoothing(LearnedTargets):
         return self.class_rows
 
     def class_index_loss(self, labels, y_pred):
-        rows = _class_rows.take(self._rows(), labels)
-        return _cross_entropy(_class_rows.with_labels(rows, labels, 1 - self.alpha), y_pred)
+        rows = self.state().rows.cast(self.dtype).take(labels)
+        return _cross_entropy(_labels.mix_with_one_hot(rows, labels, 1 - self.alpha), y_pred)
 
     def soft_label_loss(self, targets, y_pred):
-        return _cross_entropy(self.alpha * targets + (1 - self.alpha) * _class_rows.mix(self._rows(), targets), y_pred)
-
-    def _rows(self):
-        return _class_rows.cast(self.state().rows, self.dtype)
+        mixed = self.state().rows.cast(self.dtype).mix(targets)
+        return _cross_entropy(self.alpha * targets + (1 - self.alpha) * mixed, y_pred)
 
     def get_config(self):
         settings = ("alpha", "update_period", "top", "initial", "unseen", "freeze_above", "per_sample")
