@@ -16,7 +16,8 @@ class Examples:
     Args:
         features: `[n, ...]`; uint8 for images, float32 otherwise. `inputs` are these as networks take them.
         labels: int32 `[n]`, the true class of each example; `None` where nobody knows it.
-        ids: int64 or text `[n]`, an identity that stays with an example wherever it is read; label noise is drawn by it.
+        ids: int64 or strings `[n]`, an identity that stays with an example wherever it is read; label noise is drawn
+            by it.
         observed: int32 `[n]`, the label that was given; `None` where the true ones were.
         votes: int `[n, num_classes]`, how many annotators gave each class to each example; `None` where they were not
             counted.
@@ -31,8 +32,8 @@ class Examples:
     def __post_init__(self):
         if self.labels is None and self.observed is None:
             raise ValueError(
-                "`labels` must be the true classes, int [n], or `observed` the given ones. Received: None for both. Pass "
-                "labels of unknown truth as `observed`."
+                "`labels` must be the true classes, int [n], or `observed` the given ones. Received: None for both. "
+                "Pass labels of unknown truth as `observed`."
             )
         object.__setattr__(self, "features", _validation.check_features("features", self.features))
         for field in ("labels", "observed"):
@@ -49,7 +50,9 @@ class Examples:
             if (value := getattr(self, field.name)) is not None
         }
         if len(set(sizes.values())) != 1:
-            raise ValueError(f"The arguments {', '.join(f'`{name}`' for name in sizes)} must have one length. Received: {sizes}.")
+            raise ValueError(
+                f"The arguments {', '.join(f'`{name}`' for name in sizes)} must have one length. Received: {sizes}."
+            )
 
     def __len__(self):
         return len(self.ids)
@@ -162,7 +165,11 @@ class Dataset:
 
     def _check_feature_names(self):
         names = self.feature_names
-        if isinstance(names, str) or not all(isinstance(name, str) for name in names) or (len(names),) != self.input_shape:
+        if (
+            isinstance(names, str)
+            or not all(isinstance(name, str) for name in names)
+            or (len(names),) != self.input_shape
+        ):
             raise ValueError(
                 f"`feature_names` must be as many strings as features, for features of shape {list(self.input_shape)}. "
                 f"Received: {names!r:.100}. Leave them out for images."
@@ -179,9 +186,9 @@ def true_labels(name, examples):
     """
     if examples.labels is None:
         raise ValueError(
-            f"`{name}` must have true labels. Received: {len(examples)} examples with given labels only, of which nobody "
-            "knows how many are wrong. Compare with the given ones, `training_labels`; or, where the true ones are "
-            "known, pass them: `datasets.from_arrays(..., true_labels=..., test=(features, true_labels))`."
+            f"`{name}` must have true labels. Received: {len(examples)} examples with given labels only, of which "
+            "nobody knows how many are wrong. Compare with the given ones, `training_labels`; or, where the true ones "
+            "are known, pass them: `datasets.from_arrays(..., true_labels=..., test=(features, true_labels))`."
         )
     return examples.labels
 

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import math
 import numbers
 from typing import Any
 
@@ -112,15 +113,16 @@ def read(name, labels):
 def _is_missing(value):
     if isinstance(value, str):
         return not value.strip()
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value)
+    is_nan = isinstance(value, float) and math.isnan(value)
+    return value is None or is_nan or type(value).__name__ in ("NAType", "NaTType")
 
 
 def _refuse_kinds(name, kinds):
     if len(kinds) > 1:
         received = ", ".join(f"{kind.__name__} ({value!r:.30})" for kind, value in kinds.items())
         raise TypeError(
-            f"`{name}` must be of one type: integers, strings or bools. Received several: {received}. Make them strings: "
-            "`[str(label) for label in labels]`."
+            f"`{name}` must be of one type: integers, strings or bools. Received several: {received}. Make them "
+            "strings: `[str(label) for label in labels]`."
         )
     ((kind, value),) = kinds.items()
     cure = "Pass the name or the number of the class of each example."
@@ -131,7 +133,9 @@ def _refuse_kinds(name, kinds):
         )
     elif issubclass(kind, bytes):
         cure = "Decode them: `[label.decode() for label in labels]`."
-    raise TypeError(f"`{name}` must be integers, strings or bools. Received: {value!r:.100} of type {kind.__name__}. {cure}")
+    raise TypeError(
+        f"`{name}` must be integers, strings or bools. Received: {value!r:.100} of type {kind.__name__}. {cure}"
+    )
 
 
 def _categories(labels):
@@ -153,7 +157,9 @@ def _check_spellings(name, counts):
     spellings = collections.defaultdict(list)
     for value in counts:
         spellings[" ".join(str(value).split()).casefold()].append(value)
-    same = [" and ".join(f"{one!r} ({counts[one]} times)" for one in some) for some in spellings.values() if len(some) > 1]
+    same = [
+        " and ".join(f"{one!r} ({counts[one]} times)" for one in some) for some in spellings.values() if len(some) > 1
+    ]
     if same:
         raise ValueError(
             f"`{name}` must spell each class in one way. Received names that differ in case or spaces only: "
@@ -167,14 +173,14 @@ def _check_sizes(name, names, sizes):
     occurring = np.count_nonzero(sizes)
     if occurring < 2:
         raise ValueError(
-            f"`{name}` must be of two classes or more. Received: {sizes.sum()} labels, all {names[sizes.argmax()]!r}. Is "
-            "it the right column?"
+            f"`{name}` must be of two classes or more. Received: {sizes.sum()} labels, all {names[sizes.argmax()]!r}. "
+            "Is it the right column?"
         )
     if 2 * occurring > sizes.sum():
         raise ValueError(
             f"`{name}` must have at most half as many classes as examples. Received: {occurring} different labels of "
-            f"{sizes.sum()} examples. Is it a continuous target, an identity or free text? This library is for classes: "
-            "cut a continuous target into some, `np.digitize(labels, edges)`."
+            f"{sizes.sum()} examples. Is it a continuous target, an identity or free text? This library is for "
+            "classes: cut a continuous target into some, `np.digitize(labels, edges)`."
         )
     single = [names[position] for position in np.flatnonzero(sizes == 1)]
     if single:
@@ -186,4 +192,6 @@ def _check_sizes(name, names, sizes):
 
 
 def _listed(values):
-    return ", ".join(map(repr, values[:_LISTED])) + (f" and {len(values) - _LISTED} more" if len(values) > _LISTED else "")
+    return ", ".join(map(repr, values[:_LISTED])) + (
+        f" and {len(values) - _LISTED} more" if len(values) > _LISTED else ""
+    )
