@@ -267,6 +267,11 @@ def _label_cure(labels):
 
 def check_indices(name, labels):
     """`labels` of any container as an int array [n]."""
+    if labels is None:
+        raise TypeError(
+            f"`{name}` must be integer class indices [n]. Received: None. Where nobody knows the true labels, pass the "
+            "given ones: `examples.training_labels`."
+        )
     labels = as_label_array(name, labels)
     if labels.dtype.kind not in "iu":
         raise TypeError(f"`{name}` must be integer class indices. Received dtype {labels.dtype}. {_label_cure(labels)}")

@@ -1,4 +1,4 @@
-"""What a data set is: three splits of examples with clean labels, and, once noise has passed, observed ones."""
+"""Data sets: three splits of examples with their true labels, their given ones, or both."""
 
 import dataclasses
 
@@ -15,34 +15,47 @@ class Examples:
 
     Args:
         features: `[n, ...]`; uint8 for images, float32 otherwise. `inputs` are these as networks take them.
-        labels: int32 `[n]`, the clean class of each example.
-        ids: int64 `[n]`, an identity that stays with an example wherever it is read; label noise is drawn by it.
-        observed: int32 `[n]`, the label an annotator gave; `None` where no noise has passed.
+        labels: int32 `[n]`, the true class of each example; `None` where nobody knows it.
+        ids: int64 or strings `[n]`, an identity that stays with an example wherever it is read; label noise is drawn
+            by it.
+        observed: int32 `[n]`, the label that was given; `None` where the true ones were.
+        votes: int `[n, num_classes]`, how many annotators gave each class to each example; `None` where they were not
+            counted.
     """
 
     features: np.ndarray
-    labels: np.ndarray
+    labels: np.ndarray | None
     ids: np.ndarray
     observed: np.ndarray | None = None
+    votes: np.ndarray | None = None
 
     def __post_init__(self):
+        if self.labels is None and self.observed is None:
+            raise ValueError(
+                "`labels` must be the true classes, int [n], or `observed` the given ones. Received: None for both. "
+                "Pass labels of unknown truth as `observed`."
+            )
         object.__setattr__(self, "features", _validation.check_features("features", self.features))
-        object.__setattr__(self, "labels", _validation.check_indices("labels", self.labels))
+        for field in ("labels", "observed"):
+            if getattr(self, field) is not None:
+                object.__setattr__(self, field, _validation.check_indices(field, getattr(self, field)))
         object.__setattr__(self, "ids", _validation.check_ids("ids", self.ids))
         if self.ids.ndim != 1:
             raise ValueError(f"`ids` must have shape [n]. Received shape {self.ids.shape}.")
-        if self.observed is not None:
-            object.__setattr__(self, "observed", _validation.check_indices("observed", self.observed))
+        if self.votes is not None:
+            object.__setattr__(self, "votes", check_votes(self.votes))
         sizes = {
             field.name: len(value)
             for field in dataclasses.fields(self)
             if (value := getattr(self, field.name)) is not None
         }
         if len(set(sizes.values())) != 1:
-            raise ValueError(f"`features`, `labels`, `ids` and `observed` must have one length. Received: {sizes}.")
+            raise ValueError(
+                f"The arguments {', '.join(f'`{name}`' for name in sizes)} must have one length. Received: {sizes}."
+            )
 
     def __len__(self):
-        return len(self.labels)
+        return len(self.ids)
 
     @property
     def inputs(self):
@@ -55,13 +68,33 @@ class Examples:
 
     @property
     def training_labels(self):
-        """int32 `[n]`: what training may see: the observed labels where there are any, else the clean ones."""
+        """int32 `[n]`, the labels to train on: the given ones where there are any, else the true ones."""
         return self.labels if self.observed is None else self.observed
 
     @property
     def mislabelled(self):
-        """Boolean `[n]`: where the observed label is not the clean one."""
-        return self.training_labels != self.labels
+        """Boolean `[n]`, true of an example whose given label is not the true one; an error if nobody knows that."""
+        return self.training_labels != true_labels("examples", self)
+
+    @property
+    def soft_labels(self):
+        """Float32 `[n, num_classes]`, the fraction of annotators who gave each class; losses take it as labels."""
+        votes = self._counted_votes()
+        return (votes / votes.sum(axis=1, keepdims=True)).astype(np.float32)
+
+    @property
+    def agreement(self):
+        """Float64 `[n]`, the fraction of annotators who gave the most frequent class of each example."""
+        votes = self._counted_votes()
+        return votes.max(axis=1) / votes.sum(axis=1)
+
+    def _counted_votes(self):
+        if self.votes is None:
+            raise ValueError(
+                "`votes` must be there for soft labels and agreement. Received: None. Make the data by "
+                "`datasets.from_votes`."
+            )
+        return self.votes
 
     def take(self, indices):
         """The examples at `indices`, as another `Examples`."""
@@ -80,10 +113,13 @@ class Dataset:
         name: the name it was loaded by.
         train: what is trained on.
         validation: held out of the training set; it carries the same noise, so that nothing is chosen by clean labels.
-        test: clean.
+        test: clean; of length 0 where there is no test split.
         class_names: a name per class.
         transition: float64 `[num_classes, num_classes]`, the matrix that made the observed labels, or, for
-            human annotators, the one counted from them; `None` where the labels are clean.
+            human annotators, the one counted from them; `None` where the labels are clean, or nobody knows the true
+            ones.
+        feature_names: a name per column of features `[n, d]`, such as "age" or "colour=red"; `None` where they have
+            none.
     """
 
     name: str
@@ -92,15 +128,25 @@ class Dataset:
     test: Examples
     class_names: tuple[str, ...]
     transition: np.ndarray | None = None
+    feature_names: tuple[str, ...] | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "class_names", _validation.check_class_names(self.class_names))
         for split in ("train", "validation", "test"):
             examples = _validation.check_instance(split, getattr(self, split), Examples)
-            _validation.check_labels(f"{split}.labels", examples.labels, self.num_classes)
+            if examples.labels is not None:
+                _validation.check_labels(f"{split}.labels", examples.labels, self.num_classes)
             _validation.check_labels(f"{split}.training_labels", examples.training_labels, self.num_classes)
+            if examples.votes is not None and examples.votes.shape[1] != self.num_classes:
+                raise ValueError(
+                    f"`{split}.votes` must have a column for each of the {self.num_classes} classes. Received: "
+                    f"{examples.votes.shape[1]} columns. Name in `class_names` all that annotators could choose."
+                )
+        true_labels("test", self.test)
         if self.transition is not None:
             _validation.check_transition("transition", self.transition, self.num_classes)
+        if self.feature_names is not None:
+            object.__setattr__(self, "feature_names", self._check_feature_names())
 
     @property
     def num_classes(self):
@@ -114,8 +160,62 @@ class Dataset:
 
     @property
     def effective_rate(self):
-        """Share of training labels that differ from the clean ones."""
-        return float(self.train.mislabelled.mean())
+        """Fraction of training labels that differ from the true ones; an error if nobody knows those."""
+        return float(np.mean(self.train.training_labels != true_labels("train", self.train)))
+
+    def _check_feature_names(self):
+        names = self.feature_names
+        if (
+            isinstance(names, str)
+            or not all(isinstance(name, str) for name in names)
+            or (len(names),) != self.input_shape
+        ):
+            raise ValueError(
+                f"`feature_names` must be as many strings as features, for features of shape {list(self.input_shape)}. "
+                f"Received: {names!r:.100}. Leave them out for images."
+            )
+        return tuple(names)
+
+
+def true_labels(name, examples):
+    """int32 `[n]`, the true classes of `examples`; an error if nobody knows them.
+
+    Args:
+        name: the argument that `examples` are, for the error.
+        examples: `Examples`.
+    """
+    if examples.labels is None:
+        raise ValueError(
+            f"`{name}` must have true labels. Received: {len(examples)} examples with given labels only, of which "
+            "nobody knows how many are wrong. Compare with the given ones, `training_labels`; or, where the true ones "
+            "are known, pass them: `datasets.from_arrays(..., true_labels=..., test=(features, true_labels))`."
+        )
+    return examples.labels
+
+
+def check_votes(votes):
+    """`votes` as an int array `[n, num_classes]` of counts, at least one vote an example."""
+    counts = _validation.as_numbers("votes", votes)
+    if counts.ndim != 2 or counts.shape[1] < 2:
+        raise ValueError(
+            f"`votes` must be counts [n, num_classes], of two classes or more. Received shape {counts.shape}. Pass a "
+            "table of single votes as a dict of its columns 'item', 'annotator' and 'label'."
+        )
+    _validation.check_finite("votes", counts, "example", "Leave out the examples without votes.")
+    wrong = (counts < 0) | (counts != np.floor(counts))
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise ValueError(
+            f"`votes` must be counts: 0, 1, 2 and so on. Received: {counts[row, column]:g} for example {row}, class "
+            f"{column}. Multiply fractions by the number of annotators."
+        )
+    unseen = np.flatnonzero(counts.sum(axis=1) == 0)
+    if len(unseen):
+        raise ValueError(
+            f"`votes` must hold a vote for every example. Received: {len(unseen)} examples without any, the first at "
+            f"position {unseen[0]}. Leave those out, of the features too."
+        )
+    return counts.astype(np.int64)
 
 
 def hold_out(examples, share, seed=0):

@@ -46,7 +46,7 @@ def load(examples, data_dir=None):
             f"the number {examples.ids.max()}. Are these examples of the test split?"
         )
     joined = shares[examples.ids]
-    agreement = np.mean(joined.argmax(axis=1) == examples.labels)
+    agreement = np.mean(joined.argmax(axis=1) == base.true_labels("examples", examples))
     if agreement < _LEAST_AGREEMENT:
         raise ValueError(
             f"Most people must have said the label of nearly every image. Received: {agreement:.0%} of `examples` that "

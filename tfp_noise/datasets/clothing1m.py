@@ -47,7 +47,7 @@ class Clothing1M:
     @property
     def transition(self):
         """Float64 `[14, 14]`: the share of each clean class (row) with each noisy label, counted over `trusted`."""
-        return human.count_transition(self.trusted.labels, self.trusted.observed, NUM_CLASSES)
+        return human.count_transition(base.true_labels("trusted", self.trusted), self.trusted.observed, NUM_CLASSES)
 
 
 def load(directory):

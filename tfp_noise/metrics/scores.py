@@ -4,6 +4,7 @@ import numpy as np
 from scipy import special
 
 from tfp_noise import _validation
+from tfp_noise.datasets.base import true_labels
 
 # The least normal float32: a class given probability 0 costs -log of it, 87.3 nats, and not infinity.
 _SMALLEST = float(np.finfo(np.float32).tiny)
@@ -174,13 +175,13 @@ def split_accuracy(probabilities, examples):
 
     Args:
         probabilities: float `[n, num_classes]`, predictions for `examples` in their order.
-        examples: `datasets.Examples` with observed labels.
+        examples: `datasets.Examples` with true and observed labels.
 
     Returns:
         A dict of floats from 0 to 1 (the paper prints percent); `None` where a part has no examples.
 
     Raises:
-        TypeError, ValueError: as `accuracy`; examples without observed labels.
+        TypeError, ValueError: as `accuracy`; examples without true or without observed labels.
 
     Example:
         >>> from tfp_noise.datasets.base import Examples
@@ -198,7 +199,7 @@ def split_accuracy(probabilities, examples):
             f"`examples` must have observed labels. Received: {type(examples).__name__} without any. Corrupt the "
             "labels first: `noise.corrupt_dataset`."
         )
-    probabilities, clean = check_predictions(probabilities, examples.labels)
+    probabilities, clean = check_predictions(probabilities, true_labels("examples", examples))
     _, observed = check_predictions(probabilities, examples.observed)
     predicted, wrong = probabilities.argmax(axis=1), examples.mislabelled
 

@@ -155,7 +155,7 @@ def corrupt_dataset(dataset, transition, seed, exact=False):
         A new `Dataset`; its `effective_rate` says which share of the training labels came out wrong.
 
     Raises:
-        ValueError: if `dataset` is noisy already, or `transition` does not fit it.
+        ValueError: if `dataset` is noisy already, nobody knows its true labels, or `transition` does not fit it.
 
     Example:
         >>> from tfp_noise import datasets, noise
@@ -166,6 +166,12 @@ def corrupt_dataset(dataset, transition, seed, exact=False):
     _validation.check_instance("dataset", dataset, Dataset)
     exact = _validation.check_bool("exact", exact)
     transition = _validation.check_transition("transition", transition, dataset.num_classes)
+    if dataset.train.labels is None or dataset.validation.labels is None:
+        raise ValueError(
+            f"`dataset` must have true labels, to draw noisy ones from. Received: {dataset.name!r}, with given labels "
+            "only. Train on those as they are; or, to add noise to what you trust, pass them as the true ones: "
+            "`dataclasses.replace(examples, labels=examples.observed, observed=None)` for each split."
+        )
     if dataset.transition is not None or any(
         split.observed is not None for split in (dataset.train, dataset.validation, dataset.test)
     ):

@@ -25,7 +25,8 @@ class Batches:
             `[batch]`, or float32 `[batch, num_classes]` where the augmentation changes them.
         steps_per_epoch: steps after which every training example has been seen once.
         validation: one pass over the validation split, observed labels.
-        test: one pass over the test split, clean labels.
+        test: one pass over the test split, clean labels; where the data set has no test examples, an error when it is
+            read.
     """
 
     train: tf.data.Dataset
@@ -107,8 +108,8 @@ def batches(dataset, batch_size, augmentation=None, seed=0, drop_remainder=False
     return Batches(
         mark_scaled(shard_batches(train.prefetch(tf.data.AUTOTUNE)), dataset.train.features),
         steps,
-        one_pass(dataset.validation, batch_size),
-        one_pass(dataset.test, batch_size),
+        _ordered(dataset.validation, batch_size),
+        _ordered(dataset.test, batch_size) if len(dataset.test) else _refused(_ordered(dataset.test, batch_size)),
     )
 
 
@@ -116,6 +117,26 @@ def one_pass(examples, batch_size):
     """One ordered pass over `examples`, as `(features, labels for training)`, for evaluation and prediction."""
     _validation.check_instance("examples", examples, Examples)
     batch_size = _validation.check_int("batch_size", batch_size, 1)
+    if not len(examples):
+        raise ValueError("`examples` must hold an example. Received none. Was the data set made without this split?")
+    return _ordered(examples, batch_size)
+
+
+def _refused(empty):
+    """`empty`, a `tf.data.Dataset`, as one that fails when it is read: Keras would score it as nothing."""
+    message = (
+        "`test` must hold an example, with its true label. Received none. Pass `test=(features, true_labels)` to "
+        "`datasets.from_arrays`, or evaluate on `validation`, whose given labels may be wrong."
+    )
+
+    def refuse(number):
+        with tf.control_dependencies([tf.debugging.Assert(number < 0, [message])]):
+            return tf.identity(number)
+
+    return tf.data.Dataset.range(1).map(refuse).flat_map(lambda _: empty)
+
+
+def _ordered(examples, batch_size):
     data = tf.data.Dataset.from_tensor_slices((examples.features, examples.training_labels.astype(np.int32)))
     batched = data.batch(batch_size).map(lambda x, y: (to_float(x), y)).prefetch(tf.data.AUTOTUNE)
     return mark_scaled(shard_batches(batched), examples.features)
