@@ -14,6 +14,8 @@ from tfp_noise import _labels
 ILL_CONDITIONED = 100.0
 _ROW_SUM_TOLERANCE = 1e-6
 DISTRIBUTION_TOLERANCE = 1e-3  # float16 predictions pass
+LOGITS_CURE = "Are these logits? Pass their softmax. Did training diverge?"
+_CHUNK_ENTRIES = 2**22
 _MAX_FLOAT32 = float(np.finfo(np.float32).max)
 _END_OF_INTEGERS = 2**31  # TensorFlow counts in int32
 # Powers of ten that a dtype holds with all digits, and with room for what multiplies or divides them.
@@ -364,18 +366,30 @@ def check_targets(name, targets, num_classes, ignored=None):
         )
 
 
-def check_distributions(name, rows, cure="Are these logits? Pass their softmax. Did training diverge?"):
+def check_distributions(name, rows, cure=LOGITS_CURE):
     """`rows` as a float64 array `[n, k]`, n at least 1, of distributions: nothing negative, each row sums to 1."""
-    rows = as_numbers(name, rows).astype(np.float64)
+    return check_distribution_rows(name, rows, cure).astype(np.float64)
+
+
+def check_distribution_rows(name, rows, cure=LOGITS_CURE):
+    """`rows` as `check_distributions` gives them, but floats in their own dtype, and without a copy."""
+    rows = as_numbers(name, rows)
     if rows.ndim != 2 or not rows.size:
         raise ValueError(f"`{name}` must have shape [n, num_classes], n at least 1. Received shape {rows.shape}.")
-    check_finite(name, rows, cure=cure)
-    sums = rows.sum(axis=1)
-    wrong = (np.abs(sums - 1) > DISTRIBUTION_TOLERANCE) | (rows < 0).any(axis=1)
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise ValueError(
-            f"`{name}` must be at least 0, with rows that sum to 1. Received: row {row} has the minimum "
-            f"{rows[row].min():g} and the sum {sums[row]:g}. {cure}"
-        )
-    return rows
+    for part in row_chunks(rows):
+        sums = rows[part].sum(axis=1, dtype=np.float64)
+        right = (np.abs(sums - 1) <= DISTRIBUTION_TOLERANCE) & (rows[part].min(axis=1) >= 0)  # false for NaN
+        if not right.all():
+            check_finite(name, rows, cure=cure)
+            wrong = int(right.argmin())
+            raise ValueError(
+                f"`{name}` must be at least 0, with rows that sum to 1. Received: row {part.start + wrong} has the "
+                f"minimum {rows[part][wrong].min():g} and the sum {sums[wrong]:g}. {cure}"
+            )
+    return rows if rows.dtype.kind == "f" else rows.astype(np.float64)
+
+
+def row_chunks(rows):
+    """Slices of the first axis of `rows`, each of about four million entries, so that no temporary array is large."""
+    size = max(1, _CHUNK_ENTRIES // rows.shape[1])
+    return [slice(start, min(start + size, len(rows))) for start in range(0, len(rows), size)]

@@ -9,6 +9,8 @@ import numpy as np
 from scipy import stats
 
 from tfp_noise import _validation, noise
+from tfp_noise._confident_joint import confident_joint
+from tfp_noise.noise._conditioning import approximate_condition_number
 
 __all__ = ["EstimatedTransition", "TrustedCheck", "from_anchors", "from_confident_counts", "from_trusted"]
 
@@ -192,20 +194,13 @@ def from_confident_counts(probabilities, labels):
     References:
         Northcutt, Jiang, Chuang, "Confident learning: estimating uncertainty in dataset labels", 2021, Eq. 1 to 3.
     """
-    probabilities = _validation.check_distributions("probabilities", probabilities)
+    probabilities = _validation.check_distribution_rows("probabilities", probabilities)
     num_classes = probabilities.shape[1]
     labels = _validation.check_labels("labels", labels, num_classes)
     if len(labels) != len(probabilities):
         raise ValueError(f"`labels` must be as many as `probabilities`, {len(probabilities)}. Received: {len(labels)}.")
-    sizes = np.bincount(labels, minlength=num_classes)
-    of_own_label = np.bincount(labels, probabilities[np.arange(len(labels)), labels], minlength=num_classes)
-    thresholds = np.where(sizes > 0, of_own_label / np.maximum(sizes, 1), np.inf)
-    # A mean of equal numbers may round above them.
-    confident = np.where(probabilities >= thresholds * (1 - 1e-9), probabilities, -np.inf)
-    sure = confident.max(axis=1) > -np.inf
-    counts = _count(confident.argmax(axis=1)[sure], labels[sure], num_classes)
-    scaled = counts * sizes / np.maximum(counts.sum(axis=0), 1)
-    support = counts.sum(axis=1)
+    counts, scaled = confident_joint(probabilities, labels)
+    sizes, support = np.bincount(labels.astype(np.int64), minlength=num_classes), counts.sum(axis=1)
     believable = (scaled.argmax(axis=1) == np.arange(num_classes)) & (support <= 2 * sizes) & (2 * support >= sizes)
     cure = (
         "or the model is sure of as many examples as twice or half the class has. Train longer, leave rare classes "
@@ -249,9 +244,8 @@ def _count(clean, observed, num_classes):
         raise ValueError(f"`observed` must be as many as `clean`, {len(clean)}. Received: {len(observed)}.")
     if not len(clean):
         raise ValueError("`clean` must hold at least one label. Received none.")
-    counts = np.zeros((num_classes, num_classes), int)
-    np.add.at(counts, (clean, observed), 1)
-    return counts
+    pairs = clean.astype(np.int64) * num_classes + observed.astype(np.int64)  # products of small integers wrap
+    return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
 def _estimate(rows, support, believable=True, cure=""):
@@ -273,9 +267,10 @@ def _estimate(rows, support, believable=True, cure=""):
         )
     rows = np.where(rows.sum(axis=1, keepdims=True) > 0, rows, np.eye(len(rows)))
     estimate = EstimatedTransition(rows / rows.sum(axis=1, keepdims=True), support)
-    if not estimate.condition_number < _validation.ILL_CONDITIONED:
+    condition_number = approximate_condition_number(estimate.transition)
+    if not condition_number < _validation.ILL_CONDITIONED:
         warnings.warn(
-            f"The estimated transition has condition number {estimate.condition_number:.3g}: corrections amplify "
+            f"The estimated transition has condition number {condition_number:.3g}: corrections amplify "
             "errors of the estimate by up to that. Check it against trusted labels (`check`), or count those "
             "(`from_trusted`).",
             stacklevel=3,
