@@ -27,6 +27,33 @@ from tfp_noise._training.training_facts import environment
 _BACKUP_SECONDS = 10.0
 
 
+def json_text(value, indent=""):
+    """A value as JSON: each named value on its own line, each list of numbers or words on one line.
+
+    Args:
+        value: plain data; what JSON does not know, as the numbers of NumPy, becomes a float.
+        indent: text before each further line.
+    """
+    inner = f"{indent} "
+    if isinstance(value, dict) and value:
+        lines = [f"{json.dumps(str(key))}: {json_text(one, inner)}" for key, one in value.items()]
+        return "{\n" + ",\n".join(f"{inner}{line}" for line in lines) + f"\n{indent}}}"
+    if isinstance(value, (list, tuple)) and any(isinstance(one, (dict, list, tuple)) for one in value):
+        return "[\n" + ",\n".join(f"{inner}{json_text(one, inner)}" for one in value) + f"\n{indent}]"
+    return json.dumps(value, default=float)
+
+
+def write_json(path, value):
+    """Stores a value as a file of `json_text`.
+
+    Args:
+        path: a `pathlib.Path`.
+        value: as in `json_text`.
+    """
+    text = json_text(value) + "\n"
+    atomic_write(path, lambda file: file.write_text(text))
+
+
 def _path(experiment, workdir):
     return pathlib.Path(workdir) / experiment.name / f"seed{experiment.seed}.json"
 
@@ -144,7 +171,7 @@ def prepare(experiment, workdir, resume, is_chief):
             drop_backup(experiment, workdir)
         folder.mkdir(parents=True, exist_ok=True)
         delete_leftovers(folder.parent, rf"{folder.stem}\..*")
-        atomic_write(path, lambda file: file.write_text(json.dumps(experiment.settings(), indent=1) + "\n"))
+        write_json(path, experiment.settings())
 
 
 def write(experiment, workdir, model, data, probabilities, parts):
@@ -167,7 +194,7 @@ def write(experiment, workdir, model, data, probabilities, parts):
     path, finished = _path(experiment, workdir), find(experiment, workdir)
     result = assemble(experiment, parts)
     arrays = {"transition": data.transition, "class_names": data.class_names, "test_labels": data.test.labels}
-    text = json.dumps(result, indent=1, default=float) + "\n"
+    text = json_text(result) + "\n"  # what JSON cannot hold is an error before anything is written
     if not (finished and path.with_suffix(".keras").exists()):
         model.save(path.with_suffix(".keras"))
     if not (finished and path.with_suffix(".npz").exists()):

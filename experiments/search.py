@@ -9,7 +9,6 @@ which are published clean. `--more_seeds` then trains the chosen values with oth
 """
 
 import dataclasses
-import json
 import math
 import pathlib
 
@@ -92,8 +91,7 @@ def _search(experiment, grid, folder, workdir, data_dir):
         "chosen": {name: best.hyperparameters.get(name) for name in grid},
         "made_by": results.made_by(),
     }
-    text = json.dumps(outcome, indent=1) + "\n"
-    results.atomic_write(folder / "search.json", lambda file: file.write_text(text))
+    results.write_json(folder / "search.json", outcome)
     return outcome
 
 
