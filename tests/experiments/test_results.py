@@ -133,3 +133,20 @@ def test_seeds_become_mean_and_standard_deviation(finished):
 )
 def test_results_on_exact_counts_that_favoured_the_first_classes_are_marked(noise, resolved, marked):
     assert (report.mark([{"settings": {"noise": noise}, "resolved": resolved}]) != "") == marked
+
+
+def test_each_list_stands_on_one_line():
+    value = {"a": [1, 2.5, None], "b": {"c": [[0.1, 1e-07], [1, 2]], "d": {}, "e": []}, "f": [{"g": [True]}], "h": "ü"}
+    text = results.json_text({**value, "i": np.float64(0.1), "j": (3, np.float64(4))})
+    assert json.loads(text) == {**value, "i": 0.1, "j": [3, 4.0]}
+    for line in ('"a": [1, 2.5, null],', '"c": [', "[0.1, 1e-07],", '"d": {},', '"g": [true]'):
+        assert line in [one.strip() for one in text.splitlines()]
+    with pytest.raises(TypeError):
+        results.json_text({"a": object()})
+
+
+@pytest.mark.parametrize(
+    "path", sorted((pathlib.Path(__file__).parents[2] / "results").rglob("*.json"))[::40], ids=lambda path: path.stem
+)
+def test_committed_results_are_written_as_runs_write_them(path):
+    assert path.read_text() == results.json_text(json.loads(path.read_text())) + "\n"

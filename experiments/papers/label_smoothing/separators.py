@@ -11,7 +11,6 @@ at random, for few examples are flipped: the penalty undoes the tilt; smoothing 
 Lukasik et al., "Does label smoothing mitigate label noise?", 2020, section 4.2 and Figure 5.
 """
 
-import json
 import pathlib
 
 import numpy as np
@@ -148,7 +147,7 @@ def main():
     points, labels, observed = problem(**settings)
     separators, rows = measure(points, observed)
     result = {"settings": settings, "separators": rows, "made_by": made_by}
-    results.atomic_write(workdir / "figure5.json", lambda file: file.write_text(json.dumps(result, indent=1) + "\n"))
+    results.write_json(workdir / "figure5.json", result)
     figure = visualization.linear_separators(points, labels, observed, separators)
     results.write_figure(workdir / "figure5.png", figure)
     table = Table(title=_TITLE, caption=_CAPTION, box=box.SIMPLE_HEAD)

@@ -1,18 +1,18 @@
-"""A progress bar over epochs that vanishes when it is done."""
+"""A progress bar over epochs, which vanishes at the end."""
 
 import keras
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from experiments import terminal
+from experiments.console import terminal
 
 
 class Bar(keras.callbacks.Callback):
-    """Within a `with` block, shows the epoch, the training loss and accuracy on observed labels, and the time left.
+    """Callback and `with` block that shows epoch, training loss, accuracy on observed labels, and the time left.
 
     Args:
         title: text before the bar.
         epochs: how many there will be.
-        shown: bool; of several workers, the chief alone shows it.
+        shown: bool; only the chief of several workers shows it.
     """
 
     def __init__(self, title, epochs, shown=True):

@@ -1,7 +1,7 @@
-"""What an experiment measures beyond the scores of every run: ensembles of epochs, top-k, attacks, human judgement.
+"""Measures beyond the scores of every run: ensembles of epochs, top-k, attacks, human judgement.
 
-A measure is declared by an experiment. `observe` makes of it a Keras callback for one run, which looks on while the
-model trains where it has to; its `scores`, after the training, stand among the run's.
+An experiment declares its measures. Each makes a Keras callback for one run, which may look at the model while it
+trains. After the training the callback's `scores` are stored among the run's.
 """
 
 import dataclasses
@@ -20,18 +20,18 @@ _CHUNK = 5_000
 class Measure:
     """The base of all measures."""
 
-    def observe(self, noisy, epochs, data_dir):
-        """A callback for one run, with a method `scores(probabilities)`.
+    def callback(self, noisy, epochs, data_dir):
+        """Make a callback for one run.
 
         Args:
             noisy: the noisy `Dataset` of the run; only its test split is looked at.
-            epochs: how long training will take.
+            epochs: int, how many epochs the training has.
             data_dir: where TensorFlow Datasets keeps its data.
 
         Returns:
             A `keras.callbacks.Callback` whose `scores(probabilities)`, called with the trained model's test
-            probabilities, gives a dict of scores. What it keeps from epoch to epoch, `get_state()` gives and
-            `set_state(state)` takes, as `tfp_noise.callbacks.BackupAndRestore` says.
+            probabilities, returns a dict of scores. A callback that keeps something from epoch to epoch has
+            `get_state()` and `set_state(state)`, as `tfp_noise.callbacks.BackupAndRestore` wants.
         """
         raise NotImplementedError
 
@@ -40,10 +40,10 @@ class Measure:
 class SnapshotEnsembles(Measure):
     """Test accuracy of the mean probabilities of models from evenly spread epochs of one training, the last included.
 
-    Of `count` models the i-th is that after epoch `round(i * epochs / count)`; a count above the number of epochs, as
-    in a smoke run, is left out. Score `ensembles`: a dict from count to accuracy. Memory: one float64
-    `[test examples, classes]` a count, whatever the number of models, for sums are kept and no predictions: 32 MB for
-    the four default counts and 10,000 examples of 100 classes.
+    Model i of `count` is the one after epoch `round(i * epochs / count)`; a count above the number of epochs, as in a
+    smoke run, is left out. Score `ensembles`: a dict from count to accuracy. The memory does not depend on the number
+    of models, because sums are kept and no predictions: one float64 `[test examples, classes]` a count, 32 MB for the
+    four default counts and 10,000 examples of 100 classes.
 
     Args:
         counts: ints >= 1, how many models are averaged.
@@ -59,11 +59,10 @@ class SnapshotEnsembles(Measure):
             _validation.check_int("counts", count, 1)
 
     def epochs_of(self, count, epochs):
-        """The epochs, from 1, whose models make an ensemble."""
+        """Return the epochs, counted from 1, whose models make an ensemble."""
         return [round(i * epochs / count) for i in range(1, count + 1)]
 
-    def observe(self, noisy, epochs, data_dir):
-        """As `Measure.observe`."""
+    def callback(self, noisy, epochs, data_dir):
         del data_dir
         members = {count: self.epochs_of(count, epochs) for count in self.counts if count <= epochs}
         return _Snapshots(noisy.test, members)
@@ -97,7 +96,7 @@ class _Snapshots(keras.callbacks.Callback):
 
 @dataclasses.dataclass(frozen=True)
 class TopAccuracy(Measure):
-    """Share of test examples whose label is among the most probable classes. Score `test_top{k}_accuracy`.
+    """Fraction of test examples whose label is among the most probable classes. Score `test_top{k}_accuracy`.
 
     Args:
         k: int from 1 to the number of classes.
@@ -108,8 +107,7 @@ class TopAccuracy(Measure):
     def __post_init__(self):
         _validation.check_int("k", self.k, 1)
 
-    def observe(self, noisy, epochs, data_dir):
-        """As `Measure.observe`."""
+    def callback(self, noisy, epochs, data_dir):
         del epochs, data_dir
         _check_classes("k", self.k, noisy)
         return _AfterTraining(
@@ -126,29 +124,28 @@ class Attacks(Measure):
     Scores `fgsm_accuracy`, `pgd_accuracy`, and with `top` also `fgsm_top{top}_accuracy`, `pgd_top{top}_accuracy`.
 
     Args:
-        bound: largest change of a feature, of features from 0 to 1.
-        step: change of a feature in one iteration of projected gradient ascent.
-        iterations: int >= 1, of projected gradient ascent.
+        epsilon: float, the largest change of a feature; features are from 0 to 1.
+        step_size: float, the change of a feature in one step of projected gradient ascent.
+        num_steps: int >= 1, the steps of projected gradient ascent.
         top: int from 1 to the number of classes, or `None`.
 
     References:
         Zhang et al. Delving deep into label smoothing. 2021, Eq. 11 and 12, Tables VIII and IX.
     """
 
-    bound: float = 8 / 255
-    step: float = 2 / 255
-    iterations: int = 20
+    epsilon: float = 8 / 255
+    step_size: float = 2 / 255
+    num_steps: int = 20
     top: int | None = None
 
     def __post_init__(self):
-        _validation.check_number("bound", self.bound, 0)
-        _validation.check_number("step", self.step, 0)
-        _validation.check_int("iterations", self.iterations, 1)
+        _validation.check_number("epsilon", self.epsilon, 0)
+        _validation.check_number("step_size", self.step_size, 0)
+        _validation.check_int("num_steps", self.num_steps, 1)
         if self.top is not None:
             _validation.check_int("top", self.top, 1)
 
-    def observe(self, noisy, epochs, data_dir):
-        """As `Measure.observe`."""
+    def callback(self, noisy, epochs, data_dir):
         del epochs, data_dir
         if self.top is not None:
             _check_classes("top", self.top, noisy)
@@ -169,13 +166,13 @@ class Attacks(Measure):
         return found
 
     def _attacked(self, name, model, examples):
-        """What the model says to a part of the test examples after an attack."""
+        """Probabilities `[n, num_classes]` of a part of the test examples after an attack."""
         clean = np.asarray(pipeline.to_float(examples.features))
         if name == "fgsm":
-            changed = attacks.fast_gradient_sign(model, clean, examples.labels, bound=self.bound)
+            changed = attacks.fast_gradient_sign(model, clean, examples.labels, bound=self.epsilon)
         else:
             changed = attacks.projected_gradient(
-                model, clean, examples.labels, bound=self.bound, step=self.step, iterations=self.iterations, seed=0
+                model, clean, examples.labels, bound=self.epsilon, step=self.step_size, iterations=self.num_steps, seed=0
             )
         return model.predict(changed, batch_size=evaluation.PREDICTION_BATCH, verbose=0)
 
@@ -190,8 +187,7 @@ class HumanDistance(Measure):
         Zhang et al. Delving deep into label smoothing. 2021, Table XII.
     """
 
-    def observe(self, noisy, epochs, data_dir):
-        """As `Measure.observe`."""
+    def callback(self, noisy, epochs, data_dir):
         del epochs
         human = datasets.cifar10h.load(noisy.test, data_dir)  # a missing file is an error before the training
 
@@ -203,14 +199,14 @@ class HumanDistance(Measure):
 
 
 def _check_classes(name, count, data):
-    """Before the training, after which the score itself would refuse it."""
+    """Refuse a count of classes before the training; the score itself would refuse it only after it."""
     if count > data.num_classes:
         classes = f"{data.num_classes}, the classes of {data.name!r}"
         raise ValueError(f"`{name}` must be at most {classes}. Received: {count}.")
 
 
 class _AfterTraining(keras.callbacks.Callback):
-    """Looks at the trained model only."""
+    """A measure of the trained model alone."""
 
     def __init__(self, measure):
         super().__init__()

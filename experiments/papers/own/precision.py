@@ -1,4 +1,4 @@
-"""What mixed precision costs in accuracy: digits, 40 % of the labels under noise, five methods, three policies.
+"""The cost of mixed precision in accuracy: digits, 40 % of the labels under noise, five methods, three policies.
 
 `python -m experiments.sweep --under=precision --seeds=0,1,2 --workdir=DIR`
 """

@@ -1,20 +1,22 @@
-"""One process at a time: a second one waits, and then reads what the first one has finished."""
+"""Locks: a second process on the same run waits, and then reads the result of the first one."""
 
 import contextlib
 import zlib
 
-from experiments import results, terminal
+from experiments.console import terminal
+from experiments.results.places import lock_path
+from experiments.results.store import is_settled
 from tfp_noise import distribute
 from tfp_noise._saving import file_locks
 
 
 @contextlib.contextmanager
 def alone(path, what):
-    """Keeps other processes out of the same block until this one has left it; those that wait say so.
+    """Keep other processes out of the same block until this one has left it; those that wait print so.
 
     Args:
-        path: a `pathlib.Path`, the lock's file, which is gone after the block, as are folders that stayed empty.
-        what: text that names what is done in the block.
+        path: a `pathlib.Path`, the lock's file. It is gone after the block, and so are folders that stayed empty.
+        what: text, the work of the block.
     """
     made = [folder for folder in path.parents if not folder.exists()]
     lock = file_locks.take(path)
@@ -34,7 +36,7 @@ def alone(path, what):
 
 @contextlib.contextmanager
 def alone_with_run(experiment, workdir, strategy, suffixes):
-    """`alone`, for all workers of a strategy; a finished run is read without a lock.
+    """Keep other processes off a run, for all workers of a strategy; a finished run is read without a lock.
 
     Args:
         experiment: an `Experiment`.
@@ -43,14 +45,14 @@ def alone_with_run(experiment, workdir, strategy, suffixes):
         suffixes: list of text, those of the files that the finished run must have.
     """
     distribute.barrier(strategy, title(experiment))  # before a lock, or a folder, is made for the wrong run
-    needs_lock = distribute.is_chief(strategy) and not results.is_settled(experiment, workdir, suffixes)
-    lock = alone(results.lock_path(experiment, workdir), title(experiment)) if needs_lock else contextlib.nullcontext()
+    needs_lock = distribute.is_chief(strategy) and not is_settled(experiment, workdir, suffixes)
+    lock = alone(lock_path(experiment, workdir), title(experiment)) if needs_lock else contextlib.nullcontext()
     with lock:
         distribute.barrier(strategy)
         yield
 
 
 def title(experiment):
-    """A run in words: its name, seed and a digest of its settings."""
+    """Return a run's name, seed and a digest of its settings, as text."""
     settings = zlib.crc32(repr(experiment.settings()).encode())
     return f"{experiment.name} seed {experiment.seed} of settings {settings:08x}"

@@ -1,4 +1,4 @@
-"""Clothing1M as a source of experiments: images from files, classes balanced, crops at random places."""
+"""Images of Clothing1M from their published files."""
 
 import dataclasses
 import functools
@@ -7,6 +7,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from experiments.sources.base import Source
 from tfp_noise import datasets, pipeline
 from tfp_noise.datasets import clothing1m, published
 
@@ -14,14 +15,15 @@ _SAMPLE = 5_000
 
 
 @dataclasses.dataclass(frozen=True)
-class Clothing1M:
+class Clothing1M(Source):
     """Images read one by one from the published folder, `clothing1m` in the data directory.
 
     Training draws as many images of each noisy class for every epoch, resizes the shorter side of each to
-    `shorter_side`, and cuts a square of `image_size` at a random place; mirroring is the experiment's augmentation,
-    `CropAndFlip(pad=0)`. In memory, cut to their centre, are validation and test images and at most 5,000 that have a
+    `shorter_side`, and cuts a square of `image_size` at a random place; the augmentation `CropAndFlip(pad=0)`
+    mirrors it. In memory, cut to their centre, are validation and test images and at most 5,000 that have a
     clean label beside the noisy one, for a host with 20 GB to spare. Those 5,000 stand for the training split in the
-    scores; none of them is trained on, for the images that are have no clean label to be scored by.
+    scores. None of them is trained on; the images that are have no clean label, by which they could be scored.
+    The labels are those that `Noise("human")` wants.
 
     Args:
         per_class: int, images of each class in an epoch.
@@ -34,15 +36,13 @@ class Clothing1M:
     image_size: int = 224
 
     def load(self, name, data_dir):
-        """A `tfp_noise.datasets.Dataset`, its labels as `Noise("human")` wants them."""
         files = _files(data_dir)
         few = files.trusted.take(np.random.default_rng(0).permutation(len(files.trusted))[:_SAMPLE])
         train, validation, test = (self._read(split) for split in (few, files.validation, files.test))
         return datasets.Dataset(name, train, validation, test, files.class_names, files.transition)
 
-    def batches(self, noisy, experiment, data_dir, first_epoch=0):
-        """A `tfp_noise.pipeline.Batches` for training; what comes before the first epoch is passed over."""
-        batch_size, seed = experiment.batch_size, experiment.training_seed
+    def batches(self, noisy, *, batch_size, augmentation, seed, noise_seed, data_dir, first_epoch=0):
+        del noise_seed
         files = _files(data_dir)
         source = clothing1m.balanced_stream(files.noisy, self.per_class, seed)
         steps = noisy.num_classes * self.per_class // batch_size
@@ -52,7 +52,7 @@ class Clothing1M:
 
         def augment(step, images, labels):
             seeds = tf.stack([seed, tf.cast(step, tf.int32)])
-            return pipeline.prepare(images, labels, experiment.augmentation, seeds, noisy.num_classes)
+            return pipeline.prepare(images, labels, augmentation, seeds, noisy.num_classes)
 
         batches = cut.batch(batch_size, drop_remainder=True).enumerate(first_epoch * steps)
         train = batches.map(lambda step, batch: augment(step, *batch)).prefetch(tf.data.AUTOTUNE)

@@ -1,4 +1,4 @@
-"""How the scripts start and speak."""
+"""Start of a script, and where its output goes."""
 
 import sys
 
@@ -8,15 +8,22 @@ from rich.console import Console
 
 
 def console(quiet=False):
-    """Where tables and messages go, or nowhere; wide where nobody's terminal sets a width."""
+    """Return the `rich.console.Console` for tables and messages, 170 wide where no terminal sets a width.
+
+    Args:
+        quiet: bool, print nothing.
+    """
     found = Console(highlight=False, quiet=quiet)
     return found if found.is_terminal else Console(highlight=False, quiet=quiet, width=170)
 
 
 def start(main):
-    """Parses flags and runs `main()`; errors that a user can mend are shown without a traceback, with status 1.
+    """Parse flags and run `main()`; an error that a user can mend is shown without a traceback, with status 1.
 
     Words that are no flags are refused before anything is done: `report runs` would rewrite another folder than meant.
+
+    Args:
+        main: a function without arguments.
     """
 
     def quietly(argv):
@@ -26,7 +33,7 @@ def start(main):
                 f"`python -m MODULE --help` lists the flags, such as --workdir={words[0]}."
             )
         logging.set_verbosity(logging.WARNING)
-        # A process that trains several models compiles a prediction function for each: no reason to warn.
+        # TensorFlow warns of several prediction functions; a process that trains several models has one for each.
         tf.get_logger().setLevel("ERROR")
         try:
             main()

@@ -1,10 +1,10 @@
-"""The demonstration's experiments: real 8x8 digits, 40 % of the labels under noise, five methods.
+"""The demonstration: real 8x8 digits, 40 % of the labels under noise, five methods.
 
 Symmetric noise, and asymmetric noise to the next class (`pair_flip`). The corrections are given the true transition.
 """
 
+from experiments.evaluation.resolvers import TrueTransition
 from experiments.experiment import ADAM, CROSS_ENTROPY, Experiment, Method, Noise
-from experiments.transitions import TrueTransition
 from tfp_noise import losses
 
 _METHODS = [

@@ -1,9 +1,10 @@
-"""Files of finished runs as they are read: one that is damaged, or something else, is an error that names it."""
+"""Files of runs, written whole or not at all, and read with their content checked."""
 
 import json
 
 from tfp_noise import _validation
 from tfp_noise._saving import packed_arrays
+from tfp_noise._saving.atomic_files import atomic_write
 
 _NUMBER = (int, float)
 _CURVES = ("epoch", "test_accuracy", "train_accuracy_clean", "train_accuracy_mislabelled")
@@ -24,11 +25,55 @@ _RESULT = {
 }
 
 
+def json_text(value, indent=""):
+    """Return a value as JSON, each named value on its own line, and each list of numbers or words on one.
+
+    Args:
+        value: plain data; what JSON does not know, as the numbers of NumPy, becomes a float.
+        indent: text before each further line.
+    """
+    inner = f"{indent} "
+    if isinstance(value, dict) and value:
+        lines = [f"{json.dumps(str(key))}: {json_text(one, inner)}" for key, one in value.items()]
+        return "{\n" + ",\n".join(f"{inner}{line}" for line in lines) + f"\n{indent}}}"
+    if isinstance(value, (list, tuple)) and any(isinstance(one, (dict, list, tuple)) for one in value):
+        return "[\n" + ",\n".join(f"{inner}{json_text(one, inner)}" for one in value) + f"\n{indent}]"
+    return json.dumps(value, default=float)
+
+
+def write_json(path, value):
+    """Store a value as a file of `json_text`.
+
+    Args:
+        path: a `pathlib.Path`.
+        value: as in `json_text`.
+    """
+    write_text(path, json_text(value) + "\n")
+
+
+def write_text(path, text):
+    """Store text as a file.
+
+    Args:
+        path: a `pathlib.Path`.
+        text: what the file is to hold.
+    """
+    atomic_write(path, lambda file: file.write_text(text))
+
+
+def write_figure(path, figure):
+    """Store a `matplotlib.figure.Figure` as PNG."""
+    atomic_write(path, lambda file: figure.savefig(file, format="png", dpi=120))
+
+
 def read_result(path):
-    """The dict in the JSON of a finished run.
+    """Return the dict in the JSON of a finished run.
+
+    Args:
+        path: a `pathlib.Path`.
 
     Raises:
-        ValueError: if it is none; the message names the file and the cure.
+        ValueError: if it is not the JSON of one; the message names the file and the cure.
     """
     found = read_json(path, "a result", "Delete it and run the experiment again.")
     wrong = _difference(found, _RESULT) or _wrong_numbers(found)
@@ -38,12 +83,12 @@ def read_result(path):
 
 
 def read_json(path, what, cure):
-    """The dict in a file of JSON.
+    """Return the dict in a file of JSON.
 
     Args:
         path: a `pathlib.Path`.
-        what: text for the error, the file's content.
-        cure: text for the error.
+        what: text for the error, what the file should be.
+        cure: text for the error, what to do.
 
     Raises:
         ValueError: if it is no such file.
@@ -58,7 +103,7 @@ def read_json(path, what, cure):
 
 
 def read_predictions(path):
-    """The test predictions of a finished run, and what they are compared with.
+    """Return the test predictions of a finished run, and the labels that they are compared with.
 
     Args:
         path: a `pathlib.Path` of the `.npz` file.
@@ -88,7 +133,7 @@ def read_predictions(path):
 
 
 def _difference(found, shape, place=""):
-    """The first value that is missing or of another type than in `shape`, in words; `None` if there is none."""
+    """The first value that is missing or of another type than in `shape`, as text; `None` if there is none."""
     for key, kind in shape.items():
         value, name = found.get(key), f"{place}{key}"
         expected = dict if isinstance(kind, dict) else kind
@@ -100,7 +145,7 @@ def _difference(found, shape, place=""):
 
 
 def _wrong_numbers(result):
-    """The first of the lists and scores that are no numbers, in words; `None` if there is none."""
+    """The first of the lists and scores that does not hold numbers, as text; `None` if there is none."""
     published, curves = result["settings"]["published"], result["curves"]
     if published is not None:
         mean, spread = published if len(published) == 2 else (None, None)

@@ -1,4 +1,4 @@
-"""What whole training steps cost: of small networks, of a wide last layer with its memory, and beside plain Keras's."""
+"""Costs of whole training steps: small networks, a wide last layer and its memory, and `fit` beside plain Keras's."""
 
 import multiprocessing
 import pathlib
@@ -25,14 +25,20 @@ METHODS_FOR_MANY_CLASSES = {
 
 
 def cross_entropy(num_classes):
-    """What everything is compared with."""
+    """Return the loss that everything is compared with."""
     return losses.LabelSmoothing(num_classes, alpha=0.0)
 
 
 def seconds_in_turn(functions, rounds, calls):
-    """Seconds a call of each function, `[rounds]` each; the functions take turns within a round.
+    """Measure the seconds of a call of each function; the functions take turns within a round.
 
-    There are fewer rounds, but at least five, where they would take more than a minute.
+    Args:
+        functions: a dict from name to function without arguments.
+        rounds: int; fewer, but at least five, if they would take more than a minute.
+        calls: int, how often a function is called in its turn.
+
+    Returns:
+        A dict from name to seconds a call, float `[rounds]`.
     """
     for function in functions.values():
         function()
@@ -51,7 +57,7 @@ def seconds_in_turn(functions, rounds, calls):
 
 
 def of_small_network(model, shape, batch, rounds=200, calls=3):
-    """Ratios to cross-entropy's training step with Adam, by method."""
+    """Return, by method, the ratio of its training step to cross-entropy's, with Adam."""
     rng = np.random.default_rng(0)
     images, labels = rng.random((batch, *shape), "float32"), rng.integers(0, 10, batch)
 
@@ -64,7 +70,7 @@ def of_small_network(model, shape, batch, rounds=200, calls=3):
 
 
 def of_classifier(rounds=20, epochs=4, steps=100):
-    """Ratio of the classifier's `fit` to that of the network as plain Keras trains it, with the same loss and metric.
+    """Return the ratio of the classifier's `fit` to that of plain Keras, with the same network, loss and metric.
 
     LeNet-5, batches of 256, as experiments run it: whole calls of `fit`, their start included, in turn.
     """
@@ -86,7 +92,7 @@ def of_classifier(rounds=20, epochs=4, steps=100):
 
 
 def made_up(shape, examples):
-    """A data set of ten classes with random images."""
+    """Return a data set of ten classes with random images."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (examples, *shape), np.uint8)
     split = datasets.Examples(images, rng.integers(0, 10, examples).astype(np.int32), np.arange(examples))
@@ -95,16 +101,16 @@ def made_up(shape, examples):
 
 
 def of_many_classes(batch=256, rounds=15):
-    """Ratios to cross-entropy's step of SGD with a linear layer to 21,843 classes, by method."""
+    """Return, by method, the ratio of its step to cross-entropy's: SGD on a linear layer to 21,843 classes."""
     methods = METHODS_FOR_MANY_CLASSES.items()
     steps = {name: _wide_step(build(MANY_CLASSES), batch) for name, build in methods}
     return _ratios(steps, _wide_step(cross_entropy(MANY_CLASSES), batch), rounds, calls=1)
 
 
 def memory_of_many_classes(batch=256):
-    """MiB that a process needs beyond cross-entropy's for the same steps, by method: the difference of the peaks.
+    """Return, by method, the MiB that a process needs beyond cross-entropy's for the same steps.
 
-    Empty where the system does not say them.
+    It is the difference of the peaks; the dict is empty on a system that does not report them.
     """
     if _peak_memory() is None:
         return {}
@@ -129,7 +135,7 @@ def _wide_step(loss, batch):
 
 
 def _peak(name, batch):
-    """MiB of a process that trains by one method."""
+    """The MiB of a process that trains by one method."""
     build = METHODS_FOR_MANY_CLASSES.get(name, cross_entropy)
     step = _wide_step(build(MANY_CLASSES), batch)
     for _ in range(3):
@@ -138,9 +144,9 @@ def _peak(name, batch):
 
 
 def _peak_memory():
-    """MiB that this process has needed at most, or `None` where the system does not say.
+    """The most MiB that this process has needed, or `None` on a system that does not report it.
 
-    Not of `resource.getrusage`, whose peak a process begins with that of its parent.
+    `resource.getrusage` does not tell: a process begins with the peak of its parent there.
     """
     lines = _STATUS.read_text().splitlines() if _STATUS.exists() else []
     return next((int(line.split()[1]) / 2**10 for line in lines if line.startswith("VmHWM:")), None)

@@ -1,8 +1,8 @@
 """Ctrl-C at a safe point.
 
-Python raises KeyboardInterrupt wherever it happens to be; within a call from TensorFlow's C++ side (while a function is
-traced, say) that aborts the process. So during training the signal is noted, and training stops when the compiled
-function returns.
+Python raises KeyboardInterrupt wherever it happens to be. Within a call from TensorFlow's C++ side (while a function is
+traced, say) that aborts the process. During training the signal is therefore only noted, and training stops when the
+compiled function returns.
 """
 
 import signal
@@ -11,9 +11,9 @@ import keras
 
 
 class StopBetweenCalls(keras.callbacks.Callback):
-    """Within a `with` block: Ctrl-C raises KeyboardInterrupt after the present call; a second one at once.
+    """Callback and `with` block in which Ctrl-C raises KeyboardInterrupt after the present call, and a second at once.
 
-    After the last call, as in the last callbacks or where training ends in an error, it does so at the block's end.
+    A signal after the last call, as in the last callbacks or where training ends in an error, raises at the block's end.
     """
 
     def __enter__(self):
