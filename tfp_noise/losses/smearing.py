@@ -37,7 +37,7 @@ class LabelSmearing(NoisyLabelLoss):
         Lukasik et al., "Does label smoothing mitigate label noise?", 2020, section 3.1.
     """
 
-    paper = "Lukasik, Bhojanapalli, Menon, Kumar, 2020"
+    paper = "Lukasik et al., 2020"
     needs = "a smearing matrix"
 
     def __init__(self, num_classes, matrix, *, name="label_smearing", **kwargs):
