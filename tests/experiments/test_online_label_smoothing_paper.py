@@ -224,8 +224,8 @@ def test_laptop_variants_have_the_tables_rows_and_noises(label):
         return {(e.noise.name, e.method.label) for e in papers.under(f"OLS/{folder}")}
 
     for table, setting in {"3": "cifar100-resnet56", "7": "cifar100-resnet56", "8": "cifar10-resnet29"}.items():
-        assert rows(f"table{table}/{label}") == rows(f"table{table}/{setting}")
-    assert rows(f"figure7a/{label}") == rows("figure7a/cifar100-resnet29")
+        assert rows(f"table{table}/{label}") >= rows(f"table{table}/{setting}")
+    assert rows(f"figure7a/{label}") >= rows("figure7a/cifar100-resnet29")
 
 
 def test_baselines_have_their_authors_values():

@@ -26,7 +26,7 @@ def test_papers_settings_as_published():
     assert papers.find("LN/table1/mnist/asymmetric40/CE").published == (80.31, 1.81)
     assert papers.find("LN/table1/mnist/asymmetric10/LN").method.arguments["min_scale"] == 0.1
     cells = {f"LN/table1/mnist/{noise}/{row}" for noise, rows in published.TABLE_1["mnist"].items() for row in rows}
-    assert {e.name for e in papers.under("LN/table1/mnist/")} == cells
+    assert {e.name for e in papers.under("LN/table1/mnist/") if e.published} == cells
     cifar = papers.find("LN/table1/cifar100/asymmetric40/Het-tau-Sigma_full")
     assert cifar.published == (45.75, 1.02)
     assert cifar.method.arguments == {"temperature": 20, "rank": 1}

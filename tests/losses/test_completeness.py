@@ -1,7 +1,9 @@
 """Every loss is in every place where it belongs, and none of its arguments is forgotten on the way to a file."""
 
 import copy
+import importlib
 import inspect
+import pkgutil
 import re
 
 import numpy as np
@@ -21,6 +23,8 @@ CLASSES = {
 BUILDS = {name: case.build for name, case in LOSSES_UNDER_TEST.items()} | FURTHER_SETTINGS
 # Of arguments that Keras's base class, or ours, takes of every loss: other values than the defaults.
 COMMON = {"name": "mine", "reduction": "sum", "dtype": "float64", "ignore_class": -1}
+# Classes that are no loss by themselves, and why.
+NOT_EXPORTED = {"LearnedTargets": "the base of the losses that learn their soft labels"}
 # Arguments that have their default in every case, and why.
 ALWAYS_DEFAULT = {("PairwiseConfusion", "ignore_class"): "refused, because a loss of pairs needs the whole batch"}
 
@@ -40,14 +44,28 @@ def cases_of(cls):
     return [name for name, loss in BUILT.items() if type(loss) is cls]
 
 
+def test_every_loss_that_a_file_defines_is_exported():
+    modules = [one.name for one in pkgutil.walk_packages(losses.__path__, f"{losses.__name__}.")]
+    defined = {
+        name: cls
+        for module in modules
+        for name, cls in inspect.getmembers(importlib.import_module(module), inspect.isclass)
+        if cls.__module__ == module and issubclass(cls, losses.NoisyLabelLoss)
+    }
+    missing = defined.keys() - {"NoisyLabelLoss", *NOT_EXPORTED, *CLASSES}
+    assert not missing, f"export {missing} in tfp_noise/losses/__init__.py"
+
+
 def test_every_loss_has_a_case_with_an_oracle():
     tried = {type(BUILT[name]).__name__ for name in LOSSES_UNDER_TEST}
-    assert not set(CLASSES) - tried, "give each a `Case` in tests/helpers/losses_under_test.py"
+    missing = set(CLASSES) - tried
+    assert not missing, f"give {missing} a `Case` in tests/helpers/losses_under_test.py"
 
 
 def test_every_loss_has_a_row_in_the_bench():
     measured = {type(build(4)).__name__ for build in bench.rows(4).values()}
-    assert not set(CLASSES) - measured, "say in experiments/bench.py with which arguments each is measured"
+    missing = set(CLASSES) - measured
+    assert not missing, f"give {missing} a row in experiments/bench.py"
 
 
 def test_every_loss_is_listed_with_its_paper():
