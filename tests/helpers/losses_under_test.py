@@ -47,14 +47,14 @@ def smoothing(alpha):
     return lambda targets, outputs: cross_entropy((1 - alpha) * targets + alpha / targets.shape[1], outputs)
 
 
-def backward(**settings):
-    smallest = settings.get("min_probability", 1e-7)
-
+def backward(min_probability=1e-7):
     def oracle(targets, outputs):
         weights = targets @ np.linalg.inv(random_transition(targets.shape[1]))
-        return -np.sum(weights * np.log(np.clip(special.softmax(outputs, axis=1), smallest, 1)), axis=1)
+        return -np.sum(weights * np.log(np.clip(special.softmax(outputs, axis=1), min_probability, 1)), axis=1)
 
-    return Case(lambda k, **kwargs: losses.BackwardCorrection(k, random_transition(k), **settings, **kwargs), oracle)
+    return Case(
+        lambda k, **kwargs: losses.BackwardCorrection(k, random_transition(k), min_probability, **kwargs), oracle
+    )
 
 
 def forward(targets, outputs):
@@ -123,13 +123,13 @@ def tempered_softmax(outputs, t):
     return np.array(rows)
 
 
-def bi_tempered(t1, t2, **settings):
+def bi_tempered(t1, t2, num_iterations=5):
     def oracle(targets, outputs):
         p = tempered_softmax(outputs, t2)
         tempered_log = np.log(p) if t1 == 1 else (p ** (1 - t1) - 1) / (1 - t1)
         return -np.sum(targets * tempered_log, axis=1) - (1 - np.sum(p ** (2 - t1), axis=1)) / (2 - t1)
 
-    return Case(lambda k, **kwargs: losses.BiTempered(k, t1, t2, **settings, **kwargs), oracle)
+    return Case(lambda k, **kwargs: losses.BiTempered(k, t1, t2, num_iterations, **kwargs), oracle)
 
 
 def noise_against_noise(sigma, seed):
