@@ -33,10 +33,16 @@ def test_every_data_set_has_one_place_in_the_registry():
 
 
 def test_every_data_set_is_documented():
-    assert sorted(first_column(datasets.load.__doc__, "| name | features | source |")) == sorted(datasets.names())
-    readme = readme_table.README.read_text()
-    assert sorted(first_column(readme, "| name | where from |")) == sorted(datasets.names())
+    tables = {
+        "the docstring of `datasets.load`": first_column(datasets.load.__doc__, "| name | features | source |"),
+        "README.md": first_column(readme_table.README.read_text(), "| name | where from |"),
+    }
+    for place, names in tables.items():
+        missing = set(datasets.names()) - set(names)
+        assert not missing, f"add {missing} to the table in {place}"
+        assert sorted(names) == sorted(datasets.names())
 
 
 def test_every_data_set_is_loaded_by_a_test():
-    assert {name for names in LOADED_IN_TESTS.values() for name in names} == set(datasets.names())
+    missing = set(datasets.names()) - {name for names in LOADED_IN_TESTS.values() for name in names}
+    assert not missing, f"load {missing} in a test, and say in which in `LOADED_IN_TESTS`"
