@@ -37,24 +37,26 @@ _WITH_TOP = {
     "OnlineLabelSmoothing(top=32)": lambda k: losses.OnlineLabelSmoothing(k, top=32),
     "LearnableLabelSmoothing(top=32)": lambda k: losses.LearnableLabelSmoothing(k, top=32),
 }
-_LOSSES = {
-    "LabelSmoothing(alpha=0)": lambda k: losses.LabelSmoothing(k, alpha=0.0),
-    "LabelSmoothing": losses.LabelSmoothing,
-    "GeneralizedCrossEntropy": losses.GeneralizedCrossEntropy,
+_WITH_SETTINGS = {
     "BiTempered": lambda k: losses.BiTempered(k, t1=0.7, t2=2.0),
     "NoiseAgainstNoise": lambda k: losses.NoiseAgainstNoise(k, sigma=0.5),
     "Bootstrap": lambda k: losses.Bootstrap(k, beta=0.95),
-    "SymmetricCrossEntropy": losses.SymmetricCrossEntropy,
     "DisturbLabel": lambda k: losses.DisturbLabel(k, rate=0.1),
     "PairwiseConfusion": lambda k: losses.PairwiseConfusion(k, weight=0.1 * k),
-    "TeacherFree": losses.TeacherFree,
-    "Focal": losses.Focal,
-    "ConfidencePenalty": losses.ConfidencePenalty,
     "LogisticNormal": losses.LogisticNormal,
     "LogisticNormal(diagonal)": lambda k: losses.LogisticNormal(k, covariance="diagonal"),
     "LogisticNormal(rank=4)": lambda k: losses.LogisticNormal(k, rank=4),
     "Heteroscedastic(10 samples)": lambda k: losses.Heteroscedastic(k, train_samples=10),
 }
+_SAID = {name.partition("(")[0] for name in (*_WITH_MATRIX, *_WITH_TOP, *_WITH_SETTINGS)}
+_BY_DEFAULT = {one.name: getattr(losses, one.name) for one in losses.available() if one.name not in _SAID}
+
+
+def rows(num_classes):
+    """Functions that build the losses to be measured, every one that is available, by the names of their rows."""
+    with_matrix = _WITH_MATRIX if num_classes <= _LARGEST_MATRIX else {}
+    with_top = _WITH_TOP if num_classes >= _FEWEST_FOR_TOP else {}
+    return {**with_matrix, **with_top, **_BY_DEFAULT, **_WITH_SETTINGS}
 
 
 def assembled_from_tfp(num_classes):
@@ -88,11 +90,7 @@ def loss_costs(num_classes, jit_compile, batch=256, rounds=60):
         A dict from method to the ratio of its time to cross-entropy's; `None` if it does not compile.
     """
     rng = np.random.default_rng(0)
-    built = {name: build(num_classes) for name, build in _LOSSES.items()}
-    if num_classes <= _LARGEST_MATRIX:
-        built |= {name: build(num_classes) for name, build in _WITH_MATRIX.items()}
-    if num_classes >= _FEWEST_FOR_TOP:
-        built |= {name: build(num_classes) for name, build in _WITH_TOP.items()}
+    built = {name: build(num_classes) for name, build in rows(num_classes).items()}
     labels = tf.constant(rng.integers(0, num_classes, batch))
     widest = max(loss.num_outputs for loss in built.values())
     outputs = tf.constant(rng.normal(size=(batch, widest)), tf.float32)
@@ -151,7 +149,7 @@ def input_and_model_speed(shape, model, augmentation, batch, examples):
         next(iterator)
     alone = batches.steps_per_epoch * batch / (time.perf_counter() - start)
 
-    loss = losses.LabelSmoothing(10, 0.0)
+    loss = losses.CrossEntropy(10)
     classifier = NoisyLabelClassifier(models.build(model, shape, loss.num_outputs), loss)
     classifier.compile("sgd", steps_per_execution=batches.steps_per_execution, jit_compile=False)
     arguments = {"steps_per_epoch": batches.steps_per_epoch, "shuffle": False, "verbose": 0}
@@ -198,7 +196,7 @@ def main():
         for k in classes:
             table.add_column(f"{'XLA' if jit_compile else 'graph'} K={k}", justify="right")
             columns.append(loss_costs(k, jit_compile))
-    for name in [_CROSS_ENTROPY, *_WITH_MATRIX, *_WITH_TOP, *_LOSSES, _ASSEMBLED]:
+    for name in [_CROSS_ENTROPY, *_WITH_MATRIX, *_WITH_TOP, *_BY_DEFAULT, *_WITH_SETTINGS, _ASSEMBLED]:
         table.add_row(name, *(_cell(column, name) for column in columns))
     console.print(table)
     console.print(_step_table())

@@ -88,7 +88,7 @@ _NEXT_STAGE = 1_000_000
 MAX_SEED = _NEXT_STAGE - 1
 
 DTYPE_POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
-CROSS_ENTROPY = Method("CE", losses.LabelSmoothing, {"alpha": 0.0})
+CROSS_ENTROPY = Method("CE", losses.CrossEntropy)
 ADAM = ("Adam", {"learning_rate": 1e-3})
 
 

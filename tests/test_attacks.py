@@ -125,7 +125,7 @@ def trained():
     keras.utils.set_random_seed(0)
     hidden = [keras.layers.Dense(64, "relu"), keras.layers.BatchNormalization(), keras.layers.Dropout(0.2)]
     network = keras.Sequential([keras.Input([64]), *hidden, keras.layers.Dense(10)])
-    model = NoisyLabelClassifier(network, losses.LabelSmoothing(10, 0.0))
+    model = NoisyLabelClassifier(network, losses.CrossEntropy(10))
     model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
     model.fit(digits[:1400], labels[:1400], epochs=8, verbose=0)
     return model, digits[1400:], labels[1400:]

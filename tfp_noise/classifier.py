@@ -77,7 +77,7 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         if not isinstance(loss, NoisyLabelLoss):
             raise TypeError(
                 "`loss` must be an instance of a loss of tfp_noise.losses, which knows how wide the network must be. "
-                f"Received: {loss!r}. For cross-entropy pass `tfp_noise.losses.LabelSmoothing(num_classes, alpha=0)`."
+                f"Received: {loss!r}. For cross-entropy pass `tfp_noise.losses.CrossEntropy(num_classes)`."
             )
         if loss.reduction in (None, "none"):
             raise ValueError(

@@ -53,7 +53,7 @@ class DistilledClassifier(NoisyLabelClassifier):
         >>> def network():
         ...     return keras.Sequential([keras.Input([4]), keras.layers.Dense(3)])
         >>> teacher = NoisyLabelClassifier(network(), losses.LabelSmoothing(3, alpha=0.1))
-        >>> student = DistilledClassifier(network(), losses.LabelSmoothing(3, alpha=0), teacher, temperature=2.0)
+        >>> student = DistilledClassifier(network(), losses.CrossEntropy(3), teacher, temperature=2.0)
         >>> student.compile("adam", metrics=["accuracy"])
         >>> history = student.fit(np.zeros([8, 4]), np.zeros([8], int), verbose=0)
         >>> student.predict(np.zeros([2, 4]), verbose=0).shape

@@ -15,27 +15,17 @@ import tensorflow as tf
 from tensorflow.python.distribute import tpu_values
 from tensorflow.python.tpu import tpu_replication
 
-from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, first_of_class, random_transition
+from tests.helpers.losses_under_test import FURTHER_SETTINGS, LOSSES_UNDER_TEST, first_of_class
 from tfp_noise import NoisyLabelClassifier, losses
 from tfp_noise.losses import _state
 
 K, BATCH, FEATURES = 5, 8, 6
-ANNEALED = {"min_scale": keras.optimizers.schedules.PolynomialDecay(2.0, 10, 0.1)}
 
 # Those of the table, whose generators are replaced there, and settings that keep or update something in another way.
 BUILDS = {
     name: lambda case=case: type(case.build(K)).from_config(case.build(K).get_config())
     for name, case in LOSSES_UNDER_TEST.items()
-} | {
-    "backward_non_negative": lambda: losses.BackwardCorrection(K, random_transition(K), non_negative=True),
-    "logistic_normal_annealed": lambda: losses.LogisticNormal(K, **ANNEALED),
-    "online_steps": lambda: losses.OnlineLabelSmoothing(K, update_period=2, unseen="kept", freeze_above=0.9),
-    "online_steps_top": lambda: losses.OnlineLabelSmoothing(K, update_period=2, top=2),
-    "online_per_sample": lambda: losses.OnlineLabelSmoothing(K, update_period=1, unseen="kept", per_sample=True),
-    "learnable_rate": lambda: losses.LearnableLabelSmoothing(K, learning_rate=0.5, weight_decay=False),
-    "learnable_terms": lambda: losses.LearnableLabelSmoothing(K, terms=["forward_cross_entropy", "target_entropy"]),
-    "learnable_variant": lambda: losses.LearnableLabelSmoothing(K, variant="label_smoothing++"),
-}
+} | {name: lambda build=build: build(K) for name, build in FURTHER_SETTINGS.items()}
 
 
 def batches(number):

@@ -23,7 +23,7 @@ def network(num_outputs):
 def teacher(loss=None):
     """As if trained: with weights of its own, and an optimizer."""
     keras.utils.set_random_seed(7)
-    loss = loss or losses.LabelSmoothing(3, alpha=0.0)
+    loss = loss or losses.CrossEntropy(3)
     model = NoisyLabelClassifier(network(loss.num_outputs), loss)
     model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
     rng = np.random.default_rng(7)
@@ -45,7 +45,7 @@ class Subclassed(keras.Model):
 
 
 def student(loss=None, from_teacher=None, metrics=("accuracy",), **arguments):
-    loss, from_teacher = loss or losses.LabelSmoothing(3, alpha=0.0), from_teacher or teacher()
+    loss, from_teacher = loss or losses.CrossEntropy(3), from_teacher or teacher()
     keras.utils.set_random_seed(0)
     own = arguments.pop("own", None) or network(loss.num_outputs)
     model = DistilledClassifier(own, loss, from_teacher, **arguments)
@@ -104,7 +104,7 @@ def test_trains_as_keras_distiller_does(label_weight):
 def test_student_that_can_becomes_its_teacher():
     """The minimum of the loss is the teacher itself, whatever the labels say; with linear models it is found."""
     keras.utils.set_random_seed(0)
-    loss = losses.LabelSmoothing(3, alpha=0.0)
+    loss = losses.CrossEntropy(3)
     linear = [keras.Sequential([keras.Input([6]), keras.layers.Dense(3)]) for _ in range(2)]
     model = DistilledClassifier(linear[0], loss, NoisyLabelClassifier(linear[1], loss))
     model.compile(keras.optimizers.Adam(0.1), jit_compile=False)

@@ -25,7 +25,8 @@ def test_papers_settings_as_published():
     assert experiment.optimizer == ("Adam", {"learning_rate": 1e-3})
     assert papers.find("LN/table1/mnist/asymmetric40/CE").published == (80.31, 1.81)
     assert papers.find("LN/table1/mnist/asymmetric10/LN").method.arguments["min_scale"] == 0.1
-    assert len(papers.under("LN/table1/mnist/")) == 81
+    cells = {f"LN/table1/mnist/{noise}/{row}" for noise, rows in published.TABLE_1["mnist"].items() for row in rows}
+    assert {e.name for e in papers.under("LN/table1/mnist/") if e.published} == cells
     cifar = papers.find("LN/table1/cifar100/asymmetric40/Het-tau-Sigma_full")
     assert cifar.published == (45.75, 1.02)
     assert cifar.method.arguments == {"temperature": 20, "rank": 1}
@@ -68,7 +69,7 @@ def test_numbers_are_those_that_were_compared_with_the_paper():
 def test_a_folder_is_taken_whole_and_no_other():
     assert {e.name.split("/")[2] for e in papers.under("LN/table1/cifar10")} == {"cifar10"}
     assert [e.name for e in papers.under("digits/symmetric40/LN")] == ["digits/symmetric40/LN"]
-    assert len(papers.under("LN/table1/mnist")) == 81
+    assert papers.under("LN/table1/mnist") == papers.under("LN/table1/mnist/")
     with pytest.raises(ValueError, match=r"Unknown folder of experiments: 'LN/tabel1'. Did you mean 'LN/table1'"):
         papers.under("LN/tabel1")
 
@@ -200,10 +201,10 @@ def test_published_tables(table, folder, methods):
 def test_columns_of_table_5():
     """Who teaches whom: method of the teacher, loss of the student and its arguments."""
     expected = {
-        "vanilla": ("CE", {"alpha": 0.0}),
-        "LS-teacher": ("LS0.1", {"alpha": 0.0}),
+        "vanilla": ("CE", {}),
+        "LS-teacher": ("LS0.1", {}),
         "LS-student": ("CE", {"alpha": 0.1}),
-        "FC-teacher": ("FC0.1", {"alpha": 0.0}),
+        "FC-teacher": ("FC0.1", {}),
         "FC-student": ("CE", {"transition": SymmetricTransition(0.1)}),
     }
     for setting in ("cifar10-resnet32", "laptop-digits", "laptop-fashion_mnist"):

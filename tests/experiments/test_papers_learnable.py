@@ -158,8 +158,9 @@ def test_terms_of_table_4():
     terms = ("forward_cross_entropy", "reverse_cross_entropy", "prediction_entropy", "target_entropy")
     for setting in ("tiny_imagenet-resnet18", "caltech_birds2011-resnet50", "laptop-digits", "laptop-fashion_mnist"):
         rows = papers.under(f"LLS/table4/{setting}")
-        assert len(rows) == 9
-        for line in TABLE_4.strip().splitlines():
+        lines = TABLE_4.strip().splitlines()
+        assert {row.method.label for row in rows} >= {line.split()[0] for line in lines}
+        for line in lines:
             label, marks = line.split()
             (row,) = (row for row in rows if row.method.label == label)
             assert set(row.method.arguments["terms"]) == {
@@ -178,9 +179,10 @@ def test_rows_of_table_8():
             both = pipeline.Compose((crop, expected)) if augmentation else expected
             plain, learnable = (find(f"table8/{setting}/none/{label}") for label in (name, f"{name}-LLS"))
             assert plain.augmentation == learnable.augmentation == both
-            assert (plain.method.loss, learnable.method.loss) == (losses.LabelSmoothing, losses.LearnableLabelSmoothing)
+            assert (plain.method.loss, learnable.method.loss) == (losses.CrossEntropy, losses.LearnableLabelSmoothing)
     assert find("table8/animals10n-resnet18/none/Cx-LLS").published == (88.58, None)
-    assert len(papers.under("LLS/table8/laptop-fashion_mnist")) == 10
+    laptop = {experiment.method.label for experiment in papers.under("LLS/table8/laptop-fashion_mnist")}
+    assert laptop >= set(published.TABLES["table8"]["animals10n", "R18"])
 
 
 def test_alphas_of_figure_7():
@@ -222,7 +224,7 @@ def test_students_learn_predictions_alone_and_substitutes_matrices_alone():
             assert experiment.method.arguments == {"matrix": SubstituteTeacher(0.1)}
         else:
             assert experiment.method.distillation == {"temperature": 1.0}
-            assert (experiment.method.loss, experiment.method.arguments) == (losses.LabelSmoothing, {"alpha": 0.0})
+            assert (experiment.method.loss, experiment.method.arguments) == (losses.CrossEntropy, {})
 
 
 SPLITS = {"train": "train[1%:]", "validation": "train[:1%]", "test": "test", "stored_size": 256, "image_size": 224}

@@ -1,8 +1,10 @@
 """Every loss, under the settings that matter, beside an independent float64 oracle: what the contract is run over."""
 
 import dataclasses
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping, Sequence
 
+import keras
 import numpy as np
 import tensorflow as tf
 from scipy import optimize, special, stats
@@ -16,11 +18,12 @@ class Case:
     """A loss and its value by another way.
 
     `build(num_classes, **kwargs)` gives the loss; `oracle(targets, outputs)` its value `[batch]` in float64. A loss
-    that draws noise has always the same.
+    that draws noise has always the same. `accepts` names, by argument, values of `NONSENSE` that are right ones.
     """
 
     build: Callable
     oracle: Callable
+    accepts: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
 
 
 def random_transition(num_classes):
@@ -44,9 +47,14 @@ def smoothing(alpha):
     return lambda targets, outputs: cross_entropy((1 - alpha) * targets + alpha / targets.shape[1], outputs)
 
 
-def backward(targets, outputs):
-    weights = targets @ np.linalg.inv(random_transition(targets.shape[1]))
-    return -np.sum(weights * np.log(np.clip(special.softmax(outputs, axis=1), 1e-7, 1)), axis=1)
+def backward(min_probability=1e-7):
+    def oracle(targets, outputs):
+        weights = targets @ np.linalg.inv(random_transition(targets.shape[1]))
+        return -np.sum(weights * np.log(np.clip(special.softmax(outputs, axis=1), min_probability, 1)), axis=1)
+
+    return Case(
+        lambda k, **kwargs: losses.BackwardCorrection(k, random_transition(k), min_probability, **kwargs), oracle
+    )
 
 
 def forward(targets, outputs):
@@ -83,8 +91,11 @@ def logistic_normal(covariance="low_rank", rank=1, dummy_class=True, temperature
 class SameSeed:
     """In place of a loss's seed generator: every call draws what the first one does."""
 
+    def __init__(self, seed=0):
+        self.seed = seed
+
     def next(self):
-        return tf.zeros([2], tf.int64)
+        return tf.constant([self.seed, 0], tf.int64)
 
 
 def generalized_cross_entropy(q):
@@ -112,32 +123,32 @@ def tempered_softmax(outputs, t):
     return np.array(rows)
 
 
-def bi_tempered(t1, t2):
+def bi_tempered(t1, t2, num_iterations=5):
     def oracle(targets, outputs):
         p = tempered_softmax(outputs, t2)
         tempered_log = np.log(p) if t1 == 1 else (p ** (1 - t1) - 1) / (1 - t1)
         return -np.sum(targets * tempered_log, axis=1) - (1 - np.sum(p ** (2 - t1), axis=1)) / (2 - t1)
 
-    return Case(lambda k, **kwargs: losses.BiTempered(k, t1, t2, **kwargs), oracle)
+    return Case(lambda k, **kwargs: losses.BiTempered(k, t1, t2, num_iterations, **kwargs), oracle)
 
 
-def noise_against_noise(sigma):
+def noise_against_noise(sigma, seed):
     def build(num_classes, **kwargs):
-        loss = losses.NoiseAgainstNoise(num_classes, sigma, **kwargs)
-        loss.seed_generator = SameSeed()
+        loss = losses.NoiseAgainstNoise(num_classes, sigma, seed=seed, **kwargs)
+        loss.seed_generator = SameSeed(seed)
         return loss
 
     def oracle(targets, outputs):
-        noise = standard_normal(draw_seed(SameSeed()), outputs.shape)
+        noise = standard_normal(draw_seed(SameSeed(seed)), outputs.shape)
         return cross_entropy(targets + sigma * np.asarray(noise, "float64"), outputs)
 
     return Case(build, oracle)
 
 
-def heteroscedastic_noise(shape, rank, chunk=0):
+def heteroscedastic_noise(shape, rank, chunk=0, seed=0):
     """The normal numbers `[batch, samples, K]` and `[batch, samples, rank]` of a chunk, under `SameSeed`."""
     *rows, num_classes = shape
-    seed = draw_seed(SameSeed())
+    seed = draw_seed(SameSeed(seed))
     seeds = [fold_in(seed, 2 * chunk), fold_in(seed, 2 * chunk + 1)]
     shapes = [*rows, num_classes], [*rows, rank]
     return [standard_normal(s, d).numpy().astype("float64") for s, d in zip(seeds, shapes, strict=True)]
@@ -152,14 +163,15 @@ def heteroscedastic_logits(outputs, noise):
     return loc[:, None] + diagonal[:, None] * noise[0] + np.einsum("bkr,bsr->bsk", factor, noise[1])
 
 
-def heteroscedastic(temperature=1.0, rank=0, samples=7):
+def heteroscedastic(temperature=1.0, rank=0, samples=7, seed=0):
     def build(num_classes, **kwargs):
-        loss = losses.Heteroscedastic(num_classes, temperature, rank, samples, samples, **kwargs)
-        loss.seed_generator = SameSeed()
+        loss = losses.Heteroscedastic(num_classes, temperature, rank, samples, samples, seed=seed, **kwargs)
+        loss.seed_generator = SameSeed(seed)
         return loss
 
     def oracle(targets, outputs):
-        logits = heteroscedastic_logits(outputs, heteroscedastic_noise([len(outputs), samples, targets.shape[1]], rank))
+        noise = heteroscedastic_noise([len(outputs), samples, targets.shape[1]], rank, seed=seed)
+        logits = heteroscedastic_logits(outputs, noise)
         return -np.sum(targets * np.log(special.softmax(logits / temperature, axis=-1).mean(1)), axis=1)
 
     return Case(build, oracle)
@@ -183,17 +195,18 @@ def symmetric_cross_entropy(alpha, beta):
         reverse = -np.sum(special.softmax(outputs, axis=1) * np.log(np.clip(targets, 1e-4, 1)), axis=1)
         return alpha * cross_entropy(targets, outputs) + beta * reverse
 
-    return Case(lambda k, **kwargs: losses.SymmetricCrossEntropy(k, alpha, beta, **kwargs), oracle)
+    build = functools.partial(losses.SymmetricCrossEntropy, alpha=alpha, beta=beta)
+    return Case(build, oracle, accepts={"alpha": ["2**63"]})
 
 
-def disturb_label(rate):
+def disturb_label(rate, seed):
     def build(num_classes, **kwargs):
-        loss = losses.DisturbLabel(num_classes, rate, **kwargs)
-        loss.seed_generator = SameSeed()
+        loss = losses.DisturbLabel(num_classes, rate, seed=seed, **kwargs)
+        loss.seed_generator = SameSeed(seed)
         return loss
 
     def oracle(targets, outputs):
-        draws = uniform(draw_seed(SameSeed()), [len(targets), 2]).numpy().astype("float64")
+        draws = uniform(draw_seed(SameSeed(seed)), [len(targets), 2]).numpy().astype("float64")
         disturbed = targets.copy()
         for row, (chance, place) in zip(disturbed, draws, strict=True):
             if chance < rate:
@@ -285,23 +298,25 @@ def learnable(top=None):
 
 LOSSES_UNDER_TEST = {
     "smearing": Case(lambda k, **kwargs: losses.LabelSmearing(k, random_matrix(k), **kwargs), smearing),
-    "cross_entropy": Case(lambda k, **kwargs: losses.LabelSmoothing(k, alpha=0.0, **kwargs), cross_entropy),
+    "cross_entropy": Case(losses.CrossEntropy, cross_entropy),
     "smoothing": Case(lambda k, **kwargs: losses.LabelSmoothing(k, alpha=0.3, **kwargs), smoothing(0.3)),
-    "backward": Case(lambda k, **kwargs: losses.BackwardCorrection(k, random_transition(k), **kwargs), backward),
+    "backward": backward(),
+    "backward_high_floor": backward(min_probability=0.05),
     "forward": Case(lambda k, **kwargs: losses.ForwardCorrection(k, random_transition(k), **kwargs), forward),
     "generalized_cross_entropy": generalized_cross_entropy(0.7),
     "generalized_cross_entropy_0.1": generalized_cross_entropy(0.1),
     "mean_absolute_error": generalized_cross_entropy(1.0),
     "bi_tempered": bi_tempered(0.5, 2.0),
     "bi_tempered_heavy_tail": bi_tempered(0.7, 4.0),
+    "bi_tempered_more_steps": bi_tempered(0.7, 4.0, num_iterations=8),
     "bi_tempered_loss_alone": bi_tempered(0.0, 1.0),
     "bi_tempered_probabilities_alone": bi_tempered(1.0, 1.1),
-    "noise_against_noise": noise_against_noise(0.5),
+    "noise_against_noise": noise_against_noise(0.5, seed=3),
     "bootstrap_soft": bootstrap(0.7, hard=False),
     "bootstrap_hard": bootstrap(0.8, hard=True),
     "symmetric_cross_entropy": symmetric_cross_entropy(0.1, 1.0),
     "symmetric_cross_entropy_cifar100": symmetric_cross_entropy(6.0, 0.1),
-    "disturb_label": disturb_label(0.5),
+    "disturb_label": disturb_label(0.5, seed=7),
     "pairwise_confusion": pairwise_confusion(3.0),
     "teacher_free": teacher_free(0.3, 20.0, 0.99, "paper"),
     "teacher_free_cool": teacher_free(0.6, 2.0, 0.9, "paper"),
@@ -323,8 +338,31 @@ LOSSES_UNDER_TEST = {
     "logistic_normal_isotropic": logistic_normal("isotropic"),
     "logistic_normal_diagonal": logistic_normal("diagonal", min_scale=0.2),
     "heteroscedastic": heteroscedastic(),
-    "heteroscedastic_tempered": heteroscedastic(temperature=0.5),
+    "heteroscedastic_tempered": heteroscedastic(temperature=0.5, seed=5),
     "heteroscedastic_rank2": heteroscedastic(temperature=2.0, rank=2),
+}
+
+ANNEALED = keras.optimizers.schedules.PolynomialDecay(2.0, 10, 0.1)
+# What keeps or updates something in another way, where no oracle says what a call gives: functions that build it.
+FURTHER_SETTINGS = {
+    "backward_non_negative": lambda k, **kwargs: losses.BackwardCorrection(
+        k, random_transition(k), non_negative=True, **kwargs
+    ),
+    "logistic_normal_annealed": lambda k, **kwargs: losses.LogisticNormal(k, min_scale=ANNEALED, **kwargs),
+    "online_steps": lambda k, **kwargs: losses.OnlineLabelSmoothing(
+        k, update_period=2, unseen="kept", freeze_above=0.9, **kwargs
+    ),
+    "online_steps_top": lambda k, **kwargs: losses.OnlineLabelSmoothing(k, update_period=2, top=2, **kwargs),
+    "online_per_sample": lambda k, **kwargs: losses.OnlineLabelSmoothing(
+        k, update_period=1, unseen="kept", per_sample=True, **kwargs
+    ),
+    "learnable_rate": lambda k, **kwargs: losses.LearnableLabelSmoothing(
+        k, learning_rate=0.5, weight_decay=False, **kwargs
+    ),
+    "learnable_terms": lambda k, **kwargs: losses.LearnableLabelSmoothing(
+        k, terms=["forward_cross_entropy", "target_entropy"], **kwargs
+    ),
+    "learnable_variant": lambda k, **kwargs: losses.LearnableLabelSmoothing(k, variant="label_smoothing++", **kwargs),
 }
 
 

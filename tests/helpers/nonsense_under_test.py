@@ -1,12 +1,15 @@
 """Every public callable with arguments that are right, and the nonsense that is put in the place of each of them."""
 
 import functools
+import inspect
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 import tfp_noise
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST
+from tests.helpers.round_trips import arguments
 from tfp_noise import datasets, distribute, losses, metrics, noise, pipeline
 
 K, N = 3, 6
@@ -93,8 +96,15 @@ def schedule():
     return keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
 
 
+def required(loss):
+    """The arguments of a loss that have no default."""
+    names = [name for name, default in arguments(type(loss)).items() if default is inspect.Parameter.empty]
+    return {name: getattr(loss, name) for name in names}
+
+
 _PREDICTIONS = {"probabilities": PROBABILITIES, "labels": LABELS}
 _PLANE = {"points": FEATURES[:, :2], "labels": LABELS % 2, "observed": OBSERVED % 2}
+_LOSSES = [case.build(K) for case in LOSSES_UNDER_TEST.values()]
 _K = {"num_classes": K}
 
 # A function for each public callable: it makes the arguments that have no default, or none that is quick.
@@ -130,25 +140,9 @@ RIGHT = {
     "estimation.from_anchors": lambda: {"probabilities": PROBABILITIES},
     "estimation.from_confident_counts": lambda: dict(_PREDICTIONS),
     "estimation.from_trusted": lambda: {"clean": LABELS, "observed": OBSERVED, "num_classes": K},
-    "losses.BackwardCorrection": lambda: {**_K, "transition": TRANSITION},
-    "losses.BiTempered": lambda: {**_K, "t1": 0.5, "t2": 1.5},
-    "losses.Bootstrap": lambda: {**_K, "beta": 0.5},
-    "losses.ConfidencePenalty": lambda: dict(_K),
-    "losses.DisturbLabel": lambda: {**_K, "rate": 0.5},
-    "losses.Focal": lambda: dict(_K),
-    "losses.ForwardCorrection": lambda: {**_K, "transition": TRANSITION},
-    "losses.GeneralizedCrossEntropy": lambda: dict(_K),
-    "losses.Heteroscedastic": lambda: dict(_K),
-    "losses.LabelSmearing": lambda: {**_K, "matrix": TRANSITION},
-    "losses.LabelSmoothing": lambda: dict(_K),
-    "losses.LearnableLabelSmoothing": lambda: dict(_K),
-    "losses.LogisticNormal": lambda: dict(_K),
-    "losses.NoiseAgainstNoise": lambda: {**_K, "sigma": 0.5},
     "losses.NoisyLabelLoss": lambda: dict(_K),
-    "losses.OnlineLabelSmoothing": lambda: dict(_K),
-    "losses.PairwiseConfusion": lambda: {**_K, "weight": 0.5},
-    "losses.SymmetricCrossEntropy": lambda: dict(_K),
-    "losses.TeacherFree": lambda: dict(_K),
+    **{f"losses.{type(loss).__name__}": functools.partial(required, loss) for loss in _LOSSES},
+    "losses.available": dict,
     "metrics.ExpectedCalibrationError": dict,
     "metrics.accuracy": lambda: dict(_PREDICTIONS),
     "metrics.adaptive_calibration_error": lambda: dict(_PREDICTIONS),
@@ -238,6 +232,7 @@ LEFT_OUT = {
     "datasets.clothing1m.Clothing1M": "a record that a function returns",
     "distributions.LogisticNormal": "arguments are converted as by every distribution of TFP",
     "estimation.TrustedCheck": "a record that a function returns",
+    "losses.LossSummary": "a record that a function returns",
     "losses.TopRows": "a record: what reads it checks it",
     "metrics.RankCorrelation": "a record that a function returns",
     "metrics.ReliabilityCurve": "a record that a function returns",
@@ -276,7 +271,7 @@ ACCEPTED = {
             ("0", "0.5", "2**63"),
         ),
         **dict.fromkeys(
-            ["learning_rate", "weight_decay", "SymmetricCrossEntropy.alpha"],
+            ["learning_rate", "weight_decay"],
             ("0", "0.5", "2**63"),
         ),
         **dict.fromkeys(
@@ -288,6 +283,11 @@ ACCEPTED = {
         **dict.fromkeys(["iterations", "seed", "pad", "Cluster.index"], ("0",)),
         "inside min_scales": ("0.5", "2**63"),
         "ignore_class": ("-1", "0"),
+    },
+    "a number that the case of a loss says is right": {
+        f"{type(case.build(K)).__name__}.{argument}": keys
+        for case in LOSSES_UNDER_TEST.values()
+        for argument, keys in case.accepts.items()
     },
     "a bool where one is asked for": dict.fromkeys(
         ["non_negative", "hard", "per_sample", "identity", "exact", "adapt_vectors", "drop_remainder"], ("True",)

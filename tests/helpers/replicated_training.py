@@ -17,7 +17,7 @@ RNG = np.random.default_rng(0)
 FEATURES = RNG.normal(size=(120, 6)).astype("float32")
 LABELS = np.where(RNG.random(120) < 0.7, FEATURES[:, :K].argmax(1), RNG.integers(0, K, 120)).astype("int32")
 LOSSES = {
-    "CE": lambda _: losses.LabelSmoothing(K, alpha=0.0),
+    "CE": lambda _: losses.CrossEntropy(K),
     "LN": lambda _: losses.LogisticNormal(K),
     "OLS": lambda _: losses.OnlineLabelSmoothing(K),
     "LLS": lambda _: losses.LearnableLabelSmoothing(K),

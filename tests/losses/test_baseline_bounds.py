@@ -160,7 +160,7 @@ def test_deployed_tempered_probabilities_need_keras_alone(tmp_path):
 def test_tempered_outputs_teach_but_are_not_divided_by_a_temperature():
     teacher = classifier(losses.BiTempered(5, 0.5, 2.0))
     network = keras.Sequential([keras.Input([6]), keras.layers.Dense(5)])
-    student = DistilledClassifier(network, losses.LabelSmoothing(5, 0.0), teacher, temperature=1.0)
+    student = DistilledClassifier(network, losses.CrossEntropy(5), teacher, temperature=1.0)
     targets = tempered_softmax(np.asarray(teacher(FEATURES), "float64"), 2.0)
     expected = cross_entropy(targets, np.asarray(network(FEATURES), "float64")).mean()
     assert float(student.compute_loss(FEATURES, LABELS, network(FEATURES))) == pytest.approx(expected, rel=1e-5)

@@ -146,7 +146,7 @@ def test_only_rows_of_the_batch_have_a_gradient():
 def test_alpha_0_leaves_cross_entropy_in_the_forward_terms():
     for terms in (ABLATION["fce_only"], ABLATION["forward_kl"]):
         loss = losses.LearnableLabelSmoothing(K, 0.0, terms=terms)
-        cross_entropy = losses.LabelSmoothing(K, alpha=0.0)
+        cross_entropy = losses.CrossEntropy(K)
         np.testing.assert_allclose(loss(LABELS, LOGITS), 0.5 * cross_entropy(LABELS, LOGITS), rtol=1e-5)
     p_of_others = 1 - special.softmax(LOGITS, axis=1)[np.arange(BATCH), LABELS]
     reverse = losses.LearnableLabelSmoothing(K, 0.0, terms=["reverse_cross_entropy"])

@@ -112,7 +112,7 @@ def test_training_learns_and_evaluation_leaves_what_was_learned_untouched(name):
     validated.predict(FEATURES, verbose=0)
     for ours, theirs in zip(alone.get_weights(), validated.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    cross_entropy = losses.LabelSmoothing(K, alpha=0.0)(LABELS, validated(FEATURES[::-1]))
+    cross_entropy = losses.CrossEntropy(K)(LABELS, validated(FEATURES[::-1]))
     assert history["val_loss"][-1] == pytest.approx(float(cross_entropy), rel=1e-5)
     rows = plain(alone.loss.class_rows)
     assert any(np.abs(now - then).max() > 0.01 for now, then in zip(rows, start, strict=True))
@@ -294,7 +294,7 @@ def test_a_teacher_with_a_learned_matrix_teaches_and_is_saved(tmp_path):
     teacher = classifier("learnable")
     fit(teacher, 5)
     network = keras.Sequential([keras.Input([6]), keras.layers.Dense(K)])
-    student = DistilledClassifier(network, losses.LabelSmoothing(K, alpha=0.0), teacher, temperature=1.0)
+    student = DistilledClassifier(network, losses.CrossEntropy(K), teacher, temperature=1.0)
     student.compile("adam", jit_compile=False)
     expected = -np.sum(teacher.predict(FEATURES, verbose=0) * np.log(student.predict(FEATURES, verbose=0)), axis=1)
     assert student.evaluate(FEATURES, LABELS, verbose=0) == pytest.approx(expected.mean(), rel=1e-5)

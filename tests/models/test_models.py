@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import models
+from tests.models import test_pretrained
 
 # name: (input shape, trainable parameters at 10 outputs). The counts are worked out by hand or are the published ones,
 # so that a layer too many, a bias or another shortcut shows.
@@ -43,8 +44,7 @@ def example(shape, size=3):
 
 
 def test_every_network_is_under_test():
-    from_files = ["efficientnet_b7", "mobilenet_v2", "resnet50", "resnet101"]  # see test_pretrained
-    assert models.names() == sorted([*NETWORKS, *from_files])
+    assert models.names() == sorted([*NETWORKS, *test_pretrained.SIZES])
 
 
 @pytest.mark.parametrize(

@@ -2,30 +2,31 @@
 
 from tfp_noise._class_rows import TopRows
 from tfp_noise.losses.base import NoisyLabelLoss
-from tfp_noise.losses.baselines import (
-    BiTempered,
-    Bootstrap,
-    ConfidencePenalty,
-    DisturbLabel,
-    Focal,
-    GeneralizedCrossEntropy,
-    NoiseAgainstNoise,
-    PairwiseConfusion,
-    SymmetricCrossEntropy,
-    TeacherFree,
-)
+from tfp_noise.losses.baselines.bi_tempered import BiTempered
+from tfp_noise.losses.baselines.bootstrap import Bootstrap
+from tfp_noise.losses.baselines.confidence_penalty import ConfidencePenalty
+from tfp_noise.losses.baselines.disturb_label import DisturbLabel
+from tfp_noise.losses.baselines.focal import Focal
+from tfp_noise.losses.baselines.generalized_cross_entropy import GeneralizedCrossEntropy
+from tfp_noise.losses.baselines.noise_against_noise import NoiseAgainstNoise
+from tfp_noise.losses.baselines.pairwise_confusion import PairwiseConfusion
+from tfp_noise.losses.baselines.symmetric_cross_entropy import SymmetricCrossEntropy
+from tfp_noise.losses.baselines.teacher_free import TeacherFree
 from tfp_noise.losses.correction import BackwardCorrection, ForwardCorrection
+from tfp_noise.losses.cross_entropy import CrossEntropy
 from tfp_noise.losses.heteroscedastic import Heteroscedastic
 from tfp_noise.losses.learned_targets.learnable import LearnableLabelSmoothing
 from tfp_noise.losses.learned_targets.online import OnlineLabelSmoothing
 from tfp_noise.losses.logistic_normal import LogisticNormal
 from tfp_noise.losses.smearing import LabelSmearing, LabelSmoothing
+from tfp_noise.losses.summaries import LossSummary, available
 
 __all__ = [
     "BackwardCorrection",
     "BiTempered",
     "Bootstrap",
     "ConfidencePenalty",
+    "CrossEntropy",
     "DisturbLabel",
     "Focal",
     "ForwardCorrection",
@@ -35,6 +36,7 @@ __all__ = [
     "LabelSmoothing",
     "LearnableLabelSmoothing",
     "LogisticNormal",
+    "LossSummary",
     "NoiseAgainstNoise",
     "NoisyLabelLoss",
     "OnlineLabelSmoothing",
@@ -42,4 +44,5 @@ __all__ = [
     "SymmetricCrossEntropy",
     "TeacherFree",
     "TopRows",
+    "available",
 ]

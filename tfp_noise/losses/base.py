@@ -42,6 +42,9 @@ class NoisyLabelLoss(keras.losses.Loss):
         if ignore_class is not None:
             self.ignore_class = _validation.check_int("ignore_class", ignore_class, -(2**24))  # float32 holds it
 
+    # The paper that proposes the loss, and what it takes besides labels and logits: `losses.available` lists both.
+    paper = ""
+    needs = ""
     # A loss that draws noise keeps its `keras.random.SeedGenerator` here: the classifier saves its state.
     seed_generator = None
     # What schedules go by: the classifier puts the count of its optimizer here. No attribute with the optimizer itself,

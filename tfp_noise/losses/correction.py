@@ -58,6 +58,9 @@ class BackwardCorrection(NoisyLabelLoss):
         non-negative risk estimator", 2017, Eq. 6, here for K classes.
     """
 
+    paper = "Patrini et al., 2017"
+    needs = "a transition matrix"
+
     def __init__(
         self,
         num_classes,
@@ -148,6 +151,9 @@ class ForwardCorrection(NoisyLabelLoss):
         Patrini et al. 2017, Theorem 2. Lukasik et al. 2020, Eq. 5 writes `l(T f)`, smoothing of the logits; on
         logits a symmetric T would only be a temperature, which contradicts that paper's Figure 1.
     """
+
+    paper = "Patrini et al., 2017"
+    needs = "a transition matrix"
 
     def __init__(self, num_classes, transition, *, name="forward_correction", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)

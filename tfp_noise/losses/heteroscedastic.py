@@ -11,7 +11,7 @@ from tfp_noise import _random, _validation
 from tfp_noise._random import sobol_gaussian
 from tfp_noise.losses._entropies import cross_entropy, product
 from tfp_noise.losses.base import NoisyLabelLoss, register
-from tfp_noise.losses.smearing import cross_entropy_like
+from tfp_noise.losses.cross_entropy import cross_entropy_like
 
 # The numbers of one tensor over examples, samples and classes in training: 16 MiB in float32. Loss and gradient then
 # peak at 0.65 GiB for 1000 samples of 256 examples of 1000 classes, where the noise alone is 1 GiB.
@@ -84,6 +84,9 @@ class Heteroscedastic(NoisyLabelLoss):
         from Collier et al.'s code: probabilities by logsumexp, not clipped at 1e-7; no single logit for two classes;
         quasi-random noise in prediction.
     """
+
+    paper = "Kendall, Gal, 2017; Collier et al., 2020, 2021"
+    needs = "a last layer of `num_outputs` units"
 
     def __init__(
         self,

@@ -71,6 +71,9 @@ class LogisticNormal(NoisyLabelLoss):
         and the rest renormalised, which can only help accuracy.
     """
 
+    paper = "Englesson, Mehrpanah, Azizpour, 2023"
+    needs = "a last layer of `num_outputs` units"
+
     def __init__(
         self,
         num_classes,

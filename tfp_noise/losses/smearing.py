@@ -37,6 +37,9 @@ class LabelSmearing(NoisyLabelLoss):
         Lukasik et al., "Does label smoothing mitigate label noise?", 2020, section 3.1.
     """
 
+    paper = "Lukasik et al., 2020"
+    needs = "a smearing matrix"
+
     def __init__(self, num_classes, matrix, *, name="label_smearing", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
         self.matrix = _validation.check_matrix("matrix", matrix, self.num_classes)
@@ -53,12 +56,6 @@ class LabelSmearing(NoisyLabelLoss):
 
     def get_config(self):
         return {**super().get_config(), "matrix": self.matrix.tolist()}
-
-
-def cross_entropy_like(loss):
-    """Plain cross-entropy with the classes, reduction, dtype and ignored class of another loss."""
-    shared = {"reduction": loss.reduction, "dtype": loss.dtype, "ignore_class": loss.ignore_class}
-    return LabelSmoothing(loss.num_classes, alpha=0.0, **shared)
 
 
 @register
@@ -88,6 +85,8 @@ class LabelSmoothing(NoisyLabelLoss):
         Szegedy et al., "Rethinking the inception architecture for computer vision", 2016, section 7;
         Lukasik et al. 2020, Eq. 1 and Table 1.
     """
+
+    paper = "Szegedy et al., 2016; Lukasik et al., 2020"
 
     def __init__(self, num_classes, alpha=0.1, *, name="label_smoothing", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)

@@ -29,7 +29,7 @@ def loss_by_margin(losses, margins=None, title=None):
 
     Example:
         >>> from tfp_noise import losses
-        >>> cross_entropy = losses.LabelSmoothing(2, alpha=0, dtype="float64")
+        >>> cross_entropy = losses.CrossEntropy(2, dtype="float64")
         >>> figure = loss_by_margin({"cross-entropy": cross_entropy}, margins=[-100.0, 0.0])
         >>> figure.axes[0].lines[0].get_ydata().round(4).tolist()
         [100.0, 0.6931]

@@ -70,7 +70,7 @@ def _losses(dataset):
     # Patrini et al. 2017 read anchors at the 97th percentile, and for CIFAR-100 at the largest probability.
     transition = AnchorTransition(100 if dataset.startswith("cifar100") else 97)
     return {
-        "CE": (losses.LabelSmoothing, {"alpha": 0.0}),
+        "CE": (losses.CrossEntropy, {}),
         "Bi-tempered": (losses.BiTempered, {}),
         "GCE": (losses.GeneralizedCrossEntropy, {}),
         "NAN": (losses.NoiseAgainstNoise, {}),

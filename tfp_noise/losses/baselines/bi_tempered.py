@@ -56,6 +56,8 @@ class BiTempered(NoisyLabelLoss):
         t2 = 4 for K = 10, and by up to 0.9 at t2 = 2 for K = 1000.
     """
 
+    paper = "Amid, Warmuth, Anil, Koren, 2019"
+
     def __init__(self, num_classes, t1, t2, num_iterations=5, *, name="bi_tempered", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
         if self._check_number("t1", t1) > 1 > self._check_number("t2", t2):

@@ -5,7 +5,7 @@ from keras import ops
 from tfp_noise import _validation
 from tfp_noise.losses._entropies import cross_entropy, entropy
 from tfp_noise.losses.base import NoisyLabelLoss, register
-from tfp_noise.losses.smearing import cross_entropy_like
+from tfp_noise.losses.cross_entropy import cross_entropy_like
 
 
 @register
@@ -47,6 +47,8 @@ class Bootstrap(NoisyLabelLoss):
         "Delving deep into label smoothing", 2021, does not stop it either. Departure from that baseline: p
         comes from log_softmax and is not clipped to [1e-7, 1 - 1e-7].
     """
+
+    paper = "Reed et al., 2015"
 
     def __init__(self, num_classes, beta, hard=False, *, name="bootstrap", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)

@@ -35,6 +35,8 @@ class ConfidencePenalty(NoisyLabelLoss):
         distributions", 2017; without the annealing and the threshold that it also tries.
     """
 
+    paper = "Pereyra et al., 2017"
+
     def __init__(self, num_classes, beta=0.1, *, name="confidence_penalty", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
         self.beta = self._check_number("beta", beta, 0)

@@ -7,7 +7,7 @@ from tfp_noise import _validation
 from tfp_noise._random import draw_seed, uniform
 from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses.base import NoisyLabelLoss, register
-from tfp_noise.losses.smearing import cross_entropy_like
+from tfp_noise.losses.cross_entropy import cross_entropy_like
 
 
 @register
@@ -43,6 +43,8 @@ class DisturbLabel(NoisyLabelLoss):
         Xie, Wang, Wei, Wang, Tian, "DisturbLabel: regularizing CNN on the loss layer", 2016. Zhang et al., "Delving
         deep into label smoothing", 2021, compare with `rate=0.1`.
     """
+
+    paper = "Xie et al., 2016"
 
     def __init__(self, num_classes, rate, *, seed=0, name="disturb_label", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)

@@ -48,6 +48,8 @@ class Focal(NoisyLabelLoss):
         focal loss", 2020 (the schedule).
     """
 
+    paper = "Lin et al., 2017; Mukhoti et al., 2020"
+
     def __init__(self, num_classes, gamma=3.0, *, hard_gamma=None, name="focal", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
         self.gamma = self._check_number("gamma", gamma, 0)

@@ -39,6 +39,8 @@ class GeneralizedCrossEntropy(NoisyLabelLoss):
         of up to `1e-7^q` times cross-entropy's: 1e-5 at q = 0.7, but 0.2 at q = 0.1.
     """
 
+    paper = "Zhang, Sabuncu, 2018"
+
     def __init__(self, num_classes, q=0.7, *, name="generalized_cross_entropy", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
         self.q = self._check_number("q", q, maximum=1, above=0)

@@ -7,7 +7,7 @@ from tfp_noise import _validation
 from tfp_noise._random import draw_seed, standard_normal
 from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses.base import NoisyLabelLoss, register
-from tfp_noise.losses.smearing import cross_entropy_like
+from tfp_noise.losses.cross_entropy import cross_entropy_like
 
 
 @register
@@ -45,6 +45,8 @@ class NoiseAgainstNoise(NoisyLabelLoss):
         Chen, Chen, Ye, Zhao, Heng, "Noise against noise: stochastic label noise helps combat inherent label noise",
         2021. The moving average of weights and the label correction that the authors add are not part of it.
     """
+
+    paper = "Chen et al., 2021"
 
     def __init__(self, num_classes, sigma, *, seed=0, name="noise_against_noise", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)

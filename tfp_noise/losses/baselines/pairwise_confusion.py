@@ -4,7 +4,7 @@ from keras import ops
 
 from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses.base import NoisyLabelLoss, register
-from tfp_noise.losses.smearing import cross_entropy_like
+from tfp_noise.losses.cross_entropy import cross_entropy_like
 
 
 @register
@@ -48,6 +48,8 @@ class PairwiseConfusion(NoisyLabelLoss):
         not squared, is taken of logits, over the batch instead of the classes, and of pairs of one class too, at weight
         10.
     """
+
+    paper = "Dubey et al., 2018"
 
     def __init__(self, num_classes, weight, *, name="pairwise_confusion", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)

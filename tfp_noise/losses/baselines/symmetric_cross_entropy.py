@@ -41,6 +41,8 @@ class SymmetricCrossEntropy(NoisyLabelLoss):
         the cross-entropy too, which adds `-1e-4 sum_{k != y} log p_k`, and clips p at 1e-7.
     """
 
+    paper = "Wang et al., 2019"
+
     def __init__(self, num_classes, alpha=0.1, beta=1.0, *, name="symmetric_cross_entropy", **kwargs):
         super().__init__(num_classes, name=name, **kwargs)
         self.alpha = self._check_number("alpha", alpha, 0)

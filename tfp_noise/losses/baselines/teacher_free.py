@@ -58,6 +58,8 @@ class TeacherFree(NoisyLabelLoss):
         here they are summed, which is the same where that is K, as for ResNet-18 on CIFAR-100 (alpha 0.1, T 20).
     """
 
+    paper = "Yuan et al., 2020"
+
     def __init__(
         self,
         num_classes,

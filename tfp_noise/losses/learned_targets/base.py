@@ -7,7 +7,7 @@ from keras import ops
 
 from tfp_noise import _labels
 from tfp_noise.losses.base import NoisyLabelLoss
-from tfp_noise.losses.smearing import cross_entropy_like
+from tfp_noise.losses.cross_entropy import cross_entropy_like
 
 
 class LearnedTargets(NoisyLabelLoss):
@@ -17,6 +17,7 @@ class LearnedTargets(NoisyLabelLoss):
     computes with the matrix at its start. Validation reports plain cross-entropy, for targets that move are no measure.
     """
 
+    needs = "a `NoisyLabelClassifier`"
     top = None  # how many entries of each row are kept, of losses that have that choice
 
     def __init__(self, num_classes, **kwargs):

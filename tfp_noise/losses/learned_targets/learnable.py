@@ -76,6 +76,7 @@ class LearnableLabelSmoothing(LearnedTargets):
     """
 
     needs_classifier = "its targets are trained with the network"
+    paper = '"LLS: regulating neural network training via learnable label smoothing"'
 
     def __init__(
         self,

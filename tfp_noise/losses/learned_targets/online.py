@@ -73,6 +73,7 @@ class OnlineLabelSmoothing(LearnedTargets):
     """
 
     needs_classifier = "its soft labels are made of the predictions of the epoch before"
+    paper = "Zhang et al., 2021"
 
     def __init__(
         self,

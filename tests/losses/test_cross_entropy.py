@@ -1,0 +1,46 @@
+"""Cross-entropy under its own name, and under that of label smoothing without any."""
+
+import keras
+import numpy as np
+import pytest
+
+from tests.helpers.losses_under_test import examples
+from tests.losses.test_label_spellings import value_and_gradient
+from tfp_noise import losses
+from tfp_noise.losses.cross_entropy import cross_entropy_like
+
+K = 7
+
+
+def kinds_of_labels(loss):
+    labels, soft, outputs = examples(loss, batch=16)
+    absent = np.where(np.arange(K) == (labels[:, None] + 1) % K, -np.inf, outputs)
+    return [(labels, outputs), (np.eye(K)[labels], outputs), (soft, outputs), (labels, 1e4 * outputs), (labels, absent)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_label_smoothing_by_nothing_is_cross_entropy_bit_for_bit(dtype):
+    plain, smoothing = losses.CrossEntropy(K, dtype=dtype), losses.LabelSmoothing(K, alpha=0.0, dtype=dtype)
+    for y_true, outputs in kinds_of_labels(plain):
+        ours, theirs = (value_and_gradient(loss, y_true, outputs.astype(dtype)) for loss in (plain, smoothing))
+        for a, b in zip(ours, theirs, strict=True):
+            assert a.tobytes() == b.tobytes()
+
+
+def test_some_smoothing_is_told_apart():
+    plain, smoothing = losses.CrossEntropy(K), losses.LabelSmoothing(K, alpha=1e-3)
+    labels, outputs = kinds_of_labels(plain)[0]
+    assert (value_and_gradient(plain, labels, outputs)[0] != value_and_gradient(smoothing, labels, outputs)[0]).all()
+
+
+def test_it_is_keras_own_loss():
+    labels, outputs = kinds_of_labels(losses.CrossEntropy(K))[0]
+    expected = keras.losses.sparse_categorical_crossentropy(labels, outputs, from_logits=True)
+    np.testing.assert_allclose(losses.CrossEntropy(K).call(labels, outputs), expected, rtol=1e-5)
+
+
+def test_the_like_of_a_loss_has_what_they_share():
+    loss = losses.Focal(K, reduction="sum", dtype="float64", ignore_class=-1)
+    like = cross_entropy_like(loss)
+    assert type(like) is losses.CrossEntropy
+    assert (like.num_classes, like.reduction, like.dtype, like.ignore_class) == (K, "sum", "float64", -1)
