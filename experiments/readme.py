@@ -64,7 +64,7 @@ def _comparison(rows):
 
 def _losses():
     head = ["loss", "what it is", "needs", "paper"]
-    body = [[f"`{one.name}`", one.summary, one.needs, one.paper] for one in losses.available()]
+    body = [[f"`{one.name}`", one.summary.replace("|", "\\|"), one.needs, one.paper] for one in losses.available()]
     return report.markdown_table([head, *body])
 
 

@@ -1,13 +1,15 @@
 """Every data set that `load` knows has one place in the registry, is documented, and is loaded by some test."""
 
 import inspect
+import pathlib
 import re
 
 from tests.datasets.test_human import COLUMNS
-from tests.helpers import readme_table, tiny_raw
+from tests.helpers import tiny_raw
 from tfp_noise import datasets
 from tfp_noise.datasets import embedded, folders, human, published
 
+PAGE = pathlib.Path(__file__).parents[2] / "docs" / "data.md"
 LOADED_IN_TESTS = {
     "test_datasets, all of them": embedded.LOADERS,
     "test_prepare": tiny_raw.WRITERS,
@@ -35,7 +37,7 @@ def test_every_data_set_has_one_place_in_the_registry():
 def test_every_data_set_is_documented():
     tables = {
         "the docstring of `datasets.load`": first_column(datasets.load.__doc__, "| name | features | source |"),
-        "README.md": first_column(readme_table.README.read_text(), "| name | where from |"),
+        "docs/data.md": first_column(PAGE.read_text(encoding="utf-8"), "| name | where from |"),
     }
     for place, names in tables.items():
         missing = set(datasets.names()) - set(names)

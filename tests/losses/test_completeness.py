@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from experiments import bench
-from tests.helpers import readme_table, round_trips
+from tests.helpers import round_trips
 from tests.helpers.losses_under_test import FURTHER_SETTINGS, LOSSES_UNDER_TEST
 from tfp_noise import losses
 
@@ -87,11 +87,6 @@ def test_what_a_loss_needs_is_said(name):
     assert ("matrix" in summary.needs) == any(isinstance(getattr(loss, key), np.ndarray) for key in required)
     assert ("NoisyLabelClassifier" in summary.needs) == (loss.needs_classifier is not None)
     assert ("num_outputs" in summary.needs) == (loss.num_outputs != loss.num_classes)
-
-
-def test_the_readme_lists_every_loss():
-    text = readme_table.README.read_text()
-    assert readme_table.regenerated(text) == text, f"README.md has another table: `{readme_table.COMMAND}` rewrites it"
 
 
 @pytest.mark.parametrize("name", CLASSES)
