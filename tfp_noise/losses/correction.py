@@ -35,8 +35,7 @@ class BackwardCorrection(NoisyLabelLoss):
         min_probability: float in (0, 1), the floor of the probabilities.
         non_negative: bool, leave classes out whose risk in the batch is negative; examples cannot be weighed then.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
         ValueError: if `transition` is not row-stochastic or not invertible (a condition number from 1e4 on; in float64
@@ -128,8 +127,7 @@ class ForwardCorrection(NoisyLabelLoss):
         num_classes: int, K >= 2.
         transition: `[K, K]`, `transition[i, j] = P(observed = j | clean = i)`; rows sum to 1.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
         ValueError: if `transition` is not a row-stochastic `[K, K]`.

@@ -59,8 +59,7 @@ class Heteroscedastic(NoisyLabelLoss):
         test_samples: int >= 1, points in prediction and evaluation.
         seed: int in [0, 2^31), of all noise.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
         TypeError: for a number of the wrong type.

@@ -46,8 +46,7 @@ class LogisticNormal(NoisyLabelLoss):
         rank: int >= 1, columns of C; only with "low_rank".
         dummy_class: whether the simplex has one more class than the labels.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
         ValueError: if a number is out of range, `covariance` is unknown, `rank` is given to another covariance, or a

@@ -18,8 +18,7 @@ class LabelSmearing(NoisyLabelLoss):
         num_classes: int, K >= 2.
         matrix: `[K, K]`, row `y` holds the weights of the K class losses when the label is `y`.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
         ValueError: if `matrix` is not a finite `[K, K]`.
@@ -72,8 +71,7 @@ class LabelSmoothing(NoisyLabelLoss):
         num_classes: int, K >= 2.
         alpha: float in [0, 1], the weight of the uniform distribution; 1 is warned of: nothing is left of the labels.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
         ValueError: if `alpha` is outside [0, 1].

@@ -50,8 +50,7 @@ class LearnableLabelSmoothing(LearnedTargets):
             `ReduceLROnPlateau` and `LearningRateScheduler` set both rates; `optimizer.learning_rate` does not exist.
             A `MultiOptimizer` given to `compile` is taken as it is: this option and `weight_decay` do not change it.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64; `Q` is float32.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`; `Q` is float32 under every `dtype`.
 
     Raises:
         TypeError: if an argument is of another type.

@@ -45,8 +45,7 @@ class OnlineLabelSmoothing(LearnedTargets):
         per_sample: bool; True puts the prediction of one example, the latest, in place of the mean. With
             `update_period=1` and `unseen="kept"` every example learns from another one of its class.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64; `S` is float32.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`; `S` is float32 under every `dtype`.
 
     Raises:
         TypeError: if an argument is of another type.
