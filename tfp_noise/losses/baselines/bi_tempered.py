@@ -20,21 +20,21 @@ class BiTempered(NoisyLabelLoss):
         loss = -sum_k y_k log_t1(p_k) - (1 - sum_k p_k^(2 - t1)) / (2 - t1)
 
     For an integer label that is the Bregman divergence from label to prediction, between 0 and `1 / (1 - t1)`: a
-    mislabelled example far from the decision boundary costs no more than that. The probabilities have tails that fall as
-    `|logit|^(-1 / (t2 - 1))`, so that a mislabelled example near the boundary hardly moves it. `t1 = t2 = 1` is
+    mislabelled example far from the decision boundary costs no more than that. The probabilities have tails that fall
+    as `|logit|^(-1 / (t2 - 1))`, so that a mislabelled example near the boundary hardly moves it. `t1 = t2 = 1` is
     cross-entropy.
 
     `probabilities` are these `p`, not a softmax. Everything is computed from `log p`, which is finite for logits of any
-    size. `norm` is the root of a concave function, found by `num_iterations` third-order (Chebyshev) steps; its gradient
-    is the escort distribution `p^t2 / sum p^t2`, whatever the number of steps.
+    size. `norm` is the root of a concave function, found by `num_iterations` third-order (Chebyshev) steps; its
+    gradient is the escort distribution `p^t2 / sum p^t2`, whatever the number of steps.
 
     Args:
         num_classes: int, K >= 2.
         t1: float in [0, 1], the temperature of the logarithm.
         t2: float >= 1, the temperature of the probabilities; K^(t2 - 1) up to 1e30 in float32.
         num_iterations: int >= 1, steps towards `norm`. Measured: after five steps the rows of probabilities sum to 1
-            within 1e-13 in float64 and 2e-6 in float32, for t2 up to 2 with K up to 1000 and for t2 up to 5 with K up to
-            14. Beyond that, five can be off by up to 0.01 (K = 1000, t2 = 4, logits of all sizes) and eight suffice.
+            within 1e-13 in float64 and 2e-6 in float32, for t2 up to 2 with K up to 1000 and for t2 up to 5 with K up
+            to 14. Beyond that, five can be off by up to 0.01 (K = 1000, t2 = 4, logits of all sizes) and eight suffice.
         name: name of the loss.
         **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 

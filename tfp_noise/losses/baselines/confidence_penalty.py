@@ -12,8 +12,8 @@ from tfp_noise.losses.base import NoisyLabelLoss, register
 class ConfidencePenalty(NoisyLabelLoss):
     """Cross-entropy minus a multiple of the prediction's entropy; `beta=0` is cross-entropy.
 
-    `-sum_k y_k log p_k + beta sum_k p_k log p_k` with `p = softmax(y_pred)`. Label smoothing penalises `KL(u || p)` with
-    the uniform distribution u, the confidence penalty `KL(p || u)`. The loss is at least `-beta log K`.
+    `-sum_k y_k log p_k + beta sum_k p_k log p_k` with `p = softmax(y_pred)`. Label smoothing penalises `KL(u || p)`
+    with the uniform distribution u, the confidence penalty `KL(p || u)`. The loss is at least `-beta log K`.
 
     Args:
         num_classes: int, K >= 2.

@@ -46,8 +46,8 @@ class Focal(NoisyLabelLoss):
 
     References:
         Lin, Goyal, Girshick, He, Dollár, "Focal loss for dense object detection", 2017, Eq. 4, with several classes and
-        no weights of classes; Mukhoti, Kulharia, Sanyal, Golodetz, Torr, Dokania, "Calibrating deep neural networks using
-        focal loss", 2020 (the schedule).
+        no weights of classes; Mukhoti, Kulharia, Sanyal, Golodetz, Torr, Dokania, "Calibrating deep neural networks
+        using focal loss", 2020 (the schedule).
     """
 
     def __init__(

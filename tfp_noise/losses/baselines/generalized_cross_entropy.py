@@ -13,10 +13,11 @@ class GeneralizedCrossEntropy(NoisyLabelLoss):
 
     `sum_k y_k (1 - p_k^q) / q` with `p = softmax(y_pred)`. The limit `q -> 0` is cross-entropy, which fits every label;
     `q = 1` is `1 - p_y`, half the absolute error, which is robust to symmetric noise but slow to learn. The gradient is
-    that of cross-entropy times `p_y^q`: labels that the network finds unlikely, wrong ones among them, have less effect.
+    that of cross-entropy times `p_y^q`: labels that the network finds unlikely, wrong ones among them, have less
+    effect.
 
-    The loss is computed as `-expm1(q log p) / q`, which loses no digits at small `q`. Probabilities have no floor: where
-    `p_y` underflows, value and gradient take their limits, `1 / q` and 0.
+    The loss is computed as `-expm1(q log p) / q`, which loses no digits at small `q`. Probabilities have no floor:
+    where `p_y` underflows, value and gradient take their limits, `1 / q` and 0.
 
     Args:
         num_classes: int, K >= 2.
