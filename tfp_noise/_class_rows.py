@@ -142,8 +142,8 @@ class TopRows(NamedTuple):
         Raises:
             IndexError: for a class that does not exist.
         """
-        classes = np.asarray(classes)
-        return ops.convert_to_numpy(self.take(classes))[:, classes]
+        chosen = np.asarray(classes)
+        return ops.convert_to_numpy(self.take(chosen))[:, chosen]
 
     def to_numpy(self) -> "TopRows":
         """The same rows as NumPy arrays.

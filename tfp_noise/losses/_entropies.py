@@ -21,7 +21,7 @@ def cross_entropy(weights, log_p):
 
 @with_gradient
 def entropy(log_p):
-    """`-sum_k p_k log p_k`, `[batch]`, with its gradient by hand, because that of `p log p` is NaN at `log p = -inf`."""
+    """`-sum_k p_k log p_k`, `[batch]`; its gradient is by hand, because that of `p log p` is NaN at `log p = -inf`."""
     p = ops.exp(log_p)
     terms = product(log_p, p)
     return -ops.sum(terms, axis=-1), lambda upstream: -ops.expand_dims(upstream, -1) * (terms + p)

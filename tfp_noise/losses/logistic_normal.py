@@ -135,7 +135,7 @@ class LogisticNormal(NoisyLabelLoss):
 
     def _negative_log_density(self, target, sum_of_logs, y_pred):
         n = self.num_prediction_outputs
-        # Not slices, because the gradient of each slice pads a tensor as wide as all outputs. Equal parts split faster.
+        # Not slices, because the gradient of each slice pads a tensor as wide as all outputs. Halves split faster.
         loc, raw_scale = ops.split(y_pred, 2 if self.num_outputs == 2 * n else [n], axis=-1)
         constant = n * (0.5 * np.log(2 * np.pi) - np.log(self.temperature)) + 0.5 * np.log(n + 1)
         min_scale = ops.convert_to_tensor(self._min_scale_now(), self.dtype)
