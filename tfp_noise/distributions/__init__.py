@@ -1,4 +1,4 @@
-"""Distributions over the probability simplex, for TensorFlow Probability."""
+"""Distributions on the probability simplex, for TensorFlow Probability."""
 
 from tfp_noise.distributions.logistic_normal import LogisticNormal
 

@@ -142,8 +142,8 @@ class LogisticNormal(NoisyLabelLoss):
         return SCALES[self.covariance](loc - target, raw_scale, min_scale) + (sum_of_logs + float(constant))
 
     divergence_advice = (
-        "Unlike those of cross-entropy, the gradients of LogisticNormal are not bounded: they grow as the residual over "
-        "min_scale^2. Take a lower learning rate than with cross-entropy, or a larger `min_scale`."
+        "Unlike those of cross-entropy, the gradients of LogisticNormal are not bounded: they grow with the residual "
+        "over min_scale^2. Take a lower learning rate than with cross-entropy, or a larger `min_scale`."
     )
 
     def _min_scale_now(self):
