@@ -48,7 +48,7 @@ def deferred(function, *values, shape=None):
 
 
 def gaussian_and_scale(loc, scale_diag, factor, **common):
-    """The Gaussian before the bijector, and the number that the bijector multiplies it by: scalar `scale_diag`, or 1."""
+    """The Gaussian before the bijector, and the number that the bijector multiplies by: a scalar `scale_diag`, or 1."""
     spans_all = _spans_all(factor, loc.shape[-1])
     if scale_diag.shape.rank == 0 and not spans_all:
         loc = deferred(lambda loc, scale: loc / scale, loc, scale_diag)
