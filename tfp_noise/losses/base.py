@@ -14,7 +14,7 @@ from tfp_noise.losses._state import LossState
 class NoisyLabelLoss(keras.losses.Loss):
     """Base class of all losses: a `keras.losses.Loss` from labels and raw network outputs to one number per example.
 
-    A loss implements `soft_label_loss`, for labels that are distributions. It overrides, where it needs to,
+    A loss of one's own implements `soft_label_loss`, for labels that are distributions. It may override
 
         class_index_loss                      if class indices allow a cheaper way than one-hot rows
         num_outputs, num_prediction_outputs,
@@ -45,7 +45,7 @@ class NoisyLabelLoss(keras.losses.Loss):
         ValueError: for fewer than two classes or a dtype narrower than float32.
 
     Example:
-        The Taylor cross-entropy, `sum_{i=1}^order (1 - p_y)^i / i`, as a loss of one's own that trains and is saved:
+        A loss of one's own, the Taylor cross-entropy `sum_{i=1}^order (1 - p_y)^i / i`, that trains and can be saved:
 
         >>> import numpy as np
         >>> from tfp_noise import NoisyLabelClassifier

@@ -1,9 +1,9 @@
 """A search, while training, for the N classes of each row with the largest mean predicted probability.
 
 The square matrix of all means is never made. Each row tracks N top classes and C candidates, whose mean probabilities
-over the period are exact. The candidates are the most probable classes, besides the top ones, of the first example of
-the label in the period; at its end the N largest of the N + C means stay. A class that matters becomes a candidate
-again and again, and leaves the top only for a class with a larger mean.
+over the period are exact. The candidates are the most probable classes outside the top of one example, the last one in
+the period's first batch with the label. At the end of the period the N largest of the N + C means stay. A class that
+matters becomes a candidate again and again, and leaves the top only for a class with a larger mean.
 """
 
 import numpy as np

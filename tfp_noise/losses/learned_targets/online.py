@@ -32,7 +32,7 @@ class OnlineLabelSmoothing(LearnedTargets):
 
     With `top=N` each row keeps the N classes with the largest mean predicted probability, and the others share the
     remainder equally; no `[K, K]` array exists at any time. In each period, N further classes of each row are tracked
-    as candidates, the most probable ones of its first example. The loss of soft labels takes about N times as long as
+    as candidates, the most probable ones of one example. The loss of soft labels takes about N times as long as
     cross-entropy.
 
     Args:
