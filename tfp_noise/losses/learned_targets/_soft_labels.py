@@ -8,11 +8,11 @@ from tfp_noise._class_rows import DenseRows, TopRows
 from tfp_noise.losses import _state
 from tfp_noise.losses.learned_targets._top_classes import TopClasses
 
-# Initial rows: `spread / K` for every class, and `on` more for the label.
+# Initial rows: `uniform / K` for every class, and `label` more for the label.
 INITIAL = {
-    "uniform": {"on": 0.0, "spread": 1.0},
-    "zeros": {"on": 0.0, "spread": 0.0},
-    "smoothed": {"on": 0.9, "spread": 0.1},
+    "uniform": {"label": 0.0, "uniform": 1.0},
+    "zeros": {"label": 0.0, "uniform": 0.0},
+    "smoothed": {"label": 0.9, "uniform": 0.1},
 }
 
 
@@ -70,8 +70,8 @@ class DenseSoftLabels(SoftLabels):
 
     def __init__(self, loss):
         super().__init__(loss)
-        start = np.full([self.num_classes] * 2, self.start["spread"] / self.num_classes)
-        np.fill_diagonal(start, start.diagonal() + self.start["on"])
+        start = np.full([self.num_classes] * 2, self.start["uniform"] / self.num_classes)
+        np.fill_diagonal(start, start.diagonal() + self.start["label"])
         self.soft_labels = self.variable("soft_labels", start.astype("float32"))
         self.sums = self.variable("sums", np.zeros(start.shape, "float32"))
         self.counts = self.variable("counts", np.zeros(self.num_classes, "float32"))
@@ -101,9 +101,9 @@ class TopSoftLabels(SoftLabels):
     def __init__(self, loss):
         super().__init__(loss)
         self.entries = TopClasses(self.num_classes, loss.top)
-        each = self.start["spread"] / self.num_classes
+        each = self.start["uniform"] / self.num_classes
         start = np.full([self.num_classes, loss.top], each)
-        start[:, 0] += self.start["on"]  # the first entry is that of the label
+        start[:, 0] += self.start["label"]  # the first entry is that of the label
         self.values = self.variable("values", start.astype("float32"))
         rest = np.full(self.num_classes, each * (self.num_classes - loss.top), "float32")
         self.remainder = self.variable("remainder", rest)

@@ -159,7 +159,7 @@ def _check_period(period):
 def _check_thaws(loss):
     """Refuses a `freeze_above` that would freeze the initial rows."""
     start = INITIAL[loss.initial]
-    largest = start["on"] + start["spread"] / loss.num_classes
+    largest = start["label"] + start["uniform"] / loss.num_classes
     if largest >= loss.freeze_above:
         raise ValueError(
             f"`freeze_above` must be above {largest:g}, the largest probability of rows with initial={loss.initial!r}, "
