@@ -138,29 +138,3 @@ def log_ratio_gaussian(distribution, temperature, dtype=None):
         scale_diag = tf.fill(tf.shape(loc)[-1:], scale_diag)
     factor = None if factor is None else factor / tf.sqrt(temperature)
     return gaussian_and_scale(loc / temperature, scale_diag / temperature, factor)[0]
-
-
-def check_arguments(loc, scale_diag, factor, temperature):
-    """Refuses static shapes that do not fit, and constant scales that are not positive and finite."""
-    if loc.shape.rank is not None and loc.shape.rank < 1:
-        raise ValueError(
-            "`loc` must have shape [..., n], the logits last. Received a scalar. Pass `[loc]` for a single logit."
-        )
-    if temperature.shape.rank not in (0, None):
-        raise ValueError(f"`temperature` must be a scalar. Received shape {temperature.shape}.")
-    n = loc.shape[-1]
-    if n is not None and scale_diag.shape.rank and scale_diag.shape[-1] not in (None, n):
-        raise ValueError(
-            f"`scale_diag` must be a scalar or end in the {n} logits of `loc`. Received shape {scale_diag.shape}."
-        )
-    wrong = factor is not None and factor.shape.rank is not None and factor.shape.rank < 2
-    if wrong or (factor is not None and None not in (n, factor.shape.rank) and factor.shape[-2] not in (None, n)):
-        raise ValueError(
-            f"`scale_perturb_factor` must have shape [..., {n}, rank], {n} being the logits of `loc`. Received shape "
-            f"{factor.shape}. For one column pass `factor[..., tf.newaxis]`."
-        )
-    for name, value in [("scale_diag", scale_diag), ("temperature", temperature)]:
-        static = None if is_reference(value) else tf.get_static_value(value)
-        if static is not None and not np.all((static > 0) & np.isfinite(static)):
-            wrong = np.ravel(static)[np.argmin(np.ravel((static > 0) & np.isfinite(static)))]
-            raise ValueError(f"`{name}` must be positive and finite. Received: {wrong:g}.")

@@ -8,7 +8,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import util as tfu
 
-from tfp_noise.distributions import _gaussian, _quadrature
+from tfp_noise.distributions import _checks, _gaussian, _quadrature
 
 
 class LogisticNormal(tfd.TransformedDistribution):
@@ -105,7 +105,7 @@ class LogisticNormal(tfd.TransformedDistribution):
             self._scale_diag = _gaussian.reference(scale_diag, dtype, "scale_diag")
             self._temperature = _gaussian.reference(temperature, dtype, "temperature")
             self._scale_perturb_factor = _gaussian.reference(scale_perturb_factor, dtype, "scale_perturb_factor")
-            _gaussian.check_arguments(self._loc, self._scale_diag, self._scale_perturb_factor, self._temperature)
+            _checks.check_arguments(self._loc, self._scale_diag, self._scale_perturb_factor, self._temperature)
             # `validate_args` is not passed on, because TFP would make a dense matrix; the same is checked here.
             base, outer = _gaussian.gaussian_and_scale(
                 self._loc, self._scale_diag, self._scale_perturb_factor, allow_nan_stats=allow_nan_stats
@@ -289,39 +289,7 @@ class LogisticNormal(tfd.TransformedDistribution):
         return self.bijector.forward_log_det_jacobian(self._points(num_points), event_ndims=1)
 
     def _parameter_control_dependencies(self, is_init):
-        """Checks of parameters: constants at construction, variables at each use, with `validate_args`."""
-        if not self.validate_args:
-            return []
-        names = ["loc", "scale_diag", "scale_perturb_factor", "temperature"]
-        values = {name: getattr(self, f"_{name}") for name in names if getattr(self, f"_{name}") is not None}
-        values = {name: value for name, value in values.items() if is_init != _gaussian.is_reference(value)}
-        finite = [tf.debugging.assert_all_finite(value, f"`{name}` must be finite") for name, value in values.items()]
-        return finite + [
-            tf.debugging.assert_positive(values[name], message=f"`{name}` must be positive")
-            for name in values.keys() & {"scale_diag", "temperature"}
-        ]
+        return _checks.parameter_assertions(self, is_init) if self.validate_args else []
 
     def _sample_control_dependencies(self, x):
-        if not self.validate_args:
-            return []
-        # The rounding error of a sum of n + 1 numbers, plus the 10 units in the last place that TFP allows.
-        rounding = tf.cast(10 + tf.shape(x)[-1], self.dtype) * np.finfo(self.dtype.as_numpy_dtype).eps
-        total = tf.reduce_sum(x, axis=-1)
-        return [
-            tf.debugging.assert_non_negative(x, message="Probabilities must not be negative"),
-            tf.debugging.assert_near(total, tf.ones_like(total), rounding, rounding, "Probabilities must sum to 1"),
-        ]
-
-
-@tfd.RegisterKL(LogisticNormal, LogisticNormal)
-def _kl_divergence(p, q, name=None):
-    """The divergence of the Gaussians of the log-ratios, because one bijector maps both to the simplex."""
-    if not p.event_shape.is_compatible_with(q.event_shape):
-        raise ValueError(
-            f"`other` must have the {p.event_shape[0]} classes of this distribution. Received one of "
-            f"{q.event_shape[0]}. Compare distributions over the same classes."
-        )
-    with tf.name_scope(name or "kl_logistic_normal"):
-        # In float64, because the result may be a small difference of terms that are large for large factors.
-        gaussians = [_gaussian.log_ratio_gaussian(d, d.temperature, tf.float64) for d in (p, q)]
-        return tf.cast(tfd.kl_divergence(*gaussians), p.dtype)
+        return _checks.simplex_assertions(x) if self.validate_args else []

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from tfp_noise import _labels, _validation
-from tfp_noise.losses import _call_checks
+from tfp_noise.losses import _checks
 from tfp_noise.losses._state import LossState
 
 
@@ -90,25 +90,19 @@ class NoisyLabelLoss(keras.losses.Loss):
         dtype = dtype or ("float64" if keras.config.floatx() == "float64" else "float32")
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.num_classes = _validation.check_int("num_classes", num_classes, 2)
-        if self.dtype not in ("float32", "float64"):
-            raise ValueError(
-                f"`dtype` must be float32 or float64. Received: {self.dtype}. A loss keeps its arithmetic wide under "
-                "every mixed-precision policy; give the policy to the network, not to the loss."
-            )
+        _checks.check_dtype(self)
         self.ignore_class = ignore_class
         if ignore_class is not None:
             self.ignore_class = _validation.check_int("ignore_class", ignore_class, -(2**24))  # float32 holds it
 
     @staticmethod
     def count_updates() -> Any:
-        """The number of updates so far, which schedules go by; a classifier puts its optimizer's count in this place.
-
-        (The optimizer itself cannot be an attribute, because Keras would save it with the loss.)
+        """The number of updates so far, for schedules; a classifier puts its optimizer's count in this place.
 
         Returns:
             An integer tensor or variable; 0 without a classifier.
         """
-        return 0
+        return 0  # not the optimizer as an attribute, because Keras would save it with the loss
 
     @property
     def num_outputs(self) -> int:
@@ -145,10 +139,10 @@ class NoisyLabelLoss(keras.losses.Loss):
             ValueError: if a shape does not fit, `y_pred` comes from a softmax or sigmoid of Keras, or a loss that needs
                 a classifier is compiled into a plain Keras model.
         """
-        _call_checks.check_owner(self)
-        _call_checks.check_raw(y_pred)
+        _checks.check_owner(self)
+        _checks.check_raw(y_pred)
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.cast(y_pred, self.dtype)
-        _call_checks.check_shapes(self, y_true, y_pred)
+        _checks.check_shapes(self, y_true, y_pred)
         if _labels.are_distributions(y_true, self.num_classes):
             return self.soft_label_loss(ops.cast(y_true, self.dtype), y_pred)
         indices = ops.cast(ops.reshape(y_true, [-1]), "int32")
@@ -204,7 +198,7 @@ class NoisyLabelLoss(keras.losses.Loss):
             Float `[..., num_classes]`.
 
         Raises:
-            ValueError: by an override, for outputs of another width.
+            ValueError: by an override, if it cannot read the outputs.
         """
         return y_pred
 
@@ -218,7 +212,7 @@ class NoisyLabelLoss(keras.losses.Loss):
             Float `[batch, num_classes]` of the loss's dtype, rows sum to 1.
 
         Raises:
-            ValueError: for outputs of another width, where the loss reads more than logits.
+            ValueError: if `y_pred` does not become a tensor.
         """
         return ops.softmax(self.logits(ops.cast(y_pred, self.dtype)), axis=-1)
 
@@ -259,11 +253,7 @@ class NoisyLabelLoss(keras.losses.Loss):
         """
         del state
         if self.needs_classifier and self._belongs_to_a_classifier:
-            raise ValueError(
-                f"`loss` must belong to one classifier, because {self.needs_classifier}. Received: a "
-                f"{type(self).__name__} that belongs to another one. Make a second loss: "
-                f"`{type(self).__name__}.from_config(loss.get_config())`."
-            )
+            _checks.refuse_second_owner(self)
         self._belongs_to_a_classifier = True
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
@@ -303,14 +293,6 @@ class NoisyLabelLoss(keras.losses.Loss):
     def _check_number(self, *args, **bounds):
         """A number by `check_number` that the loss's arithmetic holds."""
         return _validation.check_number(*args, **bounds, dtype=self.dtype)
-
-    def _refuse_ignore_class(self, reason):
-        """Refuses `ignore_class` in a loss that is no sum over independent examples."""
-        if self.ignore_class is not None:
-            raise ValueError(
-                f"`ignore_class` must be None for this {type(self).__name__}, because {reason}. Received: "
-                f"{self.ignore_class}. Leave those examples out of the data."
-            )
 
 
 def register(cls):

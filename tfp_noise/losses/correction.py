@@ -9,6 +9,7 @@ from keras import ops
 from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
+from tfp_noise.losses._checks import check_no_ignore_class
 from tfp_noise.losses._gradients import with_gradient
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
@@ -76,7 +77,7 @@ class BackwardCorrection(NoisyLabelLoss):
         super().__init__(num_classes, name=name, **kwargs)
         self.non_negative = _validation.check_bool("non_negative", non_negative)
         if self.non_negative:
-            self._refuse_ignore_class("the mean of the whole batch decides which classes leave the loss")
+            check_no_ignore_class(self, "the mean of the whole batch decides which classes leave the loss")
         self.transition = _validation.check_transition("transition", transition, self.num_classes)
         self.min_probability = _validation.check_number("min_probability", min_probability, above=0, below=1)
         condition = np.linalg.cond(self.transition)

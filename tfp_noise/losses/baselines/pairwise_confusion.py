@@ -4,6 +4,7 @@ from typing import Any
 
 from keras import ops
 
+from tfp_noise.losses._checks import check_no_ignore_class
 from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses.base import NoisyLabelLoss, register
 from tfp_noise.losses.smearing import cross_entropy_like
@@ -53,7 +54,7 @@ class PairwiseConfusion(NoisyLabelLoss):
     def __init__(self, num_classes: int, weight: float, *, name: str = "pairwise_confusion", **kwargs: Any):
         super().__init__(num_classes, name=name, **kwargs)
         self.weight = self._check_number("weight", weight, 0)
-        self._refuse_ignore_class("it compares the examples of a batch with one another")
+        check_no_ignore_class(self, "it compares the examples of a batch with one another")
 
     def soft_label_loss(self, targets, y_pred):
         log_p = ops.log_softmax(y_pred, axis=-1)

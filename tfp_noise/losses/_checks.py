@@ -1,8 +1,35 @@
-"""Checks of the labels and outputs that a loss is called with; `loss` is a `NoisyLabelLoss`."""
+"""Checks of a loss (a `NoisyLabelLoss`), of its owner, and of the labels and outputs that it is called with."""
 
 import tensorflow as tf
 
 from tfp_noise import _labels
+
+
+def check_dtype(loss):
+    """Refuses arithmetic that is narrower than float32."""
+    if loss.dtype not in ("float32", "float64"):
+        raise ValueError(
+            f"`dtype` must be float32 or float64. Received: {loss.dtype}. A loss keeps its arithmetic wide under every "
+            "mixed-precision policy; give the policy to the network, not to the loss."
+        )
+
+
+def check_no_ignore_class(loss, reason):
+    """Refuses `ignore_class` in a loss that is not a sum over independent examples."""
+    if loss.ignore_class is not None:
+        raise ValueError(
+            f"`ignore_class` must be None for this {type(loss).__name__}, because {reason}. Received: "
+            f"{loss.ignore_class}. Leave those examples out of the data."
+        )
+
+
+def refuse_second_owner(loss):
+    """Says that a loss belongs to another classifier already."""
+    kind = type(loss).__name__
+    raise ValueError(
+        f"`loss` must belong to one classifier, because {loss.needs_classifier}. Received: a {kind} that belongs to "
+        f"another one. Make a second loss: `{kind}.from_config(loss.get_config())`."
+    )
 
 
 def check_owner(loss):
