@@ -257,4 +257,6 @@ class Experiment:
             "optimizer": (class_name, {**arguments, "learning_rate": rate}),
         }
         changes |= {"name": f"batch_x{factor}/{self.name}", "published": None}
-        return dataclasses.replace(self, **changes, predecessor=self.predecessor and self.predecessor.with_linear_scaling(factor))
+        return dataclasses.replace(
+            self, **changes, predecessor=self.predecessor and self.predecessor.with_linear_scaling(factor)
+        )

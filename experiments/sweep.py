@@ -35,7 +35,9 @@ def main():
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("under", None, "Folder of the experiments' names, as LS/alpha, or the name of one.", required=True)
+    flags.DEFINE_string(
+        "under", None, "Folder of the experiments' names, as LS/alpha, or the name of one.", required=True
+    )
     flags.DEFINE_list("seeds", ["0"], "Seeds.")
     shared_flags.define_training()
     terminal.start(main)

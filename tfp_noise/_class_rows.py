@@ -92,7 +92,7 @@ class TopRows(NamedTuple):
             `TopRows` of tensors.
 
         Raises:
-            ValueError: for the name of no dtype.
+            ValueError: for a name that is not that of a dtype.
         """
         return TopRows(self.indices, ops.cast(self.values, dtype), ops.cast(self.remainder, dtype))
 
@@ -106,7 +106,7 @@ class TopRows(NamedTuple):
             A float tensor `[batch, K]`; nothing larger is made on the way.
 
         Raises:
-            ValueError: for labels that are not a vector.
+            tf.errors.InvalidArgumentError: for labels that are not a vector, or classes that do not exist.
         """
         return spread(TopRows(*(ops.take(part, labels, axis=0) for part in self)), self.num_classes)
 
@@ -120,7 +120,7 @@ class TopRows(NamedTuple):
             A float tensor `[batch, K]`.
 
         Raises:
-            ValueError: for targets of another width.
+            tf.errors.InvalidArgumentError: for targets of another width.
         """
         share = _share(self, self.num_classes)
         mixed = targets @ ops.expand_dims(share, -1) + ops.zeros_like(targets)
@@ -140,10 +140,10 @@ class TopRows(NamedTuple):
             A float array `[C, C]`; of the other classes only the chosen rows are made.
 
         Raises:
-            IndexError: for a class that does not exist.
+            tf.errors.InvalidArgumentError: for classes that do not exist.
         """
-        classes = np.asarray(classes)
-        return ops.convert_to_numpy(self.take(classes))[:, classes]
+        chosen = np.asarray(classes)
+        return ops.convert_to_numpy(self.take(chosen))[:, chosen]
 
     def to_numpy(self) -> "TopRows":
         """The same rows as NumPy arrays.

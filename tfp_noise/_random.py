@@ -1,4 +1,4 @@
-"""Random numbers: seeds of replicas, noise that is the same in every mode, and quasi-random points."""
+"""Random numbers: seeds of replicas, noise that is the same in eager, graph and XLA mode, and quasi-random points."""
 
 import math
 
@@ -11,10 +11,10 @@ MAX_DIMENSION = qmc.Sobol.MAXDIM
 
 
 def draw_seed(generator):
-    """The next seed of a `keras.random.SeedGenerator`, int32 `[2]`, another one on each replica.
+    """The next seed of a `keras.random.SeedGenerator`, int32 `[2]`, different on each replica.
 
-    Replicas share the generator's state, and would otherwise draw the same noise. Keras takes no tensors as seeds, so
-    noise is made of it by `standard_normal`.
+    Replicas share the generator's state and would otherwise draw the same noise. Keras takes no tensors as seeds;
+    `uniform` and `standard_normal` do.
     """
     seed = tf.cast(generator.next(), tf.int32)
     context = tf.distribute.get_replica_context()
@@ -22,31 +22,34 @@ def draw_seed(generator):
 
 
 def fold_in(seed, number):
-    """Another seed `[2]` for each number; not below 0, for XLA reads negative seeds otherwise than the rest does."""
+    """A seed `[2]` for each number, at least 0, because XLA interprets negative seeds differently."""
     return tf.bitwise.bitwise_and(tf.random.fold_in(seed, number, alg="philox"), 2**31 - 1)
 
 
 def uniform(seed, shape):
-    """Numbers from a seed `[2]`: float32 of this shape, odd multiples of 2^-24 in (0, 1), exact in every mode."""
+    """Uniform random numbers from a seed `[2]`: float32 of this shape, odd multiples of 2^-24 in (0, 1), exact."""
     bits = tf.random.stateless_uniform(shape, seed, minval=None, maxval=None, dtype=tf.int32, alg="philox")
     return (tf.cast(tf.bitwise.right_shift(bits, 9), tf.float32) + 0.5) * 2.0**-23 + 0.5
 
 
 def standard_normal(seed, shape):
-    """Noise from a seed `[2]`: float32 of this shape, the same numbers in eager, graph and XLA mode.
+    """Normal random numbers from a seed `[2]`: float32 of this shape, the same in eager, graph and XLA mode.
 
-    `tf.random.stateless_normal` draws other numbers under XLA: the bits are equal, but not what is made of them. Here
-    they make a number x in (-1, 1), exact in float32, and `sqrt(2) erfinv(x)` is normal, within 5.2.
+    `tf.random.stateless_normal` gives other numbers under XLA, which transforms the same random bits differently. Here
+    they become a number x in (-1, 1), exact in float32, and `sqrt(2) erfinv(x)` is normal, cut off at 5.2.
     """
     return tf.cast(2.0**0.5, tf.float32) * tf.math.erfinv(2 * uniform(seed, shape) - 1)
 
 
 def sobol_gaussian(dimension, num_points, seed):
-    """Scrambled Sobol points made Gaussian, float64 `[num_points, dimension]`; past `MAX_DIMENSION`, random numbers."""
+    """Scrambled Sobol points, transformed to Gaussian, float64 `[num_points, dimension]`.
+
+    Dimensions beyond `MAX_DIMENSION` are filled with random numbers.
+    """
     points = qmc.Sobol(min(dimension, MAX_DIMENSION), seed=seed)
     uniform = points.random_base2(math.ceil(math.log2(num_points)))[:num_points]
     if dimension > MAX_DIMENSION:
         rest = np.random.default_rng(seed).random([num_points, dimension - MAX_DIMENSION])
         uniform = np.concatenate([uniform, rest], axis=-1)
-    half_a_cell = 2.0**-31  # the points are multiples of 2^-30, 0 among them, which the Gaussian has at infinity
+    half_a_cell = 2.0**-31  # points are multiples of 2^-30, and 0 would become minus infinity
     return special.ndtri(uniform + half_a_cell)

@@ -172,7 +172,13 @@ class Attacks(Measure):
             changed = attacks.fast_gradient_sign(model, clean, examples.labels, bound=self.epsilon)
         else:
             changed = attacks.projected_gradient(
-                model, clean, examples.labels, bound=self.epsilon, step=self.step_size, iterations=self.num_steps, seed=0
+                model,
+                clean,
+                examples.labels,
+                bound=self.epsilon,
+                step=self.step_size,
+                iterations=self.num_steps,
+                seed=0,
             )
         return model.predict(changed, batch_size=evaluation.PREDICTION_BATCH, verbose=0)
 

@@ -22,7 +22,9 @@ def is_settled(experiment, workdir, suffixes):
         suffixes: list of text, those of the files that the finished run must have.
     """
     there = {
-        suffix for suffix in (*suffixes, ".backup", ".lock") if path_of(experiment, workdir).with_suffix(suffix).exists()
+        suffix
+        for suffix in (*suffixes, ".backup", ".lock")
+        if path_of(experiment, workdir).with_suffix(suffix).exists()
     }
     return there == set(suffixes)
 

@@ -7,4 +7,14 @@ from experiments.sources.label_noise import Noise
 from experiments.sources.parts import FirstClasses, FirstExamples, Part, RandomExamples
 from experiments.sources.stream import Stream
 
-__all__ = ["Clothing1M", "FirstClasses", "FirstExamples", "InMemory", "Noise", "Part", "RandomExamples", "Source", "Stream"]
+__all__ = [
+    "Clothing1M",
+    "FirstClasses",
+    "FirstExamples",
+    "InMemory",
+    "Noise",
+    "Part",
+    "RandomExamples",
+    "Source",
+    "Stream",
+]

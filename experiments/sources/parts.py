@@ -129,7 +129,5 @@ class FirstClasses(Part):
         count = round(self.class_share * len(names))
         if count < 2:
             classes = f"at least two of the {len(names)} classes of {name!r}"
-            raise ValueError(
-                f"`class_share` must leave {classes}. Received: {self.class_share}, which leaves {count}."
-            )
+            raise ValueError(f"`class_share` must leave {classes}. Received: {self.class_share}, which leaves {count}.")
         return names[:count]

@@ -6,8 +6,8 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
-
 from experiments.clothing1m import Clothing1M
+
 from experiments.experiment import CROSS_ENTROPY, Experiment, Noise
 from experiments.run import run
 from tfp_noise import datasets, pipeline

@@ -1,4 +1,4 @@
-"""TFP's generic tests of distributions on the Logistic-Normal: what its wheel has of them, and the laws of the rest."""
+"""TFP's generic tests of distributions on the Logistic-Normal: those in its wheel, and laws in place of the others."""
 
 import inspect
 import itertools
@@ -51,7 +51,7 @@ class Helpers(test_util.TestCase, test_util.VectorDistributionTestHelpers):
     __test__ = False
 
     def runTest(self):  # noqa: N802
-        """unittest wants a name of a test for an instance."""
+        """The test method that unittest requires."""
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_parameters_are_the_constructors_arguments():
 
 @pytest.mark.parametrize(("scale", "factor"), SHAPES)
 def test_batch_shapes_slices_and_samples(scale, factor):
-    """Slices have the slices of the log_prob; samples of any shape, each with its density."""
+    """Slices have slices of the log_prob; samples of any shape have a density."""
     distribution = batched(scale, factor)
     shape = [2, 5] if scale == "broad" or factor == "rank_4" else [5]
     assert distribution.batch_shape == shape
@@ -207,7 +207,7 @@ def test_a_structured_surrogate_posterior_is_built_and_trained(case):
 
 
 def test_a_batch_of_surrogates_needs_scalars_that_are_none():
-    """A surrogate has a temperature for each of a batch; that is refused in words, not broadcast over the logits."""
+    """A temperature for each member of a batch, as surrogates have it, is refused and not broadcast over the logits."""
     prior = tfd.JointDistributionSequentialAutoBatched([tfd.Sample(LogisticNormal(tf.zeros(3), tf.ones(3)), 3)])
     with pytest.raises(ValueError, match="`temperature` must be a scalar"):
         tfp.experimental.vi.build_asvi_surrogate_posterior(prior, seed=[0, 1])
@@ -215,7 +215,7 @@ def test_a_batch_of_surrogates_needs_scalars_that_are_none():
 
 @pytest.mark.parametrize("constant", [0.0, 0.5 * np.log(4)], ids=["as it is", "one measure"])
 def test_beside_dirichlet_a_constant_is_added(constant):
-    """Half of a mixture's samples come of each: so do the responsibilities on average, under one measure."""
+    """Half of a mixture's samples come from each component: mean responsibilities are 1/2 under one measure."""
     ours, theirs = LogisticNormal(tf.zeros(3), tf.fill([3], 1.2)), tfd.Dirichlet(tf.fill([4], 1.2))
     samples = tf.concat([ours.sample(5000, seed=[0, 1]), theirs.sample(5000, seed=[0, 2])], 0)
     share = tf.reduce_mean(tf.sigmoid(ours.log_prob(samples) + constant - theirs.log_prob(samples)))
@@ -223,7 +223,7 @@ def test_beside_dirichlet_a_constant_is_added(constant):
 
 
 def test_its_own_samples_are_accepted_and_have_a_density():
-    """Also those of which a probability underflowed to 0, where the density is 0."""
+    """Samples with a probability that underflowed to 0 are accepted too; their density is 0."""
     distribution = LogisticNormal(tf.zeros(3), 60.0, validate_args=True)
     samples = tf.identity(distribution.sample(200, seed=[0, 1]))
     on_face = tf.reduce_any(samples == 0, -1).numpy()

@@ -1,4 +1,4 @@
-"""The Logistic-Normal distribution: against SciPy, against TFP's own distributions, and with TFP's tools."""
+"""The Logistic-Normal distribution against SciPy and TFP's own distributions, and with TFP's tools."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def rng():
 
 
 def log_density(s, loc, scale, temperature=1.0):
-    """By SciPy, with respect to the surface of the simplex (TFP's measure)."""
+    """The log density by SciPy, with respect to the surface of the simplex (TFP's measure)."""
     n = len(loc)
     z = temperature * np.log(s[..., :n] / s[..., n:])
     gaussian = stats.multivariate_normal(loc, scale @ scale.T).logpdf(z)
@@ -241,7 +241,7 @@ def with_batch(case):
 
 @pytest.mark.parametrize("case", CASES)
 def test_is_a_composite_tensor(case):
-    """Taken apart, put together, passed in and out of a function."""
+    """The distribution is flattened, packed again, and passed in and out of a function."""
     distribution = with_batch(case)
     s = tf.constant([0.1, 0.2, 0.3, 0.4])
     expected = distribution.log_prob(s)
@@ -302,7 +302,7 @@ def test_made_trainable_with_a_factor_and_fitted():
 
 
 def test_scalars_are_shared_by_a_batch():
-    """Sliced and broadcast with none of its axes: TFP's event dimensions do not apply to them."""
+    """Scalars have none of the batch's axes: TFP's event dimensions do not apply to them."""
     distribution = LogisticNormal(tf.zeros([5, 3]), 0.5, tf.ones([5, 3, 1]), temperature=3.0)
     wide = distribution._broadcast_parameters_with_batch_shape([2, 5])
     assert wide.batch_shape == [2, 5]

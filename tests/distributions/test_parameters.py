@@ -1,4 +1,4 @@
-"""Parameters of the Logistic-Normal distribution: where they come from, and that every use sees and trains them."""
+"""Parameters of the Logistic-Normal distribution: every use reads and trains them, whatever their source."""
 
 import keras
 import numpy as np

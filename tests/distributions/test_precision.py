@@ -56,7 +56,7 @@ def value_and_gradients(dtype, values, target=TARGET):
     + [pytest.param(n, rank, SIZES, marks=pytest.mark.torture) for n in (1, 5, 40) for rank in (2, 3, 7)],
 )
 def test_large_collinear_columns_keep_their_digits(n, rank, sizes, angle, vector):
-    """To what rounding the columns to float32 changes: at 1e-4 some 1e-3 of value and gradient."""
+    """The tolerance is the effect of rounding columns to float32: 1e-3 of value and gradient at an angle of 1e-4."""
     target = np.full(n + 1, 0.01 / (n + 1)) + 0.99 * (np.arange(n + 1) == n // 2)
     for size in sizes:
         values = parameters(angle, *size, rank, n, vector)
@@ -136,7 +136,7 @@ def test_the_same_under_xla_in_a_batch_and_of_variables(rank):
 
 
 def test_second_derivatives_go_through_columns_that_are_zero():
-    """A factor that starts at 0 has no gradient, but curvature."""
+    """A factor of zeros has no gradient, but a curvature."""
     factor = tf.Variable(tf.zeros([N, 2]))
     with tf.GradientTape() as outer:
         with tf.GradientTape() as inner:

@@ -1,4 +1,4 @@
-"""Mean, covariance, entropy and divergence of the Logistic-Normal distribution, by rules that know no Sobol points."""
+"""Mean, covariance, entropy and divergence of the Logistic-Normal distribution, by rules without Sobol points."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def rng():
 
 
 class TFPsHelpers(test_util.VectorDistributionTestHelpers, tf.test.TestCase):
-    """TFP's own check of moments. That of densities measures balls of n + 1 dimensions, which a simplex has not."""
+    """TFP's own check of moments. Its check of densities needs balls of n + 1 dimensions, which a simplex lacks."""
 
     __test__ = False  # not a case of its own
 
@@ -92,7 +92,7 @@ def test_standard_errors_tell_the_errors(statistic, rng):
 
 
 def test_quadrature_beats_independent_samples(rng):
-    """Of 1024 points: a fifth of the standard error of as many samples, at most; measured 0.10 to 0.13."""
+    """The error of 1024 points is at most a fifth of the standard error of 1024 samples; measured: 0.10 to 0.13."""
     n = 30
     distribution = LogisticNormal(rng.normal(size=(8, n)), 0.5, rng.normal(size=(8, n, 1)))
     many = {"num_points": 2**14}
@@ -101,7 +101,7 @@ def test_quadrature_beats_independent_samples(rng):
 
 
 def test_statistics_are_functions_of_the_parameters_with_gradients():
-    """Deterministic, and their gradients those by finite differences (of a fixed factor: its basis is held)."""
+    """They are deterministic, with the gradients of finite differences (for a fixed factor, whose basis is held)."""
     factor = CASES["rank_1"]["scale_perturb_factor"]
 
     def mean(loc, scale_diag, temperature):

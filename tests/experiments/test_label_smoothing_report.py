@@ -5,12 +5,12 @@ import pathlib
 
 import numpy as np
 import pytest
+from experiments.papers.label_smoothing.alpha import PUBLISHED
 from scipy import stats
 
 import models
 from experiments import evaluation, papers, report, results
 from experiments.papers.label_smoothing import figures, findings
-from experiments.papers.label_smoothing.alpha import PUBLISHED
 from experiments.papers.label_smoothing.settings import ALPHAS, FAMILIES, names
 from tests.helpers.processes import run_script
 from tests.helpers.small_experiments import SMALL, result_of

@@ -5,10 +5,10 @@ import types
 import keras
 import numpy as np
 import pytest
+from experiments.figures import draw
 from scipy import stats
 
 from experiments import evaluation
-from experiments.figures import draw
 from experiments.papers.learnable_label_smoothing import ablation, figures, findings, top_entries
 from tests.helpers.drawn_figures import assert_tidy, legend_texts
 from tfp_noise import NoisyLabelClassifier, datasets, losses, pipeline

@@ -7,11 +7,11 @@ import pathlib
 import keras
 import numpy as np
 import pytest
+from experiments.measures import Attacks, HumanDistance, SnapshotEnsembles, TopAccuracy
 from scipy import stats
 
 from experiments import measures, papers, results
 from experiments.experiment import ADAM, CROSS_ENTROPY, Experiment, Noise
-from experiments.measures import Attacks, HumanDistance, SnapshotEnsembles, TopAccuracy
 from experiments.run import run
 from tfp_noise import NoisyLabelClassifier, datasets, losses
 from tfp_noise.datasets import Dataset, Examples

@@ -4,11 +4,11 @@ import types
 
 import numpy as np
 import pytest
+from experiments.figures import draw
+from experiments.measures import Attacks, HumanDistance, SnapshotEnsembles, TopAccuracy
 
 from experiments import papers
 from experiments.experiment import Noise
-from experiments.figures import draw
-from experiments.measures import Attacks, HumanDistance, SnapshotEnsembles, TopAccuracy
 from experiments.papers.online_label_smoothing import figures, published, scores, studies
 from experiments.sources import HeldOut
 from tfp_noise import datasets, pipeline

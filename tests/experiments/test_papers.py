@@ -6,13 +6,13 @@ import zlib
 import keras
 import numpy as np
 import pytest
+from experiments.transitions import AnchorTransition, SymmetricTransition, TrueTransition
 
 import models
 from experiments import digits, papers, sources
 from experiments.experiment import CROSS_ENTROPY, Noise
 from experiments.papers import logistic_normal
 from experiments.papers.logistic_normal import presets, published
-from experiments.transitions import AnchorTransition, SymmetricTransition, TrueTransition
 from tfp_noise import datasets, optimizers, pipeline
 
 

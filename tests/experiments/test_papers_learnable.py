@@ -6,12 +6,12 @@ import zlib
 
 import keras
 import pytest
+from experiments.transitions import SubstituteTeacher
 
 import models
 from experiments import papers, sources, streamed_parts
 from experiments.experiment import Noise
 from experiments.papers.learnable_label_smoothing import published, settings
-from experiments.transitions import SubstituteTeacher
 from tfp_noise import losses, pipeline
 
 

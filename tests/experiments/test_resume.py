@@ -6,10 +6,10 @@ import json
 import keras
 import numpy as np
 import pytest
+from experiments.measures import SnapshotEnsembles
 
 from experiments import evaluation, results
 from experiments.experiment import Experiment, Method, Noise
-from experiments.measures import SnapshotEnsembles
 from experiments.run import run
 from tests.saving.test_backup import KilledError
 from tfp_noise import losses

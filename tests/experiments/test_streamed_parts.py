@@ -5,11 +5,11 @@ import itertools
 
 import numpy as np
 import pytest
+from experiments.transitions import SubstituteTeacher
 
 from experiments import sources, streamed_parts
 from experiments.experiment import CLEAN, Experiment, Method
 from experiments.run import run
-from experiments.transitions import SubstituteTeacher
 from tests.datasets.test_folders import write
 from tfp_noise import datasets, losses, pipeline
 

@@ -5,10 +5,10 @@ import types
 import numpy as np
 import pytest
 import scipy.special
+from experiments.transitions import SubstituteTeacher
 
 from experiments import papers, sources
 from experiments.run import run
-from experiments.transitions import SubstituteTeacher
 from tfp_noise import datasets
 
 

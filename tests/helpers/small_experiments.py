@@ -3,8 +3,9 @@
 import dataclasses
 import json
 
-from experiments.experiment import CROSS_ENTROPY, Experiment, Method, Noise
 from experiments.transitions import AnchorTransition, TrueTransition
+
+from experiments.experiment import CROSS_ENTROPY, Experiment, Method, Noise
 from tfp_noise import losses
 
 SMALL = Experiment(

@@ -1,4 +1,4 @@
-"""Logits of -inf: a class that is not there counts for nothing, wherever the true loss is finite."""
+"""Logits of -inf: absent classes do not count, wherever the true loss is finite."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from tests.losses.test_label_spellings import value_and_gradient
 from tfp_noise import losses
 
 NUM_CLASSES = 5
-# Their formulas do not name the number of classes: the same loss of the other classes alone says what is right.
+# Losses whose formula does not contain the number of classes: the same loss over the other classes is the oracle.
 WITHOUT_NUM_CLASSES = [
     "cross_entropy",
     "generalized_cross_entropy",
@@ -29,7 +29,7 @@ WITHOUT_NUM_CLASSES = [
     "flsd53",
     "confidence_penalty",
 ]
-# Further settings at which a term of the formula has the weight 0.
+# Further settings in which a term of the formula has the weight 0.
 SETTINGS = {
     "bootstrap_one": lambda k, **kwargs: losses.Bootstrap(k, 1.0, **kwargs),
     "symmetric_zero": lambda k, **kwargs: losses.SymmetricCrossEntropy(k, 0.0, **kwargs),
@@ -53,7 +53,7 @@ SETTINGS = {
     "label_smoothing++": lambda k, **kwargs: losses.LearnableLabelSmoothing(k, variant="label_smoothing++", **kwargs),
 }
 LOSSES = {name: case.build for name, case in LOSSES_UNDER_TEST.items()} | SETTINGS
-# Their outputs are no logits of which a class can be missing: at -inf their likelihood is 0.
+# Losses whose outputs are not logits of classes: at -inf their likelihood is 0.
 LIKELIHOODS = [name for name in LOSSES if name.startswith("logistic_normal")]
 
 
@@ -72,7 +72,7 @@ def with_logit(outputs, absent, value):
 
 
 def limits(build, y_true, outputs, absent):
-    """Value and gradient as the logit goes to -inf, by far ones in float64, and by how much the loss still grows."""
+    """Limits of value and gradient as the logit goes to -inf, from float64, and how much the loss still grows."""
     loss = build(NUM_CLASSES, dtype="float64", reduction="none")
     value, gradient = value_and_gradient(loss, y_true, with_logit(outputs, absent, -1e200))
     farther = loss.call(y_true, with_logit(outputs, absent, -1e201))
@@ -81,7 +81,7 @@ def limits(build, y_true, outputs, absent):
 
 @pytest.mark.parametrize("name", [name for name in LOSSES if name not in LIKELIHOODS])
 def test_a_class_at_minus_infinity_is_a_class_that_is_not_there(name):
-    """A true loss that is infinite, because it wants some of that class, comes out as infinity, not as NaN."""
+    """A true loss that is infinite, because its target holds the absent class, is computed as infinity, not as NaN."""
     loss = LOSSES[name](NUM_CLASSES, reduction="none")
     labels, soft, outputs, absent = batch(loss)
     at_infinity = with_logit(outputs, absent, -np.inf).astype("float32")

@@ -1,4 +1,4 @@
-"""Laws of the robust losses: limits, bounds, what they are minimal at, and noise that is what it says."""
+"""Laws of the bounded and noisy losses: limits, bounds, minimisers, and the distribution of the noise."""
 
 import functools
 
@@ -14,7 +14,7 @@ from tfp_noise import DistilledClassifier, NoisyLabelClassifier, losses
 
 LABELS = np.arange(60) % 5
 ONE_HOT = np.eye(5)[LABELS]
-# From nearly equal to far apart; the last ones underflow a softmax.
+# Logits from nearly equal to far apart; the softmax of the last ones underflows.
 LOGITS = np.random.default_rng(0).normal(size=(60, 5)) * np.logspace(-2, 4, 60)[:, None]
 
 
@@ -29,7 +29,7 @@ def test_gce_goes_from_cross_entropy_to_one_minus_probability():
 
 @pytest.mark.parametrize("q", [0.1, 0.7, 1.0])
 def test_gce_gradient_is_cross_entropys_times_a_power_of_the_probability(q):
-    """Below 1e-7 too, where the baseline that clips has no gradient any more."""
+    """It holds below 1e-7 too, where the baseline with clipping has no gradient."""
     p = special.softmax(LOGITS, axis=1)
     assert (p[range(60), LABELS] < 1e-7).sum() > 10
     for y_true in (LABELS, ONE_HOT):
@@ -39,7 +39,7 @@ def test_gce_gradient_is_cross_entropys_times_a_power_of_the_probability(q):
 
 @pytest.mark.parametrize("q", [0.1, 0.7, 1.0])
 def test_gce_summed_over_all_labels_lies_between_its_bounds(q):
-    """The bounds from which the paper's tolerance of symmetric noise follows; at q = 1 the sum is constant."""
+    """The paper derives robustness to symmetric noise from these bounds; at q = 1 the sum is constant."""
     total = sum(np.asarray(gce(q).call(np.full(60, k), LOGITS)) for k in range(5))
     lowest, highest = (5 - 5 ** (1 - q)) / q, 4 / q
     assert (total >= lowest - 1e-9).all()
@@ -62,7 +62,7 @@ def test_gce_differs_from_the_clipping_baseline_by_no_more_than_the_docstring_sa
     + [(100, 4.0, 8), (1000, 3.0, 8), (1000, 4.0, 8)],
 )
 def test_tempered_probabilities_sum_to_one_before_they_are_normalised(num_classes, t2, steps, dtype):
-    """What is hard for the iterations: one or two classes ahead, stairs, one class masked beside random others."""
+    """Logits on which iterations converge slowly: one or two classes ahead, stairs, one masked class."""
     rng = np.random.default_rng(0)
     spread = np.logspace(-3, 4.5, 40)[:, None]
     ahead = [np.r_[np.zeros(m), -np.ones(num_classes - m)] for m in (1, 2, num_classes - 1)]
@@ -75,7 +75,7 @@ def test_tempered_probabilities_sum_to_one_before_they_are_normalised(num_classe
 
 
 def test_tempered_probabilities_have_their_closed_form_for_two_classes():
-    """At t2 = 2: `1 / u + 1 / (u + gap) = 1`."""
+    """The equation for t2 = 2 is `1 / u + 1 / (u + gap) = 1`."""
     gap = np.logspace(-3, 6, 30)
     u = (2 - gap + np.hypot(gap, 2)) / 2
     u = np.where(gap > 2, 2 * gap / (gap - 2 + np.hypot(gap, 2)), u)  # the same, without the difference
@@ -108,7 +108,7 @@ def test_bi_tempered_is_bounded(t1, t2):
 
 @pytest.mark.parametrize(("t1", "t2"), [(0.0, 1.5), (0.5, 2.0), (1.0, 4.0)])
 def test_bi_tempered_is_least_at_the_labels_own_distribution(t1, t2):
-    """A proper loss: at logits `log_t2(y)`, whose probabilities are `y`, it has its minimum."""
+    """The loss is proper: it has its minimum at the logits `log_t2(y)`, whose probabilities are `y`."""
     loss = losses.BiTempered(5, t1, t2, dtype="float64")
     targets = np.random.default_rng(1).dirichlet(np.ones(5), 20)
     optimum = (targets ** (1 - t2) - 1) / (1 - t2)
@@ -122,7 +122,7 @@ def test_bi_tempered_is_least_at_the_labels_own_distribution(t1, t2):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_bi_tempered_gradient_is_right_at_logits_of_any_size(dtype):
-    """`v_j - w_j sum v` with `v = (p - y) p^(t2 - t1)` and the escort distribution `w`, from bisected probabilities."""
+    """The oracle is `v_j - w_j sum v`, `v = (p - y) p^(t2 - t1)`, with probabilities by bisection and escort `w`."""
     t1, t2 = 0.5, 2.0
     p = tempered_softmax(LOGITS, t2)
     v = (p - ONE_HOT) * p ** (t2 - t1)
@@ -176,7 +176,7 @@ def test_label_noise_without_size_is_cross_entropy():
 
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_label_noise_adds_nothing_on_average_and_the_covariance_it_says(jit_compile):
-    """Over 200,000 equal examples, whose noise differs; the bounds are five standard errors."""
+    """The means over 200,000 equal examples with different noise are tested, within five standard errors."""
     n, sigma, logits = 200_000, 0.5, np.array([1.0, -0.5, 0.3])
     p, y = special.softmax(logits), np.eye(3)[2]
     loss = losses.NoiseAgainstNoise(3, sigma)

@@ -1,4 +1,4 @@
-"""Laws of the baselines: limits, what random and coupled losses are on average, and targets that move."""
+"""Laws of the baselines: limits, expectations of random and coupled losses, and targets that move."""
 
 import functools
 
@@ -16,7 +16,7 @@ K = 5
 LABELS = np.random.default_rng(2).integers(0, K, 60)
 ONE_HOT = np.eye(K)[LABELS]
 SOFT = np.random.default_rng(1).dirichlet(np.full(K, 0.5), 60)
-# From nearly equal to far apart; the last ones underflow a softmax.
+# Logits from nearly equal to far apart; the softmax of the last ones underflows.
 LOGITS = np.random.default_rng(0).normal(size=(60, K)) * np.logspace(-2, 4, 60)[:, None]
 P = special.softmax(LOGITS, axis=1)
 P_LABEL = P[range(60), LABELS]
@@ -61,7 +61,7 @@ def test_validation_reports_cross_entropy_where_targets_move_or_are_random_or_ex
 
 
 def test_soft_bootstrapping_follows_the_prediction_in_the_target():
-    """At a stopped gradient this would be `beta (p - y)`."""
+    """With a stopped gradient this would be `beta (p - y)`."""
     beta = 0.7
     _, gradient = value_and_gradient(losses.Bootstrap(K, beta, dtype="float64"), LABELS[:30], LOGITS[:30])
     log_p = np.log(P[:30])
@@ -72,7 +72,7 @@ def test_soft_bootstrapping_follows_the_prediction_in_the_target():
 
 
 def test_hard_bootstrapping_at_equal_logits_prefers_no_class():
-    """Which class an argmax takes there depends on their order; the gradient must not."""
+    """An argmax depends on the order of equal classes; the gradient must not."""
     _, gradient = value_and_gradient(losses.Bootstrap(K, 0.6, hard=True, dtype="float64"), [2], np.zeros([1, K]))
     np.testing.assert_allclose(gradient[0], 0.6 * (1 / K - np.eye(K)[2]), atol=1e-12)
 
@@ -98,7 +98,7 @@ def test_symmetric_cross_entropy_is_jeffreys_divergence_up_to_entropies_for_dist
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("target", [2, [0.5, 0.2, 0.3]], ids=["class", "distribution"])
 def test_disturbed_labels_are_label_smoothing_on_average(target, jit_compile):
-    """Over 200,000 equal examples, which draw for themselves; the bounds are five standard errors."""
+    """The means over 200,000 equal examples with independent draws are tested, within five standard errors."""
     n, rate, logits = 200_000, 0.3, np.array([1.0, -0.5, 0.3])
     hot = np.eye(3)[target] if isinstance(target, int) else np.array(target)
     compute = functools.partial(value_and_gradient, losses.DisturbLabel(3, rate))
@@ -117,7 +117,7 @@ def test_disturbed_labels_are_label_smoothing_on_average(target, jit_compile):
 
 
 def test_a_disturbed_label_is_each_class_equally_often():
-    """The first and the last too, by a chi-squared test at 1e-6."""
+    """A chi-squared test at 1e-6 covers the first and the last class too."""
     n, k = 40_000, 100
     loss = losses.DisturbLabel(k, 1 - 1e-9)
     outputs = tf.broadcast_to(tf.range(k, dtype="float32") / k, [n, k])
@@ -212,7 +212,7 @@ def test_a_teacher_without_temperature_is_label_smoothing_up_to_its_entropy():
 
 
 def test_the_papers_teacher_is_met_by_its_own_logits_and_the_codes_by_nearly_equal_ones():
-    """At alpha 1: the logits of least loss, up to a constant; those of the docstring's figures for 100 classes."""
+    """The minimisers at alpha 1, up to a constant; for 100 classes they give the docstring's numbers."""
     paper = losses.TeacherFree(3, 1.0, 20.0, 0.99, dtype="float64")
     gap = np.log(0.99 / 0.005)
     value, gradient = value_and_gradient(paper, [0], np.array([[gap, 0.0, 0.0]]))
@@ -241,7 +241,7 @@ def test_the_gradient_of_the_papers_teacher_is_not_multiplied_by_the_squared_tem
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("gamma", [0.0, 0.3, 1.0, 3.0])
 def test_focal_loss_and_gradient_keep_their_digits_as_the_prediction_grows_certain(gamma, dtype):
-    """`1 - p` of float32 is 0 from a logit of 17 on, and a power below 1 has no derivative there."""
+    """In float32, `1 - p` is 0 from a logit of 17 on, and a power below 1 has no derivative there."""
     margins = np.array([5.0, 20.0, 40.0, 80.0])
     missing = special.expit(-margins)
     cost = np.log1p(np.exp(-margins))
@@ -264,7 +264,7 @@ def test_flsd53_takes_its_exponent_by_the_labels_probability():
 
 
 def test_focal_minimum_is_less_certain_than_the_labels():
-    """What the calibration paper reads it as: the best prediction for a label of 0.9 is far below 0.9."""
+    """The calibration paper's interpretation: the best prediction for a label of 0.9 is far below 0.9."""
     loss, soft = losses.Focal(2, 3.0, dtype="float64"), np.array([[0.9, 0.1]])
     best = optimize.minimize_scalar(lambda z: float(loss.call(soft, np.array([[z, 0.0]]))[0]), bounds=(0, 9)).x
     oracle = optimize.minimize_scalar(
@@ -275,7 +275,7 @@ def test_focal_minimum_is_less_certain_than_the_labels():
 
 
 def test_confidence_penalty_is_least_at_less_than_certainty():
-    """With the margin m and `p = sigma(m)`, `dL/dm = (1 - p)(beta m p - 1)`: at the minimum, `beta m p = 1`."""
+    """With the margin m and `p = sigma(m)`, `dL/dm = (1 - p)(beta m p - 1)`, so that `beta m p = 1` at the minimum."""
     loss = losses.ConfidencePenalty(2, beta=0.5, dtype="float64")
     margin = optimize.brentq(lambda m: 0.5 * m * special.expit(m) - 1, 0.1, 20)
     _, gradient = value_and_gradient(loss, [0], np.array([[margin, 0.0]]))
@@ -284,7 +284,7 @@ def test_confidence_penalty_is_least_at_less_than_certainty():
 
 
 def test_a_cold_teacher_of_teacher_free_gives_the_label_alone():
-    """What it gives the others is 0 in float32; the divergence is then cross-entropy at that temperature."""
+    """Other classes have the probability 0 in float32; the divergence is then cross-entropy at that temperature."""
     logits = np.random.default_rng(0).normal(size=(60, K)).astype("float32")
     loss = losses.TeacherFree(K, 1.0, temperature=0.01)
     expected = -special.log_softmax(logits.astype("float64") / 0.01, axis=1)[range(60), LABELS]

@@ -75,7 +75,7 @@ def test_smoothing_is_smearing_by_its_matrix(logits):
 
 
 def test_smearing_by_the_inverse_is_backward_correction(logits, transition):
-    """Lukasik et al., Table 1; where no probability is below the floor."""
+    """Lukasik et al., Table 1, for probabilities above the floor."""
     labels = np.arange(7) % 5
     smearing = losses.LabelSmearing(5, np.linalg.inv(transition), dtype="float64").call(labels, logits)
     backward = losses.BackwardCorrection(5, transition, dtype="float64").call(labels, logits)
@@ -83,7 +83,7 @@ def test_smearing_by_the_inverse_is_backward_correction(logits, transition):
 
 
 def test_backward_correction_is_unbiased(logits, transition):
-    """The expectation over the observed label is the loss on the clean one, by exact summation."""
+    """The expectation over the noisy label is the loss for the true label, by exact summation."""
     loss = losses.BackwardCorrection(5, transition, dtype="float64")
     by_observed = np.stack([loss.call(np.full(7, j), logits) for j in range(5)], axis=1)
     for clean in range(5):
@@ -104,7 +104,7 @@ def test_floor_is_the_one_that_is_given():
 
 
 def test_forward_correction_means_the_same_by_index_and_one_hot_beyond_underflow():
-    """Where no clean class of any size can give the label but one: (T'p)_j is that one's probability."""
+    """All true classes that can have the label underflow but one, whose probability is (T'p)_j."""
     loss = losses.ForwardCorrection(3, noise.pair_flip(3, 1.0))
     large = np.tile([[0.0, -200.0, -300.0]], (3, 1))
     by_index = loss.call(np.arange(3), large)
@@ -196,7 +196,7 @@ def test_smoothing_after_correction_is_the_product_of_their_matrices(logits, tra
 
 
 def class_risks(labels, logits, transition):
-    """`r_k` of a batch, by a plain loop."""
+    """The estimates `r_k` of a batch, by a plain loop."""
     inverse = np.linalg.inv(transition)
     risks = np.zeros(len(transition))
     for label, row in zip(labels, logits, strict=True):
@@ -208,7 +208,7 @@ def class_risks(labels, logits, transition):
 def test_non_negative_correction_leaves_negative_class_risks_out(transition, scale):
     rng = np.random.default_rng(3)
     labels, logits = rng.integers(0, 5, 40), rng.normal(size=(40, 5))
-    logits += scale * np.eye(5)[labels]  # the larger, the better learned by heart
+    logits += scale * np.eye(5)[labels]  # the larger, the better memorised
     risks = class_risks(labels, logits, transition)
     assert (risks < 0).any() == (scale > 1)
     for y in (labels, np.eye(5)[labels]):
@@ -219,7 +219,7 @@ def test_non_negative_correction_leaves_negative_class_risks_out(transition, sca
 
 
 def test_non_negative_correction_stops_what_memorises(transition):
-    """With every label learned by heart the plain loss is far below 0, and pulls on; the corrected one has ended."""
+    """With all labels memorised, the plain loss is far below 0 and still falls; the corrected one has stopped."""
     labels = np.arange(50) % 5
     logits = tf.Variable(10.0 * np.eye(5)[labels])
     slopes = {}
@@ -246,7 +246,7 @@ def test_non_negative_correction_survives_serialisation_and_xla(transition):
 
 
 def test_non_negative_correction_refuses_weights(transition):
-    """They would decide which classes leave; and examples of weight 0 must not."""
+    """Weights would decide which classes are left out, and examples of weight 0 must have no effect."""
     loss = losses.BackwardCorrection(5, transition, non_negative=True)
     with pytest.raises(ValueError, match="`sample_weight` must be None with `non_negative=True`"):
         loss(np.zeros(3, int), np.zeros((3, 5)), np.ones(3))

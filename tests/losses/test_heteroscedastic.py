@@ -1,4 +1,4 @@
-"""The heteroscedastic family: against quadrature and NumPy, its noise, its memory, its deployed form."""
+"""The heteroscedastic family against quadrature and NumPy; its noise, memory and deployed form."""
 
 import resource
 import zipfile
@@ -32,7 +32,7 @@ def same_noise(*args, **kwargs):
 
 
 def raw(diagonal):
-    """The output that makes this diagonal."""
+    """The raw outputs that give this diagonal."""
     return np.log(np.expm1(np.asarray(diagonal) - 1e-3))
 
 
@@ -123,7 +123,7 @@ def test_classes_may_be_permuted():
 
 
 def test_gradient_for_the_mean_is_the_papers():
-    """Eq. 14: samples that agree with the label count more."""
+    """The gradient of Eq. 14, in which samples that agree with the label count more."""
     samples, temperature = 40, 0.5
     loss = same_noise(5, temperature, 2, samples, dtype="float64")
     labels, _, outputs = examples(loss)
@@ -139,7 +139,7 @@ def test_gradient_for_the_mean_is_the_papers():
 
 @pytest.mark.parametrize("jit_compile", [None, False, True], ids=["eager", "graph", "xla"])
 def test_chunks_that_do_not_divide_the_samples(monkeypatch, jit_compile):
-    """10 samples in chunks of 4, 4 and 2 are the mean over their 10 noises; the batch is not known beforehand."""
+    """In chunks of 4, 4 and 2, the loss is the mean over 10 samples, also for a batch of unknown size."""
     monkeypatch.setattr(heteroscedastic, "_TRAINING_NUMBERS", 6 * 3 * 4)
     loss = same_noise(3, 0.8, 2, 10, dtype="float64")
     _, soft, outputs = examples(loss)
@@ -191,7 +191,7 @@ def test_noise_is_normal_and_the_same_under_xla():
 
 
 def test_folded_seeds_draw_the_same_under_xla():
-    """Folding gives negative seeds half of the time, which XLA would read otherwise."""
+    """Without a mask, folding gives negative seeds half of the time, which XLA interprets differently."""
 
     def draw(number):
         return _random.standard_normal(_random.fold_in(_random.fold_in(tf.constant([0, 0]), number), 1), [3])
@@ -215,7 +215,7 @@ def test_noise_differs_between_steps_and_examples():
 
 
 def test_the_two_noises_are_independent():
-    """With V = -diag(d) and one noise for both, the logits would not vary."""
+    """With V = -diag(d) and the same noise for both, the logits would not vary."""
     outputs = np.concatenate([np.zeros(2), raw([1.0, 1.0]), [-1.0, 0.0, 0.0, -1.0]])[None]
     loss = losses.Heteroscedastic(2, rank=2, train_samples=1, reduction=None, dtype="float64")
     values = np.asarray(loss(np.zeros(2000, int), np.repeat(outputs, 2000, axis=0)))
@@ -279,7 +279,7 @@ def test_deployed_it_is_plain_keras_of_moderate_size(tmp_path, rank):
 
 
 def peak_memory(num_classes, batch):
-    """Of this process so far, in MiB, after loss, gradient and prediction."""
+    """The peak memory of this process in MiB, after loss, gradient and prediction."""
     loss = losses.Heteroscedastic(num_classes, rank=1, train_samples=500, test_samples=500)
 
     @tf.function(autograph=False)

@@ -1,4 +1,4 @@
-"""One label, however it is spelled: as an index, one-hot, or as the limit of soft labels."""
+"""Equal losses for a class index, its one-hot row, and the limit of soft labels."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from tfp_noise import losses
 
 NUM_CLASSES = 4
 GAPS = (0.0, 30.0, 100.0, 1e3, 1e4)
-# Each observed class comes of two true ones alone, so that all its sources can underflow.
+# Each noisy label comes from two true classes only, so that all its sources can underflow.
 SPARSE_TRANSITION = 0.7 * np.eye(NUM_CLASSES) + 0.3 * np.roll(np.eye(NUM_CLASSES), 1, axis=1)
 LOSSES = {name: case.build for name, case in LOSSES_UNDER_TEST.items()} | {
     "forward_sparse": lambda k, **kwargs: losses.ForwardCorrection(k, SPARSE_TRANSITION, **kwargs),
@@ -26,7 +26,7 @@ def value_and_gradient(loss, y_true, outputs):
 
 
 def cases(num_outputs):
-    """Each label under outputs with each gap, in float32: `[len(GAPS) * NUM_CLASSES]` examples."""
+    """Examples of each label with outputs of each gap, float32, `len(GAPS) * NUM_CLASSES` of them."""
     rng = np.random.default_rng(0)
     labels = np.tile(np.arange(NUM_CLASSES), len(GAPS))
     outputs = rng.normal(size=(len(labels), num_outputs))
@@ -52,7 +52,7 @@ def test_index_one_hot_and_the_limit_of_soft_labels_are_one_label(name):
 
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_forward_correction_of_soft_labels_is_exact_where_all_sources_underflow(jit_compile):
-    """The gradient goes to the source that gives the label most of its probability, whichever it is."""
+    """The gradient goes to the true class that gives the label most of its probability."""
     loss = losses.ForwardCorrection(NUM_CLASSES, SPARSE_TRANSITION, reduction="none")
     _, outputs = cases(NUM_CLASSES)
     soft = np.random.default_rng(1).dirichlet(np.ones(NUM_CLASSES), len(outputs)).astype("float32")

@@ -1,4 +1,4 @@
-"""Learnable label smoothing: its loss and gradients against the paper's formulas in NumPy."""
+"""Learnable label smoothing: loss and gradients against the paper's formulas in NumPy."""
 
 import itertools
 
@@ -52,7 +52,7 @@ def build(**settings):
 
 
 def value_and_gradients(loss, state, labels):
-    """Values, and gradients of their sum by the logits and by those of Q."""
+    """Values, and gradients of their sum with respect to the network's logits and those of Q."""
     logits = tf.convert_to_tensor(LOGITS)
     with tf.GradientTape() as tape:
         tape.watch(logits)
@@ -134,7 +134,7 @@ def test_the_variant_trains_each_side_alone():
 
 
 def test_only_rows_of_the_batch_have_a_gradient():
-    """What keeps a step from touching the whole matrix: the gradient names the rows."""
+    """The gradient names its rows, so that a step does not touch the whole matrix."""
     loss, state = build()
     with tf.GradientTape() as tape:
         value = loss.call(np.array([1, 1, 4]), LOGITS[:3])
@@ -164,7 +164,7 @@ def train(loss, optimizer, features=None, epochs=1):
 
 
 def test_weight_decay_of_q_is_an_option_and_the_users_exclusions_stay():
-    """A learning rate of 0 but for the decay, which Keras takes in units of the learning rate: 1 step of size 1e-3."""
+    """With a zero gradient only the decay acts, in Keras a multiple of the learning rate: one step of size 1e-3."""
     for weight_decay in (True, False):
         optimizer = keras.optimizers.SGD(1e-3, weight_decay=100.0)
         optimizer.exclude_from_weight_decay(var_names=["bias"])
@@ -214,7 +214,7 @@ def test_a_learning_rate_of_its_own_moves_q_alone(tmp_path):
 
 
 def test_q_learns_what_labels_look_like_and_not_the_labels_themselves():
-    """Class 1's examples look like 2's: row 1 finds 2, its own entry is the smallest."""
+    """Examples of class 1 resemble those of class 2: row 1 finds class 2, and its own entry is the smallest."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, K, 600)
     centres = 3 * np.eye(K)

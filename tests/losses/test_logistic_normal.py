@@ -1,4 +1,4 @@
-"""The Logistic-Normal loss: against the distribution, and by the paper's equations."""
+"""The Logistic-Normal loss against the distribution and the paper's equations."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def rng():
 @pytest.mark.parametrize("num_classes", [2, 10, 100, 1000])
 @pytest.mark.parametrize("rank", [1, 2])
 def test_loss_is_the_distributions_log_prob_in_float32(rng, num_classes, rank):
-    """Constant included, within 1e-5 relative to the terms that are added."""
+    """They agree with the constant, within 1e-5 of the terms that are added."""
     loss = losses.LogisticNormal(num_classes, temperature=0.7, min_scale=0.4, rank=rank)
     labels, _, outputs = examples(loss, batch=32)
     outputs = outputs.astype("float32")
@@ -31,7 +31,7 @@ def test_loss_is_the_distributions_log_prob_in_float32(rng, num_classes, rank):
 
 @pytest.mark.parametrize(("num_classes", "t", "expected"), [(10, 0.01, 6.994), (100, 0.01, 9.210), (14, 0.1, 4.913)])
 def test_target_logits_have_the_published_values(num_classes, t, expected):
-    """C = log(((1 - t)(K + 1) + t) / t) at the label and 0 elsewhere: the loss is least where loc is that."""
+    """The loss is minimal at loc = C = log(((1 - t)(K + 1) + t) / t) for the label and 0 elsewhere."""
     loss = losses.LogisticNormal(num_classes, target_smoothing=t, covariance="identity", dtype="float64")
     outputs = tf.Variable(np.zeros((1, num_classes)))
     with tf.GradientTape() as tape:

@@ -1,4 +1,4 @@
-"""What Englesson et al. 2023 derive about the Logistic-Normal loss, by equation number."""
+"""Derivations of Englesson et al. 2023 about the Logistic-Normal loss, by equation number."""
 
 import numpy as np
 import pytest

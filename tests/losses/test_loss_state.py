@@ -1,4 +1,4 @@
-"""What a loss learns or counts between steps: trained, saved, mirrored and restored by its classifier."""
+"""States of losses: variables that a classifier trains, saves, mirrors and restores."""
 
 import warnings
 
@@ -45,7 +45,7 @@ def fit(model, epochs, **kwargs):
 
 
 def plain(rows):
-    """Rows as arrays, whole or by entries."""
+    """Class rows as a list of arrays."""
     return list(rows) if isinstance(rows, losses.TopRows) else [rows]
 
 
@@ -70,7 +70,7 @@ def go_on(folder):
 
 
 def test_training_goes_on_bit_for_bit_in_a_new_process(tmp_path):
-    """From a file written half-way, beside the training that went on without a stop."""
+    """Training from a file that was written half-way equals training without an interruption."""
     expected = {}
     for name in SETTINGS:
         whole, path = classifier(name), tmp_path / f"{name}.keras"
@@ -84,7 +84,7 @@ def test_training_goes_on_bit_for_bit_in_a_new_process(tmp_path):
 
 
 def test_backup_and_restore_hold_the_rotated_state(tmp_path):
-    """The backup of an epoch is written after the state's own end of the epoch."""
+    """The backup of an epoch is written after `end_epoch` of the state."""
 
     class Stop(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -121,7 +121,7 @@ def test_training_learns_and_evaluation_leaves_what_was_learned_untouched(name):
 
 
 def test_two_replicas_have_the_state_of_one_device(two_replicas):
-    """The statistics are made of both replicas' examples, and every replica has the same."""
+    """The statistics cover the examples of both replicas, and are equal on both."""
     batches = pipeline.shard_batches(
         tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(24, drop_remainder=True)
     )
@@ -162,13 +162,13 @@ def test_the_state_is_float32_under_mixed_precision(name, policy):
 
 
 def test_a_compiled_step_on_a_gpu_reaches_all_of_the_state(name):
-    """Of int32 variables TensorFlow has none there: they stay on the host, and `jit_compile` fails."""
+    """TensorFlow keeps int32 variables on the host, where `jit_compile` fails."""
     on_hosts_only = [weight.path for weight in classifier(name).loss_state.weights if weight.dtype == "int32"]
     assert not on_hosts_only
 
 
 def test_a_loss_without_an_owner_computes_with_its_start(name):
-    """Inside a function, too; and what one loss's classifier learns is not another's."""
+    """It does so inside a function too, and losses do not share what they learn."""
     loss_class, arguments = SETTINGS[name]
     alone = loss_class(K, **arguments)
     outputs = RNG.normal(size=(120, K)).astype("float32")

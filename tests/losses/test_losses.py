@@ -1,4 +1,4 @@
-"""The contract that every loss keeps."""
+"""The contract of every loss."""
 
 import json
 
@@ -25,7 +25,7 @@ def value_and_gradient(loss, y_true, y_pred):
 
 
 def both_kinds(loss, jit_compile=False):
-    """Values and gradients for class indices and for soft labels, in one function: compiling is what takes the time."""
+    """Values and gradients for class indices and soft labels, in one function because compilation takes long."""
 
     def compute(labels, soft, outputs):
         return value_and_gradient(loss, labels, outputs) + value_and_gradient(loss, soft, outputs)
@@ -79,7 +79,7 @@ def test_float32_agrees_with_float64(case):
         np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-4, atol=2e-5 * np.abs(expected_gradient).max())
 
 
-# One setting of a class is compiled by XLA every day: that takes the longest.
+# XLA compiles one setting of each class in the daily run, because compilation takes longest.
 XLA_DAILY = first_of_class({name: case.build(10) for name, case in LOSSES_UNDER_TEST.items()})
 
 
@@ -89,7 +89,7 @@ XLA_DAILY = first_of_class({name: case.build(10) for name, case in LOSSES_UNDER_
     + [pytest.param(name, True, marks=[pytest.mark.torture] * (name not in XLA_DAILY)) for name in LOSSES_UNDER_TEST],
 )
 def test_graph_and_xla_agree_with_eager_mode(name, jit_compile):
-    """For labels out of range, too, which make NaN, and only of themselves."""
+    """Labels out of range are included, which give NaN for their example only."""
     loss = LOSSES_UNDER_TEST[name].build(10)
     labels, soft, outputs = map(tf.constant, examples(loss, batch=16))
     outputs = tf.cast(outputs, "float32")
@@ -199,7 +199,7 @@ NEARLY_SINGULAR = np.array([[0.50001, 0.49999], [0.49999, 0.50001]])
         (
             lambda: losses.BackwardCorrection(2, NEARLY_SINGULAR),
             ValueError,
-            "better conditioned.* in float32.* number 5e",
+            "well enough conditioned.* in float32.* number 5e",
         ),
         (
             lambda: losses.BackwardCorrection(2, np.eye(2), non_negative="no"),

@@ -1,4 +1,4 @@
-"""Arguments of losses at the ends of what float32 holds: refused in words, or as right as float64."""
+"""Arguments of losses near the limits of float32: refused with a clear error, or as exact as in float64."""
 
 import numpy as np
 import pytest

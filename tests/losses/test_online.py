@@ -1,4 +1,4 @@
-"""Online label smoothing: its soft labels against the algorithm written out in NumPy."""
+"""Online label smoothing: soft labels against the algorithm in NumPy."""
 
 import keras
 import numpy as np
@@ -27,7 +27,7 @@ def batches(seed=0, zero_weights=False):
 
 
 def train(loss, logits, labels, weights=None, **compile_arguments):
-    """`fit` over these outputs of a network that passes its inputs on and stays as it is."""
+    """Trains with `fit` on given outputs: the network returns its inputs and does not change."""
     width = logits.shape[-1]
     same = keras.layers.Dense(width, use_bias=False, kernel_initializer="identity")
     network = keras.Sequential([keras.Input([width]), same])
@@ -91,7 +91,7 @@ VARIANTS = {
 
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS.keys())
 def test_three_epochs_give_the_soft_labels_of_the_algorithm(variant):
-    # Variants by epochs with weights, zeros among them; those by steps, and of the start, without.
+    # Variants with periods of epochs have weights, some of them 0; variants with periods of steps have none.
     data = batches(zero_weights="update_period" not in variant and "initial" not in variant)
     expected = written_out(*data, **variant)
     loss = losses.OnlineLabelSmoothing(K, **variant)
@@ -101,12 +101,12 @@ def test_three_epochs_give_the_soft_labels_of_the_algorithm(variant):
 
 
 def test_the_variants_differ():
-    """Else the test above would not tell one from another."""
+    """Without this, the test above could not tell the variants apart."""
     data = batches()
     rows = [written_out(*data, **variant) for name, variant in VARIANTS.items() if name not in ("zeros", "smoothed")]
     for i, one in enumerate(rows):
         assert all(np.abs(one - other).max() > 1e-3 for other in rows[:i])
-    # What the matrix is at the start is gone after an epoch, but for classes that are kept.
+    # After an epoch nothing is left of the initial rows, except for rows that are kept.
     first = [a[:1] for a in data]
     np.testing.assert_array_equal(written_out(*first, initial="zeros"), written_out(*first))
 
@@ -130,7 +130,7 @@ def test_a_soft_label_counts_for_its_largest_class():
 
 
 def test_the_loss_is_that_of_the_period_before():
-    """Eq. 3 and 4, with the soft labels of the first epoch in the second."""
+    """Eq. 3 and 4: the second epoch uses the soft labels of the first."""
     logits, labels, weights = batches()
     loss = losses.OnlineLabelSmoothing(K, alpha=0.3)
     model = train(loss, logits[:1], labels[:1])
@@ -154,7 +154,7 @@ def test_zeros_make_the_first_epoch_half_of_cross_entropy():
 
 
 def test_the_first_epoch_is_label_smoothing():
-    """Uniform rows at the start: what the paper says keeps the first epoch from diverging."""
+    """Rows start uniform, which the paper says keeps the first epoch from diverging."""
     logits, labels, _ = batches()
     outputs, classes = logits[0, 0], labels[0, 0]
     online = losses.OnlineLabelSmoothing(K, alpha=0.9)(classes, outputs)
@@ -207,7 +207,11 @@ def test_labels_out_of_range_are_no_statistics():
         ({"top": 2.0}, TypeError, "`top` must be an integer"),
         ({"initial": "zero"}, ValueError, "Unknown initial: 'zero'. Did you mean 'zeros'"),
         ({"unseen": "keep"}, ValueError, "Unknown unseen: 'keep'. Did you mean 'kept'"),
-        ({"freeze_above": 0.88, "initial": "smoothed"}, ValueError, "must be above 0.92, what rows start with.*: 0.88"),
+        (
+            {"freeze_above": 0.88, "initial": "smoothed"},
+            ValueError,
+            "must be above 0.92, the largest probability of rows.*: 0.88",
+        ),
         ({"freeze_above": 88}, ValueError, "`freeze_above` must be.* at most 1. Received: 88"),
         ({"per_sample": 1}, TypeError, "`per_sample` must be True or False"),
     ],

@@ -1,4 +1,4 @@
-"""A `min_scale` that changes over training steps."""
+"""Schedules of `min_scale` over training steps."""
 
 import keras
 import numpy as np
@@ -28,7 +28,7 @@ def classifier(min_scale, **settings):
     "settings", [{}, {"rank": 2}, {"covariance": "diagonal"}, {"covariance": "isotropic"}], ids=repr
 )
 def test_each_step_is_one_with_the_schedules_value(settings):
-    """As if a fixed `min_scale` were changed by hand between steps; training goes on from it after loading."""
+    """Annealing equals a fixed `min_scale` that is changed by hand between steps, also after loading."""
     annealed, by_hand = classifier(schedule(), **settings), classifier(2.0, **settings)
     for step in range(5):
         batch = slice(8 * step, 8 * step + 8)
@@ -103,7 +103,7 @@ def test_a_schedule_must_stay_above_zero(bad, message):
 
 
 def test_updates_are_counted_not_batches():
-    """Two batches an update; the optimizer's own count is made anew at each use."""
+    """An update covers two batches; the optimizer computes its count at each use."""
     model = classifier(schedule())
     model.compile(keras.optimizers.SGD(0.01, gradient_accumulation_steps=2), jit_compile=False)
     model.fit(FEATURES, LABELS, batch_size=5, verbose=0)

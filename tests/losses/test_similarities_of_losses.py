@@ -1,4 +1,4 @@
-"""What losses with learned targets hand on: rows in a history and a file, a start for another training, a teacher."""
+"""Uses of learned targets: rows in a history and a file, a start for another training, a teacher."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ K = len(NAMES)
 
 
 def examples(n=512, seed=0):
-    """Classes 0 and 1 near each other, 2 and 3 too."""
+    """Examples of four classes, 0 and 1 similar, 2 and 3 similar."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, K, n)
     centers = np.array([[2.0, 0.5], [2.0, -0.5], [-2.0, 0.5], [-2.0, -0.5]])
@@ -30,14 +30,14 @@ def classifier(loss, seed=0):
 
 @pytest.fixture(scope="module")
 def teacher():
-    """A classifier that has learned its targets; no test may train it on."""
+    """A classifier with learned targets; no test may train it further."""
     model = classifier(losses.LearnableLabelSmoothing(K))
     model.fit(*examples(), epochs=8, verbose=0)
     return model
 
 
 def rows_of(loss):
-    """The square, from what the loss's own properties say."""
+    """The square matrix, from the loss's public properties."""
     rows = loss.class_rows
     if isinstance(rows, np.ndarray):
         return rows

@@ -1,4 +1,4 @@
-"""Rows by their largest entries: which are found, and what follows from them."""
+"""Rows by their largest entries: the search for them, the loss and its gradients."""
 
 import re
 
@@ -24,7 +24,7 @@ def batches(seed=0):
 
 
 def followed_one_by_one(logits, labels, top, per_epoch):
-    """Kept entries `{class: value}` of each row after all epochs, found with dicts, in float64."""
+    """Entries `{class: value}` of each row after all epochs, found with dicts, in float64."""
     kept = [{(y + n) % K: 1 / K for n in range(top)} for y in range(K)]
     count_candidates = min(top, K - top)
     for epoch_logits, epoch_labels in zip(logits, labels, strict=True):
@@ -106,7 +106,7 @@ def test_the_loss_is_that_of_the_rows_written_out(loss_class):
 
 @pytest.mark.parametrize("soft", [False, True])
 def test_gradients_reach_the_entries_and_the_shared_logit(soft):
-    """By finite differences of the dense loss with the logits written out."""
+    """The oracle is finite differences of the dense loss with the logits written out."""
     logits, labels = batches()
     loss = losses.LearnableLabelSmoothing(K, 0.3, top=3, dtype="float64")
     state = loss.build_state()
@@ -144,7 +144,7 @@ def test_gradients_reach_the_entries_and_the_shared_logit(soft):
 
 
 def test_an_entry_that_comes_in_changes_nothing_but_its_place():
-    """It starts at the logit it shared; one that goes shares it; those that stay keep their logit and their place."""
+    """A new entry starts at the shared logit, one that leaves shares it, and entries that stay keep logit and place."""
     logits, labels = batches()
     loss = losses.LearnableLabelSmoothing(K, top=3)
     state = loss.build_state()
@@ -197,7 +197,7 @@ def test_learnable_finds_the_neighbours_and_agrees_with_whole_rows():
 @pytest.mark.parametrize("soft", [False, True], ids=["indices", "soft"])
 @pytest.mark.parametrize("loss_class", [losses.OnlineLabelSmoothing, losses.LearnableLabelSmoothing])
 def test_no_square_array_exists_at_any_time(loss_class, soft):
-    """Read off the compiled program of a whole step, and of the end of an epoch: no array has as many elements."""
+    """The compiled programs of a step and of the end of an epoch hold no array with K^2 elements."""
     num_classes, batch = 1009, 8
     loss = loss_class(num_classes, top=4)
     state = loss.build_state()
@@ -213,7 +213,7 @@ def test_no_square_array_exists_at_any_time(loss_class, soft):
         return tape.gradient(value, [outputs, *(variable.value for variable in state.trainable_variables)])
 
     programs = [(step, (labels, tf.zeros([batch, num_classes])))]
-    if not soft:  # the end of an epoch knows nothing of labels
+    if not soft:  # the end of an epoch does not depend on labels
         programs.append((tf.function(state.end_epoch, jit_compile=True, autograph=False), ()))
     for function, arguments in programs:
         program = function.experimental_get_compiler_ir(*arguments)(stage="optimized_hlo")

@@ -1,4 +1,4 @@
-"""The Gaussian behind a Logistic-Normal distribution: its arguments, checked, and its TFP parts."""
+"""The Gaussian behind a Logistic-Normal distribution: checks of its arguments, and its assembly from TFP parts."""
 
 import keras
 import numpy as np
@@ -25,19 +25,19 @@ def common_dtype(**values):
 
 
 def is_reference(value):
-    """Variables and what is deferred are read anew at each use, so that they are trained and seen to change."""
+    """True for variables and deferred tensors, which are read at each use, so that they can be trained."""
     return isinstance(value, (tf.Variable, tfp.util.DeferredTensor))
 
 
 def reference(value, dtype, name):
-    """`value` as TFP keeps it: a variable, also that of a Keras layer, as it is; anything else as a tensor."""
+    """`value` as TFP stores it: a TensorFlow or Keras variable as it is, anything else as a tensor."""
     if isinstance(value, keras.Variable):
         value = value.value  # a `tf.Variable`
     return value if value is None or is_reference(value) else tf.convert_to_tensor(value, dtype, name=name)
 
 
 def deferred(function, *values, shape=None):
-    """`function(*values)`, computed at each use, so that variables are read anew and a later tape sees tensors.
+    """`function(*values)`, computed at each use, so that variables are read then and a later tape records it.
 
     Its static shape is `shape`, or that of the first value.
     """
@@ -48,7 +48,7 @@ def deferred(function, *values, shape=None):
 
 
 def gaussian_and_scale(loc, scale_diag, factor, **common):
-    """The Gaussian before the bijector, and what the bijector multiplies it by: a scalar `scale_diag`, or 1."""
+    """The Gaussian before the bijector, and the number that the bijector multiplies by: a scalar `scale_diag`, or 1."""
     spans_all = _spans_all(factor, loc.shape[-1])
     if scale_diag.shape.rank == 0 and not spans_all:
         loc = deferred(lambda loc, scale: loc / scale, loc, scale_diag)
@@ -73,7 +73,7 @@ def _spans_all(factor, n):
 
 
 def _low_rank(factor, diagonal):
-    """`D + C C'` as an operator, solved by Woodbury."""
+    """`D + C C'` as an operator that is solved by Woodbury's formula."""
     factor, diagonal = _with_orthogonal_columns(factor, diagonal), tf.linalg.LinearOperatorDiag(diagonal, **_POSITIVE)
     return tf.linalg.LinearOperatorLowRankUpdate(diagonal, factor, is_diag_update_positive=True, **_POSITIVE)
 
@@ -81,10 +81,11 @@ def _low_rank(factor, diagonal):
 def _with_orthogonal_columns(factor, diagonal):
     """`C V`, also a factor of `C C'`, with `V` the right singular vectors of `D^(-1/2) C`.
 
-    TFP takes the Cholesky factor of `I + C' D^-1 C`, which squares the condition of large and nearly collinear columns:
-    float32 loses all digits. With `C V` in place of C that matrix is diagonal, to rounding. No gradient goes through V,
-    because `C V V' C' = C C'` for every orthogonal V, and singular vectors of equal singular values have none. Columns
-    that are rounding errors become 0, because their gradients would be large multiples of such errors.
+    TFP takes the Cholesky factor of `I + C' D^-1 C`, which squares the condition number of large and nearly collinear
+    columns, so that float32 loses all digits. With `C V` in place of C that matrix is diagonal, to rounding. No
+    gradient goes through V, because `C V V' C' = C C'` for every orthogonal V, and singular vectors of equal singular
+    values have no gradient. Columns that are rounding errors become 0, because their gradients would be large multiples
+    of such errors.
     """
     if factor.shape[-1] == 1:
         return factor
@@ -107,7 +108,8 @@ def _with_orthogonal_columns(factor, diagonal):
 def _full_rank(factor, diagonal):
     """`D + C C'` as the operator `L L'`: `L'` is the QR factor R of `[C'; D^(1/2)]`.
 
-    Where C spans all directions, Woodbury's difference of a vector and its part along C loses its digits.
+    Woodbury's formula, with the difference of a vector and its part along C, loses all digits if C spans all
+    directions.
     """
 
     def triangular(factor, diagonal):
@@ -136,26 +138,3 @@ def log_ratio_gaussian(distribution, temperature, dtype=None):
         scale_diag = tf.fill(tf.shape(loc)[-1:], scale_diag)
     factor = None if factor is None else factor / tf.sqrt(temperature)
     return gaussian_and_scale(loc / temperature, scale_diag / temperature, factor)[0]
-
-
-def check_arguments(loc, scale_diag, factor, temperature):
-    if loc.shape.rank is not None and loc.shape.rank < 1:
-        raise ValueError("`loc` must have shape [..., n], the logits last. Received a scalar.")
-    if temperature.shape.rank not in (0, None):
-        raise ValueError(f"`temperature` must be a scalar. Received shape {temperature.shape}.")
-    n = loc.shape[-1]
-    if n is not None and scale_diag.shape.rank and scale_diag.shape[-1] not in (None, n):
-        raise ValueError(
-            f"`scale_diag` must be a scalar or end in the {n} logits of `loc`. Received shape {scale_diag.shape}."
-        )
-    wrong = factor is not None and factor.shape.rank is not None and factor.shape.rank < 2
-    if wrong or (factor is not None and None not in (n, factor.shape.rank) and factor.shape[-2] not in (None, n)):
-        raise ValueError(
-            f"`scale_perturb_factor` must have shape [..., {n}, rank], {n} being the logits of `loc`. Received shape "
-            f"{factor.shape}. For one column pass `factor[..., tf.newaxis]`."
-        )
-    for name, value in [("scale_diag", scale_diag), ("temperature", temperature)]:
-        static = None if is_reference(value) else tf.get_static_value(value)
-        if static is not None and not np.all((static > 0) & np.isfinite(static)):
-            wrong = np.ravel(static)[np.argmin(np.ravel((static > 0) & np.isfinite(static)))]
-            raise ValueError(f"`{name}` must be positive and finite. Received: {wrong:g}.")

@@ -16,18 +16,18 @@ DEFAULT_NUM_POINTS = 1024
 def gaussian_points(gaussian, factor, num_points):
     """Quasi-random points of a `tfd.MultivariateNormalLinearOperator`, `[..., num_points, n]`.
 
-    Sobol points fill their first coordinates best. With `V` an orthonormal basis of the columns of `factor`, points
-    `(a, b)` on R^(rank + n) give `V a + (I - V V') b`, which is standard Gaussian for every `V` and has the directions
-    of `factor`, along which the logits vary most, in the coordinates that come first. The law does not depend on `V`,
-    so no gradient goes through it; that of a QR decomposition would not exist for collinear columns.
+    Sobol points are most uniform in their first coordinates. With `V` an orthonormal basis of the columns of `factor`,
+    points `(a, b)` of R^(rank + n) give `V a + (I - V V') b`, which is standard Gaussian for every `V` and assigns the
+    first coordinates to the directions of `factor`, along which the logits vary most. The distribution does not depend
+    on `V`, so that no gradient needs to go through it; that of a QR decomposition does not exist for collinear columns.
     """
     _check_num_points(num_points)
     n = gaussian.event_shape[-1]
     rank = 0 if factor is None else factor.shape[-1]
     if n is None or rank is None:
         raise ValueError(
-            "Expectations on the simplex need static numbers of logits and of columns of the factor. Received: "
-            f"{n} and {rank}. Set them with `tf.ensure_shape`."
+            "Expectations on the simplex need static numbers of logits and of columns of `scale_perturb_factor`. "
+            f"Received: {n} and {rank}. Set them with `tf.ensure_shape`."
         )
     if factor is None:
         points = tf.constant(_sobol_gaussian(n, num_points), gaussian.dtype)
@@ -43,7 +43,7 @@ def gaussian_points(gaussian, factor, num_points):
 
 @functools.lru_cache(maxsize=4)
 def _sobol_gaussian(dimension, num_points):
-    """Points `[num_points, dimension]`, float64: `NUM_SETS` scrambled Sobol sets after another, made Gaussian."""
+    """`NUM_SETS` scrambled Sobol sets, transformed to Gaussian: float64 `[num_points, dimension]`."""
     if dimension > MAX_DIMENSION:
         raise ValueError(
             f"Expectations on the simplex need at most {MAX_DIMENSION} logits and columns of the factor. Received: "
@@ -56,13 +56,13 @@ def _check_num_points(num_points):
     _validation.check_int("num_points", num_points, 2 * NUM_SETS)
     if num_points & (num_points - 1):
         raise ValueError(
-            f"`num_points` must be a power of two, for which Sobol points are balanced. Received: {num_points}. "
-            f"Pass {1 << num_points.bit_length()}."
+            f"`num_points` must be a power of two, because only such sets of Sobol points are balanced. Received: "
+            f"{num_points}. Pass {1 << num_points.bit_length()}."
         )
 
 
 def mean_and_error(values, axis):
-    """The mean of `values` over their points along a negative `axis`, and its standard error from the sets' means."""
+    """The mean of `values` over points along a negative `axis`, and its standard error from the means of the sets."""
     axis = values.shape.rank + axis
     shape = tf.shape(values)
     sets = tf.reshape(values, tf.concat([shape[:axis], [NUM_SETS, -1], shape[axis + 1 :]], 0))

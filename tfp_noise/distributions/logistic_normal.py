@@ -1,13 +1,14 @@
 """The Logistic-Normal distribution, assembled from TFP parts so that it runs under XLA."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
+from tensorflow_probability import util as tfu
 
-from tfp_noise.distributions import _gaussian, _quadrature
-
-tfb = tfp.bijectors
-tfd = tfp.distributions
+from tfp_noise.distributions import _checks, _gaussian, _quadrature
 
 
 class LogisticNormal(tfd.TransformedDistribution):
@@ -18,52 +19,52 @@ class LogisticNormal(tfd.TransformedDistribution):
         scale = diag(scale_diag) + scale_perturb_factor @ scale_perturb_factor.T
         softmax_centered(z) = [exp(z_1), ..., exp(z_n), 1] / (1 + sum_k exp(z_k))
 
-    so samples lie on the simplex of n + 1 classes, the last of which is the reference. The density is
+    Samples lie on the simplex of n + 1 classes; the last class is the reference. The density is
 
         p(s) = Normal(temperature * log(s[:n] / s[n]); loc, scale @ scale.T) * temperature^n / (sqrt(n + 1) prod_k s_k)
 
-    The factor `1 / sqrt(n + 1)` is TFP's convention for `tfb.SoftmaxCentered`: density with respect to the surface
-    measure of the simplex. Textbooks use n of its coordinates and leave it out, and so do TFP's own `tfd.Dirichlet` and
-    `tfd.RelaxedOneHotCategorical`: beside one of them, in a mixture, a ratio or a Kullback-Leibler divergence by
-    samples, add `log(n + 1) / 2` to this distribution's `log_prob`.
+    The factor `1 / sqrt(n + 1)` is TFP's convention for `tfb.SoftmaxCentered`: the density refers to the surface
+    measure of the simplex. Textbooks refer to n of its coordinates and omit the factor, and so do `tfd.Dirichlet` and
+    `tfd.RelaxedOneHotCategorical` of TFP. To combine or compare this distribution with one of those, in a mixture, a
+    ratio or a sampled Kullback-Leibler divergence, add `log(n + 1) / 2` to the `log_prob` of this one.
 
     With a scalar `scale_diag`, `scale = a (I + (C / sqrt(a)) (C / sqrt(a))')`: the base is a
-    `tfd.MultivariateNormalDiagPlusLowRank` without `scale_diag`, and `a` moves into the bijector. TFP then knows the
-    operator to be positive definite and takes a Cholesky factor of the small capacitance matrix, where otherwise
-    it takes a `MatrixDeterminant`, for which XLA has no kernel. Several columns are rotated first, which leaves `C C'`
-    as it is, to be orthogonal: float32 then keeps its digits however large and collinear they are. A factor with n
-    columns or more has no small matrix; `scale` is then the product `R'R` of a QR factor.
+    `tfd.MultivariateNormalDiagPlusLowRank` without `scale_diag`, and `a` moves into the bijector. TFP then knows that
+    the operator is positive definite and takes the Cholesky factor of the small capacitance matrix; otherwise it takes
+    a `MatrixDeterminant`, for which XLA has no kernel. Several columns are first rotated to be orthogonal, which leaves
+    `C C'` as it is, so that float32 keeps its digits however large and collinear the columns are. With n columns or
+    more the capacitance matrix is not small; `scale` is then the product `R'R` of a QR factor.
 
-    On the corners and faces of the simplex the density is 0: `log_prob` of a point with a probability of 0, such as a
-    one-hot label or a sample in which one underflowed, is -inf, without a gradient. Smooth labels first, as
-    `losses.LogisticNormal` does. `tf.vectorized_map` goes over the arguments, not over a distribution, of which a batch
+    On the boundary of the simplex the density is 0: `log_prob` of a point with a probability of 0, such as a one-hot
+    label or a sample in which a probability underflowed, is -inf and has no gradient. Smooth labels first, as
+    `losses.LogisticNormal` does. `tf.vectorized_map` maps over the arguments, not over a distribution, whose batch
     shares the scalars.
 
-    `kl_divergence` is exact, computed in float64, also where temperatures differ; unless both scales are diagonal, it
-    takes `n^2` numbers for each pair of a batch. `mean`, `variance`, `stddev`, `covariance` and `entropy` (nats, for
-    the surface measure) have no closed form: they are averages over `num_points=1024` scrambled Sobol points, the same
-    at each call, so that they are functions of the parameters, with gradients. `mean_with_error` and
-    `entropy_with_error` say how far to trust them. Measured for `scale = 0.5 I + c c'`, c normal of deviation 0, 0.3
-    or 1, and n = 10, 100 or 1000: the largest error of a mean is 4.9e-3 with 1024 points and 2.5e-3 with 4096, where
-    1024 independent samples have 3.5e-2; the entropy is within 0.3 %. Several tensors of `batch * num_points * (n + 1)`
-    numbers are held, each 1 GiB in float32 for a batch of 256 with n = 1000: take a large batch in slices,
+    `kl_divergence` is exact, also between different temperatures, and computed in float64; unless both scales are
+    diagonal, it needs `n^2` numbers for each pair in a batch. `mean`, `variance`, `stddev`, `covariance` and `entropy`
+    (nats, for the surface measure) have no closed form. They are averages over `num_points=1024` scrambled Sobol
+    points, the same at each call, so that they are functions of the parameters, with gradients; `mean_with_error` and
+    `entropy_with_error` estimate their errors. Measured for `scale = 0.5 I + c c'`, c normal with standard deviation 0,
+    0.3 or 1, and n = 10, 100 or 1000: the largest error of a mean is 4.9e-3 with 1024 points and 2.5e-3 with 4096, that
+    of 1024 independent samples 3.5e-2; the entropy is within 0.3 %. Several tensors of `batch * num_points * (n + 1)`
+    numbers are in memory at once, each 1 GiB in float32 for a batch of 256 with n = 1000: slice a large batch, as in
     `d[:32].mean()`.
 
     Args:
-        loc: float `[..., n]`, the mean of the logits. Its dtype, or else that of the next argument that has a floating
-            one, is that of all; plain numbers are float32.
+        loc: float `[..., n]`, the mean of the logits. The distribution takes its dtype, or that of the first other
+            argument with a floating dtype; plain numbers are float32.
         scale_diag: positive float, a scalar or `[..., n]`.
         scale_perturb_factor: float `[..., n, rank]`, or `None` for a diagonal scale.
         temperature: positive float, a scalar.
-        validate_args: whether to check at each use that parameters are finite, `scale_diag` and `temperature` positive,
-            and that what `log_prob` is given has nothing negative and sums to 1. Not under XLA, which drops assertions.
-        allow_nan_stats: as in TFP; no statistic of valid parameters is NaN.
+        validate_args: bool; True checks at each use that parameters are finite, that `scale_diag` and `temperature` are
+            positive, and that points given to `log_prob` are at least 0 and sum to 1. XLA drops these checks.
+        allow_nan_stats: bool, as in TFP; statistics of valid parameters are never NaN.
         name: name of the distribution.
 
     Raises:
         ValueError: if a shape does not fit, the dtype is narrower than float32, or a constant `scale_diag` or
             `temperature` is not positive and finite.
-        NotImplementedError: by `mode` (see its message) and `cdf`.
+        NotImplementedError: by `mode`, of which there may be several, and `cdf`.
 
     Example:
         >>> d = LogisticNormal(loc=[1.0, 0.0], scale_diag=0.5, scale_perturb_factor=[[1.0], [0.0]])
@@ -84,13 +85,13 @@ class LogisticNormal(tfd.TransformedDistribution):
 
     def __init__(
         self,
-        loc,
-        scale_diag=1.0,
-        scale_perturb_factor=None,
-        temperature=1.0,
-        validate_args=False,
-        allow_nan_stats=True,
-        name="LogisticNormal",
+        loc: Any,
+        scale_diag: Any = 1.0,
+        scale_perturb_factor: Any = None,
+        temperature: Any = 1.0,
+        validate_args: bool = False,
+        allow_nan_stats: bool = True,
+        name: str = "LogisticNormal",
     ):
         parameters = dict(locals())
         with tf.name_scope(name):
@@ -104,8 +105,8 @@ class LogisticNormal(tfd.TransformedDistribution):
             self._scale_diag = _gaussian.reference(scale_diag, dtype, "scale_diag")
             self._temperature = _gaussian.reference(temperature, dtype, "temperature")
             self._scale_perturb_factor = _gaussian.reference(scale_perturb_factor, dtype, "scale_perturb_factor")
-            _gaussian.check_arguments(self._loc, self._scale_diag, self._scale_perturb_factor, self._temperature)
-            # Not `validate_args`, by which TFP makes a dense matrix of the low-rank one: what it asks is checked here.
+            _checks.check_arguments(self._loc, self._scale_diag, self._scale_perturb_factor, self._temperature)
+            # `validate_args` is not passed on, because TFP would make a dense matrix; the same is checked here.
             base, outer = _gaussian.gaussian_and_scale(
                 self._loc, self._scale_diag, self._scale_perturb_factor, allow_nan_stats=allow_nan_stats
             )
@@ -135,12 +136,12 @@ class LogisticNormal(tfd.TransformedDistribution):
         def positive():
             return tfb.Softplus(low=np.finfo(tf.as_dtype(dtype).as_numpy_dtype).eps)
 
-        properties = tfp.util.ParameterProperties
+        properties = tfu.ParameterProperties
         return {
             "loc": properties(event_ndims=1, shape_fn=logits),
             "scale_diag": properties(
                 event_ndims=1,
-                # A scalar, as the temperature, is one for all of a batch: sliced and broadcast with none of it.
+                # A scalar, like the temperature, is shared by the batch and is neither sliced nor broadcast with it.
                 event_ndims_tensor=lambda self: properties.NO_EVENT_NDIMS if self.scale_diag.shape.rank == 0 else 1,
                 shape_fn=logits,
                 default_constraining_bijector_fn=positive,
@@ -175,28 +176,42 @@ class LogisticNormal(tfd.TransformedDistribution):
         """Scalar that divides the logits."""
         return self._temperature
 
-    def logits_distribution(self, name="logits_distribution"):
+    def logits_distribution(self, name: str = "logits_distribution") -> tfd.Distribution:
         """The Gaussian of the logits `Z`, before the temperature.
 
         Its `mean()` is `loc`, its `covariance()` is `scale @ scale.T`. The log-ratios `log(s[:n] / s[n])` of samples
         are `Z / temperature`: their mean is `loc / temperature`, their covariance `scale @ scale.T / temperature^2`.
 
+        Args:
+            name: name of the operations.
+
         Returns:
             A `tfd.MultivariateNormalLinearOperator` with this distribution's batch shape and events `[n]`.
+
+        Raises:
+            ValueError: for a name that TensorFlow does not accept.
         """
         with self._name_and_control_scope(name):
             return _gaussian.log_ratio_gaussian(self, temperature=1.0)
 
-    def mean_with_error(self, num_points=_quadrature.DEFAULT_NUM_POINTS, name="mean_with_error"):
-        """`mean(num_points=...)`, and how far it is from the expectation that it stands for.
+    def mean_with_error(
+        self, num_points: int = _quadrature.DEFAULT_NUM_POINTS, name: str = "mean_with_error"
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """`mean(num_points=...)` and an estimate of its error.
 
         Args:
             num_points: int, a power of two, at least 16.
             name: name of the operations.
 
         Returns:
-            `(mean, standard_error)`, both `[..., n + 1]`: probabilities, and the standard error of each, estimated from
-            8 independent sets of points (7 degrees of freedom: 95 % of the errors are within 2.4 of it).
+            `(mean, standard_error)`, both float `[..., n + 1]`: probabilities, and the standard error of each,
+            estimated from 8 independent sets of points (7 degrees of freedom: 95 % of the errors are within 2.4
+            standard errors).
+
+        Raises:
+            TypeError: if `num_points` is not an integer.
+            ValueError: if `num_points` is not a power of two or too small, the number of logits or of columns is not
+                static, or together they exceed 21,201, the limit of Sobol points.
 
         Example:
             >>> d = LogisticNormal(loc=[1.0, 0.0], scale_diag=0.5)
@@ -207,25 +222,39 @@ class LogisticNormal(tfd.TransformedDistribution):
         with self._name_and_control_scope(name):
             return _quadrature.mean_and_error(self._points_on_the_simplex(num_points), axis=-2)
 
-    def entropy_with_error(self, num_points=_quadrature.DEFAULT_NUM_POINTS, name="entropy_with_error"):
-        """`entropy(num_points=...)` and its standard error, both `[...]`, in nats; as `mean_with_error`."""
+    def entropy_with_error(
+        self, num_points: int = _quadrature.DEFAULT_NUM_POINTS, name: str = "entropy_with_error"
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """`entropy(num_points=...)` and an estimate of its error.
+
+        Args:
+            num_points: int, a power of two, at least 16.
+            name: name of the operations.
+
+        Returns:
+            `(entropy, standard_error)`, both float `[...]`, in nats, for the surface measure.
+
+        Raises:
+            TypeError: as `mean_with_error`.
+            ValueError: as `mean_with_error`.
+        """
         with self._name_and_control_scope(name):
             mean, standard_error = _quadrature.mean_and_error(self._log_volumes(num_points), axis=-1)
             return self.distribution.entropy() + mean, standard_error
 
     def _log_prob(self, y, **kwargs):
         log_prob = super()._log_prob(self._check_classes(y), **kwargs)
-        # Towards a face of the simplex the Gaussian falls faster than the Jacobian grows; their sum is inf - inf.
+        # Towards the boundary the Gaussian density falls faster than the Jacobian grows; at it, the sum is inf - inf.
         on_face = tf.reduce_any(tf.equal(y, 0), axis=-1)
         return tf.where(on_face & tf.math.is_nan(log_prob), tf.constant(-np.inf, log_prob.dtype), log_prob)
 
     def _check_classes(self, y):
-        """`y` unless its number of classes is another one, which would be broadcast."""
+        """`y`; refuses another number of classes, which would be broadcast."""
         classes, expected = tf.convert_to_tensor(y).shape[-1:], self.event_shape
         if not classes.is_compatible_with(expected):
             raise ValueError(
                 f"`value` must end in the {expected[0]} classes of the distribution, one more than the logits of "
-                f"`loc`. Received shape {tuple(y.shape)}. Give every class its probability."
+                f"`loc`. Received shape {tuple(y.shape)}. Pass a probability for every class."
             )
         return y
 
@@ -245,9 +274,9 @@ class LogisticNormal(tfd.TransformedDistribution):
 
     def _mode(self):
         raise NotImplementedError(
-            "`mode` is not implemented for LogisticNormal: with a large covariance the density has several local "
-            "maxima, near the corners of the simplex. For one typical point take `d.mean()`, or the centre "
-            "`tfb.SoftmaxCentered()(d.loc / d.temperature)`, which is the geometric mean, normalised."
+            "`mode` is not implemented for LogisticNormal, because with a large covariance the density has several "
+            "local maxima, near the corners of the simplex. For one typical point take `d.mean()`, or the centre "
+            "`tfb.SoftmaxCentered()(d.loc / d.temperature)`, which is the normalised geometric mean."
         )
 
     def _points(self, num_points):
@@ -260,39 +289,7 @@ class LogisticNormal(tfd.TransformedDistribution):
         return self.bijector.forward_log_det_jacobian(self._points(num_points), event_ndims=1)
 
     def _parameter_control_dependencies(self, is_init):
-        """Before each use of what can change, with `validate_args`."""
-        if not self.validate_args:
-            return []
-        names = ["loc", "scale_diag", "scale_perturb_factor", "temperature"]
-        values = {name: getattr(self, f"_{name}") for name in names if getattr(self, f"_{name}") is not None}
-        values = {name: value for name, value in values.items() if is_init != _gaussian.is_reference(value)}
-        finite = [tf.debugging.assert_all_finite(value, f"`{name}` must be finite") for name, value in values.items()]
-        return finite + [
-            tf.debugging.assert_positive(values[name], message=f"`{name}` must be positive")
-            for name in values.keys() & {"scale_diag", "temperature"}
-        ]
+        return _checks.parameter_assertions(self, is_init) if self.validate_args else []
 
     def _sample_control_dependencies(self, x):
-        if not self.validate_args:
-            return []
-        # What a sum of n + 1 numbers can be off by rounding, beside TFP's usual 10 units in the last place.
-        rounding = tf.cast(10 + tf.shape(x)[-1], self.dtype) * np.finfo(self.dtype.as_numpy_dtype).eps
-        total = tf.reduce_sum(x, axis=-1)
-        return [
-            tf.debugging.assert_non_negative(x, message="Probabilities must not be negative"),
-            tf.debugging.assert_near(total, tf.ones_like(total), rounding, rounding, "Probabilities must sum to 1"),
-        ]
-
-
-@tfd.RegisterKL(LogisticNormal, LogisticNormal)
-def _kl_divergence(p, q, name=None):
-    """That of the Gaussians of the log-ratios, which one and the same bijector maps to the simplex."""
-    if not p.event_shape.is_compatible_with(q.event_shape):
-        raise ValueError(
-            f"`other` must have the {p.event_shape[0]} classes of this distribution. Received one of "
-            f"{q.event_shape[0]}. Compare distributions over the same classes."
-        )
-    with tf.name_scope(name or "kl_logistic_normal"):
-        # In float64: the difference of large terms loses the digits of what large factors make small.
-        gaussians = [_gaussian.log_ratio_gaussian(d, d.temperature, tf.float64) for d in (p, q)]
-        return tf.cast(tfd.kl_divergence(*gaussians), p.dtype)
+        return _checks.simplex_assertions(x) if self.validate_args else []

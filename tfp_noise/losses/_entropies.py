@@ -1,4 +1,4 @@
-"""Cross-entropy and entropy in which a class that is not there, of logit -inf, counts for nothing."""
+"""Cross-entropy and entropy with 0 log 0 = 0: classes with the logit -inf do not count."""
 
 import tensorflow as tf
 from keras import ops
@@ -7,21 +7,21 @@ from tfp_noise.losses._gradients import with_gradient
 
 
 def product(logarithm, weight):
-    """`weight * logarithm`, and 0 where the weight is 0, also beside a logarithm that is infinite.
+    """`weight * logarithm`, and 0 where the weight is 0, even if the logarithm is infinite there.
 
-    TensorFlow's kernel costs what a multiplication does; `where` around one would make another array.
+    The kernel of TensorFlow takes as long as a multiplication, while `where` would make another array.
     """
     return tf.math.multiply_no_nan(logarithm, weight)
 
 
 def cross_entropy(weights, log_p):
-    """`-sum_k w_k log p_k`, `[batch]`; no gradient may go to the weights."""
+    """`-sum_k w_k log p_k`, `[batch]`; not for weights that need a gradient."""
     return -ops.sum(product(log_p, weights), axis=-1)
 
 
 @with_gradient
 def entropy(log_p):
-    """`-sum_k p_k log p_k`, `[batch]`. Its gradient is by hand, because that of `p log p` is NaN at `log p = -inf`."""
+    """`-sum_k p_k log p_k`, `[batch]`; its gradient is by hand, because that of `p log p` is NaN at `log p = -inf`."""
     p = ops.exp(log_p)
     terms = product(log_p, p)
     return -ops.sum(terms, axis=-1), lambda upstream: -ops.expand_dims(upstream, -1) * (terms + p)

@@ -1,7 +1,7 @@
-"""The part of the Logistic-Normal loss that the network moves, for each form of the scale matrix S.
+"""The part of the Logistic-Normal loss that depends on the network, for each form of the scale matrix S.
 
-Each function is `|S^-1 e|^2 / 2 + log|S|`, `[batch]`, of errors `e`, `[batch, n]`, and the raw outputs that S is built
-from. `min_scale`, `l` below, is a scalar tensor.
+Each function gives `|S^-1 e|^2 / 2 + log|S|`, `[batch]`, for errors `e`, `[batch, n]`, and the raw outputs that S is
+built from. `min_scale`, `l` below, is a scalar tensor.
 """
 
 from keras import ops
@@ -55,7 +55,7 @@ def _rank_one(error, factor, min_scale):
         d/de = S^-2 e                           = z / l^2 - c a k / l
         d/dc = -(S^-2 e a + S^-1 e a k) + 2 k c  = c k (a^2 / l + 2) - z (1 / l + k) a / l
 
-    Automatic differentiation gives the same in half as many passes again over [batch, n].
+    Automatic differentiation gives the same with half as many passes again over [batch, n].
     """
 
     @with_gradient
@@ -80,24 +80,26 @@ def _rank_one(error, factor, min_scale):
 
 
 def _any_rank(error, factor, min_scale):
-    """By Woodbury and Sylvester, from the QR factors of `A = [C; sqrt(l) I]`, for which `A'A = l I + C'C`.
+    """The form of rank 2 to n - 1, by Woodbury and Sylvester, with the QR factors of `A = [C; sqrt(l) I]`.
 
-    `S^-1 e = (e - C (A'A)^-1 C'e) / l = (e - Q_C Q_C' e) / l` with `Q_C` the rows of Q beside C, and
-    `log|S| = (n - R) log l + 2 sum_i log|R_ii|`. `A'A` itself is not made: it squares the condition of large factors.
+    As `A'A = l I + C'C`, `S^-1 e = (e - C (A'A)^-1 C'e) / l = (e - Q_C Q_C' e) / l` with `Q_C` the first n rows of Q,
+    and `log|S| = (n - rank) log l + 2 sum_i log|R_ii|`. `A'A` itself is not computed, because it squares the condition
+    number of large factors.
     """
     n, rank = factor.shape[1:]
     orthogonal, triangular = ops.qr(_with_ridge(factor, min_scale))
-    beside = orthogonal[:, :n]
-    along = ops.swapaxes(beside, 1, 2) @ ops.expand_dims(error, -1)
-    rest = error - ops.squeeze(beside @ along, -1)
+    upper = orthogonal[:, :n]
+    along = ops.swapaxes(upper, 1, 2) @ ops.expand_dims(error, -1)
+    rest = error - ops.squeeze(upper @ along, -1)
     constant = (n - rank) * ops.log(min_scale)
     return (0.5 / min_scale**2) * ops.sum(ops.square(rest), axis=-1) + _log_determinant(triangular) + constant
 
 
 def _full_rank(error, factor, min_scale):
-    """By the QR factor of `A = [C'; sqrt(l) I]`, for which `A'A = S`: `S^-1 e = R^-1 R'^-1 e`, `log|S| = 2 log|R|`.
+    """The form of rank n or more, with the QR factor of `A = [C'; sqrt(l) I]`, for which `A'A = S`.
 
-    Where C spans all directions, nothing of `e` is left beside them: the difference in `_any_rank` loses its digits.
+    `S^-1 e = R^-1 R'^-1 e` and `log|S| = 2 log|R|`. `_any_rank` would lose all digits here: where C spans all
+    directions, the part of `e` outside of them, which it computes as a difference, is 0.
     """
     _, triangular = ops.qr(_with_ridge(ops.swapaxes(factor, 1, 2), min_scale))
     half = ops.solve_triangular(ops.swapaxes(triangular, 1, 2), ops.expand_dims(error, -1), lower=True)
@@ -117,5 +119,5 @@ def _log_determinant(triangular):
     return 2 * ops.sum(ops.log(ops.abs(ops.diagonal(triangular, axis1=1, axis2=2))), axis=-1)
 
 
-# Under the names of the loss's `covariance`.
+# The functions by the loss's argument `covariance`.
 SCALES = {"identity": _identity, "isotropic": _isotropic, "diagonal": _diagonal, "low_rank": _low_rank}

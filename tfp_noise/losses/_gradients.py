@@ -1,4 +1,4 @@
-"""Operations with a gradient by hand."""
+"""Operations whose gradient is written by hand."""
 
 from keras import ops
 
@@ -6,7 +6,7 @@ from keras import ops
 def with_gradient(function):
     """Decorates `function(*inputs) -> (value, gradient)`, where `gradient(upstream)` gives a gradient for each input.
 
-    Some backends of Keras hand the upstream gradient over by position, others by keyword; here it comes by position.
+    Some backends of Keras pass the upstream gradient by position, others by keyword; here it comes by position.
     """
 
     @ops.custom_gradient

@@ -1,4 +1,4 @@
-"""What a loss keeps between steps."""
+"""Layers with the variables that a loss keeps between steps, and the updates of such variables."""
 
 import keras
 import tensorflow as tf
@@ -6,9 +6,9 @@ from keras import ops
 
 
 class LossState(keras.layers.Layer):
-    """Base of the layers that hold a loss's variables, float32 under every policy.
+    """Base class of the layers that hold a loss's variables, float32 under every policy.
 
-    The classifier tracks one, so that Keras trains, mirrors, saves and restores it.
+    The classifier tracks the layer, so that Keras trains, mirrors, saves and restores the variables.
 
     Args:
         num_classes: int, K.
@@ -18,15 +18,15 @@ class LossState(keras.layers.Layer):
     def __init__(self, num_classes, name="loss_state"):
         super().__init__(name=name, dtype="float32", autocast=False)
         self.num_classes = num_classes
-        self.updated = False  # as soon as a training step that takes statistics is traced
+        self.updated = False  # True once a training step that takes statistics has been traced
         self.built = True
 
     def variable(self, name, value, trainable=False):
-        """A variable of the layer that starts at `value`; integers are int64.
+        """A new variable of the layer that starts at `value`; integers must be int64.
 
-        TensorFlow has no int32 variables on GPUs, where a compiled step could not reach one that stays on the host.
+        TensorFlow keeps int32 variables on the host, where a step that is compiled for a GPU cannot reach them.
 
-        Replicas compute the same update of the variables that are not trained, from `gather`ed examples.
+        Replicas compute equal updates of variables that are not trained, from `gather`ed examples.
         """
         value = ops.convert_to_tensor(value)
         return self.add_weight(
@@ -39,20 +39,20 @@ class LossState(keras.layers.Layer):
         )
 
     def end_epoch(self):
-        """What is due at the end of a training epoch; called by `fit`, before any callback saves."""
+        """Does what is due at the end of a training epoch; `fit` calls it before any callback saves."""
 
     def check_updated(self):
-        """Refuses the end of an epoch of which nothing was seen."""
+        """Refuses the end of an epoch in which no training step was seen."""
         if not self.updated:
             raise ValueError(
                 "`end_epoch` must follow training steps that this state has seen. Received: none so far. In a training "
-                "loop of your own take the loss from `model.compute_loss(x, y, model(x, training=True))`: a call of "
-                "the loss alone, which also serves evaluation, takes no statistics."
+                "loop of your own compute the loss with `model.compute_loss(x, y, model(x, training=True))`, because a "
+                "call of the loss alone, as in evaluation, takes no statistics."
             )
 
 
 def gather(*tensors):
-    """The tensors of all replicas, one after the other: what statistics of the whole batch are made of."""
+    """Concatenates the tensors of all replicas, for statistics of the whole batch."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return tensors
@@ -60,9 +60,9 @@ def gather(*tensors):
 
 
 def add_rows(variable, labels, updates):
-    """Adds `updates` `[batch, ...]` to the rows of a variable; a label may come more than once.
+    """Adds `updates` `[batch, ...]` to the rows of a variable that the labels name; labels may repeat.
 
-    In place, but for a TPU, whose replicas have no `scatter_add` for a variable that they keep equal.
+    It is done in place, except on a TPU, whose replicas have no `scatter_add` for a variable that they keep equal.
     """
     if isinstance(tf.distribute.get_strategy(), tf.distribute.TPUStrategy):
         rows, places = ops.convert_to_tensor(variable), ops.expand_dims(labels, -1)
@@ -74,7 +74,7 @@ def add_rows(variable, labels, updates):
 def accumulate(sums, counts, labels, values, weights, single=False):
     """Adds weighted `values` `[batch, ...]` to the rows of `sums`, and the weights to `counts`.
 
-    With `single`, the row becomes the value of the batch's last example of weight, and its count 1.
+    With `single`, the row becomes the value of the last example in the batch that has a weight, and its count 1.
     """
     if single:
         chosen = ops.cast(is_last(labels, weights, counts.shape[0]), "float32")

@@ -1,87 +1,132 @@
-"""What every loss of the package promises; the mathematics of one method stands in the file of its name."""
+"""The interface that all losses share; the mathematics of a method stands in the file of its name."""
+
+from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import ops
 
 from tfp_noise import _labels, _validation
+from tfp_noise.losses import _checks
+from tfp_noise.losses._state import LossState
 
 
 class NoisyLabelLoss(keras.losses.Loss):
-    """Base of all losses: labels in, network outputs in, one loss per example out.
+    """Base class of all losses: a `keras.losses.Loss` from labels and raw network outputs to one number per example.
 
-    A method implements `soft_label_loss`, and `class_index_loss` where integer labels have a cheaper way; both take
-    outputs that are float32 or wider. A method whose network is wider than the classes overrides `num_outputs`, and
-    `logits`, which says what the probabilities are the softmax of.
+    A loss of one's own implements `soft_label_loss`, for labels that are distributions. It may override
+
+        class_index_loss                      if class indices allow a cheaper way than one-hot rows
+        num_outputs, num_prediction_outputs,
+        reads_logits, logits                  if the network has more outputs than there are classes
+        evaluation_loss                       if the targets of training move or are random
+        build_state, update_state,
+        state_name, needs_classifier          if the loss learns or counts something between steps
+        wrap_optimizer                        if what it learns needs an optimizer of its own
+        get_config                            if its constructor has arguments of its own
 
     Args:
         num_classes: int, K >= 2.
         name: name of the loss.
         reduction: as in `keras.losses.Loss`.
-        dtype: dtype of the arithmetic, float32 (the default) or float64; mixed-precision outputs are cast up to it.
-        ignore_class: int, the class index of examples that count for nothing: not in the loss, which is the mean of the
-            others, nor in metrics and statistics; often -1, for "no label". Distributions all count. Keras reports, as
-            for its own losses, the mean of the batches' means. `None`: every label must be a class.
+        dtype: dtype of the arithmetic, "float32" (the default) or "float64"; mixed-precision outputs are cast up to it.
+        ignore_class: int, the class index of examples that do not count, often -1 for "no label": they are left out of
+            the loss, which is the mean over the others, and of metrics and statistics. Distributions all count. Keras
+            reports the mean of the batches' means, as for its own losses. `None`: every label must be a class.
+
+    Attributes:
+        seed_generator: `keras.random.SeedGenerator` of a loss that draws random numbers; a classifier saves its state.
+        needs_classifier: reason why the loss trains in a `NoisyLabelClassifier` only, in words that follow "because";
+            `None` for a loss that keeps nothing between steps.
+        divergence_advice: sentence for the error that ends a training whose loss became NaN or infinite.
+        paper: authors and year of the paper that proposes the loss, for `losses.available`.
+        needs: what the loss takes besides labels and logits, such as "a transition matrix", for `losses.available`.
 
     Raises:
+        TypeError: if `num_classes` or `ignore_class` is not an integer.
         ValueError: for fewer than two classes or a dtype narrower than float32.
+
+    Example:
+        A loss of one's own, the Taylor cross-entropy `sum_{i=1}^order (1 - p_y)^i / i`, that trains and can be saved:
+
+        >>> import numpy as np
+        >>> from tfp_noise import NoisyLabelClassifier
+        >>> @keras.saving.register_keras_serializable(package="my_project")
+        ... class TaylorCrossEntropy(NoisyLabelLoss):
+        ...     def __init__(self, num_classes, order=2, *, name="taylor_cross_entropy", **kwargs):
+        ...         super().__init__(num_classes, name=name, **kwargs)
+        ...         self.order = order
+        ...
+        ...     def soft_label_loss(self, targets, y_pred):
+        ...         wrong = 1 - ops.softmax(y_pred, axis=-1)
+        ...         return ops.sum(targets * sum(wrong**i / i for i in range(1, self.order + 1)), axis=-1)
+        ...
+        ...     def get_config(self):
+        ...         return {**super().get_config(), "order": self.order}
+        >>> loss = TaylorCrossEntropy(3, order=4)
+        >>> network = keras.Sequential([keras.Input([3]), keras.layers.Dense(loss.num_outputs)])
+        >>> model = NoisyLabelClassifier(network, loss)
+        >>> model.compile("adam", metrics=["accuracy"])
+        >>> history = model.fit(np.eye(3), np.arange(3), epochs=5, verbose=0).history
+        >>> history["loss"][-1] < history["loss"][0]
+        True
+        >>> type(loss).from_config(loss.get_config()).order
+        4
     """
 
-    def __init__(self, num_classes, *, name=None, reduction="sum_over_batch_size", dtype=None, ignore_class=None):
+    seed_generator: keras.random.SeedGenerator | None = None
+    needs_classifier: str | None = None
+    divergence_advice: str = ""
+    paper: str = ""
+    needs: str = ""
+    _belongs_to_a_classifier = False
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        name: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        dtype: str | None = None,
+        ignore_class: int | None = None,
+    ):
         # Not Keras's default, its floatx: that may be narrower.
         dtype = dtype or ("float64" if keras.config.floatx() == "float64" else "float32")
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.num_classes = _validation.check_int("num_classes", num_classes, 2)
-        if self.dtype not in ("float32", "float64"):
-            raise ValueError(
-                f"`dtype` must be float32 or float64. Received: {self.dtype}. A loss keeps its arithmetic wide under "
-                "every mixed-precision policy; give the policy to the network, not to the loss."
-            )
-
+        _checks.check_dtype(self)
         self.ignore_class = ignore_class
         if ignore_class is not None:
             self.ignore_class = _validation.check_int("ignore_class", ignore_class, -(2**24))  # float32 holds it
 
-    # The paper that proposes the loss, and what it takes besides labels and logits: `losses.available` lists both.
-    paper = ""
-    needs = ""
-    # A loss that draws noise keeps its `keras.random.SeedGenerator` here: the classifier saves its state.
-    seed_generator = None
-    # What schedules go by: the classifier puts the count of its optimizer here. No attribute with the optimizer itself,
-    # which Keras would save as the loss's.
-    count_updates = staticmethod(lambda: 0)
-    # Why the loss trains only in a `NoisyLabelClassifier` of its own; `None` if it keeps nothing between steps.
-    needs_classifier = None
-    # What is said of the loss when its training has diverged.
-    divergence_advice = ""
-    _belongs_to_a_classifier = False
+    @staticmethod
+    def count_updates() -> Any:
+        """The number of updates so far, for schedules; a classifier puts its optimizer's count in this place.
+
+        Returns:
+            An integer tensor or variable; 0 without a classifier.
+        """
+        return 0  # not the optimizer as an attribute, because Keras would save it with the loss
 
     @property
-    def num_outputs(self):
-        """How wide the network's last layer must be."""
+    def num_outputs(self) -> int:
+        """The width of the network's last layer."""
         return self.num_classes
 
     @property
-    def num_prediction_outputs(self):
-        """How many of the outputs, from the first on, `probabilities` reads; the rest serves training only."""
+    def num_prediction_outputs(self) -> int:
+        """The number of outputs, from the first on, that `probabilities` reads; the others serve training only."""
         return self.num_classes
 
     @property
-    def reads_logits(self):
-        """Whether the outputs are logits and nothing else, which may be divided by a temperature."""
+    def reads_logits(self) -> bool:
+        """True if the outputs are logits and nothing else, so that they may be divided by a temperature."""
         return True
 
-    def _check_number(self, *args, **bounds):
-        """A number by `check_number` that the loss's arithmetic holds."""
-        return _validation.check_number(*args, **bounds, dtype=self.dtype)
-
-    def _refuse_ignore_class(self, reason):
-        """Refuses `ignore_class` in a loss of which examples are no independent terms."""
-        if self.ignore_class is not None:
-            raise ValueError(
-                f"`ignore_class` must be None for this {type(self).__name__}, because {reason}. Received: "
-                f"{self.ignore_class}. Leave those examples out of the data."
-            )
+    @property
+    def state_name(self) -> str:
+        """Tag stored with the saved state of a loss; loading refuses another tag."""
+        return f"{type(self).__name__}({self.num_classes})"
 
     def call(self, y_true, y_pred):
         """Loss of each example, without reduction.
@@ -95,100 +140,152 @@ class NoisyLabelLoss(keras.losses.Loss):
             other class index outside `[0, num_classes)`, even where its `sample_weight` is 0.
 
         Raises:
-            ValueError: if a shape does not fit, or `y_pred` comes from a softmax or sigmoid of Keras.
+            ValueError: if a shape does not fit, `y_pred` comes from a softmax or sigmoid of Keras, or a loss that needs
+                a classifier is compiled into a plain Keras model.
         """
-        if self.needs_classifier and "compile_loss" in tf.get_current_name_scope():
-            raise ValueError(
-                f"{type(self).__name__} must belong to a `NoisyLabelClassifier`, because {self.needs_classifier}. "
-                "Received: `compile(loss=...)` of another Keras model, which keeps nothing for a loss between steps. "
-                "Wrap the network: `NoisyLabelClassifier(network, loss)`."
-            )
-        if hasattr(y_pred, "_keras_logits"):  # Keras's mark on what its softmax and sigmoid give
-            raise ValueError(
-                "`y_pred` must hold raw outputs. Received: what a softmax or sigmoid gives, of which the loss would "
-                "take the softmax again. Leave the activation out of the last layer."
-            )
-        y_pred = ops.cast(y_pred, self.dtype)
-        if len(y_pred.shape) != 2 or y_pred.shape[-1] != self.num_outputs:
-            raise ValueError(
-                f"`y_pred` must have shape [batch, {self.num_outputs}], the outputs that {type(self).__name__} reads "
-                f"for {self.num_classes} classes. Received shape {tuple(y_pred.shape)}."
-            )
-        y_true = ops.convert_to_tensor(y_true)
-        if y_true.shape.rank is None:
-            raise ValueError(
-                "`y_true` must have a rank that is known when the step is traced. Received: labels of any rank: "
-                "Keras traces so where columns, or distributions of the same dtype, follow class indices. Pass class "
-                "indices as [batch] throughout, and distributions as floats."
-            )
+        _checks.check_owner(self)
+        _checks.check_raw(y_pred)
+        y_true, y_pred = ops.convert_to_tensor(y_true), ops.cast(y_pred, self.dtype)
+        _checks.check_shapes(self, y_true, y_pred)
         if _labels.are_distributions(y_true, self.num_classes):
             return self.soft_label_loss(ops.cast(y_true, self.dtype), y_pred)
-        if _labels.are_class_indices(y_true):
-            labels = ops.cast(ops.reshape(y_true, [-1]), "int32")
-            # An accelerator cannot raise, and would quietly take some other class.
-            known = _labels.are_known(labels, self.num_classes)
-            losses = ops.where(known, self.class_index_loss(ops.where(known, labels, 0), y_pred), float("nan"))
-            if self.ignore_class is None:
-                return losses
-            valid = labels != self.ignore_class
-            losses = ops.where(valid, losses, 0)
-            losses._keras_mask = valid  # what Keras's reduction reads
+        indices = ops.cast(ops.reshape(y_true, [-1]), "int32")
+        # An accelerator cannot raise, and would quietly take some other class.
+        known = _labels.are_known(indices, self.num_classes)
+        losses = ops.where(known, self.class_index_loss(ops.where(known, indices, 0), y_pred), float("nan"))
+        if self.ignore_class is None:
             return losses
-        raise ValueError(
-            f"`y_true` must be class indices [batch] or [batch, 1], or distributions [batch, {self.num_classes}]. "
-            f"Received shape {tuple(y_true.shape)}."
-        )
+        counts = indices != self.ignore_class
+        losses = ops.where(counts, losses, 0)
+        losses._keras_mask = counts  # what Keras's reduction reads
+        return losses
 
-    def soft_label_loss(self, targets, y_pred):
-        """Loss `[batch]` for distributions over classes `[batch, num_classes]`."""
-        raise NotImplementedError
+    def soft_label_loss(self, targets: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        """Loss of each example for labels that are distributions: the one method that every loss implements.
 
-    def class_index_loss(self, labels, y_pred):
-        """Loss `[batch]` for class indices `[batch]`."""
-        return self.soft_label_loss(ops.one_hot(labels, self.num_classes, dtype=self.dtype), y_pred)
+        Args:
+            targets: float `[batch, num_classes]`, rows sum to 1, of the loss's dtype.
+            y_pred: float `[batch, num_outputs]`, raw network outputs of the same dtype.
 
-    def logits(self, y_pred):
-        """What the probabilities are the softmax of, `[batch, num_classes]`."""
-        return y_pred
-
-    def probabilities(self, y_pred):
-        """Class probabilities `[batch, num_classes]`, rows sum to 1, from raw outputs `[batch, num_outputs]`."""
-        return ops.softmax(self.logits(ops.cast(y_pred, self.dtype)), axis=-1)
-
-    def evaluation_loss(self, y_true, y_pred, sample_weight=None):
-        """The loss that validation reports, reduced: the training loss, unless its targets move or are random."""
-        return self(y_true, y_pred, sample_weight)
-
-    def build_state(self):
-        """A new layer with what the loss learns or counts between steps; `None` if that is nothing."""
-        return
-
-    def attach_state(self, state):
-        """Makes a classifier the owner, whose layer `state`, of `build_state`, is read from now on.
+        Returns:
+            Float `[batch]`, in nats.
 
         Raises:
-            ValueError: if the loss needs a classifier of its own and has one.
+            NotImplementedError: if a subclass does not implement it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must implement `soft_label_loss(targets, y_pred)`.")
+
+    def class_index_loss(self, labels: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        """Loss of each example for class indices, the same as that of their one-hot rows, value and gradient.
+
+        Args:
+            labels: int32 `[batch]`, in `[0, num_classes)`.
+            y_pred: float `[batch, num_outputs]`, raw network outputs of the loss's dtype.
+
+        Returns:
+            Float `[batch]`, in nats.
+
+        Raises:
+            NotImplementedError: if a subclass implements neither this method nor `soft_label_loss`.
+        """
+        return self.soft_label_loss(_labels.to_distributions(labels, self.num_classes, self.dtype), y_pred)
+
+    def logits(self, y_pred: tf.Tensor) -> tf.Tensor:
+        """The logits whose softmax the predicted probabilities are; by default the outputs themselves.
+
+        An override uses operations of Keras only, because `deployable` makes a plain Keras model of them.
+
+        Args:
+            y_pred: float `[..., num_outputs]`, raw network outputs of the loss's dtype.
+
+        Returns:
+            Float `[..., num_classes]`.
+
+        Raises:
+            ValueError: by an override, if it cannot read the outputs.
+        """
+        return y_pred
+
+    def probabilities(self, y_pred: Any) -> tf.Tensor:
+        """Predicted class probabilities, `softmax(logits(y_pred))`.
+
+        Args:
+            y_pred: float `[batch, num_outputs]`, raw network outputs.
+
+        Returns:
+            Float `[batch, num_classes]` of the loss's dtype, rows sum to 1.
+
+        Raises:
+            ValueError: if `y_pred` does not become a tensor.
+        """
+        return ops.softmax(self.logits(ops.cast(y_pred, self.dtype)), axis=-1)
+
+    def evaluation_loss(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tf.Tensor:
+        """The loss that validation reports: the training loss, unless its targets move or are random.
+
+        Values with such targets cannot be compared between epochs; validation then reports plain cross-entropy.
+
+        Args:
+            y_true: labels as `call` takes them.
+            y_pred: float `[batch, num_outputs]`, raw network outputs.
+            sample_weight: float `[batch]`, or `None`.
+
+        Returns:
+            A scalar, or `[batch]` with `reduction=None`; in nats.
+
+        Raises:
+            ValueError: as `call` does.
+        """
+        return self(y_true, y_pred, sample_weight)
+
+    def build_state(self) -> LossState | None:
+        """A new layer with the variables that the loss keeps between steps; it becomes the classifier's `loss_state`.
+
+        Returns:
+            A layer, or `None` for a loss that keeps nothing.
+        """
+        return None
+
+    def attach_state(self, state: LossState | None) -> None:
+        """Makes a classifier the owner of the loss, which reads that classifier's layer from now on.
+
+        Args:
+            state: the classifier's layer, made by `build_state`.
+
+        Raises:
+            ValueError: if the loss needs a classifier of its own and already belongs to one.
         """
         del state
         if self.needs_classifier and self._belongs_to_a_classifier:
-            raise ValueError(
-                f"`loss` must belong to one classifier, because {self.needs_classifier}. Received: a "
-                f"{type(self).__name__} that belongs to another one. Make a second loss: "
-                f"`{type(self).__name__}.from_config(loss.get_config())`."
-            )
+            _checks.refuse_second_owner(self)
         self._belongs_to_a_classifier = True
 
-    @property
-    def state_name(self):
-        """What a file says that the state in it is of; a loss takes that of its own name only."""
-        return f"{type(self).__name__}({self.num_classes})"
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Takes the statistics of a training step; the classifier calls it after the loss, before the update.
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        """Takes statistics of a training step; the classifier calls it after the loss, before the update."""
+        Args:
+            y_true: labels as `call` takes them.
+            y_pred: float `[batch, num_outputs]`, raw network outputs.
+            sample_weight: float `[batch]`, or `None`.
+
+        Raises:
+            ValueError: by an override, for shapes that do not fit.
+        """
         del y_true, y_pred, sample_weight
 
-    def wrap_optimizer(self, optimizer, state):
-        """The optimizer to train with: `optimizer`, or one that treats the variables of `state` otherwise."""
+    def wrap_optimizer(self, optimizer: keras.optimizers.Optimizer, state: Any) -> keras.optimizers.Optimizer:
+        """The optimizer to train with, which may treat the variables of the state otherwise than the network's.
+
+        Args:
+            optimizer: what `compile` was given.
+            state: the classifier's layer, made by `build_state`, or `None`.
+
+        Returns:
+            `optimizer` by default.
+
+        Raises:
+            ValueError: by an override, for an optimizer that it cannot wrap.
+        """
         del state
         return optimizer
 
@@ -196,6 +293,10 @@ class NoisyLabelLoss(keras.losses.Loss):
         """Constructor arguments; `from_config` gives an equal loss, matrices to the last bit."""
         own = {"num_classes": self.num_classes, "dtype": self.dtype, "ignore_class": self.ignore_class}
         return {**own, **super().get_config()}
+
+    def _check_number(self, *args, **bounds):
+        """A number by `check_number` that the loss's arithmetic holds."""
+        return _validation.check_number(*args, **bounds, dtype=self.dtype)
 
 
 def register(cls):

@@ -1,19 +1,22 @@
 """Loss correction with a known or estimated transition matrix (Patrini et al. 2017)."""
 
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
+from tfp_noise.losses._checks import check_no_ignore_class
 from tfp_noise.losses._gradients import with_gradient
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
-# Stands for log(0) in a transition: below every log-probability that float32 logits up to 1e4 produce, so that
-# it never decides a label that is possible, and finite, so that an impossible one costs much but not infinity.
+# Stands for log(0) in a transition. It is below every log-probability that float32 logits up to 1e4 produce, so that it
+# has no effect on a possible label, and finite, so that an impossible label has a large loss, but not infinity.
 _LOG_ZERO = -1e5
-# From here on, rounding leaves nothing of the result that can be trusted.
+# Above these, rounding errors are as large as the result.
 _LARGEST_CONDITION_NUMBER = {"float32": 1e4, "float64": 1e12}
 
 
@@ -21,26 +24,29 @@ _LARGEST_CONDITION_NUMBER = {"float32": 1e4, "float64": 1e12}
 class BackwardCorrection(NoisyLabelLoss):
     """Cross-entropy corrected backward: its expectation over the noise is the loss on clean labels.
 
-    `-sum_j (y T^-1)_j log max(p_j, min_probability)` with `p = softmax(y_pred)`. Weights may be negative; the
-    floor `min_probability` is then all that bounds the loss from below, as in the authors' code.
+    `-sum_j (y T^-1)_j log max(p_j, min_probability)` with `p = softmax(y_pred)`. The weights `y T^-1` may be negative;
+    only the floor `min_probability` then bounds the loss from below, as in the authors' code.
 
-    The mean of that over a batch is `sum_k r_k`, where `r_k = mean_n (y_n T^-1)_k l_k(x_n)` with `l_k` the loss for
-    class k estimates `P(clean = k) E[l_k | clean = k]`, which cannot be negative. With `non_negative=True` the mean is
-    `sum_k max(0, r_k)`: a class whose estimate is negative, learned by heart, leaves the loss. The batch decides (of
-    one replica), so an example's own loss depends on the others; Kiryo et al.'s gradient ascent is left out.
+    The mean over a batch is `sum_k r_k` with `r_k = mean_n (y_n T^-1)_k l_k(x_n)` and `l_k` the loss for class k. Each
+    `r_k` estimates `P(clean = k) E[l_k | clean = k]`, which cannot be negative. With `non_negative=True` the mean is
+    `sum_k max(0, r_k)`: a class with a negative estimate, a sign of memorised labels, is left out. Each batch of a
+    replica decides on its own, so that the loss of an example depends on the other examples; the gradient ascent of
+    Kiryo et al. is left out.
 
     Args:
         num_classes: int, K >= 2.
-        transition: `[K, K]`, `transition[i, j] = P(observed = j | clean = i)`; rows sum to 1; invertible.
+        transition: float `[K, K]`, T: `transition[i, j] = P(observed = j | clean = i)`; rows sum to 1; invertible.
         min_probability: float in (0, 1), the floor of the probabilities.
-        non_negative: bool, leave classes out whose risk in the batch is negative; examples cannot be weighed then.
+        non_negative: bool; True leaves out classes whose estimate in the batch is negative, and excludes
+            `sample_weight` and `ignore_class`.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
-        ValueError: if `transition` is not row-stochastic or not invertible (a condition number from 1e4 on; in float64
-            1e12), `min_probability` outside (0, 1), or `sample_weight` given with `non_negative`.
+        TypeError: if an argument is of another type.
+        ValueError: if `transition` is not row-stochastic or too close to singular (its condition number reaches 1e4, or
+            1e12 with float64), `min_probability` is outside (0, 1), or `sample_weight` or `ignore_class` is given with
+            `non_negative`.
 
     Warns:
         UserWarning: if the condition number is above 100.
@@ -63,30 +69,30 @@ class BackwardCorrection(NoisyLabelLoss):
 
     def __init__(
         self,
-        num_classes,
-        transition,
-        min_probability=1e-7,
+        num_classes: int,
+        transition: ArrayLike,
+        min_probability: float = 1e-7,
         *,
-        non_negative=False,
-        name="backward_correction",
-        **kwargs,
+        non_negative: bool = False,
+        name: str = "backward_correction",
+        **kwargs: Any,
     ):
         super().__init__(num_classes, name=name, **kwargs)
         self.non_negative = _validation.check_bool("non_negative", non_negative)
         if self.non_negative:
-            self._refuse_ignore_class("the mean of the whole batch decides which classes leave the loss")
+            check_no_ignore_class(self, "the mean of the whole batch decides which classes leave the loss")
         self.transition = _validation.check_transition("transition", transition, self.num_classes)
         self.min_probability = _validation.check_number("min_probability", min_probability, above=0, below=1)
         condition = np.linalg.cond(self.transition)
         if not condition < _LARGEST_CONDITION_NUMBER[self.dtype]:
             raise ValueError(
-                f"`transition` must be better conditioned for backward correction in {self.dtype}. Received condition "
+                f"`transition` must be well enough conditioned to be inverted in {self.dtype}. Received condition "
                 f"number {condition:.3g}. Use ForwardCorrection, which needs no inverse, or a lower noise rate."
             )
         if condition > _validation.ILL_CONDITIONED:
             warnings.warn(
                 f"`transition` is ill-conditioned. Received one with condition number {condition:.3g}: backward "
-                "correction amplifies its errors by up to that. ForwardCorrection needs no inverse.",
+                "correction amplifies errors of `transition` up to that factor. ForwardCorrection needs no inverse.",
                 stacklevel=2,
             )
         self._inverse = np.linalg.inv(self.transition)
@@ -94,8 +100,9 @@ class BackwardCorrection(NoisyLabelLoss):
     def __call__(self, y_true, y_pred, sample_weight=None):
         if self.non_negative and sample_weight is not None:
             raise ValueError(
-                "`sample_weight` must be None with `non_negative=True`: which classes leave the loss is decided on the "
-                "batch as it is. Leave out `sample_weight` and `class_weight`, or `non_negative`."
+                "`sample_weight` must be None with `non_negative=True`, because the unweighted batch decides which "
+                "classes leave the loss. Received: weights. Leave out `sample_weight` and `class_weight`, or "
+                "`non_negative`."
             )
         return super().__call__(y_true, y_pred, sample_weight)
 
@@ -119,26 +126,26 @@ class BackwardCorrection(NoisyLabelLoss):
 
 @register
 class ForwardCorrection(NoisyLabelLoss):
-    """Cross-entropy of the observed label's predicted distribution: `-sum_j y_j log (T' p)_j`, `p = softmax(y_pred)`.
+    """Cross-entropy between the given label and the predicted noisy label: `-sum_j y_j log (T' p)_j`.
 
-    The correction acts on probabilities, `(T' p)_j = sum_i p_i T[i, j]`; its minimiser under the noise `T` is
-    the clean posterior. For class indices it is computed by logsumexp over `log p_i + log T[i, y]`, exact for
-    logits of any size. For distributions one matrix product does it; in a batch where that underflows, K logsumexps do,
-    which take longer, so that a one-hot label costs what its index does. A label that T calls impossible costs a large
-    finite loss.
+    The correction acts on probabilities `p = softmax(y_pred)`: `(T' p)_j = sum_i p_i T[i, j]`. Under the noise `T` the
+    loss is minimal at the class probabilities of the true labels. For class indices it is the logsumexp of
+    `log p_i + log T[i, y]`, exact for logits of any size. For distributions one matrix product is enough unless it
+    underflows; then K logsumexps take its place, which are slower, so that a one-hot label always has the loss of its
+    index. A label that is impossible under T has a large, finite loss.
 
     Args:
         num_classes: int, K >= 2.
-        transition: `[K, K]`, `transition[i, j] = P(observed = j | clean = i)`; rows sum to 1.
+        transition: float `[K, K]`, T: `transition[i, j] = P(observed = j | clean = i)`; rows sum to 1.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
+        TypeError: if `transition` does not hold numbers.
         ValueError: if `transition` is not a row-stochastic `[K, K]`.
 
     Warns:
-        UserWarning: if all rows are equal: nothing is left of the labels.
+        UserWarning: if all rows are equal, so that nothing is left of the labels.
 
     Example:
         >>> import numpy as np
@@ -148,14 +155,14 @@ class ForwardCorrection(NoisyLabelLoss):
         0.75
 
     References:
-        Patrini et al. 2017, Theorem 2. Lukasik et al. 2020, Eq. 5 writes `l(T f)`, smoothing of the logits; on
-        logits a symmetric T would only be a temperature, which contradicts that paper's Figure 1.
+        Patrini et al. 2017, Theorem 2. Lukasik et al. 2020, Eq. 5, which writes `l(T f)`, as if T acted on the
+        logits. There a symmetric T would only be a temperature, which contradicts that paper's Figure 1.
     """
 
     paper = "Patrini et al., 2017"
     needs = "a transition matrix"
 
-    def __init__(self, num_classes, transition, *, name="forward_correction", **kwargs):
+    def __init__(self, num_classes: int, transition: ArrayLike, *, name: str = "forward_correction", **kwargs: Any):
         super().__init__(num_classes, name=name, **kwargs)
         self.transition = _validation.check_transition("transition", transition, self.num_classes)
         _validation.warn_if_uninformative("transition", self.transition)
@@ -178,12 +185,12 @@ class ForwardCorrection(NoisyLabelLoss):
 def _log_product(log_p, wanted, matrix, log_matrix):
     """`log(exp(log_p) @ matrix)`, `[batch, K]`, exact where `wanted` is not 0.
 
-    One matrix product gives it, unless something wanted underflows: then each column is a logsumexp.
+    One matrix product is enough, unless an entry that is wanted underflows: then each column is a logsumexp.
     """
     dtype = wanted.dtype
     finfo = np.finfo(keras.backend.standardize_dtype(dtype))
     matrix, log_columns = ops.cast(matrix, dtype), ops.cast(log_matrix.T, dtype)
-    # Below this, terms that count have lost digits, and the gradient's quotients overflow.
+    # Below this, the product has lost digits, and the quotients in the gradient overflow.
     smallest = float(finfo.tiny / finfo.eps)
 
     @with_gradient
@@ -199,8 +206,8 @@ def _log_product(log_p, wanted, matrix, log_matrix):
 
         def gradient(upstream):
             def add_column(j, total):
-                share = ops.exp(log_p + ops.take(log_columns, j, axis=0) - ops.take(value, [j], axis=1))
-                return total + ops.take(upstream, [j], axis=1) * share
+                posterior = ops.exp(log_p + ops.take(log_columns, j, axis=0) - ops.take(value, [j], axis=1))
+                return total + ops.take(upstream, [j], axis=1) * posterior
 
             return ops.cond(
                 underflows,

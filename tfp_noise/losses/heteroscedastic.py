@@ -1,6 +1,7 @@
 """Softmax of normally distributed logits, averaged over samples (Kendall & Gal 2017, Collier et al. 2020, 2021)."""
 
 import functools
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,57 +14,57 @@ from tfp_noise.losses._entropies import cross_entropy, product
 from tfp_noise.losses.base import NoisyLabelLoss, register
 from tfp_noise.losses.cross_entropy import cross_entropy_like
 
-# The numbers of one tensor over examples, samples and classes in training: 16 MiB in float32. Loss and gradient then
-# peak at 0.65 GiB for 1000 samples of 256 examples of 1000 classes, where the noise alone is 1 GiB.
+# The largest size of a tensor over examples, samples and classes in training: 16 MiB in float32. Loss and gradient of
+# 1000 samples of 256 examples of 1000 classes then peak at 0.65 GiB, where the noise of all samples alone takes 1 GiB.
 _TRAINING_NUMBERS = 2**22
-# The same for one example in prediction, where the batch is not known when a model is made of it.
+# The same for one example in prediction, because a deployable model is made before the batch size is known.
 _PREDICTION_NUMBERS = 2**16
 _MIN_SCALE = 1e-3
-# Prediction's noise is a multiple of 1 / 256: short integers in the file of a deployed model, where floats take four
-# times the room. The variance rises by 1e-6.
+# The noise of prediction is rounded to multiples of 1 / 256: int16 in the file of a deployed model, a quarter of the
+# size of floats. The variance rises by 1e-6.
 _NOISE_STEP = 1 / 256
 
 
 @register
 class Heteroscedastic(NoisyLabelLoss):
-    """Negative log of the label's mean probability when the logits are normal with a covariance of each example's own.
+    """Negative log of the label's mean probability under normal logits, whose covariance the network predicts.
 
-    The network gives a mean, a diagonal and a factor `V` of R = `rank` columns, and with T = `temperature`
+    The network gives a mean, a diagonal and a factor `V` with R = `rank` columns. With T = `temperature`,
 
         u_s = loc + d * e_s + V f_s,    d = softplus(raw_diagonal) + 0.001,    e_s, f_s standard normal, [K] and [R]
         p_k = mean_s softmax(u_s / T)_k
-        loss = -log p_y,    of a distribution y over classes -sum_k y_k log p_k
+        loss = -sum_k y_k log p_k
 
     so that the covariance of the logits is `diag(d^2) + V V'`. The methods of the family are settings: Het is `rank=0,
-    temperature=1`, Het-tau is `rank=0`, Het-tau-Sigma_full is `rank >= 1`. The gradient for the mean is
-    `-(y - mean_s softmax(u_s / T) w_s) / T`, `w_s = sum_k y_k softmax(u_s / T)_k / p_k`: samples that agree with the
-    label count more.
+    temperature=1`, Het-tau is `rank=0`, Het-tau-Sigma_full is `rank >= 1`. The gradient with respect to the mean is
+    `-(y - mean_s softmax(u_s / T) w_s) / T` with `w_s = sum_k y_k softmax(u_s / T)_k / p_k`: samples that agree with
+    the label count more.
 
-    In training the noise is another one for each example, sample, step and replica. Samples are taken in chunks, and
-    the gradient draws their noise again instead of keeping it: the memory does not grow with their number.
-    Prediction, and `evaluation_loss`, the cross-entropy of the predicted probabilities, use fixed noise, the same for
-    each example: scrambled Sobol points of `seed` (in dimensions beyond 21,201, SciPy's limit, random numbers). 1000 of
-    them err less than 1000 random samples: by a factor of 20 for K = 10 and a diagonal below 1, by 1.4 for K = 100, a
-    rank of 4 and deviations of 5.
+    In training, each example, sample, step and replica has its own noise. Samples are taken in chunks, and the gradient
+    draws their noise a second time instead of storing it, so that memory does not grow with the number of samples.
+    Prediction and `evaluation_loss`, the cross-entropy of the predicted probabilities, use fixed noise, the same for
+    all examples: scrambled Sobol points (in dimensions above 21,201, SciPy's limit, random numbers). The error of 1000
+    points is smaller than that of 1000 random samples: by a factor of 20 for K = 10 and a diagonal below 1, by 1.4 for
+    K = 100, a rank of 4 and deviations of 5.
 
-    The cost grows with the samples: loss and gradient of 100 samples take about 45 times cross-entropy's time at K =
-    10. Metrics in training predict at each step; where that is too dear, lower `test_samples` or leave them out.
+    The cost is proportional to the number of samples: loss and gradient of 100 samples take about 45 times as long as
+    those of cross-entropy at K = 10. Metrics predict at each step of training; if that takes too long, lower
+    `test_samples` or leave the metrics out.
 
-    Two classes have two logits as well, not a sigmoid's single one.
+    Two classes have two logits too, not one logit of a sigmoid.
 
     Args:
         num_classes: int, K >= 2.
-        temperature: float > 0, divides the logits.
-        rank: int >= 0, R, columns of the factor.
-        train_samples: int >= 1, samples of each example in training.
-        test_samples: int >= 1, points in prediction and evaluation.
+        temperature: float > 0, T, divides the logits.
+        rank: int >= 0, R, the number of columns of the factor.
+        train_samples: int >= 1, the number of samples for each example in training.
+        test_samples: int >= 1, the number of points in prediction and evaluation.
         seed: int in [0, 2^31), of all noise.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
-        TypeError: for a number of the wrong type.
+        TypeError: if a number is of another type.
         ValueError: if a number is out of range.
 
     Example:
@@ -90,15 +91,15 @@ class Heteroscedastic(NoisyLabelLoss):
 
     def __init__(
         self,
-        num_classes,
-        temperature=1.0,
-        rank=0,
-        train_samples=1000,
-        test_samples=1000,
+        num_classes: int,
+        temperature: float = 1.0,
+        rank: int = 0,
+        train_samples: int = 1000,
+        test_samples: int = 1000,
         *,
-        seed=0,
-        name="heteroscedastic",
-        **kwargs,
+        seed: int = 0,
+        name: str = "heteroscedastic",
+        **kwargs: Any,
     ):
         super().__init__(num_classes, name=name, **kwargs)
         self.temperature = self._check_number("temperature", temperature, above=0)
@@ -125,7 +126,7 @@ class Heteroscedastic(NoisyLabelLoss):
         return cross_entropy(targets, _log_mean_softmax(self._parameters(y_pred), seed, self.train_samples))
 
     def logits(self, y_pred):
-        """Logarithms of the mean probabilities, `[batch, num_classes]`: what these are the softmax of."""
+        """Logarithms of the mean probabilities, `[batch, num_classes]`, which are their own logits."""
         chunk = max(1, _PREDICTION_NUMBERS // self.num_classes)
         total = None
         for start in range(0, self.test_samples, chunk):
@@ -133,16 +134,16 @@ class Heteroscedastic(NoisyLabelLoss):
             loc, *rest = self._parameters(y_pred)
             part = ops.logsumexp(_log_softmax([loc, *(p * _NOISE_STEP for p in rest)], noise), axis=1)
             total = part if total is None else ops.logaddexp(total, part)
-            # Nothing is added, but the next chunk has to wait for it; at once they would take the memory of all.
+            # Adds 0, but makes the next chunk wait for this one; computed at once they would need the memory of all.
             y_pred = y_pred + 0 * ops.max(total, axis=-1, keepdims=True)
         return total - float(np.log(self.test_samples))
 
     def evaluation_loss(self, y_true, y_pred, sample_weight=None):
-        """Cross-entropy of the predicted probabilities, reduced: without random noise, so that it repeats."""
+        """Cross-entropy of the predicted probabilities, reduced; it has no random noise, so that it is reproducible."""
         return cross_entropy_like(self)(y_true, self.logits(ops.cast(y_pred, self.dtype)), sample_weight)
 
     def _parameters(self, y_pred):
-        """`loc` and `d`, `[batch, K]`, and with a rank `V`, `[batch, K, R]`, all divided by the temperature."""
+        """`loc` and `d`, `[batch, K]`, and `V`, `[batch, K, R]`, if R > 0; all divided by the temperature."""
         loc, raw, factor = ops.split(y_pred, [self.num_classes, 2 * self.num_classes], axis=-1)
         parameters = [loc, ops.softplus(raw) + _MIN_SCALE]
         if self.rank:
@@ -161,7 +162,7 @@ class Heteroscedastic(NoisyLabelLoss):
 
 
 def _log_softmax(parameters, noise):
-    """Log-probabilities of each sample `[batch, samples, K]`, of noise `[batch or 1, samples, K]` and `[..., R]`."""
+    """Log-probabilities `[batch, samples, K]` for noise `[batch or 1, samples, K]` and `[batch or 1, samples, R]`."""
     loc, scale, *factor = parameters
     logits = ops.expand_dims(loc, 1) + ops.expand_dims(scale, 1) * noise[0]
     if factor:
@@ -172,12 +173,12 @@ def _log_softmax(parameters, noise):
 def _log_mean_softmax(parameters, seed, samples):
     """Logarithm of the mean over random samples of the softmax of `loc + scale * e + factor f`, `[batch, K]`.
 
-    With `p_s` the softmax of sample s, `m` the mean and `G` the gradient that comes from above,
+    With `p_s` the softmax of sample s, `m` the mean and `G` the upstream gradient,
 
         r_sk = p_sk / (samples * m_k),    g_s = G * r_s - p_s (G . r_s)
 
-    is the gradient for the logits of sample s; those for the parameters are `sum_s g_s`, `sum_s g_s * e_s` and
-    `sum_s g_s f_s'`. Automatic differentiation would keep the noise and the softmax of every sample.
+    is the gradient with respect to the logits of sample s; those with respect to the parameters are `sum_s g_s`,
+    `sum_s g_s * e_s` and `sum_s g_s f_s'`. Automatic differentiation would store noise and softmax of every sample.
     """
 
     @tf.custom_gradient
@@ -192,7 +193,7 @@ def _log_mean_softmax(parameters, seed, samples):
             seeds = [_random.fold_in(seed, 2 * index + i) for i in range(2)]
             shapes = [batch, size, num_classes], [batch, size, rank]
             noise = [tf.cast(_random.standard_normal(*pair), dtype) for pair in zip(seeds, shapes, strict=True)]
-            counts = index * size + tf.range(size) < samples  # in the last chunk there may be too many
+            counts = index * size + tf.range(size) < samples  # the last chunk may have more than are left
             log_weight = tf.where(counts, tf.zeros([], dtype), -np.inf)
             return noise, _log_softmax(parameters, noise) + log_weight[:, tf.newaxis]
 

@@ -1,5 +1,7 @@
 """The Logistic-Normal likelihood as a loss, in closed form (Englesson et al. 2023)."""
 
+from typing import Any
+
 import numpy as np
 from keras import ops
 from keras.optimizers import schedules
@@ -13,45 +15,47 @@ from tfp_noise.losses.base import NoisyLabelLoss, register
 class LogisticNormal(NoisyLabelLoss):
     """Negative log-likelihood of a smoothed label under a Logistic-Normal distribution, in nats.
 
-    The label `y` becomes the target `s = (1 - t) y + t u` on the simplex of K + 1 classes (K real ones and a dummy, so
-    that no real class is the reference of the softmax-centred map), and the network gives, per example, the
-    mean `loc` and the scale matrix `S` of a Gaussian in logit space:
+    The label `y` becomes the target `s = (1 - t) y + t u` on the simplex of K + 1 classes, the K real ones and a dummy
+    class, which is the reference of the softmax-centred map so that no real class has to be. The network gives, for
+    each example, the mean `loc` and the scale matrix `S` of a Gaussian in logit space:
 
         z = temperature * log(s[:n] / s[n]),    r = z - loc,    n = K (K - 1 without the dummy class)
         loss = |S^-1 r|^2 / 2 + log|S| + n/2 log(2 pi) - n log(temperature) + log(n + 1)/2 + sum_k log s_k
 
-    which is `-tfp_noise.distributions.LogisticNormal(...).log_prob(s)` with nothing left out; the last four terms do
-    not depend on the network. (`log(n + 1)/2`: TFP measures the simplex by its surface, not by n coordinates.)
-    The covariance of the logits is `S S'`. `S` is built from the outputs after `loc`:
+    This is `-tfp_noise.distributions.LogisticNormal(...).log_prob(s)` with all constants; the last four terms do not
+    depend on the network. (`log(n + 1)/2`, because TFP's density refers to the surface measure of the simplex, not to n
+    of its coordinates.) The covariance of the logits is `S S'`. `S` is built from the outputs after `loc`:
 
         identity    S = I                                    no further outputs
         isotropic   S = (c^2 + min_scale) I                  1
         diagonal    S = diag(c^2 + min_scale)                n
         low_rank    S = C C' + min_scale I   (Eq. 9)         n * rank, row-major [n, rank]
 
-    The low-rank form costs O(n rank^2); no n x n matrix is made. Ranks above 1 take a QR factorisation, which costs
-    7 to 30 times the rank-1 closed form on a CPU (rank 4, K = 10 to 21,843), and stays finite for collinear columns.
+    The low-rank form costs O(n rank^2) and makes no n x n matrix. Ranks above 1 need a QR factorisation, which takes 7
+    to 30 times as long as the closed form of rank 1 on a CPU (rank 4, K = 10 to 21,843), and stays finite for collinear
+    columns.
 
     `min_scale` may be a schedule over the optimizer's updates (annealing): large at first, so that all examples are
-    fitted alike, then smaller, so that those with the largest residuals are let go. The `NoisyLabelClassifier` that the
-    loss belongs to counts them (fewer than batches where gradients are accumulated); without one it stays at step 0.
+    fitted alike, then smaller, so that the examples with the largest residuals are given up. The `NoisyLabelClassifier`
+    that owns the loss counts the updates (fewer than batches where gradients are accumulated); without a classifier the
+    schedule stays at step 0.
 
     Args:
         num_classes: int, K >= 2.
         temperature: float > 0, the paper's tau.
-        min_scale: float > 0, the paper's lambda: residuals longer than it are attenuated; or a
+        min_scale: float > 0, the paper's lambda: the gradients of residuals longer than it are attenuated; or a
             `keras.optimizers.schedules.LearningRateSchedule` of such values. Not used by `identity`.
-        target_smoothing: float in [1e-30, 1], the paper's t; 1 is warned of: nothing is left of the labels.
+        target_smoothing: float in [1e-30, 1], the paper's t; 1 warns, because nothing is left of the labels.
         covariance: "identity", "isotropic", "diagonal" or "low_rank".
-        rank: int >= 1, columns of C; only with "low_rank".
-        dummy_class: whether the simplex has one more class than the labels.
+        rank: int >= 1, the number of columns of C; only with "low_rank".
+        dummy_class: bool; False makes the last class the reference, on the simplex of K classes.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
-        ValueError: if a number is out of range, `covariance` is unknown, `rank` is given to another covariance, or a
-            loss with a schedule is compiled into a plain Keras model, which does not tell it the step.
+        TypeError: if an argument is of another type.
+        ValueError: if a number is out of range, `covariance` is unknown, `rank` is given with another covariance, or a
+            loss with a schedule is compiled into a plain Keras model, which does not give it the step.
 
     Warns:
         UserWarning: if `target_smoothing` is 1.
@@ -67,8 +71,8 @@ class LogisticNormal(NoisyLabelLoss):
     References:
         Englesson, Mehrpanah, Azizpour, "Logistic-Normal likelihoods for heteroscedastic label noise in
         classification", 2023: Eq. 4 (density), 9 (scale), 10, 11 (temperature), section 3.2 (target), 3.3 (dummy
-        class), 3.4 (prediction). Departure: the paper's code predicts over K + 1 classes; here the dummy is left out
-        and the rest renormalised, which can only help accuracy.
+        class), 3.4 (prediction). Departure: the authors' code predicts over K + 1 classes; here the dummy class is left
+        out and the other probabilities are normalised again, which can only raise the accuracy.
     """
 
     paper = "Englesson, Mehrpanah, Azizpour, 2023"
@@ -76,16 +80,16 @@ class LogisticNormal(NoisyLabelLoss):
 
     def __init__(
         self,
-        num_classes,
-        temperature=1.0,
-        min_scale=0.5,
-        target_smoothing=0.01,
-        covariance="low_rank",
-        rank=1,
-        dummy_class=True,
+        num_classes: int,
+        temperature: float = 1.0,
+        min_scale: float | schedules.LearningRateSchedule = 0.5,
+        target_smoothing: float = 0.01,
+        covariance: str = "low_rank",
+        rank: int = 1,
+        dummy_class: bool = True,
         *,
-        name="logistic_normal",
-        **kwargs,
+        name: str = "logistic_normal",
+        **kwargs: Any,
     ):
         super().__init__(num_classes, name=name, **kwargs)
         self.temperature = self._check_number("temperature", temperature, above=0, squared=True)
@@ -113,7 +117,7 @@ class LogisticNormal(NoisyLabelLoss):
         n = self.num_prediction_outputs
         peak = self.temperature * float(np.log(on / off))
         target = ops.one_hot(labels, n, dtype=self.dtype) * peak
-        if not self.dummy_class:  # a label of the last class, the reference, lowers all others alike
+        if not self.dummy_class:  # a label of the last class, the reference, lowers all logits alike
             target = target - ops.cast(ops.expand_dims(labels == n, -1), self.dtype) * peak
         return self._negative_log_density(target, float(np.log(on) + n * np.log(off)), y_pred)
 
@@ -134,15 +138,15 @@ class LogisticNormal(NoisyLabelLoss):
 
     def _negative_log_density(self, target, sum_of_logs, y_pred):
         n = self.num_prediction_outputs
-        # Not slices: the gradient of each slice pads a tensor of the outputs' whole width. Halves are split faster.
+        # Not slices, because the gradient of each slice pads a tensor as wide as all outputs. Halves split faster.
         loc, raw_scale = ops.split(y_pred, 2 if self.num_outputs == 2 * n else [n], axis=-1)
         constant = n * (0.5 * np.log(2 * np.pi) - np.log(self.temperature)) + 0.5 * np.log(n + 1)
         min_scale = ops.convert_to_tensor(self._min_scale_now(), self.dtype)
         return SCALES[self.covariance](loc - target, raw_scale, min_scale) + (sum_of_logs + float(constant))
 
     divergence_advice = (
-        "Gradients of LogisticNormal are those of squared errors over min_scale^2, which have no bound as those of "
-        "cross-entropy have: take a lower learning rate than its, or a larger `min_scale`."
+        "Unlike those of cross-entropy, the gradients of LogisticNormal are not bounded: they grow with the residual "
+        "over min_scale^2. Take a lower learning rate than with cross-entropy, or a larger `min_scale`."
     )
 
     def _min_scale_now(self):

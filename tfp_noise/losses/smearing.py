@@ -1,6 +1,9 @@
 """Label smearing and label smoothing: fixed linear maps of the labels."""
 
+from typing import Any
+
 from keras import ops
+from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
 from tfp_noise.losses._entropies import cross_entropy, product
@@ -9,23 +12,24 @@ from tfp_noise.losses.base import NoisyLabelLoss, register
 
 @register
 class LabelSmearing(NoisyLabelLoss):
-    """Cross-entropy to labels smeared by any matrix: `-sum_j (y M)_j log p_j` with `p = softmax(y_pred)`.
+    """Cross-entropy to labels smeared by any matrix M: `-sum_j (y M)_j log p_j` with `p = softmax(y_pred)`.
 
-    Computed as such for any `M`, whose rows need not sum to 1 and may be negative: the gradient with respect to
-    the logits is `sum_j (y M)_j p - y M`, which library cross-entropies get wrong for such rows.
+    The rows of M need not sum to 1 and may hold negative numbers. The gradient with respect to the logits is
+    `sum_j (y M)_j p - y M`; the cross-entropies of TensorFlow and Keras, which take labels that sum to 1 for granted,
+    give another one for such rows.
 
     Args:
         num_classes: int, K >= 2.
-        matrix: `[K, K]`, row `y` holds the weights of the K class losses when the label is `y`.
+        matrix: float `[K, K]`, M: row `y` holds the weights of the K class losses when the label is `y`.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
+        TypeError: if `matrix` does not hold numbers.
         ValueError: if `matrix` is not a finite `[K, K]`.
 
     Warns:
-        UserWarning: if all rows are equal: nothing is left of the labels.
+        UserWarning: if all rows are equal, so that nothing is left of the labels.
 
     Example:
         >>> import numpy as np
@@ -40,7 +44,7 @@ class LabelSmearing(NoisyLabelLoss):
     paper = "Lukasik et al., 2020"
     needs = "a smearing matrix"
 
-    def __init__(self, num_classes, matrix, *, name="label_smearing", **kwargs):
+    def __init__(self, num_classes: int, matrix: ArrayLike, *, name: str = "label_smearing", **kwargs: Any):
         super().__init__(num_classes, name=name, **kwargs)
         self.matrix = _validation.check_matrix("matrix", matrix, self.num_classes)
         _validation.warn_if_uninformative("matrix", self.matrix)
@@ -67,13 +71,16 @@ class LabelSmoothing(NoisyLabelLoss):
 
     Args:
         num_classes: int, K >= 2.
-        alpha: float in [0, 1], the weight of the uniform distribution; 1 is warned of: nothing is left of the labels.
+        alpha: float in [0, 1], the weight of the uniform distribution; 1 warns, because nothing is left of the labels.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
+        TypeError: if `alpha` is not a number.
         ValueError: if `alpha` is outside [0, 1].
+
+    Warns:
+        UserWarning: if `alpha` is 1.
 
     Example:
         >>> import numpy as np
@@ -88,7 +95,7 @@ class LabelSmoothing(NoisyLabelLoss):
 
     paper = "Szegedy et al., 2016; Lukasik et al., 2020"
 
-    def __init__(self, num_classes, alpha=0.1, *, name="label_smoothing", **kwargs):
+    def __init__(self, num_classes: int, alpha: float = 0.1, *, name: str = "label_smoothing", **kwargs: Any):
         super().__init__(num_classes, name=name, **kwargs)
         self.alpha = self._check_number("alpha", alpha, 0, 1)
         if self.alpha == 1:

@@ -1,5 +1,7 @@
 """The bi-tempered logistic loss: a bounded loss of heavy-tailed probabilities (Amid et al. 2019)."""
 
+from typing import Any
+
 import numpy as np
 from keras import ops
 
@@ -18,25 +20,26 @@ class BiTempered(NoisyLabelLoss):
         loss = -sum_k y_k log_t1(p_k) - (1 - sum_k p_k^(2 - t1)) / (2 - t1)
 
     For an integer label that is the Bregman divergence from label to prediction, between 0 and `1 / (1 - t1)`: a
-    mislabelled example far from the boundary costs no more than that. Tails of the probabilities fall as
-    `|logit|^(-1 / (t2 - 1))`, so that one near it need not drag the boundary along. `t1 = t2 = 1` is cross-entropy.
+    mislabelled example far from the decision boundary costs no more than that. The probabilities have tails that fall
+    as `|logit|^(-1 / (t2 - 1))`, so that a mislabelled example near the boundary hardly moves it. `t1 = t2 = 1` is
+    cross-entropy.
 
-    `probabilities` are these `p`, not a softmax. All is computed from `log p`, finite for logits of any size. `norm` is
-    the root of a concave function, found by `num_iterations` of Chebyshev's (third-order) steps; its gradient is
-    the escort distribution `p^t2 / sum p^t2`, whatever the number of steps.
+    `probabilities` are these `p`, not a softmax. Everything is computed from `log p`, which is finite for logits of any
+    size. `norm` is the root of a concave function, found by `num_iterations` third-order (Chebyshev) steps; its
+    gradient is the escort distribution `p^t2 / sum p^t2`, whatever the number of steps.
 
     Args:
         num_classes: int, K >= 2.
         t1: float in [0, 1], the temperature of the logarithm.
         t2: float >= 1, the temperature of the probabilities; K^(t2 - 1) up to 1e30 in float32.
-        num_iterations: int >= 1, steps towards `norm`. As measured, five leave row sums of 1 within 1e-13 in float64
-            and 2e-6 in float32 for t2 up to 2 with K up to 1000, and for t2 up to 5 with K up to 14; beyond, eight do,
-            where five can be off by up to 0.01 (K = 1000, t2 = 4, logits in stairs of all sizes).
+        num_iterations: int >= 1, steps towards `norm`. Measured: after five steps the rows of probabilities sum to 1
+            within 1e-13 in float64 and 2e-6 in float32, for t2 up to 2 with K up to 1000 and for t2 up to 5 with K up
+            to 14. Beyond that, five can be off by up to 0.01 (K = 1000, t2 = 4, logits of all sizes) and eight suffice.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
+        TypeError: if an argument is not a number.
         ValueError: if a number is out of range.
 
     Example:
@@ -50,15 +53,24 @@ class BiTempered(NoisyLabelLoss):
 
     References:
         Amid, Warmuth, Anil, Koren, "Robust bi-tempered logistic loss based on Bregman divergences", 2019, sections 2
-        and 3, Algorithm 1. Departures: finite support (t2 < 1) and label smoothing are left out; soft labels weigh the
-        losses of integer labels, which differs from the divergence by a term of the labels alone. Five steps of
-        Algorithm 1, the authors' default, leave row sums off by up to 8e-6 at t2 = 1.1, 0.02 at t2 = 2 and 0.1 at
-        t2 = 4 for K = 10, and by up to 0.9 at t2 = 2 for K = 1000.
+        and 3, Algorithm 1. Departures: finite support (t2 < 1) and label smoothing are left out; the loss of a soft
+        label is the weighted sum of the losses of its classes, which differs from the divergence by a term of the label
+        alone. With five steps of Algorithm 1, the authors' default, row sums are off by up to 8e-6 at t2 = 1.1, 0.02 at
+        t2 = 2 and 0.1 at t2 = 4 for K = 10, and by up to 0.9 at t2 = 2 for K = 1000.
     """
 
     paper = "Amid, Warmuth, Anil, Koren, 2019"
 
-    def __init__(self, num_classes, t1, t2, num_iterations=5, *, name="bi_tempered", **kwargs):
+    def __init__(
+        self,
+        num_classes: int,
+        t1: float,
+        t2: float,
+        num_iterations: int = 5,
+        *,
+        name: str = "bi_tempered",
+        **kwargs: Any,
+    ):
         super().__init__(num_classes, name=name, **kwargs)
         if self._check_number("t1", t1) > 1 > self._check_number("t2", t2):
             raise ValueError(f"`t1` must be at most 1 and `t2` at least 1. Received: {t1} and {t2}. Are they swapped?")
@@ -78,7 +90,7 @@ class BiTempered(NoisyLabelLoss):
         return self._loss(self._tempered(of_label), log_probabilities)
 
     def _loss(self, tempered_logarithm, log_probabilities):
-        if self.t1 == 1:  # the other term is 0
+        if self.t1 == 1:  # the second term of the divergence is 0
             return -tempered_logarithm
         power = 2 - self.t1
         return -tempered_logarithm - (1 - ops.sum(ops.exp(power * log_probabilities), axis=-1)) / power
@@ -130,7 +142,7 @@ def _normalise(logits, t, steps):
         total, first = ops.sum(p, axis=-1, keepdims=True), ops.sum(p * ratio, axis=-1, keepdims=True)
         spread = ops.sum(p * ops.square(ratio - first / total), axis=-1, keepdims=True)
         newton = ops.expm1(s * ops.log(total)) / s * total / first
-        # Held, for beside a class that is far below all others the bend throws far past the root.
+        # Bounded, because with a class far below all others the correction overshoots the root by far.
         shift = shift + unit * newton * (1 + ops.minimum(0.5 * t * newton * spread / first, 4))
     return _log_power(shift + depth, s), 1 / (1 + s * (shift + depth))
 

@@ -1,4 +1,6 @@
-"""Bootstrapping: labels mixed with what the network itself predicts (Reed et al. 2015)."""
+"""Bootstrapping: labels mixed with the network's own predictions (Reed et al. 2015)."""
+
+from typing import Any
 
 from keras import ops
 
@@ -10,25 +12,24 @@ from tfp_noise.losses.cross_entropy import cross_entropy_like
 
 @register
 class Bootstrap(NoisyLabelLoss):
-    """Cross-entropy to a mixture of the observed label and the prediction; `beta=1` is cross-entropy.
+    """Cross-entropy to a mixture of the given label and the prediction; `beta=1` is cross-entropy.
 
-    With `p = softmax(y_pred)`, `-sum_k (beta y_k + (1 - beta) t_k) log p_k`, where `t` is
+    With `p = softmax(y_pred)`, `-sum_k (beta y_k + (1 - beta) t_k) log p_k`, where the prediction `t` is
 
         soft: p itself, differentiated too:  beta * cross-entropy + (1 - beta) * entropy of p
         hard: the most probable class:       beta * cross-entropy - (1 - beta) * max_k log p_k
 
-    A label that the network contradicts pulls less, and a prediction that it is sure of, right or wrong, is confirmed.
-    A distribution `y` over classes is mixed as a class is.
+    A label that the network contradicts has less effect, and a confident prediction, right or wrong, is reinforced.
+    `y` may be a distribution over classes.
 
-    Validation reports plain cross-entropy: the targets move with the prediction.
+    Validation reports plain cross-entropy, because the targets of training move with the prediction.
 
     Args:
         num_classes: int, K >= 2.
-        beta: float in (0, 1], the weight of the observed label; 0.95 for soft and 0.8 for hard in the paper.
-        hard: bool, whether the predicted class stands for the prediction.
+        beta: float in (0, 1], the weight of the given label; 0.95 for soft and 0.8 for hard in the paper.
+        hard: bool; True takes the predicted class in place of the predicted probabilities.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
         TypeError: if `hard` is not a bool.
@@ -50,7 +51,7 @@ class Bootstrap(NoisyLabelLoss):
 
     paper = "Reed et al., 2015"
 
-    def __init__(self, num_classes, beta, hard=False, *, name="bootstrap", **kwargs):
+    def __init__(self, num_classes: int, beta: float, hard: bool = False, *, name: str = "bootstrap", **kwargs: Any):
         super().__init__(num_classes, name=name, **kwargs)
         self.beta = self._check_number("beta", beta, maximum=1, above=0)
         self.hard = _validation.check_bool("hard", hard)

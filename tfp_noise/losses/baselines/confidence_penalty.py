@@ -1,4 +1,6 @@
-"""Confidence penalty: certain predictions cost (Pereyra et al. 2017)."""
+"""Confidence penalty: a cost of confident predictions (Pereyra et al. 2017)."""
+
+from typing import Any
 
 from keras import ops
 
@@ -8,20 +10,19 @@ from tfp_noise.losses.base import NoisyLabelLoss, register
 
 @register
 class ConfidencePenalty(NoisyLabelLoss):
-    """Cross-entropy less a multiple of the prediction's entropy; `beta=0` is cross-entropy.
+    """Cross-entropy minus a multiple of the prediction's entropy; `beta=0` is cross-entropy.
 
-    `-sum_k y_k log p_k + beta sum_k p_k log p_k` with `p = softmax(y_pred)`. Label smoothing penalises `KL(u || p)` to
-    the uniform distribution u, this `KL(p || u)`. At least `-beta log K`, where label smoothing is at least its
-    targets' entropy.
+    `-sum_k y_k log p_k + beta sum_k p_k log p_k` with `p = softmax(y_pred)`. Label smoothing penalises `KL(u || p)`
+    with the uniform distribution u, the confidence penalty `KL(p || u)`. The loss is at least `-beta log K`.
 
     Args:
         num_classes: int, K >= 2.
-        beta: float >= 0, weight of the entropy.
+        beta: float >= 0, the weight of the entropy.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
+        TypeError: if `beta` is not a number.
         ValueError: if `beta` is negative.
 
     Example:
@@ -32,12 +33,12 @@ class ConfidencePenalty(NoisyLabelLoss):
 
     References:
         Pereyra, Tucker, Chorowski, Kaiser, Hinton, "Regularizing neural networks by penalizing confident output
-        distributions", 2017; without the annealing and the threshold that it also tries.
+        distributions", 2017, without the annealing and the threshold that the paper also tries.
     """
 
     paper = "Pereyra et al., 2017"
 
-    def __init__(self, num_classes, beta=0.1, *, name="confidence_penalty", **kwargs):
+    def __init__(self, num_classes: int, beta: float = 0.1, *, name: str = "confidence_penalty", **kwargs: Any):
         super().__init__(num_classes, name=name, **kwargs)
         self.beta = self._check_number("beta", beta, 0)
 

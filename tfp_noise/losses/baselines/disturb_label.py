@@ -1,5 +1,7 @@
 """DisturbLabel: some labels of each batch replaced by random ones (Xie et al. 2016)."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -12,24 +14,27 @@ from tfp_noise.losses.cross_entropy import cross_entropy_like
 
 @register
 class DisturbLabel(NoisyLabelLoss):
-    """Cross-entropy to labels of which some, others at each call, are replaced by a class drawn uniformly.
+    """Cross-entropy to labels, some of which are replaced at each call by a class drawn uniformly.
 
-    With probability `rate` an example's label, a class or a distribution, gives way to one of the K classes, its own
-    among them: a share of `rate (K - 1) / K` of the labels is wrong at each step. On average over the draws, loss and
-    gradient are those of `LabelSmoothing(alpha=rate)`.
+    With probability `rate` the label of an example, a class or a distribution, is replaced by one of all K classes: a
+    fraction `rate (K - 1) / K` of the labels is wrong at each step. The expectations of loss and gradient are those of
+    `LabelSmoothing(alpha=rate)`.
 
-    Validation reports plain cross-entropy, and draws nothing.
+    Validation reports plain cross-entropy and draws nothing.
 
     Args:
         num_classes: int, K >= 2.
-        rate: float in [0, 1]; 0 is cross-entropy, 1 is warned of: nothing is left of the labels.
-        seed: int in [0, 2^31), where the draws start; replicas draw different ones.
+        rate: float in [0, 1]; 0 is cross-entropy; 1 warns, because nothing is left of the labels.
+        seed: int in [0, 2^31), of the random numbers; each replica draws different ones.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
+        TypeError: if `rate` is not a number or `seed` not an integer.
         ValueError: if `rate` or `seed` is out of range.
+
+    Warns:
+        UserWarning: if `rate` is 1.
 
     Example:
         >>> import numpy as np
@@ -46,7 +51,7 @@ class DisturbLabel(NoisyLabelLoss):
 
     paper = "Xie et al., 2016"
 
-    def __init__(self, num_classes, rate, *, seed=0, name="disturb_label", **kwargs):
+    def __init__(self, num_classes: int, rate: float, *, seed: int = 0, name: str = "disturb_label", **kwargs: Any):
         super().__init__(num_classes, name=name, **kwargs)
         self.rate = self._check_number("rate", rate, 0, 1)
         if self.rate == 1:

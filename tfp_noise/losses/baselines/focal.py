@@ -1,6 +1,7 @@
-"""Focal loss: examples that are predicted well count less (Lin et al. 2017, Mukhoti et al. 2020)."""
+"""Focal loss: well-classified examples count less (Lin et al. 2017, Mukhoti et al. 2020)."""
 
 import math
+from typing import Any
 
 from keras import ops
 
@@ -9,31 +10,32 @@ from tfp_noise.losses.base import NoisyLabelLoss, register
 
 # Probability of the label below which `hard_gamma` applies.
 _HARD = 0.2
-_LOG_NOTHING = -1e30  # of a probability that is 0
+_LOG_ZERO = -1e30  # stands for log(0)
 
 
 @register
 class Focal(NoisyLabelLoss):
-    """Cross-entropy weighed by a power of the probability that is missing from the label; `gamma=0` is cross-entropy.
+    """Cross-entropy weighted by a power of `1 - p` of the label; `gamma=0` is cross-entropy.
 
-    `-sum_k y_k (1 - p_k)^gamma log p_k` with `p = softmax(y_pred)`; a distribution over classes thus mixes the losses
-    of the classes. The weight's gradient counts. Compared with cross-entropy it keeps predictions from growing certain.
+    `-sum_k y_k (1 - p_k)^gamma log p_k` with `p = softmax(y_pred)`: the loss of a distribution over classes is the
+    weighted mean of the losses of the classes. The gradient of the weight is not stopped. Predictions become less
+    confident than with cross-entropy.
 
-    With `hard_gamma`, the exponent of a class goes by its present probability: `hard_gamma` where `p_k < 0.2`, else
-    `gamma`; the loss jumps there. `Focal(K, 3.0, hard_gamma=5.0)` is FLSD-53, `Focal(K, 3.0)` is FL-3.
+    With `hard_gamma`, the exponent of a class is `hard_gamma` where `p_k < 0.2` and `gamma` elsewhere; the loss is
+    discontinuous there. `Focal(K, 3.0, hard_gamma=5.0)` is FLSD-53, `Focal(K, 3.0)` is FL-3.
 
-    `log(1 - p_k)` is computed from the other classes' logits where p_k is large, so that no digits are lost as
+    Where p_k is large, `log(1 - p_k)` is computed from the logits of the other classes, so that no digits are lost as
     `p_k -> 1`, and gradients are finite for `gamma < 1` too.
 
     Args:
         num_classes: int, K >= 2.
-        gamma: float >= 0.
-        hard_gamma: float >= 0, or `None` for `gamma`.
+        gamma: float >= 0, the exponent.
+        hard_gamma: float >= 0, the exponent where `p_k < 0.2`; `None` for `gamma`.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
+        TypeError: if an exponent is not a number.
         ValueError: if an exponent is negative.
 
     Example:
@@ -43,14 +45,22 @@ class Focal(NoisyLabelLoss):
         0.1733
 
     References:
-        Lin, Goyal, Girshick, He, Dollár, "Focal loss for dense object detection", 2017, with several classes and no
-        weights of classes; Mukhoti, Kulharia, Sanyal, Golodetz, Torr, Dokania, "Calibrating deep neural networks using
-        focal loss", 2020 (the schedule).
+        Lin, Goyal, Girshick, He, Dollár, "Focal loss for dense object detection", 2017, Eq. 4, with several classes and
+        no weights of classes; Mukhoti, Kulharia, Sanyal, Golodetz, Torr, Dokania, "Calibrating deep neural networks
+        using focal loss", 2020 (the schedule).
     """
 
     paper = "Lin et al., 2017; Mukhoti et al., 2020"
 
-    def __init__(self, num_classes, gamma=3.0, *, hard_gamma=None, name="focal", **kwargs):
+    def __init__(
+        self,
+        num_classes: int,
+        gamma: float = 3.0,
+        *,
+        hard_gamma: float | None = None,
+        name: str = "focal",
+        **kwargs: Any,
+    ):
         super().__init__(num_classes, name=name, **kwargs)
         self.gamma = self._check_number("gamma", gamma, 0)
         self.hard_gamma = None if hard_gamma is None else self._check_number("hard_gamma", hard_gamma, 0)
@@ -70,8 +80,9 @@ class Focal(NoisyLabelLoss):
 def _log_missing(log_p):
     """`log(1 - p)` of each class, exact and differentiable as `p -> 1`."""
     largest = ops.one_hot(ops.argmax(log_p, axis=-1), log_p.shape[-1], dtype="bool")
-    # Not -inf: where no other class is there, a sum of nothing would have no gradient.
-    of_largest = ops.logsumexp(ops.where(largest, _LOG_NOTHING, log_p), axis=-1, keepdims=True)
-    # All others are at most 1/2. Masked before the logarithm: the gradient of what `where` drops would be NaN.
+    # Not -inf: where all other classes have the logit -inf, the empty sum would have no gradient.
+    of_largest = ops.logsumexp(ops.where(largest, _LOG_ZERO, log_p), axis=-1, keepdims=True)
+    # All others are at most 1/2. Masked before the logarithm, because the gradient of the entries that `where` drops
+    # would be NaN.
     of_others = ops.log1p(-ops.where(largest, 0.0, ops.exp(log_p)))
     return ops.where(largest, of_largest, of_others)

@@ -1,4 +1,6 @@
-"""Stochastic label noise: Gaussian noise on the labels, drawn anew at each step (Chen et al. 2021)."""
+"""Stochastic label noise: Gaussian noise on the labels, new at each step (Chen et al. 2021)."""
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -12,25 +14,25 @@ from tfp_noise.losses.cross_entropy import cross_entropy_like
 
 @register
 class NoiseAgainstNoise(NoisyLabelLoss):
-    """Cross-entropy to labels with Gaussian noise that is drawn anew at each call.
+    """Cross-entropy to labels with Gaussian noise, drawn at each call.
 
     `-sum_k (y_k + sigma e_k) log p_k` with `p = softmax(y_pred)` and `e_k ~ N(0, 1)`, neither clipped nor normalised.
-    Its expectation is cross-entropy; to the gradient of that, `p - y`, the noise adds `sigma ((sum_k e_k) p - e)`, of
-    covariance `sigma^2 (K p p' - p 1' - 1 p' + I)`: it grows with the confidence of the prediction, right or wrong, and
-    keeps the network from settling where it is certain of single labels.
+    The expectation is cross-entropy. The noise adds `sigma ((sum_k e_k) p - e)` to its gradient `p - y`, a term of
+    covariance `sigma^2 (K p p' - p 1' - 1 p' + I)`, which grows with the confidence of the prediction, right or wrong:
+    the network cannot settle where it has memorised single labels.
 
-    Validation reports plain cross-entropy, and draws nothing.
+    Validation reports plain cross-entropy and draws nothing.
 
     Args:
         num_classes: int, K >= 2.
         sigma: float >= 0, standard deviation of the noise; 0 is cross-entropy.
-        seed: int in [0, 2^31), where the noise starts; replicas draw different noise.
+        seed: int in [0, 2^31), of the noise; each replica draws different noise.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
-        ValueError: if `sigma` is negative, or `seed` out of range.
+        TypeError: if `sigma` is not a number or `seed` not an integer.
+        ValueError: if `sigma` is negative or `seed` out of range.
 
     Example:
         >>> import numpy as np
@@ -43,22 +45,30 @@ class NoiseAgainstNoise(NoisyLabelLoss):
 
     References:
         Chen, Chen, Ye, Zhao, Heng, "Noise against noise: stochastic label noise helps combat inherent label noise",
-        2021. The moving average of weights and the label correction that the authors add are not part of it.
+        2021, without the moving average of weights and the label correction that the authors add.
     """
 
     paper = "Chen et al., 2021"
 
-    def __init__(self, num_classes, sigma, *, seed=0, name="noise_against_noise", **kwargs):
+    def __init__(
+        self,
+        num_classes: int,
+        sigma: float,
+        *,
+        seed: int = 0,
+        name: str = "noise_against_noise",
+        **kwargs: Any,
+    ):
         super().__init__(num_classes, name=name, **kwargs)
         self.sigma = self._check_number("sigma", sigma, 0)
         self.seed = _validation.check_seed(seed)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     def soft_label_loss(self, targets, y_pred):
-        # Always float32, so that the numbers do not depend on the dtype.
+        # The noise is float32 always, so that it does not depend on the dtype.
         noise = standard_normal(draw_seed(self.seed_generator), ops.shape(y_pred))
         noisy = targets + self.sigma * ops.cast(noise, self.dtype)
-        # Not a library's cross-entropy, whose gradient takes for granted that labels sum to 1.
+        # Not the cross-entropy of TensorFlow, whose gradient assumes that labels sum to 1.
         return cross_entropy(noisy, ops.log_softmax(y_pred, axis=-1))
 
     def evaluation_loss(self, y_true, y_pred, sample_weight=None):

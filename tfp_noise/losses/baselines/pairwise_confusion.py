@@ -1,7 +1,10 @@
-"""Pairwise confusion: predictions of examples of different classes drawn together (Dubey et al. 2018)."""
+"""Pairwise confusion: similar predictions for examples of different classes (Dubey et al. 2018)."""
+
+from typing import Any
 
 from keras import ops
 
+from tfp_noise.losses._checks import check_no_ignore_class
 from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses.base import NoisyLabelLoss, register
 from tfp_noise.losses.cross_entropy import cross_entropy_like
@@ -9,29 +12,29 @@ from tfp_noise.losses.cross_entropy import cross_entropy_like
 
 @register
 class PairwiseConfusion(NoisyLabelLoss):
-    """Cross-entropy, and for pairs of different classes the squared distance of their predictions.
+    """Cross-entropy plus the squared distance between the predictions of examples of different classes.
 
     Each example i of a batch of n has one partner, j = i + n // 2 modulo n, and with `p = softmax(y_pred)`
 
         loss_i = -sum_k y_ik log p_ik + weight / 2 * (1 - y_i . y_j) sum_k (p_ik - p_jk)^2
 
-    For classes, `1 - y_i . y_j` is 1 where they differ and else 0; for distributions it is the probability that labels
-    drawn from them differ. In an even batch the two halves are paired, as in the paper, and the sum over the batch is
-    its loss summed over the pairs; in an odd one each example is the partner of one and has another. An example's
-    value depends on its partner, and so on the order of the batch, which must be shuffled; `sample_weight` weighs the
-    example's half of its pair. Replicas pair among their own examples.
+    For classes, `1 - y_i . y_j` is 1 where they differ and 0 elsewhere; for distributions it is the probability that
+    labels drawn from them differ. In an even batch its two halves are paired, as in the paper, and the sum over the
+    batch is the paper's loss summed over the pairs; in an odd batch the pairs form a ring. The loss of an example
+    depends on its partner, and so on the order of the batch, which must be shuffled; `sample_weight` applies to the
+    example's half of its pair. Each replica pairs its own examples.
 
     Validation reports plain cross-entropy, which does not depend on the batch.
 
     Args:
         num_classes: int, K >= 2.
-        weight: float >= 0, weight of a pair's distance; the authors' code recommends 0.1 K to 0.2 K.
+        weight: float >= 0, the weight of the distance; the authors' code recommends 0.1 K to 0.2 K.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
-        ValueError: if `weight` is negative.
+        TypeError: if `weight` is not a number.
+        ValueError: if `weight` is negative, or `ignore_class` given, because examples are compared with one another.
 
     Example:
         >>> import numpy as np
@@ -44,17 +47,16 @@ class PairwiseConfusion(NoisyLabelLoss):
 
     References:
         Dubey, Gupta, Guo, Raskar, Farrell, Naik, "Pairwise confusion for fine-grained visual classification", 2018.
-        The baseline in Zhang et al., "Delving deep into label smoothing", 2021, is another loss: in its code the norm,
-        not squared, is taken of logits, over the batch instead of the classes, and of pairs of one class too, at weight
-        10.
+        The baseline in Zhang et al., "Delving deep into label smoothing", 2021, is another loss: its code takes the
+        norm of logits, not squared, over the batch instead of the classes, also for pairs of one class, at weight 10.
     """
 
     paper = "Dubey et al., 2018"
 
-    def __init__(self, num_classes, weight, *, name="pairwise_confusion", **kwargs):
+    def __init__(self, num_classes: int, weight: float, *, name: str = "pairwise_confusion", **kwargs: Any):
         super().__init__(num_classes, name=name, **kwargs)
         self.weight = self._check_number("weight", weight, 0)
-        self._refuse_ignore_class("it compares the examples of a batch with one another")
+        check_no_ignore_class(self, "it compares the examples of a batch with one another")
 
     def soft_label_loss(self, targets, y_pred):
         log_p = ops.log_softmax(y_pred, axis=-1)

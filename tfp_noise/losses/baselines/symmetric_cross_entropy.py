@@ -1,31 +1,33 @@
-"""Symmetric cross-entropy: the label and the prediction each judged by the other (Wang et al. 2019)."""
+"""Symmetric cross-entropy: cross-entropy plus reverse cross-entropy (Wang et al. 2019)."""
+
+from typing import Any
 
 from keras import ops
 
 from tfp_noise.losses._entropies import cross_entropy, product
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
-# What the reverse term takes for the probability of a class that the label rules out, whose logarithm is infinite.
+# Stands for a probability of 0 in the label, whose logarithm is infinite, in the reverse term.
 _ZERO = 1e-4
 
 
 @register
 class SymmetricCrossEntropy(NoisyLabelLoss):
-    """Cross-entropy and its reverse, in which prediction and label change places.
+    """Cross-entropy plus reverse cross-entropy, in which prediction and label change places.
 
     `-alpha sum_k y_k log p_k - beta sum_k p_k max(log y_k, A)` with `p = softmax(y_pred)` and `A = log 1e-4`. For a
-    class `y` the reverse term is `-A (1 - p_y)`, 4.6 times the absolute error, which symmetric noise does not mislead;
-    cross-entropy makes it learn. A distribution over classes keeps its own logarithms down to A.
+    class `y` the reverse term is `-A (1 - p_y)`, 4.6 times the absolute error, which is robust to symmetric noise but
+    slow to learn; cross-entropy makes up for that. The logarithms of a distribution over classes are cut off at A.
 
     Args:
         num_classes: int, K >= 2.
-        alpha: float >= 0, weight of cross-entropy.
-        beta: float >= 0, weight of its reverse.
+        alpha: float >= 0, the weight of cross-entropy.
+        beta: float >= 0, the weight of reverse cross-entropy.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
+        TypeError: if a weight is not a number.
         ValueError: if a weight is negative.
 
     Example:
@@ -35,15 +37,23 @@ class SymmetricCrossEntropy(NoisyLabelLoss):
         4.6052
 
     References:
-        Wang, Ma, Chen, Luo, Yi, Bailey, "Symmetric cross entropy for robust learning with noisy labels", 2019. The
-        settings of its experiments: (alpha, beta) = (0.1, 1) for CIFAR-10 and (6, 0.1) for CIFAR-100. Departure from
+        Wang, Ma, Chen, Luo, Yi, Bailey, "Symmetric cross entropy for robust learning with noisy labels", 2019. Its
+        experiments take (alpha, beta) = (0.1, 1) for CIFAR-10 and (6, 0.1) for CIFAR-100. Departure from
         the baseline in Zhang et al., "Delving deep into label smoothing", 2021, whose code raises the label to 1e-4 in
         the cross-entropy too, which adds `-1e-4 sum_{k != y} log p_k`, and clips p at 1e-7.
     """
 
     paper = "Wang et al., 2019"
 
-    def __init__(self, num_classes, alpha=0.1, beta=1.0, *, name="symmetric_cross_entropy", **kwargs):
+    def __init__(
+        self,
+        num_classes: int,
+        alpha: float = 0.1,
+        beta: float = 1.0,
+        *,
+        name: str = "symmetric_cross_entropy",
+        **kwargs: Any,
+    ):
         super().__init__(num_classes, name=name, **kwargs)
         self.alpha = self._check_number("alpha", alpha, 0)
         self.beta = self._check_number("beta", beta, 0)

@@ -1,6 +1,7 @@
-"""Teacher-free distillation: a teacher made up of the label alone (Yuan et al. 2020)."""
+"""Teacher-free distillation: a virtual teacher that knows the label alone (Yuan et al. 2020)."""
 
 import math
+from typing import Any
 
 from keras import ops
 
@@ -13,63 +14,64 @@ _SMALLEST = 1e-37
 
 @register
 class TeacherFree(NoisyLabelLoss):
-    """Cross-entropy, and the divergence from a virtual teacher that is right with a fixed probability (Tf-KD_reg).
+    """Cross-entropy plus the divergence from a virtual teacher that is right with a fixed probability (Tf-KD_reg).
 
     The teacher gives the label `a = correct_probability` and each other class `(1 - a) / (K - 1)`. With `u_T` its
     softened probabilities and `p_T = softmax(y_pred / T)`,
 
         (1 - alpha) CE(y, p_1) + alpha KL(u_T || p_T)
 
-    `variant` says how the teacher is softened, because the paper and its code do not agree:
+    The paper and its code soften the teacher in different ways:
 
     | variant | `u_T` | prediction in the divergence |
     |---|---|---|
     | `"paper"` | `softmax(log u / T)` | `p_T` |
     | `"code"` | `softmax(u / T)`, of probabilities as if they were logits | `p_1` |
 
-    In the code's variant nothing much is left of the teacher at T = 20: for K = 100 it gives the label 0.0105 and the
-    others 0.00999, so that the loss is all but label smoothing by `alpha`. In the paper's, the gradient of the
-    divergence is `(p_T - u_T) / T`, not multiplied by `T^2` as in distillation. A distribution over classes has the
-    mixture of the classes' softened teachers.
+    In the code's variant the teacher is almost uniform at T = 20 (for K = 100 it gives the label 0.0105 and each other
+    class 0.00999), so that the loss is nearly label smoothing by `alpha`. In the paper's variant the gradient of the
+    divergence is `(p_T - u_T) / T`, not multiplied by `T^2` as in distillation. The teacher of a distribution over
+    classes is the mixture of the softened teachers of the classes.
 
     Args:
         num_classes: int, K >= 2.
-        alpha: float in [0, 1], weight of the divergence; 0 is cross-entropy.
-        temperature: float > 0, T.
-        correct_probability: float above 1 / K and below 1, a.
-        variant: "paper" or "code".
+        alpha: float in [0, 1], the weight of the divergence; 0 is cross-entropy.
+        temperature: float > 0, T, which softens the teacher.
+        correct_probability: float above 1 / K and below 1, a, the teacher's probability of the label.
+        variant: "paper" or "code", a row of the table above.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
-        ValueError: if a number is out of range, or `variant` unknown.
+        TypeError: if an argument is not a number.
+        ValueError: if a number is out of range or `variant` unknown.
 
     Example:
         >>> import numpy as np
         >>> loss = TeacherFree(2, alpha=1.0, temperature=1.0)
-        >>> round(float(loss(np.array([0]), np.array([[0.0, 0.0]]))), 4)  # log 2 less the entropy of (0.99, 0.01)
+        >>> round(float(loss(np.array([0]), np.array([[0.0, 0.0]]))), 4)  # log 2 - H(0.99, 0.01)
         0.6371
 
     References:
         Yuan, Tay, Li, Wang, Feng, "Revisiting knowledge distillation via label smoothing regularization", 2020;
         the teacher is Eq. 9 of Zhang et al., "Delving deep into label smoothing", 2021. Departure from the
-        code: it averages the divergence's terms over the K classes too and multiplies by a number of each model's own;
-        here they are summed, which is the same where that is K, as for ResNet-18 on CIFAR-100 (alpha 0.1, T 20).
+        code: it also averages the terms of the divergence over the K classes and multiplies them by a factor that it
+        sets for each model; here they are summed, the same where the factor is K, as for ResNet-18 on CIFAR-100 (alpha
+        0.1, T 20).
     """
 
     paper = "Yuan et al., 2020"
 
     def __init__(
         self,
-        num_classes,
-        alpha=0.1,
-        temperature=20.0,
-        correct_probability=0.99,
+        num_classes: int,
+        alpha: float = 0.1,
+        temperature: float = 20.0,
+        correct_probability: float = 0.99,
         *,
-        variant="paper",
-        name="teacher_free",
-        **kwargs,
+        variant: str = "paper",
+        name: str = "teacher_free",
+        **kwargs: Any,
     ):
         super().__init__(num_classes, name=name, **kwargs)
         self.alpha = self._check_number("alpha", alpha, 0, 1)
@@ -84,7 +86,7 @@ class TeacherFree(NoisyLabelLoss):
         right, wrong = self._teacher()
         teacher = wrong + (right - wrong) * targets
         student = ops.log_softmax(y_pred / (self.temperature if self.variant == "paper" else 1.0), axis=-1)
-        # A cold teacher gives the others less than float32 holds, and 0 log 0 is 0.
+        # At a low temperature the teacher's probability of other classes underflows, and 0 log 0 counts as 0.
         log_teacher = ops.log(ops.maximum(teacher, _SMALLEST))
         divergence = cross_entropy(teacher, student - log_teacher)
         return product(to_label, 1 - self.alpha) + product(divergence, self.alpha)

@@ -1,1 +1,1 @@
-"""Losses that learn their soft labels while they train: online and learnable label smoothing."""
+"""Losses that learn their soft labels during training: online and learnable label smoothing."""

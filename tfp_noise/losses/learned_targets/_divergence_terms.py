@@ -1,4 +1,4 @@
-"""Cross-entropies and entropies of a target and a prediction, both of which are trained."""
+"""Cross-entropies and entropies of a target and a prediction, with gradients for both."""
 
 from keras import ops
 
@@ -7,19 +7,19 @@ from tfp_noise.losses._gradients import with_gradient
 
 # The terms of the symmetric Kullback-Leibler divergence, KL(t || p) + KL(p || t).
 TERMS = ("forward_cross_entropy", "reverse_cross_entropy", "prediction_entropy", "target_entropy")
-_SMALLEST = 1e-30  # of a target inside the logarithm: a target of 0 costs 69 nats, not infinity
+_SMALLEST = 1e-30  # floor of targets inside the logarithm: a target of 0 has a loss of 69 nats, not infinity
 
 
 def mean_divergence(targets_of, weight, rows, logits):
     """`(KL(t || p) + KL(p || t)) / 2 = sum_k (t_k - p_k) (log t_k - log p_k) / 2`, `[batch]`.
 
-    What `half_sum_of_terms` gives for all terms, in fewer arrays: four of `[batch, K]` for the gradient.
+    The same as `half_sum_of_terms` with all terms, in fewer arrays: four of `[batch, K]` for the gradient.
 
     Args:
-        targets_of: as there.
-        weight: as there.
-        rows: as there.
-        logits: as there.
+        targets_of: as in `half_sum_of_terms`.
+        weight: as in `half_sum_of_terms`.
+        rows: as in `half_sum_of_terms`.
+        logits: as in `half_sum_of_terms`.
     """
 
     @with_gradient
@@ -45,7 +45,7 @@ def half_sum_of_terms(targets_of, weight, rows, logits, terms):
     """Half the sum of the chosen of `H(t, p)`, `H(p, t)`, `-H(p)`, `-H(t)`, with `p = softmax(logits)`, `[batch]`.
 
     Args:
-        targets_of: a function from `rows` to the targets t `[batch, K]`, which are `weight * rows` and a constant.
+        targets_of: a function from `rows` to the targets t `[batch, K]`, which are `weight * rows` plus a constant.
         weight: float.
         rows: float `[batch, K]`, rows sum to 1; gradients flow to them.
         logits: float `[batch, K]`.
@@ -60,7 +60,7 @@ def half_sum_of_terms(targets_of, weight, rows, logits, terms):
         targets = targets_of(rows)
         inside = ops.maximum(targets, _SMALLEST)
         log_t = ops.log(inside)
-        of_log_p = _difference(prediction and p, forward and targets)  # what log p is multiplied by
+        of_log_p = _difference(prediction and p, forward and targets)  # the factor of log p
         of_log_t = _difference(target and targets, reverse and p)
 
         def gradient(upstream):
@@ -76,7 +76,7 @@ def half_sum_of_terms(targets_of, weight, rows, logits, terms):
 
 
 def _difference(plus, minus):
-    """`plus - minus`, where what is False counts as 0 and costs nothing."""
+    """`plus - minus`, where False stands for 0 and needs no operation."""
     if plus is False:
         return 0.0 if minus is False else -minus
     return plus if minus is False else plus - minus

@@ -1,4 +1,4 @@
-"""The soft labels of online label smoothing, and the predictions that the next ones are made of."""
+"""The soft labels of online label smoothing, and the sums of predictions that the next ones are computed from."""
 
 import numpy as np
 from keras import ops
@@ -6,23 +6,24 @@ from keras import ops
 from tfp_noise import _labels
 from tfp_noise._class_rows import DenseRows, TopRows
 from tfp_noise.losses import _state
-from tfp_noise.losses.learned_targets._entries import Entries
+from tfp_noise.losses.learned_targets._top_classes import TopClasses
 
-# At the start a row has `on` more at the label than elsewhere, and besides `spread / K` for every class.
+# Initial rows: `uniform / K` for every class, and `label` more for the label.
 INITIAL = {
-    "uniform": {"on": 0.0, "spread": 1.0},
-    "zeros": {"on": 0.0, "spread": 0.0},
-    "smoothed": {"on": 0.9, "spread": 0.1},
+    "uniform": {"label": 0.0, "uniform": 1.0},
+    "zeros": {"label": 0.0, "uniform": 0.0},
+    "smoothed": {"label": 0.9, "uniform": 0.1},
 }
 
 
 class SoftLabels(_state.LossState):
-    """Rows that hold for a period, and the sums of the predictions of this one.
+    """Base class: the soft labels of a period, and the sums of the correct predictions in it.
 
-    Subclasses say how the rows are stored: a list of variables, `parts`, and what it will be, `next_parts`.
+    Subclasses choose how rows are stored: `parts` lists the variables, `next_parts` gives their values at the end of
+    the period, `accumulate` adds predictions to the sums.
 
     Args:
-        loss: the `OnlineLabelSmoothing` whose settings it follows.
+        loss: the `OnlineLabelSmoothing` with the settings.
     """
 
     def __init__(self, loss):
@@ -34,7 +35,7 @@ class SoftLabels(_state.LossState):
             self.steps = self.variable("steps", np.zeros([], "int64"))
 
     def update_state(self, labels, probabilities, weights):
-        """Takes in the correct predictions of a training step, and rotates if that is due after so many steps."""
+        """Adds the correct predictions of a training step, and starts a new period where that is due by steps."""
         self.updated = True
         # Not argmax, which takes ten times as long.
         correct = _labels.label_entries(probabilities, labels) >= ops.max(probabilities, axis=-1)
@@ -43,7 +44,7 @@ class SoftLabels(_state.LossState):
         if self.period:
             self.steps.assign((ops.convert_to_tensor(self.steps) + 1) % self.period)
             due = ops.equal(self.steps, 0)
-            # What is assigned is chosen inside, and assigned outside: replicas do not meet in a branch.
+            # The branch chooses values only; variables are assigned outside, where replicas are synchronised.
             unchanged = [ops.convert_to_tensor(part) for part in self.parts]
             self._assign(ops.cond(due, self.next_parts, lambda: unchanged))
 
@@ -56,8 +57,8 @@ class SoftLabels(_state.LossState):
         for part, value in zip(self.parts, values, strict=True):
             part.assign(value)
 
-    def stays(self, counts, largest):
-        """Boolean `[K]`: the rows that this period leaves as they are."""
+    def unchanged_rows(self, counts, largest):
+        """Boolean `[K]`: True for rows that stay as they are at the end of this period."""
         frozen = ops.zeros_like(counts, dtype="bool")
         if self.freeze_above is not None:
             frozen = largest >= self.freeze_above
@@ -65,12 +66,12 @@ class SoftLabels(_state.LossState):
 
 
 class DenseSoftLabels(SoftLabels):
-    """The whole square matrix."""
+    """Soft labels as a square matrix."""
 
     def __init__(self, loss):
         super().__init__(loss)
-        start = np.full([self.num_classes] * 2, self.start["spread"] / self.num_classes)
-        np.fill_diagonal(start, start.diagonal() + self.start["on"])
+        start = np.full([self.num_classes] * 2, self.start["uniform"] / self.num_classes)
+        np.fill_diagonal(start, start.diagonal() + self.start["label"])
         self.soft_labels = self.variable("soft_labels", start.astype("float32"))
         self.sums = self.variable("sums", np.zeros(start.shape, "float32"))
         self.counts = self.variable("counts", np.zeros(self.num_classes, "float32"))
@@ -90,26 +91,26 @@ class DenseSoftLabels(SoftLabels):
         seen = (counts > 0) & (total > 0)
         mean = sums / ops.expand_dims(ops.where(seen, total, 1.0), -1)
         new = ops.where(ops.expand_dims(seen, -1), mean, 1 / self.num_classes)
-        stays = ops.expand_dims(self.stays(counts, ops.max(old, axis=-1)), -1)
-        return [ops.where(stays, old, new), ops.zeros_like(sums), ops.zeros_like(counts)]
+        unchanged = ops.expand_dims(self.unchanged_rows(counts, ops.max(old, axis=-1)), -1)
+        return [ops.where(unchanged, old, new), ops.zeros_like(sums), ops.zeros_like(counts)]
 
 
 class TopSoftLabels(SoftLabels):
-    """N entries of each row, and the rest of its probability."""
+    """Soft labels as the N largest entries of each row, and the remainder of its probability."""
 
     def __init__(self, loss):
         super().__init__(loss)
-        self.entries = Entries(self.num_classes, loss.top)
-        each = self.start["spread"] / self.num_classes
+        self.entries = TopClasses(self.num_classes, loss.top)
+        each = self.start["uniform"] / self.num_classes
         start = np.full([self.num_classes, loss.top], each)
-        start[:, 0] += self.start["on"]  # the first entry is the label's own
+        start[:, 0] += self.start["label"]  # the first entry is that of the label
         self.values = self.variable("values", start.astype("float32"))
         rest = np.full(self.num_classes, each * (self.num_classes - loss.top), "float32")
         self.remainder = self.variable("remainder", rest)
 
     @property
     def parts(self):
-        # No attribute: Keras would save the variables of the entries as this layer's, too.
+        # Not an attribute, because Keras would save the variables of `entries` a second time.
         return [self.values, self.remainder, self.entries.indices, self.entries.sums, self.entries.counts]
 
     @property
@@ -123,17 +124,17 @@ class TopSoftLabels(SoftLabels):
 
     def next_parts(self):
         values, remainder, old_indices, old_sums, counts = (ops.convert_to_tensor(part) for part in self.parts)
-        indices, sums, _ = self.entries.exchanged()
+        indices, sums, _ = self.entries.with_candidates()
         seen = counts > 0
         uniform = 1 / self.num_classes
         mean = sums / ops.expand_dims(ops.where(seen, counts, 1.0), -1)
         new = ops.where(ops.expand_dims(seen, -1), mean, uniform)
         left = ops.where(seen, ops.maximum(1 - ops.sum(mean, axis=-1), 0.0), 1 - uniform * self.entries.top)
-        stays = self.stays(counts, ops.max(values, axis=-1))
-        column = ops.expand_dims(stays, -1)
+        unchanged = self.unchanged_rows(counts, ops.max(values, axis=-1))
+        column = ops.expand_dims(unchanged, -1)
         return [
             ops.where(column, values, new),
-            ops.where(stays, remainder, left),
+            ops.where(unchanged, remainder, left),
             ops.where(column, old_indices, indices),
             ops.zeros_like(old_sums),
             ops.zeros_like(counts),

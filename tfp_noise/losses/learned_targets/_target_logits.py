@@ -1,22 +1,22 @@
-"""The learned matrix of learnable label smoothing, as logits."""
+"""The matrix Q of learnable label smoothing, as logits that the optimizer trains."""
 
 import numpy as np
 from keras import ops
 
 from tfp_noise._class_rows import DenseRows, TopRows, spread
 from tfp_noise.losses import _state
-from tfp_noise.losses.learned_targets._entries import Entries
+from tfp_noise.losses.learned_targets._top_classes import TopClasses
 
-_NEVER = -1e9  # the logit of an entry that is 0
+_NEVER = -1e9  # the logit of a probability of 0
 
 
 class DenseTargetLogits(_state.LossState):
-    """The logits of whole rows.
+    """Logits of all entries of Q.
 
     Args:
         num_classes: int, K.
         initial_logits: float `[K, K]`, or `None` for zeros, which are uniform rows.
-        with_diagonal: bool; False leaves the label's own entry out of each row.
+        with_diagonal: bool; False fixes the diagonal of Q at 0.
     """
 
     def __init__(self, num_classes, initial_logits=None, with_diagonal=True):
@@ -34,7 +34,7 @@ class DenseTargetLogits(_state.LossState):
         return DenseRows(self.take(ops.arange(self.num_classes), dtype))
 
     def take(self, labels, dtype):
-        """The rows of integer labels `[batch]`; the others are not looked at."""
+        """The rows of Q of integer labels `[batch]`, `[batch, K]`; other rows are not computed."""
         logits = ops.cast(ops.take(self.logits, labels, axis=0), dtype)
         if not self.with_diagonal:
             logits = ops.where(ops.one_hot(labels, self.num_classes, dtype="bool"), _NEVER, logits)
@@ -45,16 +45,17 @@ class DenseTargetLogits(_state.LossState):
         return self._rows(targets.dtype).mix(targets)
 
     def update_state(self, labels, probabilities, weights):
-        """Nothing: gradients tell all that is needed."""
+        """Does nothing: gradients alone train these logits."""
         del labels, probabilities, weights
 
 
 class TopTargetLogits(_state.LossState):
     """Logits of N entries of each row, and the logit that the K - N others share.
 
-    The entries are those of the largest mean predictions, by `Entries`: where `p_j` is large for the examples of a
-    label, the gradient of the reverse cross-entropy makes `q_j` grow. An entry that comes in starts at the shared
-    logit, which is what it had; the optimizer's momentum is still that of the entry that left, and fades as it does.
+    The N entries are those of the classes with the largest mean predictions, because the gradient of the reverse
+    cross-entropy increases `q_j` where `p_j` is large for the examples of the label. An entry that enters starts at the
+    shared logit, the one it had before; the optimizer's momentum there is still that of the entry that left, and
+    decays.
 
     Args:
         num_classes: int, K.
@@ -63,7 +64,7 @@ class TopTargetLogits(_state.LossState):
 
     def __init__(self, num_classes, top):
         super().__init__(num_classes)
-        self.entries = Entries(num_classes, top)
+        self.entries = TopClasses(num_classes, top)
         self.logits = self.variable("logits", np.zeros([num_classes, top], "float32"), trainable=True)
         self.shared_logits = self.variable("shared_logits", np.zeros(num_classes, "float32"), trainable=True)
 
@@ -82,7 +83,7 @@ class TopTargetLogits(_state.LossState):
         return TopRows(ops.convert_to_tensor(indices)[:, :top], probabilities[:, :top], probabilities[:, top])
 
     def take(self, labels, dtype):
-        """The rows of integer labels `[batch]`, as `[batch, K]`; the others are not looked at."""
+        """The rows of Q of integer labels `[batch]`, `[batch, K]`; other rows are not computed."""
         return spread(self._rows(dtype, labels), self.num_classes)
 
     def mix(self, targets):
@@ -90,13 +91,13 @@ class TopTargetLogits(_state.LossState):
         return self._rows(targets.dtype).mix(targets)
 
     def update_state(self, labels, probabilities, weights):
-        """Takes in the predictions `[batch, K]` of a training step."""
+        """Adds the predictions `[batch, K]` of a training step to the statistics that choose the entries."""
         self.updated = True
         self.entries.update_state(*_state.gather(labels, probabilities, weights))
 
     def end_epoch(self):
         self.check_updated()
-        indices, _, replaced = self.entries.exchanged()
+        indices, _, replaced = self.entries.with_candidates()
         shared = ops.expand_dims(ops.convert_to_tensor(self.shared_logits), -1)
         self.logits.assign(ops.where(replaced, shared, ops.convert_to_tensor(self.logits)))
         self.entries.indices.assign(indices)

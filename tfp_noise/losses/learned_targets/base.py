@@ -1,26 +1,31 @@
-"""What losses have in common whose targets change in training."""
+"""The common part of losses that learn their targets during training."""
 
 import functools
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from tfp_noise import _labels
+from tfp_noise._class_rows import TopRows
 from tfp_noise.losses.base import NoisyLabelLoss
 from tfp_noise.losses.cross_entropy import cross_entropy_like
 
 
 class LearnedTargets(NoisyLabelLoss):
-    """Base of losses that mix labels with the rows of a matrix that training changes.
+    """Base class of losses that mix labels with the rows of a matrix, one for each label, which training changes.
 
-    The matrix lives in the layer of `build_state`, which a `NoisyLabelClassifier` tracks. Without an owner the loss
-    computes with the matrix at its start. Validation reports plain cross-entropy, for targets that move are no measure.
+    The matrix is stored in the layer that `build_state` makes and a `NoisyLabelClassifier` tracks. Without a classifier
+    the loss computes with the initial matrix. Validation reports plain cross-entropy, because values with targets that
+    move cannot be compared.
     """
 
     needs = "a `NoisyLabelClassifier`"
     top = None  # how many entries of each row are kept, of losses that have that choice
+    top = None  # the number of entries that are kept in each row, of losses that have this argument
 
-    def __init__(self, num_classes, **kwargs):
+    def __init__(self, num_classes: int, **kwargs: Any):
         super().__init__(num_classes, **kwargs)
 
         @functools.cache
@@ -28,7 +33,7 @@ class LearnedTargets(NoisyLabelLoss):
             with tf.init_scope():  # the first call may be inside a function
                 return self.build_state()
 
-        # The layer is behind a function: as an attribute of the loss Keras would save it a second time.
+        # The layer stands behind a function, because Keras would save an attribute of the loss a second time.
         self.state = initial_state
 
     def attach_state(self, state):
@@ -40,8 +45,8 @@ class LearnedTargets(NoisyLabelLoss):
         return super().state_name if self.top is None else f"{type(self).__name__}({self.num_classes}, top={self.top})"
 
     @property
-    def class_rows(self):
-        """The matrix now, float32 `[K, K]`, a row per label, rows sum to 1; with `top`, `TopRows`."""
+    def class_rows(self) -> np.ndarray | TopRows:
+        """The present matrix, float32 `[K, K]`: a row for each label, rows sum to 1; with `top`, `TopRows`."""
         return self.state().rows.to_numpy()
 
     def update_state(self, y_true, y_pred, sample_weight=None):
@@ -56,7 +61,7 @@ class LearnedTargets(NoisyLabelLoss):
         if sample_weight is not None:
             weights = weights * ops.reshape(ops.cast(sample_weight, "float32"), [-1])
         labels = ops.where(known, labels, 0)
-        # As in the loss, so that the graph computes it once.
+        # The same expression as in the loss, so that the graph computes it once.
         probabilities = ops.cast(ops.exp(ops.log_softmax(y_pred, axis=-1)), "float32")
         self.state().update_state(labels, probabilities, weights)
 

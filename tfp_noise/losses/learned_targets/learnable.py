@@ -1,62 +1,72 @@
-"""Learnable label smoothing: what labels are mixed with is trained beside the network."""
+"""Learnable label smoothing: labels are mixed with distributions that are trained with the network."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from tfp_noise import _labels, _validation
+from tfp_noise._class_rows import TopRows
 from tfp_noise.losses.base import register
 from tfp_noise.losses.learned_targets._divergence_terms import TERMS, half_sum_of_terms, mean_divergence
 from tfp_noise.losses.learned_targets._target_logits import DenseTargetLogits, TopTargetLogits
 from tfp_noise.losses.learned_targets.base import LearnedTargets
 
-_INSIDE_LOG = 1e-6  # of the variant
+_INSIDE_LOG = 1e-6  # added inside the logarithms of the variant "label_smoothing++"
 
 
 @register
 class LearnableLabelSmoothing(LearnedTargets):
-    """Symmetric Kullback-Leibler divergence between prediction and a target that is trained, too.
+    """Symmetric Kullback-Leibler divergence between the prediction and a target that is trained with the network.
 
         (KL(t || p) + KL(p || t)) / 2,    t = (1 - alpha) y + alpha y Q,    p = softmax(y_pred)
         = (H(t, p) + H(p, t) - H(p) - H(t)) / 2
 
     The rows of `Q` are softmaxes of logits that start at 0 and that the optimizer trains with the network; no gradient
-    is stopped. Row `i` learns which classes those of label `i` look like; its own entry is pushed down, for the label
-    is in the target anyway.
+    is stopped. Row `i` learns which classes the examples of label `i` resemble; training lowers its entry for label
+    `i`, because the target contains the label anyway.
 
-    It trains in a `NoisyLabelClassifier` of its own, which holds, mirrors and saves `Q`; validation reports plain
-    cross-entropy. A soft label, as mixup makes it, is mixed with `y Q`, and each row learns by its share.
+    The loss trains in a `NoisyLabelClassifier` of its own, which holds, mirrors and saves `Q`; validation reports plain
+    cross-entropy. A soft label, such as one of mixup, is mixed with `y Q`, and trains each row in proportion to its
+    weight.
 
-    With `top=N` each row has logits for N entries and one that all other classes share; no `[K, K]` array exists at any
-    time. The entries are exchanged at the end of an epoch of `fit` for those of the largest mean predictions, to which
-    a soft label counts for its largest class; one that comes in starts at the shared logit. In a training loop without
-    `fit`, take the loss from `classifier.compute_loss(x, y, classifier(x, training=True))` and call
-    `classifier.loss_state.end_epoch()` after each epoch. Soft labels cost some N times what cross-entropy
-    does.
+    With `top=N` each row has logits for N entries and one logit that all other classes share; no `[K, K]` array exists
+    at any time. At the end of each epoch of `fit`, the N entries become those of the classes with the largest mean
+    predictions, to which a soft label counts for its largest class; a new entry starts at the shared logit. In a
+    training loop without `fit`, compute the loss with `classifier.compute_loss(x, y, classifier(x, training=True))` and
+    call `classifier.loss_state.end_epoch()` after each epoch. The loss of soft labels takes about N times as long as
+    cross-entropy.
 
     Args:
         num_classes: int, K >= 2.
-        alpha: float in [0, 1], weight of `Q`; 1 is warned of: the label then only chooses a row. At 0 the reverse
+        alpha: float in [0, 1], the weight of `Q`; 1 warns, because the label then only chooses a row. At 0 the reverse
             cross-entropy to a hard label is 69 nats times the probability of the other classes.
-        top: int in [1, K - 1], or `None` for whole rows.
-        terms: which of "forward_cross_entropy" `H(t, p)`, "reverse_cross_entropy" `H(p, t)`, "prediction_entropy"
-            `-H(p)` and "target_entropy" `-H(t)` are summed, and halved.
-        variant: "paper", or "label_smoothing++", the loss of the authors' later code: the diagonal of `Q` is 0, and
-            `(H(p, t) + H(t, p)) / 2` with 1e-6 inside the logarithms, the first trains `Q` alone, the second the
-            network alone.
-        initial_logits: float `[K, K]`, where the logits start; `None` for zeros.
-        weight_decay: bool; False exempts `Q` from the optimizer's weight decay, which makes it sharper.
-        learning_rate: float > 0, of `Q`; `None` for the network's. `keras.optimizers.MultiOptimizer` then trains `Q`
-            with a copy of the optimizer that starts at this rate, whatever schedule the network's follows.
-            `ReduceLROnPlateau` and `LearningRateScheduler` set both rates; `optimizer.learning_rate` does not exist.
-            A `MultiOptimizer` given to `compile` is taken as it is: this option and `weight_decay` do not change it.
+        top: int in [1, K - 1], the number N of entries in each row; `None` for whole rows.
+        terms: names of the terms whose sum is halved, from "forward_cross_entropy" `H(t, p)`, "reverse_cross_entropy"
+            `H(p, t)`, "prediction_entropy" `-H(p)` and "target_entropy" `-H(t)`.
+        variant: "paper", or "label_smoothing++", the loss of the authors' later code: the diagonal of `Q` is 0, and of
+            `(H(p, t) + H(t, p)) / 2`, with 1e-6 inside the logarithms, the first term trains `Q` alone and the second
+            the network alone.
+        initial_logits: float `[K, K]`, the initial logits; `None` for zeros.
+        weight_decay: bool; False exempts `Q` from the optimizer's weight decay, which makes its rows sharper.
+        learning_rate: float > 0, the learning rate of `Q`; `None` for that of the network. With a number, a
+            `keras.optimizers.MultiOptimizer` trains `Q` with a copy of the optimizer, which starts at this rate
+            whatever schedule the network follows. `ReduceLROnPlateau` and `LearningRateScheduler` then set both rates,
+            and `optimizer.learning_rate` does not exist. A `MultiOptimizer` given to `compile` is left as it is:
+            neither this argument nor `weight_decay` changes it.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64; `Q` is float32.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`; `Q` is float32 under every `dtype`.
 
     Raises:
         TypeError: if an argument is of another type.
-        ValueError: if an argument is out of range, options do not go together, or the loss is used in a plain
-            `keras.Model.compile`.
+        ValueError: if an argument is out of range, arguments exclude one another, or the loss is passed to
+            `keras.Model.compile` of a plain model.
+
+    Warns:
+        UserWarning: if `alpha` is 1.
 
     Example:
         >>> import numpy as np
@@ -70,9 +80,9 @@ class LearnableLabelSmoothing(LearnedTargets):
         ((3, 3), True)
 
     References:
-        "LLS: regulating neural network training via learnable label smoothing": Eq. 4, 5 (which leaves out the half of
-        appendix A; here as there), Table 4 (terms), appendix B (gradients). Departure: `t` is at least 1e-30 inside
-        the logarithm. Rows of N entries are named there as future work.
+        "LLS: regulating neural network training via learnable label smoothing": Eq. 4 (targets), Eq. 5 (loss; it omits
+        the factor 1/2 of appendix A, which is kept here), Table 4 (terms), appendix B (gradients). Departures: `t` is
+        at least 1e-30 inside the logarithm; rows of N entries, which the paper names as future work.
     """
 
     needs_classifier = "its targets are trained with the network"
@@ -80,17 +90,17 @@ class LearnableLabelSmoothing(LearnedTargets):
 
     def __init__(
         self,
-        num_classes,
-        alpha=0.1,
-        top=None,
+        num_classes: int,
+        alpha: float = 0.1,
+        top: int | None = None,
         *,
-        terms=TERMS,
-        variant="paper",
-        initial_logits=None,
-        weight_decay=True,
-        learning_rate=None,
-        name="learnable_label_smoothing",
-        **kwargs,
+        terms: Sequence[str] = TERMS,
+        variant: str = "paper",
+        initial_logits: ArrayLike | None = None,
+        weight_decay: bool = True,
+        learning_rate: float | None = None,
+        name: str = "learnable_label_smoothing",
+        **kwargs: Any,
     ):
         super().__init__(num_classes, name=name, **kwargs)
         self.alpha = self._check_number("alpha", alpha, 0, 1)
@@ -118,8 +128,8 @@ class LearnableLabelSmoothing(LearnedTargets):
         return super().state_name + ("" if self.variant == "paper" else " without diagonal")
 
     @property
-    def q_matrix(self):
-        """`Q` as probabilities, float32 `[K, K]`, a row per label; with `top`, `TopRows`."""
+    def q_matrix(self) -> np.ndarray | TopRows:
+        """`Q` as probabilities, float32 `[K, K]`, a row for each label; with `top`, `TopRows`."""
         return self.class_rows
 
     def class_index_loss(self, labels, y_pred):
@@ -142,11 +152,11 @@ class LearnableLabelSmoothing(LearnedTargets):
         return -0.5 * ops.sum(trains_targets + trains_network, axis=-1)
 
     def wrap_optimizer(self, optimizer, state):
-        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):  # what it wraps does the decay and has the rate
+        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):  # its inner optimizer has decay and rate
             optimizer.inner_optimizer = self.wrap_optimizer(optimizer.inner_optimizer, state)
             return optimizer
         if isinstance(optimizer, keras.optimizers.MultiOptimizer):
-            return optimizer  # of a model that was saved, or the user's own choice
+            return optimizer  # that of a saved model, or the user's own choice
         if not self.weight_decay:
             _exempt_from_weight_decay(optimizer, state.trainable_variables)
         if self.learning_rate is None:
@@ -164,7 +174,7 @@ class LearnableLabelSmoothing(LearnedTargets):
 
 
 def _check_terms(terms):
-    """`terms` as a tuple of different ones of `TERMS`, in their order."""
+    """`terms` as a tuple without repetitions, in the order of `TERMS`."""
     if not isinstance(terms, (tuple, list, set, frozenset)) or not terms:
         raise ValueError(f"`terms` must be some of {TERMS}, in a tuple or list. Received: {terms!r}.")
     for term in terms:
@@ -187,7 +197,7 @@ def _check_together(loss):
 
 
 def _exempt_from_weight_decay(optimizer, variables):
-    """Adds variables to those that an optimizer does not decay; by Keras's private attributes, which tests watch."""
+    """Exempts more variables from an optimizer's weight decay, with private attributes of Keras that tests check."""
     if all(not optimizer._use_weight_decay(variable) for variable in variables):
         return  # compiled before
     names = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)

@@ -1,8 +1,12 @@
-"""Online label smoothing: soft labels are the mean predictions of the epoch before (Zhang et al. 2021)."""
+"""Online label smoothing: soft labels are the mean predictions of the previous epoch (Zhang et al. 2021)."""
 
+from typing import Any
+
+import numpy as np
 from keras import ops
 
 from tfp_noise import _labels, _validation
+from tfp_noise._class_rows import TopRows
 from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses._gradients import with_gradient
 from tfp_noise.losses.base import register
@@ -12,45 +16,45 @@ from tfp_noise.losses.learned_targets.base import LearnedTargets
 
 @register
 class OnlineLabelSmoothing(LearnedTargets):
-    """Cross-entropy to the label and to what the network predicted for its class in the period before.
+    """Cross-entropy to the label and to the mean prediction for its class in the previous period.
 
         -alpha sum_k y_k log p_k - (1 - alpha) sum_k (y S)_k log p_k,    p = softmax(y_pred)
 
-    Row `i` of `S` is the mean of `p` over the training examples of label `i` that were classified correctly in the last
-    period, as they were predicted then, before the step. `S` starts uniform, which makes the first period label
-    smoothing, and changes in training steps only. Examples weigh in it as their `sample_weight` says; a soft label, as
-    mixup makes it, counts for its largest class, and as correct if the prediction's largest class is the same.
+    Row `i` of `S` is the mean of `p` over the training examples of label `i` that were classified correctly in the
+    previous period, as predicted in its training steps, before each update. `S` starts uniform, so that the first
+    period is label smoothing, and changes in training only. The mean is weighted by `sample_weight`; a soft label, such
+    as one of mixup, counts for its largest class, and as correct if that class is predicted.
 
-    It trains in a `NoisyLabelClassifier` of its own, which holds, mirrors and saves `S`; validation reports plain
-    cross-entropy. In a training loop without `fit`, take the loss of a step from
-    `classifier.compute_loss(x, y, classifier(x, training=True))`, which counts its predictions, and call
+    The loss trains in a `NoisyLabelClassifier` of its own, which holds, mirrors and saves `S`; validation reports plain
+    cross-entropy. In a training loop without `fit`, compute the loss of a step with
+    `classifier.compute_loss(x, y, classifier(x, training=True))`, which also takes the statistics, and call
     `classifier.loss_state.end_epoch()` after each epoch.
 
-    With `top=N` each row keeps N entries and shares the remainder among all other classes; no `[K, K]` array exists at
-    any time. Which entries are kept is found from the predictions: N further classes are followed beside the kept
-    ones in every period, those likeliest for the first of the row's examples, and the N largest means stay. Soft
-    labels cost some N times what cross-entropy does.
+    With `top=N` each row keeps the N classes with the largest mean predicted probability, and the others share the
+    remainder equally; no `[K, K]` array exists at any time. In each period, N further classes of each row are tracked
+    as candidates, the most probable ones of one example. The loss of soft labels takes about N times as long as
+    cross-entropy.
 
     Args:
         num_classes: int, K >= 2.
-        alpha: float in [0, 1], weight of the label itself; 1 is cross-entropy, 0 does not converge from scratch.
-        update_period: "epoch", or an int >= 1: after so many training steps `S` is replaced. Steps cost more the larger
-            K is, for the whole of `S` is then written each time.
-        top: int in [1, K - 1], or `None` for whole rows.
-        initial: "uniform"; "zeros", with which the first period has `alpha` times cross-entropy; "smoothed", 0.9 on
-            the label and 0.1 uniform.
-        unseen: what a row becomes in whose class nothing was classified correctly: "uniform" or "kept".
-        freeze_above: float in (0, 1], or `None`; a row with a probability that large does not change any more.
-            Above what rows start with.
-        per_sample: bool; True puts the prediction of one example, the latest, in place of the mean. With
+        alpha: float in [0, 1], the weight of the label; 1 is cross-entropy, 0 does not converge from scratch.
+        update_period: "epoch", or an int >= 1, the number of training steps after which `S` is replaced. Short periods
+            are slow for large K, because each replacement writes the whole of `S`.
+        top: int in [1, K - 1], the number N of entries in each row; `None` for whole rows.
+        initial: the rows at the start: "uniform"; "zeros", so that the loss of the first period is `alpha` times
+            cross-entropy; or "smoothed", 0.9 for the label and 0.1 spread uniformly.
+        unseen: the next row of a class without a correct prediction in the period: "uniform", or "kept" for the
+            previous row.
+        freeze_above: float in (0, 1], or `None`; a row whose largest probability has reached it does not change any
+            more. It must be above the largest probability of the initial rows.
+        per_sample: bool; True takes the prediction of one example, the latest, in place of the mean. With
             `update_period=1` and `unseen="kept"` every example learns from another one of its class.
         name: name of the loss.
-        reduction: as in `keras.losses.Loss`.
-        dtype: float32 or float64; `S` is float32.
+        **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`; `S` is float32 under every `dtype`.
 
     Raises:
         TypeError: if an argument is of another type.
-        ValueError: if an argument is out of range, or the loss is used in a plain `keras.Model.compile`.
+        ValueError: if an argument is out of range, or the loss is passed to `keras.Model.compile` of a plain model.
 
     Example:
         >>> import keras
@@ -65,29 +69,29 @@ class OnlineLabelSmoothing(LearnedTargets):
         ((3, 3), True)
 
     References:
-        Zhang et al., "Delving deep into label smoothing", 2021: Eq. 3 to 7 and Algorithm 1 (the columns there are rows
-        here), Figure 7b (periods), section V-E (OLS-Single). The paper leaves open what becomes of a class without a
-        correct prediction; its authors' code makes its row uniform. That code starts from zeros for CIFAR
-        (`initial="zeros"`), and for fine-grained data freezes rows at 0.88 (`freeze_above=0.88`) and adds both
-        cross-entropies with weight 1, which is twice the loss with `alpha=0.5`.
+        Zhang et al., "Delving deep into label smoothing", 2021: Eq. 3 to 7 and Algorithm 1 (its columns are the rows
+        here), Figure 7b (periods), section V-E (OLS-Single). The paper does not define the row of a class without a
+        correct prediction; the authors' code makes it uniform. That code starts from zeros for CIFAR
+        (`initial="zeros"`); for fine-grained data it freezes rows at 0.88 (`freeze_above=0.88`) and gives both
+        cross-entropies the weight 1, which is twice the loss with `alpha=0.5`.
     """
 
-    needs_classifier = "its soft labels are made of the predictions of the epoch before"
     paper = "Zhang et al., 2021"
+    needs_classifier = "its soft labels are the mean predictions of the previous epoch"
 
     def __init__(
         self,
-        num_classes,
-        alpha=0.5,
-        update_period="epoch",
-        top=None,
+        num_classes: int,
+        alpha: float = 0.5,
+        update_period: str | int = "epoch",
+        top: int | None = None,
         *,
-        initial="uniform",
-        unseen="uniform",
-        freeze_above=None,
-        per_sample=False,
-        name="online_label_smoothing",
-        **kwargs,
+        initial: str = "uniform",
+        unseen: str = "uniform",
+        freeze_above: float | None = None,
+        per_sample: bool = False,
+        name: str = "online_label_smoothing",
+        **kwargs: Any,
     ):
         super().__init__(num_classes, name=name, **kwargs)
         self.alpha = self._check_number("alpha", alpha, 0, 1)
@@ -106,11 +110,13 @@ class OnlineLabelSmoothing(LearnedTargets):
 
     @property
     def state_name(self):
-        return super().state_name + ("" if self.update_period == "epoch" else " by steps")  # which are counted
+        return super().state_name + (
+            "" if self.update_period == "epoch" else " by steps"
+        )  # this state has a step counter
 
     @property
-    def soft_labels(self):
-        """The soft labels of the present period, float32 `[K, K]`, a row per label; with `top`, `TopRows`."""
+    def soft_labels(self) -> np.ndarray | TopRows:
+        """The soft labels of the present period, float32 `[K, K]`, a row for each label; with `top`, `TopRows`."""
         return self.class_rows
 
     def class_index_loss(self, labels, y_pred):
@@ -127,7 +133,7 @@ class OnlineLabelSmoothing(LearnedTargets):
 
 
 def _cross_entropy(targets, y_pred):
-    """`-sum_k t_k log p_k`, `[batch]`, for targets of any sum; their gradient by hand, for it is two arrays smaller."""
+    """`-sum_k t_k log p_k`, `[batch]`, for targets of any sum, with a gradient by hand that needs two arrays less."""
 
     @with_gradient
     def measure(y_pred):
@@ -152,11 +158,11 @@ def _check_period(period):
 
 
 def _check_thaws(loss):
-    """Refuses rows that would be frozen before they have learned anything."""
+    """Refuses a `freeze_above` that would freeze the initial rows."""
     start = INITIAL[loss.initial]
-    largest = start["on"] + start["spread"] / loss.num_classes
+    largest = start["label"] + start["uniform"] / loss.num_classes
     if largest >= loss.freeze_above:
         raise ValueError(
-            f"`freeze_above` must be above {largest:g}, what rows start with for initial={loss.initial!r}; they would "
-            f"never change. Received: {loss.freeze_above}. Raise it, or start from another `initial`."
+            f"`freeze_above` must be above {largest:g}, the largest probability of rows with initial={loss.initial!r}, "
+            f"which would never change. Received: {loss.freeze_above}. Raise it, or choose another `initial`."
         )

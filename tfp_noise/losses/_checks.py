@@ -1,0 +1,71 @@
+"""Checks of a loss (a `NoisyLabelLoss`), of its owner, and of the labels and outputs that it is called with."""
+
+import tensorflow as tf
+
+from tfp_noise import _labels
+
+
+def check_dtype(loss):
+    """Refuses arithmetic that is narrower than float32."""
+    if loss.dtype not in ("float32", "float64"):
+        raise ValueError(
+            f"`dtype` must be float32 or float64. Received: {loss.dtype}. A loss keeps its arithmetic wide under every "
+            "mixed-precision policy; give the policy to the network, not to the loss."
+        )
+
+
+def check_no_ignore_class(loss, reason):
+    """Refuses `ignore_class` in a loss that is not a sum over independent examples."""
+    if loss.ignore_class is not None:
+        raise ValueError(
+            f"`ignore_class` must be None for this {type(loss).__name__}, because {reason}. Received: "
+            f"{loss.ignore_class}. Leave those examples out of the data."
+        )
+
+
+def refuse_second_owner(loss):
+    """Says that a loss belongs to another classifier already."""
+    kind = type(loss).__name__
+    raise ValueError(
+        f"`loss` must belong to one classifier, because {loss.needs_classifier}. Received: a {kind} that belongs to "
+        f"another one. Make a second loss: `{kind}.from_config(loss.get_config())`."
+    )
+
+
+def check_owner(loss):
+    """Refuses a loss that needs a classifier where `keras.Model.compile(loss=...)` calls it, by Keras's name scope."""
+    if loss.needs_classifier and "compile_loss" in tf.get_current_name_scope():
+        raise ValueError(
+            f"{type(loss).__name__} must belong to a `NoisyLabelClassifier`, because {loss.needs_classifier}. "
+            "Received: `compile(loss=...)` of another Keras model, which keeps nothing for a loss between steps. "
+            "Wrap the network: `NoisyLabelClassifier(network, loss)`."
+        )
+
+
+def check_raw(outputs):
+    """Refuses probabilities, by the mark that Keras's softmax and sigmoid leave on them."""
+    if hasattr(outputs, "_keras_logits"):
+        raise ValueError(
+            "`y_pred` must hold raw outputs. Received: the output of a softmax or sigmoid, to which the loss would "
+            "apply a softmax again. Leave the activation out of the last layer."
+        )
+
+
+def check_shapes(loss, labels, outputs):
+    """Refuses tensors that are not labels and outputs `[batch, loss.num_outputs]`."""
+    if len(outputs.shape) != 2 or outputs.shape[-1] != loss.num_outputs:
+        raise ValueError(
+            f"`y_pred` must have shape [batch, {loss.num_outputs}], the outputs that {type(loss).__name__} reads "
+            f"for {loss.num_classes} classes. Received shape {tuple(outputs.shape)}."
+        )
+    if labels.shape.rank is None:
+        raise ValueError(
+            "`y_true` must have a rank that is known when the step is traced. Received: labels of any rank. Keras "
+            "traces a step for any rank where columns, or distributions of the same dtype, follow class indices. Pass "
+            "class indices as [batch] throughout, and distributions as floats."
+        )
+    if not (_labels.are_distributions(labels, loss.num_classes) or _labels.are_class_indices(labels)):
+        raise ValueError(
+            f"`y_true` must be class indices [batch] or [batch, 1], or distributions [batch, {loss.num_classes}]. "
+            f"Received shape {tuple(labels.shape)}. Is `num_classes` right?"
+        )
