@@ -172,11 +172,10 @@ class Attacks(Measure):
         """What the model says to a part of the test examples after an attack."""
         clean = np.asarray(pipeline.to_float(examples.features))
         if name == "fgsm":
-            changed = attacks.fast_gradient_sign(model, clean, examples.labels, bound=self.bound)
+            changed = attacks.fast_gradient_sign(model, clean, examples.labels, epsilon=self.bound)
         else:
-            changed = attacks.projected_gradient(
-                model, clean, examples.labels, bound=self.bound, step=self.step, iterations=self.iterations, seed=0
-            )
+            steps = {"step_size": self.step, "num_steps": self.iterations}
+            changed = attacks.projected_gradient(model, clean, examples.labels, epsilon=self.bound, **steps, seed=0)
         return model.predict(changed, batch_size=evaluation.PREDICTION_BATCH, verbose=0)
 
 

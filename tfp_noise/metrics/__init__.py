@@ -14,6 +14,8 @@ from tfp_noise.metrics.calibration import (
     expected_calibration_error,
     reliability_curve,
 )
+from tfp_noise.metrics.feature_distances import class_distances
+from tfp_noise.metrics.rank_agreement import RankCorrelation, rank_correlation
 from tfp_noise.metrics.residuals import label_dependent_term
 from tfp_noise.metrics.scores import (
     accuracy,
@@ -23,7 +25,6 @@ from tfp_noise.metrics.scores import (
     split_accuracy,
     top_k_accuracy,
 )
-from tfp_noise.metrics.similarities import RankCorrelation, class_distances, rank_correlation
 from tfp_noise.metrics.streaming import ExpectedCalibrationError
 from tfp_noise.metrics.temperature import apply_temperature, fit_temperature
 
