@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import optimize, special
 
+from tests.helpers.top_rows import spread, top_of
 from tfp_noise import losses
-from tfp_noise.losses import TopRows
 from tfp_noise.similarities import ClassSimilarities
 
 NAMES = ("airplane", "automobile", "bird", "cat", "deer")
@@ -18,22 +18,6 @@ def learned_logits(size=5, seed=0):
     """As Q's are in the end: the diagonal far below the rest."""
     logits = np.random.default_rng(seed).normal(size=(size, size))
     return logits - 8 * np.eye(size)
-
-
-def top_of(matrix, kept):
-    indices = np.argsort(-matrix, axis=1)[:, :kept]
-    values = np.take_along_axis(matrix, indices, axis=1)
-    return TopRows(indices, values, 1 - values.sum(axis=1))
-
-
-def spread(matrix, kept):
-    """The square that `top_of` means, by a loop."""
-    square = np.empty_like(matrix)
-    for row, entries in enumerate(matrix):
-        order = np.argsort(-entries)
-        square[row, order[:kept]] = entries[order[:kept]]
-        square[row, order[kept:]] = entries[order[kept:]].mean()
-    return square
 
 
 Q = special.softmax(learned_logits(), axis=1)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from scipy import special
 from tensorflow.core.util.event_pb2 import Event
 
-from tests.test_similarities import spread, top_of
+from tests.helpers.top_rows import spread, top_of
 from tfp_noise import NoisyLabelClassifier, callbacks, losses, visualization
 
 

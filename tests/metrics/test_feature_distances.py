@@ -48,12 +48,12 @@ def test_classes_of_a_simplex_are_equidistant():
     [
         (np.eye(3), [0, 1], ValueError, r"`features` must have shape \[2, size\]. Received shape \(3, 3\)"),
         (np.zeros(3), [0, 1, 2], ValueError, r"must have shape \[3, size\]"),
-        (np.eye(3), [0, 1, 3], ValueError, "from 0 on without a gap. Received none of class 2"),
-        (np.eye(3), [0, 0, 0], ValueError, "at least two classes, .* Received 1 classes"),
+        (np.eye(3), [0, 1, 3], ValueError, "from 0 without a gap. Received: none of class 2"),
+        (np.eye(3), [0, 0, 0], ValueError, "at least two classes, .* Received: 1 classes"),
         (np.eye(3), [0, 1, -1], ValueError, "Received: -1 at position 2"),
         (np.eye(3), [0.0, 1.0, 2.0], TypeError, "`labels` must be integer class indices"),
-        (np.eye(3) * [1, 1, 0], [0, 1, 2], ValueError, "Received a zero mean in class 2"),
-        (np.ones([3, 2]), [0, 1, 2], ValueError, "means that all point the same way"),
+        (np.eye(3) * [1, 1, 0], [0, 1, 2], ValueError, "Received: a zero mean in class 2"),
+        (np.ones([3, 2]), [0, 1, 2], ValueError, "means that all have the same direction"),
         (np.full([3, 2], np.nan), [0, 1, 2], ValueError, "`features` must be finite"),
     ],
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments import evaluation
-from tests.test_similarities import spread, top_of
+from tests.helpers.top_rows import spread, top_of
 from tfp_noise import metrics
 
 
@@ -92,7 +92,7 @@ def test_rank_correlation_refuses_what_does_not_fit():
     rows, confusion = rows_and_confusion()
     with pytest.raises(ValueError, match=r"`confusion` must be \[6, 6\]"):
         metrics.rank_correlation(rows, np.eye(5))
-    with pytest.raises(ValueError, match=r"`confusion` must hold counts or shares of at least 0\. Received: -1"):
+    with pytest.raises(ValueError, match=r"`confusion` must hold counts or fractions of at least 0\. Received: -1"):
         metrics.rank_correlation(rows, -np.eye(6))
     with pytest.raises(ValueError, match="`rows` must be at least 0, with rows that sum to 1"):
         metrics.rank_correlation(2 * rows, confusion)

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.colors import to_rgba
 
 from tests.helpers.drawn_figures import assert_tidy, legend_texts
-from tests.test_similarities import spread, top_of
+from tests.helpers.top_rows import spread, top_of
 from tfp_noise import NoisyLabelClassifier, losses, metrics, visualization
 
 ABC = ("a", "b", "c")

@@ -214,7 +214,7 @@ def test_decision_regions_refuse():
         ({}, ValueError, "`classifiers` must hold at least one method"),
         ({"a": np.eye(2)}, TypeError, r"`classifiers\['a'\]` must be callable(?s:.*)Pass `model.predict`"),
         ({"a": lambda x: x}, ValueError, r"`classifiers\['a'\]\(points\)` must be at least 0"),
-        ({"a": lambda x: np.ones([len(x), 1])}, ValueError, r"`classifiers\['a'\]` must give shape \[40000, 2\]"),
+        ({"a": lambda x: np.ones([len(x), 1])}, ValueError, r"`classifiers\['a'\]` must return shape \[40000, 2\]"),
     ):
         with pytest.raises(error, match=message):
             visualization.decision_regions(given, labels, observed, classifiers)

@@ -1,31 +1,32 @@
 """Distances between the classes in the feature space of a network."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics.pairwise import cosine_distances
 
 from tfp_noise import _validation
 
 
-def class_distances(features, labels):
-    """How far apart the classes lie in feature space, each row as shares of its sum.
+def class_distances(features: ArrayLike, labels: ArrayLike) -> np.ndarray:
+    """Cosine distances between the mean features of classes, each row divided by its sum.
 
     With `c_i` the mean feature vector of class i:
 
         d[i, j] = cd(i, j) / sum_j cd(i, j),    cd(i, j) = 1 - c_i . c_j / (|c_i| |c_j|)
 
-    Equidistant classes, as label smoothing makes them, give `1 / (K - 1)` everywhere off the diagonal.
+    Equidistant classes, which label smoothing produces, give `1 / (K - 1)` everywhere off the diagonal.
 
     Args:
-        features: float `[n, size]`, such as the inputs of a network's last layer: `visualization.penultimate`.
+        features: float `[n, size]`, such as the inputs of the last layer of a network (`visualization.penultimate`).
         labels: int `[n]`, classes from 0 to K - 1, each at least once.
 
     Returns:
-        float64 `[K, K]`, a diagonal of zeros, rows that sum to 1; without a unit.
+        float64 `[K, K]` with a diagonal of zeros and rows that sum to 1; without a unit.
 
     Raises:
-        TypeError: labels that are not integers.
-        ValueError: fewer than two classes, a class without an example, features that are not finite `[n, size]`, a
-            class whose mean is zero, or means that all point the same way.
+        TypeError: if labels are not integers.
+        ValueError: if there are fewer than two classes or a class has no example, if features are not finite or do not
+            have shape `[n, size]`, or if the mean of a class is zero or all means have the same direction.
 
     Example:
         >>> class_distances(np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]), np.arange(3)).round(2).tolist()
@@ -39,7 +40,7 @@ def class_distances(features, labels):
     labels = _validation.check_labels("labels", labels, np.iinfo(np.int32).max)
     if features.ndim != 2 or len(features) != len(labels):
         raise ValueError(
-            f"`features` must have shape [{len(labels)}, size]. Received shape {features.shape}. Give a row for each "
+            f"`features` must have shape [{len(labels)}, size]. Received shape {features.shape}. Pass one row for each "
             "of `labels`."
         )
     present = np.unique(labels)
@@ -47,7 +48,8 @@ def class_distances(features, labels):
     if len(present) < 2 or gaps.any():
         missing = f"none of class {int(gaps.argmax())}" if len(present) > 1 else f"{len(present)} classes"
         raise ValueError(
-            f"`labels` must hold examples of at least two classes, from 0 on without a gap. Received {missing}."
+            "`labels` must hold examples of at least two classes, numbered from 0 without a gap. Received: "
+            f"{missing}. Leave the missing classes out and number the others anew."
         )
     counts = np.bincount(labels)
     centers = np.zeros([len(counts), features.shape[1]])
@@ -55,11 +57,14 @@ def class_distances(features, labels):
     centers /= counts[:, None]
     if not centers.any(axis=1).all():
         raise ValueError(
-            f"`features` must have a mean in each class that is not zero, or it has no direction. Received a zero mean "
-            f"in class {int(np.argmin(centers.any(axis=1)))}. Are these the features before their last layer?"
+            "`features` must have a nonzero mean in each class, because a zero vector has no direction. Received: a "
+            f"zero mean in class {int(np.argmin(centers.any(axis=1)))}. Are these the inputs of the last layer?"
         )
     distances = cosine_distances(centers)
     sums = distances.sum(axis=1, keepdims=True)
     if sums.min() < len(counts) * np.finfo(np.float64).eps:
-        raise ValueError("`features` must differ between classes. Received class means that all point the same way.")
+        raise ValueError(
+            "`features` must differ between classes. Received: class means that all have the same direction. "
+            "Is the network trained?"
+        )
     return distances / sums

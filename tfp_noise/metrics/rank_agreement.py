@@ -3,42 +3,47 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from tfp_noise import _learned_rows, _validation
+from tfp_noise.losses import TopRows
 
 
 class RankCorrelation(NamedTuple):
-    """What `rank_correlation` returns.
+    """Result of `rank_correlation`.
 
     Args:
-        overall: float from -1 to 1, over the off-diagonal entries of all rows that were compared; NaN if none was.
-        by_row: float64 `[K]`, of each row's own; NaN for rows that were not compared.
+        overall: float from -1 to 1, correlation over the off-diagonal entries of all compared rows; NaN if no row could
+            be compared.
+        by_row: float64 `[K]`, correlation within each row; NaN for rows that could not be compared.
     """
 
     overall: float
     by_row: np.ndarray
 
 
-def rank_correlation(rows, confusion):
-    """Whether the classes that a learned row finds similar are those that its label is mistaken for.
+def rank_correlation(rows: ArrayLike | TopRows, confusion: ArrayLike) -> RankCorrelation:
+    """Rank correlation between learned class similarities and the confusion matrix.
 
-    Spearman's rank correlation between off-diagonal entries, each row divided by its sum off the diagonal: the
-    distributions of another class, given that it is another one. So rows that leave much on their diagonal (OLS) and
-    such that leave nothing there (LLS) are measured alike. Equal entries, as all that `TopRows` does not keep, share
-    their mean rank.
+    A high value says that a label's learned row ranks the other classes in the order in which they are confused with
+    it. The correlation is Spearman's, between off-diagonal entries, after each row was divided by its off-diagonal sum.
+    What is compared are therefore distributions over the other classes, so that rows with a large diagonal (OLS) and
+    rows with almost no diagonal (LLS) are treated alike. Equal entries, such as all those that `TopRows` does not keep,
+    get their mean rank.
 
     Args:
         rows: `loss.class_rows`: float `[K, K]`, rows sum to 1, or `losses.TopRows`.
-        confusion: counts or shares `[K, K]`, a row a true class, a column a predicted one, as
-            `sklearn.metrics.confusion_matrix` gives them.
+        confusion: counts or fractions `[K, K]`, one row per true class and one column per predicted class, as in
+            `sklearn.metrics.confusion_matrix`.
 
     Returns:
-        A `RankCorrelation`. A row is not compared where it, or its class's confusion, is the same for all other
-        classes: a uniform row, one that was not learned yet, or a class that is never mistaken.
+        A `RankCorrelation`. A row cannot be compared if its entries, or those of the confusion matrix, are equal for
+        all other classes: a uniform row, a row that has not been learned yet, or a class that is never confused.
 
     Raises:
-        ValueError: rows that are no distributions, or a confusion matrix that does not fit or is negative.
+        TypeError: if `rows` or `confusion` are not numbers.
+        ValueError: if rows are not distributions, or the confusion matrix is negative or has another shape.
 
     Example:
         >>> rows = [[0.1, 0.6, 0.3], [0.5, 0.1, 0.4], [0.2, 0.7, 0.1]]
@@ -47,14 +52,14 @@ def rank_correlation(rows, confusion):
         (0.8, [1.0, -1.0, nan])
 
     References:
-        "LLS: regulating neural network training via learnable label smoothing", section 4.3 and Figure 4, which
-        compare the two by eye.
+        "LLS: regulating neural network training via learnable label smoothing", section 4.3 and Figure 4, where the
+        two are compared by eye.
     """
     learned = _learned_rows.to_matrix(_learned_rows.check_rows("rows", rows))
     size = len(learned)
     confusion = _validation.check_matrix("confusion", confusion, size)
     if confusion.min() < 0:
-        raise ValueError(f"`confusion` must hold counts or shares of at least 0. Received: {confusion.min():g}.")
+        raise ValueError(f"`confusion` must hold counts or fractions of at least 0. Received: {confusion.min():g}.")
     learned, confused = (one[~np.eye(size, dtype=bool)].reshape(size, size - 1) for one in (learned, confusion))
     compared = np.flatnonzero(_differs(learned) & _differs(confused))
     by_row = np.full(size, np.nan)
@@ -66,5 +71,5 @@ def rank_correlation(rows, confusion):
 
 
 def _differs(entries):
-    """Which rows have entries that differ by more than float32 rounds them: ranks of rounding errors say nothing."""
+    """True for rows whose entries differ by more than float32 rounding: ranks of rounding errors say nothing."""
     return np.ptp(entries, axis=1) > 1e-6 * entries.max(axis=1)

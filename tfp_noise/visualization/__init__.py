@@ -1,4 +1,4 @@
-"""The figures: functions from numbers to a `matplotlib.figure.Figure`, without pyplot and its global state."""
+"""Figures: functions from numbers to a `matplotlib.figure.Figure`, without pyplot and its global state."""
 
 from tfp_noise.visualization.attenuation import label_dependent_densities, loss_by_residual
 from tfp_noise.visualization.calibration import reliability_diagram
