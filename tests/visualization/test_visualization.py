@@ -158,7 +158,7 @@ def test_class_names_are_strings(names):
 
 
 def test_class_names_may_be_an_array():
-    """As they are in a file of NumPy's."""
+    """Class names read from a NumPy file are an array."""
     axes = visualization.transition_matrix(np.eye(2), np.array(["cat", "dog"])).axes[0]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["cat", "dog"]
 

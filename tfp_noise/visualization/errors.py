@@ -57,7 +57,7 @@ def errors_by_noise_rate(
         _validation.check_number("rate", rate, 0, 1)
         _style.check_some(f"histories[{rate!r}]", by_method, "method")
     if not isinstance(keys, (list, tuple)) or not keys:
-        raise ValueError(f"`keys` must be a list of at least one kind of error. Received: {keys!r:.100}.")
+        raise ValueError(f"`keys` must name at least one kind of error, in a list. Received: {keys!r:.100}.")
     for key in keys:
         _validation.check_choice("keys", key, _ERRORS, "kind of error")
     methods = list(dict.fromkeys(method for by_method in histories.values() for method in by_method))

@@ -56,7 +56,8 @@ def linear_separators(
         shades = matplotlib.colormaps["viridis"](np.linspace(0.1, 0.9, max(len(lines) - 1, 1)))
         for (label, line), color in zip(lines.items(), ["black", *shades], strict=False):
             name = f"separators[{panel!r}][{label!r}]"
-            ends = _ends(name, *_style.check_pair(name, line, "(w, b)"), centre, 2 * reach)
+            w, b = _style.check_pair(name, line, "(w, b)")
+            ends = _ends(name, w, b, centre, 2 * reach)
             axes.plot(*ends.T, color=color, linewidth=1.8, label=label)
         axes.set(title=panel, aspect="equal")
         axes.set(xlim=centre[0] + reach * np.array([-1, 1]), ylim=centre[1] + reach * np.array([-1, 1]))

@@ -114,7 +114,7 @@ def _check_binary(label, loss):
     if (loss.num_classes, loss.num_outputs) != (2, 2):
         raise ValueError(
             f"`losses` must hold losses with 2 classes and 2 outputs. Received: {loss.num_classes} classes and "
-            f"{loss.num_outputs} outputs for {label!r}. Build it with num_classes=2; a loss with more outputs has no margin."
+            f"{loss.num_outputs} outputs for {label!r}. Build it with num_classes=2; more outputs have no margin."
         )
 
 
