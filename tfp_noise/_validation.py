@@ -126,7 +126,7 @@ def check_callable(name, value, cure=""):
     return value
 
 
-def check_path(name, value):
+def check_path(name, value) -> pathlib.Path:
     """`value` as a `pathlib.Path`."""
     if not isinstance(value, (str, os.PathLike)):
         raise TypeError(f"`{name}` must be a path. Received: {value!r:.100} of type {type(value).__name__}.")

@@ -176,7 +176,7 @@ def from_anchors(probabilities: ArrayLike, percentile: float = 97.0) -> Estimate
 def from_confident_counts(probabilities: ArrayLike, labels: ArrayLike) -> EstimatedTransition:
     """Estimates the transition matrix from the confident joint: confident predictions by class and observed label.
 
-    An example is counted for the most probable class `j` for which `p_j` is at least the mean of `p_j` over the examples
+    An example is counted for the most probable class `j` whose `p_j` is at least the mean of `p_j` over the examples
     labelled `j`. The counts of each observed label are scaled to its number of examples before rows are normalised.
 
     Args:
