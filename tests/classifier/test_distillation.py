@@ -198,7 +198,7 @@ def test_clone_has_no_teacher_and_says_so():
     clone.set_weights(model.get_weights())
     np.testing.assert_array_equal(clone.predict(FEATURES, verbose=0), model.predict(FEATURES, verbose=0))
     clone.compile("adam", jit_compile=False)
-    with pytest.raises(ValueError, match=r"`teacher` must be trained\. This model came from a configuration"):
+    with pytest.raises(ValueError, match=r"`teacher` must be trained\. This model was made from a configuration"):
         fit(clone)
 
 
