@@ -25,11 +25,17 @@ CALLABLES = {
 }
 # Callables that take anything that a type checker lets through, and fail in no way of their own.
 RAISE_NOTHING = {
-    **dict.fromkeys(["metrics.RankCorrelation", "metrics.ReliabilityCurve"], "a record that a function returns"),
+    **dict.fromkeys(
+        ["estimation.TrustedCheck", "metrics.RankCorrelation", "metrics.ReliabilityCurve"],
+        "a record that a function returns",
+    ),
 }
 # Callables whose example is that of their class, or needs files, devices or minutes.
 WITHOUT_EXAMPLE = {
-    **dict.fromkeys(["metrics.RankCorrelation", "metrics.ReliabilityCurve"], "the function that returns it has one"),
+    **dict.fromkeys(
+        ["estimation.TrustedCheck", "metrics.RankCorrelation", "metrics.ReliabilityCurve"],
+        "the function that returns it has one",
+    ),
 }
 
 

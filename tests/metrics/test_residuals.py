@@ -56,7 +56,7 @@ def test_against_dense_matrices(case):
 
 @pytest.mark.parametrize("case", CASES)
 def test_is_the_part_of_the_loss_that_the_label_changes(case):
-    """For targets with equal log-volume, half the difference of the terms is the difference of the losses."""
+    """Half the difference of the terms is that of the losses, because both targets have the same log-volume."""
     loss = losses.LogisticNormal(NUM_CLASSES, dtype="float64", **CASES[case])
     y_pred = outputs(loss)
     terms = [metrics.label_dependent_term(loss, np.full([N, 1], label), y_pred) for label in (1, 4)]
