@@ -183,7 +183,7 @@ def test_never_predicted_class_keeps_its_likeliest_row():
         (lambda: estimation.from_confident_counts(np.eye(3), np.array([0, 1, 3])), r"`labels` must lie in \[0, 3\)"),
         (
             lambda: estimation.from_confident_counts(np.eye(3), np.array([0])),
-            "one label per row, 3. Received: 1",
+            "one per row of `probabilities`, 3",
         ),
         (
             lambda: estimation.from_trusted(np.array([0]), np.array([0, 1]), 2),

@@ -207,7 +207,9 @@ def from_confident_counts(probabilities: ArrayLike, labels: ArrayLike) -> Estima
     num_classes = probabilities.shape[1]
     labels = _validation.check_labels("labels", labels, num_classes)
     if len(labels) != len(probabilities):
-        raise ValueError(f"`labels` must hold one label per row, {len(probabilities)}. Received: {len(labels)}.")
+        raise ValueError(
+            f"`labels` must be one per row of `probabilities`, {len(probabilities)}. Received: {len(labels)}."
+        )
     sizes = np.bincount(labels, minlength=num_classes)
     of_own_label = np.bincount(labels, probabilities[np.arange(len(labels)), labels], minlength=num_classes)
     thresholds = np.where(sizes > 0, of_own_label / np.maximum(sizes, 1), np.inf)
