@@ -140,8 +140,7 @@ def from_anchors(probabilities: ArrayLike, percentile: float = 97.0) -> Estimate
         that the model never predicts gets the row of its most probable example.
 
     Raises:
-        TypeError: if `percentile` is not a number.
-        ValueError: if rows are not distributions or `percentile` is out of range.
+        TypeError, ValueError: if rows are not distributions, or `percentile` is not a number in range.
 
     Warns:
         UserWarning: if a class is never predicted and therefore has no anchor, if the most probable label of a row is
@@ -236,8 +235,8 @@ def from_trusted(clean: ArrayLike, observed: ArrayLike, num_classes: int) -> Est
         num_classes: int, K.
 
     Returns:
-        An `EstimatedTransition`, whose support is the number of trusted examples of each class. A class without
-        trusted examples gets the row of the identity matrix, as if it were always labelled correctly.
+        An `EstimatedTransition`, whose support is the number of trusted examples of each class. A class without any
+        gets the row of the identity matrix, as if it were always labelled correctly.
 
     Raises:
         TypeError: if labels or `num_classes` are not integers.
@@ -288,9 +287,8 @@ def _estimate(rows, support, believable=True, cure=""):
     estimate = EstimatedTransition(rows / rows.sum(axis=1, keepdims=True), support)
     if not estimate.condition_number < _validation.ILL_CONDITIONED:
         warnings.warn(
-            f"The estimated transition has condition number {estimate.condition_number:.3g}: backward correction "
-            "multiplies errors of the estimate by up to this factor. Compare the estimate with trusted labels "
-            "(`check`), or estimate it from them (`from_trusted`).",
+            f"The estimated transition has condition number {estimate.condition_number:.3g}: backward correction may "
+            "multiply its errors by that. Compare it with trusted labels (`check`), or use them (`from_trusted`).",
             stacklevel=3,
         )
     return estimate

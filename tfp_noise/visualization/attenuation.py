@@ -69,8 +69,8 @@ def label_dependent_densities(
 ) -> Figure:
     """Histograms of the label-dependent term of the loss, separately for correctly labelled and mislabelled examples.
 
-    The bins have equal widths on a logarithmic axis and are the same in all panels. Bars are fractions of the examples
-    of their kind, because there are fewer mislabelled ones. A term of 0 counts in the first bin.
+    The bins have equal widths on a logarithmic axis and are the same in all panels. Bars are in percent of the
+    examples of their kind, because there are fewer mislabelled ones. A term of 0 counts in the first bin.
 
     Args:
         terms: a dict `{panel: float [n]}` of terms of at least 0, such as results of `metrics.label_dependent_term`.

@@ -57,7 +57,7 @@ def learning_curves(history: Mapping[Any, Any], title: str | None = None) -> Fig
     looks = itertools.cycle(itertools.product(("", "o", "s"), _style.PALETTE))
     for (method, one), (marker, color) in zip(histories.items(), looks, strict=False):
         curves = _check_history("history", method, one)
-        every = -(-len(curves["epoch"]) // 10)  # an integer, because a fraction fails without values
+        every = -(-len(curves["epoch"]) // 10)  # matplotlib fails on a fraction if nothing was measured
         look = {"color": color, "marker": marker, "markevery": every, "markersize": 4}
         test.plot(curves["epoch"], curves["test_accuracy"], linewidth=1.8, label=method, **look)
         for key, (_, line) in _TRAINING_LINES.items():
