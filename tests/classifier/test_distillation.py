@@ -316,11 +316,11 @@ def test_two_replicas_learn_as_one(two_replicas):
 @pytest.mark.parametrize(
     ("build", "error", "message"),
     [
-        (lambda: student(from_teacher=network(5)), ValueError, r"logits \[batch, 3\].* gives \(None, 5\)"),
+        (lambda: student(from_teacher=network(5)), ValueError, r"logits \[batch, 3\].* outputs of shape \(None, 5\)"),
         (
             lambda: student(from_teacher=keras.Sequential([keras.Input([4]), keras.layers.Dense(3)])),
             ValueError,
-            r"`teacher` must take the student's inputs, of shape \(None, 6\)",
+            r"`teacher` must map the student's inputs, of shape \(None, 6\)",
         ),
         (lambda: student(own=(one := teacher()).network, from_teacher=one), ValueError, "must not share weights"),
         (lambda: student(from_teacher=teacher().deployable()), ValueError, "`teacher` must end in raw outputs"),
@@ -336,7 +336,7 @@ def test_two_replicas_learn_as_one(two_replicas):
         (
             lambda: student(from_teacher=keras.Sequential([keras.layers.Dense(3)])),
             ValueError,
-            "Received one without weights",
+            "Received: a model without weights",
         ),
         (
             lambda: student(from_teacher=keras.Sequential([network(3), keras.layers.Softmax()])),
