@@ -40,8 +40,8 @@ def model(request):
 
 
 def test_fast_gradient_sign_of_a_linear_model_is_its_closed_form(model):
-    """Whatever the model was trained with: smoothed labels would have another gradient, here often of another sign."""
-    moved = attacks.fast_gradient_sign(model, FEATURES, LABELS, bound=0.1)
+    """The training loss does not matter: smoothed labels have another gradient, here often with another sign."""
+    moved = attacks.fast_gradient_sign(model, FEATURES, LABELS, epsilon=0.1)
     expected = np.clip(FEATURES + 0.1 * np.sign(gradient_of_cross_entropy(FEATURES)), 0, 1)
     np.testing.assert_allclose(moved, expected, atol=1e-6)
     assert moved.dtype == np.float32
@@ -56,11 +56,11 @@ def test_two_classes_end_in_the_worst_corner_of_the_box():
     direction = np.where(labels[:, None] == 0, 1, -1) * np.sign(weights[:, 1] - weights[:, 0])
     expected = np.clip(FEATURES + 0.07 * direction, 0, 1)
     for attack in ATTACKS:
-        np.testing.assert_allclose(attack(linear(weights), FEATURES, labels, bound=0.07), expected, atol=1e-6)
+        np.testing.assert_allclose(attack(linear(weights), FEATURES, labels, epsilon=0.07), expected, atol=1e-6)
 
 
 def test_projected_gradient_of_a_linear_model_is_its_iteration_in_numpy(model):
-    moved = attacks.projected_gradient(model, FEATURES, LABELS, bound=0.1, step=0.03, iterations=4, seed=3)
+    moved = attacks.projected_gradient(model, FEATURES, LABELS, epsilon=0.1, step_size=0.03, num_steps=4, seed=3)
     low, high = np.clip(FEATURES - 0.1, 0, 1), np.clip(FEATURES + 0.1, 0, 1)
     x = np.clip(FEATURES + np.random.default_rng(3).uniform(-0.1, 0.1, FEATURES.shape), low, high)
     for _ in range(4):
@@ -68,12 +68,12 @@ def test_projected_gradient_of_a_linear_model_is_its_iteration_in_numpy(model):
     np.testing.assert_allclose(moved, x, atol=1e-5)
 
 
-def test_without_iterations_the_start_is_uniform_in_the_box_and_follows_the_seed():
+def test_without_steps_the_start_is_uniform_in_the_box_and_follows_the_seed():
     model, middle = linear(WEIGHTS), np.full([5000, 6], 0.5)
     labels = np.zeros(5000, int)
 
     def start(seed):
-        return attacks.projected_gradient(model, middle, labels, bound=0.2, iterations=0, seed=seed)
+        return attacks.projected_gradient(model, middle, labels, epsilon=0.2, num_steps=0, seed=seed)
 
     first = start(0)
     np.testing.assert_array_equal(start(0), first)
@@ -102,11 +102,11 @@ def test_certain_models_are_attacked_too():
     ids=lambda loss: loss.name,
 )
 def test_the_loss_that_grows_is_that_of_predict(loss):
-    """For outputs that are no logits, by finite differences of the predicted probabilities."""
+    """Finite differences of the predicted probabilities, for losses whose outputs are not logits."""
     keras.utils.set_random_seed(1)
     model = NoisyLabelClassifier(keras.Sequential([keras.Input([6]), keras.layers.Dense(loss.num_outputs)]), loss)
     features, labels = 0.25 + FEATURES[:20] / 2, LABELS[:20]
-    signs = np.sign(attacks.fast_gradient_sign(model, features, labels, bound=0.01) - features)
+    signs = np.sign(attacks.fast_gradient_sign(model, features, labels, epsilon=0.01) - features)
     shifts = 0.02 * np.concatenate([np.eye(6), -np.eye(6)])
     shifted = (features[None] + shifts[:, None]).reshape(-1, 6)
     probabilities = model.predict(shifted, batch_size=240, verbose=0).reshape(2, 6, 20, 3)[:, :, range(20), labels]
@@ -138,13 +138,13 @@ def score(model, features, labels):
 
 def test_attacks_on_a_trained_network_stay_in_the_box_and_the_iterated_one_is_stronger(trained):
     model, features, labels = trained
-    bound = 24 / 255
+    epsilon = 24 / 255
     weights = model.get_weights()
-    moved = {attack: attack(model, features, labels, bound) for attack in ATTACKS}
+    moved = {attack: attack(model, features, labels, epsilon) for attack in ATTACKS}
     for result in moved.values():
         assert result.min() >= 0
         assert result.max() <= 1
-        assert np.abs(result - features).max() <= bound + 1e-6
+        assert np.abs(result - features).max() <= epsilon + 1e-6
     clean, fast, iterated = (score(model, x, labels) for x in (features, *moved.values()))
     assert clean[1] > 0.9
     assert clean[0] < fast[0] < iterated[0]
@@ -163,7 +163,7 @@ def test_an_attack_does_not_depend_on_the_other_examples(trained):
 
 def test_a_box_without_room_moves_nothing():
     for attack in ATTACKS:
-        np.testing.assert_array_equal(attack(linear(WEIGHTS), FEATURES, LABELS, bound=0), FEATURES)
+        np.testing.assert_array_equal(attack(linear(WEIGHTS), FEATURES, LABELS, epsilon=0), FEATURES)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -176,8 +176,8 @@ def test_a_box_without_room_moves_nothing():
         ({"features": FEATURES * np.nan}, ValueError, "`features` must be finite. Received NaN"),
         ({"labels": LABELS + 1}, ValueError, r"`labels` must lie in \[0, 3\). Received: 3"),
         ({"labels": LABELS / 1}, TypeError, "`labels` must be integer"),
-        ({"labels": LABELS[:-1]}, ValueError, "must have one length. Received: 300 and 299"),
-        ({"bound": -0.1}, ValueError, "`bound` must be.* at least 0. Received: -0.1"),
+        ({"labels": LABELS[:-1]}, ValueError, "must have the same length. Received: 300 and 299"),
+        ({"epsilon": -0.1}, ValueError, "`epsilon` must be.* at least 0. Received: -0.1"),
         ({"model": linear(WEIGHTS, softmax=True)}, ValueError, "`model` must end in raw outputs.* with a softmax"),
         ({"model": np.tanh}, TypeError, "`model` must be a Keras model. Received: <ufunc 'tanh'>"),
     ],
@@ -190,8 +190,8 @@ def test_refuses(attack, change, error, message):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"step": -1}, ValueError, "`step` must be.* at least 0. Received: -1"),
-        ({"iterations": 1.5}, TypeError, "`iterations` must be an integer"),
+        ({"step_size": -1}, ValueError, "`step_size` must be.* at least 0. Received: -1"),
+        ({"num_steps": 1.5}, TypeError, "`num_steps` must be an integer"),
         ({"seed": -1}, ValueError, "`seed` must be at least 0. Received: -1"),
     ],
 )

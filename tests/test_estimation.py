@@ -1,4 +1,4 @@
-"""Estimators of the transition: exact where the theory says so, honest where it does not."""
+"""Estimated transitions: exact where theory says so, with a warning where they cannot be trusted."""
 
 import fractions
 import math
@@ -27,7 +27,7 @@ TRANSITIONS = {"symmetric": noise.symmetric(5, 0.4), "pairs": noise.pair_flip(5,
 
 @pytest.mark.parametrize("transition", TRANSITIONS.values(), ids=TRANSITIONS)
 def test_anchors_give_the_transition_exactly(transition):
-    """With the true noisy posterior and an anchor a class, the argmax reads T off (Patrini et al., Theorem 3)."""
+    """With the true noisy posterior and one anchor per class, the argmax gives T (Patrini et al., Theorem 3)."""
     probabilities, _, _ = noisy_posteriors(transition)
     estimate = estimation.from_anchors(probabilities, percentile=100)
     np.testing.assert_allclose(estimate.transition, transition, atol=1e-6)
@@ -77,7 +77,7 @@ def test_trusted_counts_converge(transition):
 
 @pytest.mark.parametrize("transition", TRANSITIONS.values(), ids=TRANSITIONS)
 def test_confident_counts_recover_separable_classes(transition):
-    """Where the clean class is certain, the noisy posterior is a row of T, and every example confident."""
+    """If the clean class is certain, the noisy posterior is a row of T and every example is confident."""
     rng = np.random.default_rng(1)
     clean = rng.integers(0, 5, 20_000)
     observed = noise.corrupt(clean, transition, 1)
@@ -110,9 +110,9 @@ def test_equal_confidences_all_count(n):
 
 def test_class_never_predicted_and_bad_condition_are_said():
     probabilities = np.tile([[0.6, 0.3, 0.1], [0.3, 0.6, 0.1], [0.3, 0.35, 0.35]], (10, 1))
-    with pytest.warns(UserWarning, match="No example stands for class 2"):
+    with pytest.warns(UserWarning, match="row of class 2 cannot be trusted: no example"):
         estimation.from_anchors(probabilities, 100)
-    with pytest.warns(UserWarning, match="No example stands for class 2"):
+    with pytest.warns(UserWarning, match="row of class 2 cannot be trusted: no example"):
         trusted = estimation.from_trusted(np.array([0, 1]), np.array([0, 1]), 3)
     np.testing.assert_array_equal(trusted.transition[2], [0, 0, 1])
     with pytest.warns(UserWarning, match=r"condition number 10\d"):
@@ -121,7 +121,7 @@ def test_class_never_predicted_and_bad_condition_are_said():
 
 @pytest.mark.parametrize(("num_classes", "n"), [(5, 200), (10, 1_000), (100, 1_000)])
 def test_check_says_what_chance_alone_would_give(num_classes, n):
-    """For the true matrix the errors are, on average over many subsets, those that are promised."""
+    """The true matrix has, on average over many subsets, the errors that `check` expects."""
     transition = noise.symmetric(num_classes, 0.2)
     estimate = estimation.EstimatedTransition(transition, np.ones(num_classes, int))
     rng = np.random.default_rng(3)
@@ -169,7 +169,7 @@ def test_estimate_goes_into_a_loss_as_it_is():
 
 def test_never_predicted_class_keeps_its_likeliest_row():
     probabilities = np.array([[0.6, 0.3, 0.1], [0.3, 0.6, 0.1], [0.3, 0.4, 0.3]])
-    with pytest.warns(UserWarning, match="No example stands for class 2"):
+    with pytest.warns(UserWarning, match="row of class 2 cannot be trusted: no example"):
         estimate = estimation.from_anchors(probabilities, 100)
     np.testing.assert_allclose(estimate.transition[2], [0.3, 0.4, 0.3])
 
@@ -181,8 +181,14 @@ def test_never_predicted_class_keeps_its_likeliest_row():
         (lambda: estimation.from_anchors(np.eye(3), 101), "`percentile` must be.* at most 100. Received: 101"),
         (lambda: estimation.from_anchors(2 * np.eye(3)), "rows that sum to 1. Received: row 0"),
         (lambda: estimation.from_confident_counts(np.eye(3), np.array([0, 1, 3])), r"`labels` must lie in \[0, 3\)"),
-        (lambda: estimation.from_confident_counts(np.eye(3), np.array([0])), "`labels` must be as many"),
-        (lambda: estimation.from_trusted(np.array([0]), np.array([0, 1]), 2), "`observed` must be as many"),
+        (
+            lambda: estimation.from_confident_counts(np.eye(3), np.array([0])),
+            "one per row of `probabilities`, 3",
+        ),
+        (
+            lambda: estimation.from_trusted(np.array([0]), np.array([0, 1]), 2),
+            "`observed` must have the length of `clean`",
+        ),
         (lambda: estimation.from_trusted(np.array([0]), np.array([0]), 1), "`num_classes` must be at least 2"),
         (lambda: estimation.from_trusted(np.zeros(0, int), np.zeros(0, int), 2), "`clean` must hold at least one"),
         (lambda: ESTIMATE.check(np.array([0, 2]), np.array([0, 1])), r"`clean` must lie in \[0, 2\)"),
@@ -201,7 +207,7 @@ def test_bad_input(call, message):
 )
 @pytest.mark.parametrize("percentile", [97, 99.9])
 def test_each_class_has_an_anchor_of_its_own(sizes, bar, percentile):
-    """On an exact posterior: mostly sure examples, the rest in doubt between two classes."""
+    """An exact posterior, certain for most examples, and divided between two classes for the others."""
     num_classes, rng = len(sizes), np.random.default_rng(0)
     clean = np.repeat(np.arange(num_classes), sizes)
     other = (clean + rng.integers(1, num_classes, len(clean))) % num_classes
@@ -217,20 +223,20 @@ def test_a_row_that_is_not_to_be_believed_is_named_with_what_works_there():
     probabilities = np.tile([[0.6, 0.4]], [20, 1])  # the second class is never the likeliest
     probabilities[0] = [0.3, 0.7]
     named = pytest.warns(
-        UserWarning, match=r"The row of class 1 is not to be trusted: it says .*`from_confident_counts`"
+        UserWarning, match=r"The estimated row of class 1 cannot be trusted: it says .*`from_confident_counts`"
     )
     with named, pytest.warns(UserWarning, match="condition number"):
         estimation.from_anchors(probabilities, percentile=10)
 
 
 def test_confident_counts_of_rare_classes_are_named_and_advise_something_else():
-    """Many are taken for a rare class by mistake: its row is that of others."""
+    """Many examples of other classes are mistaken for a rare class, and dominate its row."""
     clean = np.repeat(np.arange(20), [100] * 15 + [4] * 5)
     observed = noise.corrupt(clean, noise.symmetric(20, 0.4), seed=1)
     scores = np.exp(5 * np.eye(20)[clean] + np.random.default_rng(0).normal(size=(len(clean), 20)))
-    with pytest.warns(UserWarning, match="The row of class|condition number") as caught:
+    with pytest.warns(UserWarning, match="The estimated row of class|condition number") as caught:
         estimation.from_confident_counts(scores / scores.sum(axis=1, keepdims=True), observed)
     assert not any("from_confident_counts" in str(one.message) for one in caught)
-    (named,) = [str(one.message) for one in caught if "is not to be trusted: it says" in str(one.message)]
-    numbers = named.removeprefix("The row of class ").split(" is not")[0].split(", ")
+    (named,) = [str(one.message) for one in caught if "cannot be trusted: it says" in str(one.message)]
+    numbers = named.removeprefix("The estimated row of class ").split(" cannot")[0].split(", ")
     assert set(map(int, numbers)) <= set(range(15, 20))

@@ -1,4 +1,4 @@
-"""LARS against its published rule in float64 NumPy, its laws, and what Keras does with an optimizer."""
+"""LARS against its published rule in float64 NumPy, its laws, and its use by Keras."""
 
 import keras
 import numpy as np
@@ -34,7 +34,7 @@ def problem(steps=5, shapes=SHAPES):
 
 
 def trajectories(optimizer, weights, gradients, dtype="float64"):
-    """What `optimizer` makes of each variable, after every gradient."""
+    """Value of each variable after every gradient."""
     variables = [keras.Variable(value, dtype=dtype) for value in weights]
     steps = []
     for step in zip(*gradients, strict=True):
@@ -125,7 +125,7 @@ def test_zero_gradient_without_decay_leaves_only_the_momentum():
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_norms_beyond_half_precision(dtype):
-    """The norm is 1024: its square does not exist in float16, the step does."""
+    """The norm is 1024, whose square overflows in float16; the step does not."""
     ((moved,),) = trajectories(
         LARS(1.0, trust_coefficient=0.25), [np.full((64, 64), 16.0)], [np.ones((1, 64, 64))], dtype
     )
@@ -140,7 +140,7 @@ def test_accumulated_gradients_act_as_their_mean():
 
 
 def test_sparse_gradients_act_as_dense_ones():
-    """Row 1 is looked up twice: the norm is that of the sum of its gradients."""
+    """Row 1 is looked up twice, so that the norm is that of the sum of its gradients."""
     table = np.random.default_rng(3).normal(size=(4, 2))
     variable = keras.Variable(table, dtype="float64")
     rows = tf.constant([[1.0, 2.0], [3.0, -1.0], [0.5, 0.5]], "float64")

@@ -1,4 +1,4 @@
-"""Programs in the README and in docs/ run as they stand, with any data set in place of their own; links lead somewhere."""
+"""Programs in the README and in docs/ run as they stand, on other data too; links lead somewhere."""
 
 import dataclasses
 import pathlib

@@ -1,4 +1,4 @@
-"""Class similarities as knowledge: files, subsets, substitute teachers; against softmaxes worked out in the test."""
+"""Files, subsets and substitute teachers made of class similarities, against softmaxes computed in the test."""
 
 import os
 
@@ -7,33 +7,17 @@ import numpy as np
 import pytest
 from scipy import optimize, special
 
+from tests.helpers.top_rows import spread, top_of
 from tfp_noise import losses
-from tfp_noise.losses import TopRows
 from tfp_noise.similarities import ClassSimilarities
 
 NAMES = ("airplane", "automobile", "bird", "cat", "deer")
 
 
 def learned_logits(size=5, seed=0):
-    """As Q's are in the end: the diagonal far below the rest."""
+    """Logits like those of Q after training: the diagonal is far below the other entries."""
     logits = np.random.default_rng(seed).normal(size=(size, size))
     return logits - 8 * np.eye(size)
-
-
-def top_of(matrix, kept):
-    indices = np.argsort(-matrix, axis=1)[:, :kept]
-    values = np.take_along_axis(matrix, indices, axis=1)
-    return TopRows(indices, values, 1 - values.sum(axis=1))
-
-
-def spread(matrix, kept):
-    """The square that `top_of` means, by a loop."""
-    square = np.empty_like(matrix)
-    for row, entries in enumerate(matrix):
-        order = np.argsort(-entries)
-        square[row, order[:kept]] = entries[order[:kept]]
-        square[row, order[kept:]] = entries[order[kept:]].mean()
-    return square
 
 
 Q = special.softmax(learned_logits(), axis=1)
@@ -81,7 +65,7 @@ def test_what_is_no_file_of_ours_is_refused(tmp_path):
         with pytest.raises(ValueError, match=f"{name} is not a file of `ClassSimilarities.save`"):
             ClassSimilarities.load(tmp_path / name)
     np.savez(tmp_path / "other.npz", class_names=np.array(NAMES), test_labels=np.arange(5))
-    with pytest.raises(ValueError, match=r"is not a file .* Beside class names it holds test_labels"):
+    with pytest.raises(ValueError, match=r"is not a file .* besides class names it holds test_labels"):
         ClassSimilarities.load(tmp_path / "other.npz")
     np.savez(tmp_path / "nameless.npz", matrix=Q)
     with pytest.raises(ValueError, match=r"is not a file .* it holds matrix"):
@@ -117,7 +101,7 @@ def test_top_rows_mean_a_square(kept):
 
 def test_two_classes_may_share_a_name_but_not_be_chosen_by_it():
     similar = ClassSimilarities(Q, ("crane", "cat", "crane", "dog", "fox"))
-    with pytest.raises(ValueError, match=r"Received: 'crane', which 2 classes share. Give indices"):
+    with pytest.raises(ValueError, match=r"Received: 'crane', the name of 2 classes. Pass indices"):
         similar.subset(["crane", "cat"])
     assert similar.subset([2, "cat"]).class_names == ("crane", "cat")
 
@@ -129,10 +113,10 @@ def test_two_classes_may_share_a_name_but_not_be_chosen_by_it():
         (["cat", 5], ValueError, r"`classes` must lie in \[0, 5\). Received: 5"),
         (["cat", -1], ValueError, "`classes` must be at least 0. Received: -1"),
         (["cat", 1.0], TypeError, "`classes` must be an integer. Received: 1.0"),
-        (["cat", 3], ValueError, r"at least two different ones. Received: \['cat', 3\]"),
-        (["cat"], ValueError, r"at least two different ones. Received: \['cat'\]"),
-        ("cat", TypeError, "`classes` must be several names or indices. Received: 'cat'"),
-        (3, TypeError, "`classes` must be several names or indices. Received: 3"),
+        (["cat", 3], ValueError, r"at least two different classes. Received: \['cat', 3\]"),
+        (["cat"], ValueError, r"at least two different classes. Received: \['cat'\]"),
+        ("cat", TypeError, "`classes` must be a sequence of names or indices. Received: 'cat'"),
+        (3, TypeError, "`classes` must be a sequence of names or indices. Received: 3"),
     ],
 )
 def test_wrong_classes_are_named(classes, error, message):
@@ -184,7 +168,7 @@ def test_logits_have_the_rows_as_their_softmax():
 
 
 def minimizer(loss, label):
-    """The prediction that costs a loss least for a label, by a general-purpose optimiser in float64."""
+    """Prediction with the smallest loss for a label, by a general-purpose optimiser in float64."""
 
     def value(logits):
         return float(keras.ops.convert_to_numpy(loss.call(np.array([label]), logits[None]))[0])

@@ -130,7 +130,7 @@ def check_callable(name, value, cure=""):
     return value
 
 
-def check_path(name, value):
+def check_path(name, value) -> pathlib.Path:
     """`value` as a `pathlib.Path`."""
     if not isinstance(value, (str, os.PathLike)):
         raise TypeError(f"`{name}` must be a path. Received: {value!r:.100} of type {type(value).__name__}.")
@@ -156,7 +156,7 @@ def check_class_names(class_names, num_classes=None):
     return tuple(class_names)
 
 
-def check_matrix(name, value, num_classes=None):
+def check_matrix(name, value, num_classes=None) -> np.ndarray:
     """`value` as a finite float64 [num_classes, num_classes] array."""
     expected = f"[{num_classes}, {num_classes}]" if num_classes else "square, at least [2, 2]"
     matrix = as_numbers(name, value).astype(np.float64)
@@ -169,7 +169,7 @@ def check_matrix(name, value, num_classes=None):
     return matrix
 
 
-def check_transition(name, value, num_classes=None):
+def check_transition(name, value, num_classes=None) -> np.ndarray:
     """`value` as a float64 row-stochastic matrix, `value[i, j] = P(observed = j | clean = i)`."""
     matrix = check_matrix(name, value, num_classes)
     if matrix.min() < 0 or matrix.max() > 1 + _ROW_SUM_TOLERANCE:
@@ -205,14 +205,14 @@ def warn_of_no_labels(name):
     )
 
 
-def as_label_array(name, labels):
+def as_label_array(name, labels) -> np.ndarray:
     """`labels` of any container as a NumPy array; objects become what a list of them becomes."""
     return _as_array(
         name, labels, "Give every example one class index, or every example a row of as many probabilities."
     )
 
 
-def as_numbers(name, value):
+def as_numbers(name, value) -> np.ndarray:
     """`value` of any container as an array of real numbers, whose dtype stays: the gate of all that is computed with.
 
     NumPy would take a masked entry for what lies under the mask, a date for its number of seconds, and text for the
@@ -232,7 +232,7 @@ def as_numbers(name, value):
     return array
 
 
-def _as_array(name, value, cure):
+def _as_array(name, value, cure) -> np.ndarray:
     """`value` of any container as a NumPy array without missing entries; objects become what a list of them becomes."""
     parts = value if isinstance(value, (list, tuple)) else [value]
     masked = sum(int(np.ma.count_masked(part)) for part in parts if isinstance(part, np.ma.MaskedArray))
@@ -267,7 +267,7 @@ def _label_cure(labels):
     return "Number the classes from 0, or pass a row of probabilities for each example."
 
 
-def check_indices(name, labels):
+def check_indices(name, labels) -> np.ndarray:
     """`labels` of any container as an int array [n]."""
     if labels is None:
         raise TypeError(
@@ -282,7 +282,7 @@ def check_indices(name, labels):
     return labels
 
 
-def check_ids(name, ids):
+def check_ids(name, ids) -> np.ndarray:
     """`ids` of any container as an array of integers or strings: no floats, of which NaN are all alike."""
     ids = _as_array(name, ids, "Give every example one identity.")
     if ids.dtype.kind not in "iuUS":
@@ -293,7 +293,7 @@ def check_ids(name, ids):
     return ids
 
 
-def check_labels(name, labels, num_classes, ignored=None):
+def check_labels(name, labels, num_classes, ignored=None) -> np.ndarray:
     """`labels` as an int array [n] with values in [0, num_classes), or `ignored`, from any container."""
     labels = check_indices(name, labels)
     outside = ~_labels.are_known(labels, num_classes)
@@ -312,7 +312,7 @@ def check_labels(name, labels, num_classes, ignored=None):
     return labels
 
 
-def check_features(name, features, takes_nan=lambda: False):
+def check_features(name, features, takes_nan=lambda: False) -> np.ndarray:
     """`features` as an array of examples, of finite numbers or of text; where `takes_nan()`, NaN may be among them."""
     array = np.asarray(features) if isinstance(features, np.ndarray) and features.dtype == object else None
     if array is not None and all(isinstance(one, (str, bytes)) for one in array.flat):
@@ -336,7 +336,7 @@ def check_finite(name, array, where="row", cure=""):
     raise ValueError(f"`{name}` must be finite. Received NaN or infinity{place}. {cure}".rstrip())
 
 
-def check_unit_features(name, features):
+def check_unit_features(name, features) -> np.ndarray:
     """`features` as an array of floats that all lie in [0, 1]."""
     features = check_features(name, features)
     if features.dtype.kind not in "fV":  # bfloat16 is of NumPy's kind V
@@ -366,7 +366,7 @@ def check_targets(name, targets, num_classes, ignored=None):
         )
 
 
-def check_distributions(name, rows, cure=LOGITS_CURE):
+def check_distributions(name, rows, cure=LOGITS_CURE) -> np.ndarray:
     """`rows` as a float64 array `[n, k]`, n at least 1, of distributions: nothing negative, each row sums to 1."""
     return check_distribution_rows(name, rows, cure).astype(np.float64)
 

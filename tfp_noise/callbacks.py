@@ -1,43 +1,47 @@
-"""What looks on while a classifier trains: training that survives its process, and targets that are learned."""
+"""Callbacks for `fit`: a backup from which training resumes, and a history of learned targets."""
 
 import io
+import os
+from collections.abc import Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfp_noise import _class_rows, _validation, visualization
 from tfp_noise._saving.backup import BackupAndRestore
+from tfp_noise.losses import TopRows
 
 __all__ = ["BackupAndRestore", "ClassRowsHistory"]
 
 _MAX_CLASSES_DRAWN = 1000
-_SCALAR, _IMAGE = ("scalars", 1), ("images", 3)  # TensorBoard's plugins, and the class of their data
+_SCALAR, _IMAGE = ("scalars", 1), ("images", 3)  # name and data class of TensorBoard's plugins
 
 
 class ClassRowsHistory(keras.callbacks.Callback):
-    """Keeps the distributions over classes that a loss has learned, as they are after an epoch.
+    """Records the distributions over classes that a loss has learned, after every epoch or every few epochs.
 
-    For any loss with `class_rows`: `losses.OnlineLabelSmoothing`, whose soft labels are then those of the next epoch,
-    and `losses.LearnableLabelSmoothing`. What is kept takes `4 K^2` bytes a time in float32, `K` the number of classes
-    (300 epochs of 1,000 classes: 1.2 GB; take `every=10`), or `8 K N` where the loss keeps the top `N` of each row. It
-    is not saved with the model: training that is resumed begins a new history.
+    The loss must have `class_rows`: `losses.LearnableLabelSmoothing`, or `losses.OnlineLabelSmoothing`, where the rows
+    recorded after an epoch are the soft labels of the next one. For `K` classes in float32, a record takes `4 K^2`
+    bytes, or `8 K N` bytes if the loss keeps the top `N` entries of each row. For 1,000 classes and 300 epochs that is
+    1.2 GB; use `every=10`. The history is not saved with the model: resumed training starts a new one.
 
     `visualization.similarity_evolution(history.epochs, history.rows, ...)` draws it.
 
     Args:
-        every: int, keep the rows after each `every` epochs.
-        log_dir: a folder for TensorBoard, or `None`. It gets the mean of the rows' own labels,
-            `class_rows/mean_diagonal`, the mean entropy of a row in nats, `class_rows/mean_entropy`, and, up to 1,000
-            classes, the heat map `class_rows` of `visualization.class_similarities`, which takes half a second.
-        class_names: sequence of strings, a name per class, for the heat map; by default the indices.
+        every: int >= 1, number of epochs from one record to the next.
+        log_dir: path of a folder for TensorBoard, or `None`. It receives the mean diagonal of the rows
+            (`class_rows/mean_diagonal`), their mean entropy in nats (`class_rows/mean_entropy`), and, for up to 1,000
+            classes, the heat map of `visualization.class_similarities` (`class_rows`), which takes half a second.
+        class_names: sequence of strings, one name per class, for the heat map; by default the indices.
 
     Attributes:
-        epochs: list of int, from 1 on.
-        rows: list of what `loss.class_rows` was after each of them: float `[K, K]` or `losses.TopRows`.
+        epochs: list of int, the recorded epochs, numbered from 1.
+        rows: list of the loss's `class_rows` after each of these epochs: float `[K, K]` or `losses.TopRows`.
 
     Raises:
-        TypeError: for class names that are not strings, and once training starts, if the loss has no `class_rows`.
-        ValueError: for `every` below 1, and once training starts for class names that are not one a class.
+        TypeError: if class names are not strings or, when training starts, the loss has no `class_rows`.
+        ValueError: if `every` is below 1 or, when training starts, there is not one name per class.
 
     Example:
         >>> import numpy as np
@@ -51,10 +55,15 @@ class ClassRowsHistory(keras.callbacks.Callback):
         ([2, 4], (3, 3))
     """
 
-    def __init__(self, every=1, log_dir=None, class_names=None):
+    def __init__(
+        self,
+        every: int = 1,
+        log_dir: str | os.PathLike[str] | None = None,
+        class_names: Sequence[str] | None = None,
+    ):
         super().__init__()
-        self.epochs = []
-        self.rows = []
+        self.epochs: list[int] = []
+        self.rows: list[np.ndarray | TopRows] = []
         self._every = _validation.check_int("every", every, 1)
         self._log_dir = log_dir if log_dir is None else _validation.check_path("log_dir", log_dir)
         self._class_names = class_names if class_names is None else _validation.check_class_names(class_names)
@@ -65,8 +74,8 @@ class ClassRowsHistory(keras.callbacks.Callback):
         loss = getattr(self.model, "loss", None)
         if not hasattr(type(loss), "class_rows"):
             raise TypeError(
-                "`model.loss` must learn its targets, as OnlineLabelSmoothing and LearnableLabelSmoothing of "
-                f"tfp_noise.losses do. Received: {type(loss).__name__}, without `class_rows`. Leave this callback out."
+                "`model.loss` must learn its targets, like OnlineLabelSmoothing and LearnableLabelSmoothing of "
+                f"tfp_noise.losses. Received: {type(loss).__name__}, without `class_rows`. Leave this callback out."
             )
         names = list(map(str, range(loss.num_classes))) if self._class_names is None else self._class_names
         self._names = _validation.check_class_names(names, loss.num_classes)
@@ -101,6 +110,6 @@ class ClassRowsHistory(keras.callbacks.Callback):
 
 
 def _write(tag, value, plugin, data_class):
-    """What `tf.summary.scalar` and `tf.summary.image` write, which need TensorBoard on the machine that trains."""
+    """Writes a summary without `tf.summary.scalar` and `tf.summary.image`, which need TensorBoard to be installed."""
     metadata = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": plugin}, data_class=data_class)
     tf.summary.write(tag, value, metadata=metadata)

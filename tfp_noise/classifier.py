@@ -1,63 +1,56 @@
-"""Network + loss = a Keras model whose fit, evaluate, predict and save just work."""
+"""Classifier made of a network and a loss: a Keras model for noisy labels."""
 
 import functools
-import inspect
+from typing import Any
 
 import keras
-import numpy as np
+import tensorflow as tf
 
 from tfp_noise import _labels, distribute
-from tfp_noise._saving.deployment import has_inputs, input_structure, probabilities_model
+from tfp_noise._saving.deployment import probabilities_model
+from tfp_noise._saving.input_signature import ModelWithInputSignature
 from tfp_noise._saving.resumable import ResumableModel
+from tfp_noise._training import fit_arguments, metric_labels
 from tfp_noise._training.fit_callbacks import backups_released, with_own_callbacks
 from tfp_noise._training.image_scale import ScaleCheck
-from tfp_noise._training.input_checks import check_data, is_array
-from tfp_noise._training.model_checks import check_batches, check_heed_masks, check_weights, takes_nan
+from tfp_noise._training.input_checks import check_data
+from tfp_noise._training.missing_features import takes_missing
+from tfp_noise._training.model_checks import check_batches, check_heed_masks, check_parts, check_weights, check_width
 from tfp_noise._training.raw_outputs import check_raw_outputs
 from tfp_noise._training.replication import ReplicatedModel
 from tfp_noise._training.training_facts import training_facts
 from tfp_noise._training.worker_agreement import check_workers_alike
 from tfp_noise.losses import NoisyLabelLoss
 
-# Of `fit`: what must be alike besides, on all workers, for they step together, and in the halves of one training.
-_DATA = ("validation_data", "sample_weight", "class_weight")
-_SETTINGS = {
-    name: inspect.signature(keras.Model.fit).parameters[name].default
-    for name in (
-        *("steps_per_epoch", "shuffle"),
-        *("validation_split", "validation_steps", "validation_batch_size", "validation_freq"),
-    )
-}
-
 
 @keras.saving.register_keras_serializable(package="tfp_noise")
-class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
+class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableModel):
     """A Keras classifier that trains with a loss for noisy labels and predicts class probabilities.
 
-    `model(x)` gives the network's raw outputs. `predict`, metrics, `deployable` and `export` give probabilities
-    `[batch, num_classes]`, so that `metrics=["accuracy"]` means what it says for every loss. Validation
-    reports `loss.evaluation_loss`. What a loss learns or counts in training is the layer `loss_state`, trained and
-    saved with the network. `save` and `keras.models.load_model` bring back predictions, that state, optimizer and
-    random generators, so that training goes on as if it had not stopped.
+    `model(x)` returns the network's raw outputs. `predict`, metrics, `deployable` and `export` use probabilities
+    `[batch, num_classes]`, so that `metrics=["accuracy"]` works for every loss. The validation loss is
+    `loss.evaluation_loss`. Everything that a loss learns or counts during training is in the layer `loss_state`, which
+    is trained and saved with the network. `save` and `keras.models.load_model` restore predictions, this state, the
+    optimizer and the random generators, so that training continues as if it had not been interrupted.
 
-    Images reach the network as they are given. The convention is floats in [0, 1], as `pipeline` makes them and
-    `datasets.Examples.inputs` are; a network that divides pixels itself is given uint8 throughout. `fit`, `evaluate`
-    and `predict` warn of images on another scale than the network was trained on, or its first layers are made for.
+    The network receives images as they are given. The convention is floats in [0, 1], which `pipeline` and
+    `datasets.Examples.inputs` provide; a network that divides pixels itself gets uint8 everywhere. `fit`, `evaluate`
+    and `predict` warn of images on another scale than in training, or than the first layers are made for.
 
-    On several replicas losses and random layers draw otherwise on each, and the same again with the same seeds; the
-    moving statistics of batch normalisation are averaged.
+    On several replicas, each replica draws different, reproducible random numbers, and the moving statistics of batch
+    normalisation are averaged.
 
     Args:
-        network: a `keras.Model` or layer with `loss.num_outputs` outputs per example, raw (no softmax).
-        loss: a `tfp_noise.losses.NoisyLabelLoss` with a reduction; one that keeps something between steps belongs to
-            one classifier only.
+        network: a `keras.Model` or layer with `loss.num_outputs` raw outputs per example (no softmax).
+        loss: a `tfp_noise.losses.NoisyLabelLoss` with a reduction. A loss with state belongs to one classifier only.
         name: name of the model.
-        dtype: dtype policy; the network's by default, so that mixed_float16 gets its loss scaling.
+        dtype: dtype policy; by default that of the network, so that mixed_float16 gets its loss scaling.
+        **kwargs: other arguments of `keras.Model`.
 
     Raises:
-        TypeError: if `loss` is not one of the package's losses.
-        ValueError: if the network's width is not `loss.num_outputs`, or the loss has no reduction or belongs to another
-            classifier.
+        TypeError: if `network` is not a Keras layer, or `loss` is not one of the package's losses.
+        ValueError: if the network does not have `loss.num_outputs` raw outputs, the loss has no reduction, or the loss
+            belongs to another classifier.
 
     Example:
         >>> import numpy as np
@@ -71,76 +64,31 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         (2, 3)
     """
 
-    def __init__(self, network, loss, *, name="noisy_label_classifier", dtype=None, **kwargs):
-        if not isinstance(network, keras.layers.Layer):
-            raise TypeError(f"`network` must be a Keras model or layer. Received: {network!r}.")
-        if not isinstance(loss, NoisyLabelLoss):
-            raise TypeError(
-                "`loss` must be an instance of a loss of tfp_noise.losses, which knows how wide the network must be. "
-                f"Received: {loss!r}. For cross-entropy pass `tfp_noise.losses.CrossEntropy(num_classes)`."
-            )
-        if loss.reduction in (None, "none"):
-            raise ValueError(
-                f"`loss.reduction` must give one number a batch. Received: {loss.reduction!r}. "
-                "Leave `reduction` out, or weigh examples with `sample_weight`."
-            )
+    def __init__(
+        self,
+        network: keras.layers.Layer,
+        loss: NoisyLabelLoss,
+        *,
+        name: str = "noisy_label_classifier",
+        dtype: Any = None,
+        **kwargs: Any,
+    ):
+        check_parts(network, loss)
         super().__init__(name=name, dtype=dtype or network.dtype_policy, **kwargs)
-        self._input_dtypes = None
-        self._takes_nan = None
+        self._takes_nan = None  # an answer that `takes_missing` keeps
         self.scale_check = ScaleCheck(self, self.symbolic_inputs)
         self.network = network
         self.loss = loss
-        # Attributes, for Keras to track them.
+        # As attributes, so that Keras tracks them.
         self.loss_seed_generator = loss.seed_generator
         self.loss_state = loss.build_state()
         if getattr(network, "built", False) and hasattr(network, "input_shape"):
             self.build(network.input_shape)
-        loss.attach_state(self.loss_state)  # last: a classifier that could not be made owns nothing
-
-    def __call__(self, inputs, *args, **kwargs):
-        if not self.built:  # Keras tells `build` the shapes alone, but integers and strings are no floats
-            self._input_dtypes = [_input_dtype(leaf) for leaf in keras.tree.flatten(inputs)]
-        return super().__call__(inputs, *args, **kwargs)
-
-    def get_build_config(self):
-        config = super().get_build_config()
-        return config and {**config, "input_dtypes": self._input_dtypes}
-
-    def build_from_config(self, config):
-        config = dict(config or {})
-        self._input_dtypes = config.pop("input_dtypes", None)
-        super().build_from_config(config)
-
-    def symbolic_inputs(self, input_shape=None):
-        """Symbolic tensors like the inputs: as the network declares them, or else as those it was built on.
-
-        Args:
-            input_shape: what `build` is given; by default what it was given.
-        """
-        if has_inputs(self.network):
-            return keras.tree.map_structure(_input_like, input_structure(self.network))
-        shapes = input_shape or self._build_shapes_dict["input_shape"]
-        if isinstance(shapes, dict):  # the names by which Keras tells a dict's inputs apart
-            dtypes = dict(zip(sorted(shapes), self._input_dtypes or [None] * len(shapes), strict=True))
-            return {key: keras.Input(shape[1:], dtype=dtypes[key], name=key) for key, shape in shapes.items()}
-        dtypes = iter(self._input_dtypes or [])
-        return keras.tree.map_shape_structure(lambda shape: keras.Input(shape[1:], dtype=next(dtypes, None)), shapes)
+        loss.attach_state(self.loss_state)  # last, so that the loss stays free if an error is raised above
 
     def build(self, input_shape):
         inputs = self.symbolic_inputs(input_shape)
-        outputs = self.network(inputs)
-        if not hasattr(outputs, "shape") or len(outputs.shape) != 2:
-            shapes = keras.tree.map_structure(lambda output: tuple(output.shape), outputs)
-            raise ValueError(
-                f"`network` must have one output of shape [batch, {self.loss.num_outputs}]. Received: {shapes}. "
-                "Take the one that classifies, or flatten it before its last layer."
-            )
-        if outputs.shape[-1] != self.loss.num_outputs:
-            raise ValueError(
-                f"`network` must have {self.loss.num_outputs} outputs, which {type(self.loss).__name__} reads for "
-                f"{self.loss.num_classes} classes. Received a network with {outputs.shape[-1]}. "
-                "Make its last layer `keras.layers.Dense(loss.num_outputs)`."
-            )
+        check_width(self.network(inputs), self.loss)
         check_raw_outputs("network", self.network, inputs)
         self.built = True
         self.scale_check.settle(inputs)
@@ -152,27 +100,22 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         return self.network.compute_output_shape(input_shape)
 
     def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, **kwargs):
-        """Configures training, as `keras.Model.compile` does; the loss is already there.
+        """Configures training like `keras.Model.compile`, without the loss, which the constructor has received.
 
-        Args:
-            optimizer: as in Keras.
-            loss: refused.
-            loss_weights: refused.
-            metrics: as in Keras; they see labels and probabilities `[batch, num_classes]`. The first batch decides
-                whether they see class indices or distributions, and with it what "accuracy" is; what comes in the other
-                form is converted: the accuracy for a distribution is that for its largest class.
-            **kwargs: what `keras.Model.compile` takes besides.
+        Metrics receive labels and probabilities `[batch, num_classes]`. The form of the labels in the first batch,
+        class indices or distributions, decides what "accuracy" means. Later labels in the other form are converted; the
+        class index of a distribution is that of its largest entry.
 
         Raises:
-            ValueError: if `loss` or `loss_weights` is given, or, on several replicas, an optimizer or a metric that was
-                not made in their strategy's scope.
+            ValueError: if `loss` or `loss_weights` is given, or, on several replicas, if an optimizer or a metric was
+                not made in the scope of their strategy.
         """
         if loss is not None or loss_weights is not None:
             raise ValueError(
                 f"`loss` and `loss_weights` belong to the constructor. Received: {loss!r}, {loss_weights!r}. "
                 "Pass the loss as `NoisyLabelClassifier(network, loss)` and leave it out of `compile`."
             )
-        with self.distribute_strategy.scope():  # what has a name is made here
+        with self.distribute_strategy.scope():  # optimizers and metrics given by name are made here
             optimizer = self.loss.wrap_optimizer(keras.optimizers.get(optimizer), self.loss_state)
             super().compile(optimizer=optimizer, metrics=metrics, **kwargs)
         self._metrics_take_distributions = None
@@ -181,7 +124,7 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
-        self.build_optimizer()  # with slots to load the file's values into
+        self.build_optimizer()  # so that the file's values have variables to be loaded into
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         loss = self.data_loss(x, y, y_pred, sample_weight, training)
@@ -189,18 +132,23 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
             loss = loss + self._aggregate_additional_loss(keras.ops.cast(regularizer, loss.dtype))
         return loss
 
-    def data_loss(self, x, y, y_pred, sample_weight, training):
-        """The loss without regularisers; a subclass may take its labels elsewhere.
+    def data_loss(
+        self, x: Any, y: tf.Tensor | None, y_pred: tf.Tensor, sample_weight: tf.Tensor | None, training: bool
+    ) -> tf.Tensor:
+        """Loss of a batch without regularisers; a subclass may override it to use other labels.
 
         Args:
-            x: what the network saw.
-            y: the labels, or `None`.
-            y_pred: the network's raw outputs.
-            sample_weight: as in Keras, or `None`.
-            training: bool; otherwise the loss that validation reports.
+            x: inputs of the network, a tensor or a structure of tensors.
+            y: labels, or `None`.
+            y_pred: raw outputs of the network.
+            sample_weight: weights `[batch]`, or `None`.
+            training: bool; False gives the loss that validation reports.
 
         Returns:
-            One number for the batch, from calls of `loss`, whose reduction takes replicas into account.
+            One number for the batch, reduced by `loss`, whose reduction takes the number of replicas into account.
+
+        Raises:
+            ValueError: if `y` is `None`.
         """
         del x
         if y is None:
@@ -216,72 +164,44 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
             raise ValueError("`y` must hold labels for `metrics`. Received: None. Leave `metrics` out of `compile`.")
         probabilities, mask = self.loss.probabilities(y_pred), getattr(y_pred, "_keras_mask", None)
         if self._compile_metrics is not None:
-            y, mask = self._without_ignored(y, mask)
-            y = self._labels_for_metrics(y)
+            y, mask = metric_labels.without_ignored(y, mask, self.loss)
+            if self._metrics_take_distributions is None:
+                self._metrics_take_distributions = _labels.are_distributions(y, self.loss.num_classes)
+            y = metric_labels.in_form(y, self.loss.num_classes, self._metrics_take_distributions)
         if mask is not None:
-            probabilities._keras_mask = mask  # what metrics read
+            probabilities._keras_mask = mask  # which metrics read
         results = super().compute_metrics(x, y, probabilities, sample_weight)
         if self.loss.ignore_class is not None and self._compile_metrics is not None:
             check_heed_masks(self._compile_metrics.metrics)
         return results
 
-    def _without_ignored(self, y, mask):
-        """Labels that metrics can read, and the mask of those that count: not those of the loss's `ignore_class`."""
-        ignored = self.loss.ignore_class
-        if ignored is None or _labels.are_distributions(y, self.loss.num_classes):
-            return y, mask
-        valid = keras.ops.not_equal(y, ignored)
-        y, valid = keras.ops.where(valid, y, keras.ops.zeros_like(y)), keras.ops.reshape(valid, [-1])
-        return y, valid if mask is None else keras.ops.logical_and(valid, keras.ops.reshape(mask, [-1]))
-
-    def _labels_for_metrics(self, y):
-        """`y` in the form of the first batch, by which Keras chooses a metric for "accuracy" once and for all.
-
-        Else class indices in validation would go to the metric that mixed labels in training have called for.
-        """
-        distributions = _labels.are_distributions(y, self.loss.num_classes)
-        if self._metrics_take_distributions is None:
-            self._metrics_take_distributions = distributions
-        if self._metrics_take_distributions == distributions:
-            return y
-        convert = _labels.to_class_indices if distributions else _labels.to_distributions
-        return convert(y, self.loss.num_classes)
-
     def predict_step(self, data):
         return self.loss.probabilities(super().predict_step(data))
 
     def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, **kwargs):
-        """Trains, as `keras.Model.fit` does, after a look at labels and features, and as long as the loss is finite.
+        """Trains like `keras.Model.fit`, with the same arguments, after checks of labels and features.
 
-        Arrays are checked before training starts; the batches of a `tf.data.Dataset`, `keras.utils.PyDataset` or
-        generator as they come. The labels may be in any container that becomes an array: a list, a pandas column.
+        Labels are class indices `[n]` or `[n, 1]`, or distributions over classes `[n, num_classes]`, in any container
+        that becomes an array, such as a list or a pandas column. Arrays are checked before training starts; batches of
+        a `tf.data.Dataset`, `keras.utils.PyDataset` or generator when they arrive.
 
-        Training that diverges ends with an error before any callback could save the model, so that the last
-        checkpoint is a good one.
+        If training diverges, it ends with an error before a callback can save the model, so that the last checkpoint is
+        a good one.
 
-        Several workers are each given the same data, with the same seed (`keras.utils.set_random_seed`) if they are
-        shuffled, and take their part of every batch; or each its own share of a distributed dataset.
-
-        Args:
-            x: as in Keras.
-            y: class indices `[n]` or `[n, 1]`, or distributions over classes `[n, num_classes]`.
-            batch_size: as in Keras.
-            epochs: as in Keras.
-            verbose: as in Keras.
-            callbacks: as in Keras.
-            **kwargs: as in Keras.
+        Several workers receive the same data, with the same seed (`keras.utils.set_random_seed`) if it is shuffled, and
+        each worker takes its part of every batch; or each worker receives its own shard of a distributed dataset.
 
         Returns:
             A `keras.callbacks.History`.
 
         Raises:
-            FloatingPointError: if the loss, or at the end of an epoch a weight, is NaN or infinite; it says the step.
-            TypeError: for labels that are neither integers nor distributions.
-            ValueError: for labels outside `[0, num_classes)`, rows that are no distributions, infinite features, or NaN
-                ones for a network whose outputs are then NaN, too, batches that the replicas do not divide, or, on some
-                worker, other data, settings, weights, or another loss, optimizer or seed than on the rest; every worker
-                raises it.
-            ConnectionError: if a worker is lost, of several.
+            FloatingPointError: if the loss, or a weight at the end of an epoch, is NaN or infinite; it names the step.
+            TypeError: if labels are neither integers nor distributions.
+            ValueError: if labels lie outside `[0, num_classes)` or rows are not distributions; if features are
+                infinite, or are NaN and the network's outputs are then NaN, too; if a batch cannot be divided among the
+                replicas; or if data, settings, weights, loss, optimizer or seed differ between workers (on every
+                worker).
+            ConnectionError: if one of several workers is lost.
 
         Warns:
             UserWarning: if images are on another scale than the network is made for.
@@ -294,13 +214,13 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
             kwargs["validation_data"], _ = self._checked(validation, None, "validation ")
         elif validation is not None:
             kwargs["validation_data"] = (*self._checked(*validation[:2], "validation "), *validation[2:])
-        read = {"x": x, "y": y} | {name: kwargs.get(name) for name in _DATA}
-        settings = {"batch_size": batch_size} | {name: kwargs.get(name, _SETTINGS[name]) for name in _SETTINGS}
-        begins = kwargs.get("initial_epoch", 0)
-        check_workers_alike(self, read, epochs=epochs, initial_epoch=begins, **settings)
-        facts = functools.partial(training_facts, self, read, settings, resumed=True)
+        data = fit_arguments.data_of(x, y, kwargs)
+        settings = fit_arguments.settings_of(batch_size, kwargs)
+        initial_epoch = kwargs.get("initial_epoch", 0)
+        check_workers_alike(self, data, epochs=epochs, initial_epoch=initial_epoch, **settings)
+        facts = functools.partial(training_facts, self, data, settings, resumed=True)
         callbacks = with_own_callbacks(callbacks, self, facts)
-        self.build_optimizer()  # not in the trace of a step that may fail on its data
+        self.build_optimizer()  # before the first step is traced, which may fail because of its data
         with backups_released(callbacks):
             return super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
 
@@ -309,50 +229,32 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         return super().evaluate(*self._checked(x, y), *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
-        """Class probabilities `[n, num_classes]`, as `keras.Model.predict` gives outputs.
-
-        Args:
-            x: as in Keras.
-            *args: as in Keras.
-            **kwargs: as in Keras.
+        """Predicts class probabilities, with the arguments of `keras.Model.predict`.
 
         Returns:
-            A float array; rows sum to 1.
+            A float array `[n, num_classes]`; rows sum to 1.
 
         Warns:
-            UserWarning: if images are on another scale than that of training.
+            UserWarning: if images are on another scale than in training.
         """
         self.scale_check("x", x)
         return super().predict(x, *args, **kwargs)
 
     def _checked(self, x, y, prefix="", training=False):
         look = functools.partial(self.scale_check, training=training)
-        takes_missing = functools.partial(self._takes_missing, x)
-        return check_data(x, y, self.loss.num_classes, prefix, self.loss.ignore_class, takes_missing, look)
+        takes_nan = functools.partial(takes_missing, self, x)
+        return check_data(x, y, self.loss.num_classes, prefix, self.loss.ignore_class, takes_nan, look)
 
-    def _takes_missing(self, x):
-        """True for a network that makes numbers of NaN, those in arrays or, asked once, those of inputs without any."""
-        if not self.built and all(map(is_array, keras.tree.flatten(x))):
-            with self.distribute_strategy.scope():
-                self(keras.tree.map_structure(lambda leaf: keras.ops.convert_to_tensor(leaf[:1]), x))
-        arrays = [np.asarray(leaf) for leaf in keras.tree.flatten(x) if is_array(leaf)]
-        if arrays and self.built:  # those that miss something: a network may impute the one column with gaps
-            missing = np.any([np.isnan(a).reshape(len(a), -1).any(1) for a in arrays if a.dtype.kind == "f"], axis=0)
-            return takes_nan(self, keras.tree.map_structure(lambda leaf: np.asarray(leaf)[missing][:32], x))
-        if self._takes_nan is None and self.built:
-            self._takes_nan = takes_nan(self)
-        return self._takes_nan
+    def deployable(self) -> keras.Model:
+        """Makes a plain Keras model from inputs to class probabilities, without any class of this package.
 
-    def deployable(self):
-        """A plain Keras model from inputs to class probabilities, with none of this package's classes in it.
-
-        Outputs that serve training only (a likelihood's covariance) are dropped, and where the network is Functional
-        or Sequential and ends in a linear `Dense`, their weights too. It takes images on the scale of training, and,
-        being plain Keras, does not warn of another.
+        Outputs that only training needs, such as the covariance of a likelihood, are left out, together with their
+        weights if the network is Functional or Sequential and ends in a linear `Dense` layer. The model expects images
+        on the scale of training, but does not check it.
 
         Returns:
-            A `keras.Model` with weights of its own. A network that is subclassed, or has a layer with weights that
-            `from_config` does not build, is shared, not copied.
+            A `keras.Model` with its own weights. A network that is subclassed, or has a layer with weights that
+            `from_config` does not build, is shared instead of copied.
 
         Raises:
             ValueError: if the model has not been built.
@@ -362,7 +264,7 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         return probabilities_model(self)
 
     def export(self, filepath, *args, **kwargs):
-        """Exports `deployable()`, as `keras.Model.export` does; of several workers the chief alone."""
+        """Exports `deployable()` like `keras.Model.export`; among several workers, only on the chief."""
         if distribute.is_chief(self.distribute_strategy):
             self.deployable().export(filepath, *args, **kwargs)
 
@@ -387,18 +289,8 @@ class NoisyLabelClassifier(ReplicatedModel, ResumableModel):
         return model
 
 
-def _input_dtype(tensor):
-    """The dtype in which a network takes such a tensor: Keras casts floats, but nothing else."""
-    dtype = keras.backend.standardize_dtype(tensor.dtype) if hasattr(tensor, "dtype") else keras.config.floatx()
-    return keras.config.floatx() if "float" in dtype else dtype
-
-
-def _input_like(tensor):
-    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, sparse=tensor.sparse, name=tensor.name)
-
-
 def class_logits(model, inputs):
-    """What the probabilities of a `NoisyLabelClassifier`, or of another model that gives logits, are the softmax of."""
+    """Logits whose softmax is a model's prediction, for a `NoisyLabelClassifier` or a model that outputs logits."""
     outputs = model(inputs, training=False)
     if not isinstance(model, NoisyLabelClassifier):
         return outputs

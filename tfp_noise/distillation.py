@@ -1,4 +1,6 @@
-"""Training on a teacher's predictions instead of, or beside, the labels."""
+"""Training on the predictions of a teacher, instead of the labels or together with them."""
+
+from typing import Any
 
 import keras
 
@@ -6,6 +8,7 @@ from tfp_noise import _validation
 from tfp_noise._saving.layer_states import layer_states, layers_in, set_layer_states
 from tfp_noise._training.raw_outputs import check_raw_outputs
 from tfp_noise.classifier import NoisyLabelClassifier, class_logits
+from tfp_noise.losses import NoisyLabelLoss
 
 _TEACHER = "teacher_"
 
@@ -18,34 +21,36 @@ class DistilledClassifier(NoisyLabelClassifier):
 
         (1 - w) T^2 loss(softmax(t / T), s / T) + w loss(y, s)
 
-    `loss` is the student's own, so that smoothing and correction of the student mean for a teacher's labels what they
-    mean for any soft labels: smoothing mixes them with the uniform distribution; forward correction asks for a
-    prediction that the noise would turn into the teacher's (at `T = 1`; above it, softened predictions are corrected,
-    and the student's own at `T = 1` come out less certain). `T^2` keeps gradients as large as at `T = 1`.
+    `loss` is the loss of the student, which treats the teacher's labels like all soft labels. Smoothing mixes them with
+    the uniform distribution. Forward correction trains a prediction that the noise would turn into the teacher's; above
+    `T = 1` it corrects softened predictions, and the student's predictions at `T = 1` are less certain. The factor
+    `T^2` keeps gradients as large as at `T = 1`.
 
-    The teacher runs in inference mode on the same, augmented, inputs, and stays as it is: it is no layer of the
-    student, so nothing of it is trained, and its own regularisers do not count. The files of `save` and `save_weights`
-    hold its weights; `get_weights` gives the student's alone, so that a clone has no teacher and refuses to train.
+    The teacher runs in inference mode on the same augmented inputs and does not change. Because it is not a layer of
+    the student, it is not trained, and its regularisers do not count. Files of `save` and `save_weights` contain its
+    weights. `get_weights` returns only those of the student, so that a clone has no teacher and refuses to train.
 
-    This is what `keras.distillation.Distiller` with `LogitsDistillation(T, loss=keras.losses.KLDivergence())`
-    minimises, up to the teacher's entropy, which does not depend on the student; besides, it takes any loss of this
-    package for the teacher's labels, heeds `sample_weight`, and is a classifier: metrics and `predict` give
-    probabilities.
+    The objective is that of `keras.distillation.Distiller` with `LogitsDistillation(T,
+    loss=keras.losses.KLDivergence())`, up to the entropy of the teacher, which does not depend on the student. In
+    addition, a student accepts every loss of this package and `sample_weight`, and is a classifier: metrics and
+    `predict` use probabilities.
 
     Args:
         network: as in `NoisyLabelClassifier`.
-        loss: as in `NoisyLabelClassifier`; but at `T = 1` one whose outputs are logits, `loss.reads_logits`.
+        loss: as in `NoisyLabelClassifier`; for a temperature other than 1, a loss whose outputs are logits
+            (`loss.reads_logits`).
         teacher: a trained `NoisyLabelClassifier` of any loss, or another `keras.Model` from the same inputs to logits
-            `[batch, num_classes]`. It must not share weights that are trained with `network`.
+            `[batch, num_classes]`. It must not share trainable weights with `network`.
         temperature: float > 0.
-        label_weight: float in [0, 1], the weight of the labels; at 0 `fit(x)` needs none, unless metrics do.
+        label_weight: float in [0, 1], weight of the labels; with 0, `fit(x)` needs no labels, unless metrics do.
         name: name of the model.
-        dtype: as in `NoisyLabelClassifier`.
+        **kwargs: other arguments of `NoisyLabelClassifier`.
 
     Raises:
         TypeError: if `teacher` is not a Keras model.
-        ValueError: if the teacher has no weights yet, does not give logits for the student's inputs and classes, or
-            shares weights with it; if a number is out of range, or the loss does not read logits at a temperature.
+        ValueError: if the teacher has no weights yet, does not return logits for the student's inputs and classes, or
+            shares weights with the student; if a number is out of range; or if the temperature is not 1 and the loss
+            does not read logits.
 
     Example:
         >>> import numpy as np
@@ -64,13 +69,23 @@ class DistilledClassifier(NoisyLabelClassifier):
         Lukasik et al., "Does label smoothing mitigate label noise?", 2020, section 5 (`T = 2`, `w = 0`).
     """
 
-    def __init__(self, network, loss, teacher, temperature=2.0, label_weight=0.0, *, name="distilled", **kwargs):
+    def __init__(
+        self,
+        network: keras.layers.Layer,
+        loss: NoisyLabelLoss,
+        teacher: keras.Model,
+        temperature: float = 2.0,
+        label_weight: float = 0.0,
+        *,
+        name: str = "distilled",
+        **kwargs: Any,
+    ):
         if not isinstance(teacher, keras.Model):
             raise TypeError(f"`teacher` must be a trained Keras model. Received: {teacher!r}.")
         if not teacher.built:
-            raise ValueError("`teacher` must be trained. Received one without weights yet. Call its `fit` first.")
-        # Out of Keras's sight, which would train it, save its optimizer and add its regularisers to the loss. Before
-        # `super()`, which may build.
+            raise ValueError("`teacher` must be trained. Received: a model without weights. Call its `fit` first.")
+        # Hidden from Keras, which would train it, save its optimizer and add its regularisers to the loss. Set before
+        # `super()`, which may call `build`.
         self._teacher = _Untracked(teacher)
         super().__init__(network, loss, name=name, **kwargs)
         self.temperature = _validation.check_number("temperature", temperature, above=0)
@@ -83,11 +98,11 @@ class DistilledClassifier(NoisyLabelClassifier):
 
     @property
     def teacher(self):
-        """The model whose predictions are learned."""
+        """The model whose predictions the student learns."""
         return self._teacher.model
 
     def __dir__(self):
-        # Keras saves what it finds by `dir`, the teacher's optimizer too.
+        # Keras saves every attribute listed by `dir`, and with the teacher its optimizer.
         return [name for name in super().__dir__() if name != "teacher"]
 
     def build(self, input_shape):
@@ -98,17 +113,18 @@ class DistilledClassifier(NoisyLabelClassifier):
             shape = tuple(self._teacher_logits(inputs).shape)
         except (ValueError, TypeError, AttributeError) as error:
             raise ValueError(
-                f"`teacher` must take the student's inputs, of shape {input_shape}, to one output. It does not: {error}"
+                f"`teacher` must map the student's inputs, of shape {input_shape}, to one output. Received: an error "
+                f"from it: {error}"
             ) from error
         if len(shape) != 2 or shape[-1] != self.loss.num_classes:
             raise ValueError(
-                f"`teacher` must give logits [batch, {self.loss.num_classes}], for the student's classes. Received one "
-                f"that gives {shape}."
+                f"`teacher` must return logits [batch, {self.loss.num_classes}], for the student's classes. Received: "
+                f"outputs of shape {shape}."
             )
         own = {id(variable) for variable in self.network.trainable_variables}
         if any(id(variable) in own for variable in self.teacher.variables):
             raise ValueError(
-                "`network` must not share weights with `teacher`, which would change with it. To start from the "
+                "`network` must not share weights with `teacher`, which training would change. To start from the "
                 "teacher's weights, pass a clone: `keras.models.clone_model` and `set_weights`."
             )
 
@@ -119,15 +135,15 @@ class DistilledClassifier(NoisyLabelClassifier):
         if self.label_weight < 1:
             if not self._teacher.trained:
                 raise ValueError(
-                    "`teacher` must be trained. This model came from a configuration, as a clone does, without the "
-                    "teacher's weights. Load a file of `save` or `save_weights`, or build it anew with the teacher."
+                    "`teacher` must be trained. This model was made from a configuration, like a clone, which does not "
+                    "hold the teacher's weights. Load a file of `save` or `save_weights`, or pass the teacher again."
                 )
             measure = self.loss if training else self.loss.evaluation_loss
             targets = keras.ops.stop_gradient(keras.ops.softmax(self._teacher_logits(x) / self.temperature))
             student = keras.ops.cast(y_pred, self.loss.dtype) / self.temperature
             weight = (1 - self.label_weight) * self.temperature**2
             loss = loss + weight * measure(targets, student, sample_weight)
-            if training and self.label_weight == 0:  # else the labels have been counted
+            if training and self.label_weight == 0:  # otherwise the state was updated with the labels above
                 self.loss.update_state(targets, y_pred, sample_weight)
         return loss
 
@@ -135,7 +151,7 @@ class DistilledClassifier(NoisyLabelClassifier):
         return keras.ops.cast(class_logits(self.teacher, x), self.loss.dtype)
 
     def _teacher_parts(self):
-        """The part of the teacher that is saved: neither its random generators nor its own teacher."""
+        """Parts of the teacher that are saved; its random generators and its own teacher are not."""
         if isinstance(self.teacher, NoisyLabelClassifier):
             return [part for part in (self.teacher.network, self.teacher.loss_state) if part is not None]
         return [self.teacher]
@@ -153,17 +169,17 @@ class DistilledClassifier(NoisyLabelClassifier):
             if key.startswith(_TEACHER):
                 layer, name = key.removeprefix(_TEACHER).split("_", 1)
                 states[int(layer)][name] = store[key]
-        if any(states):  # none in a file of another classifier's weights
+        if any(states):  # a file of another classifier's weights has none
             set_layer_states(self._teacher_parts(), states)
             self._teacher.trained = True
 
     def get_config(self):
         teacher = self.teacher
-        if isinstance(teacher, DistilledClassifier):  # who taught the teacher does not matter any more
+        if isinstance(teacher, DistilledClassifier):  # its own teacher is not needed any more
             loss = type(teacher.loss).from_config(teacher.loss.get_config())
             teacher = NoisyLabelClassifier(teacher.network, loss)
         teacher = keras.saving.serialize_keras_object(teacher)
-        teacher.pop("compile_config", None)  # a teacher that runs needs no optimizer
+        teacher.pop("compile_config", None)  # inference needs no optimizer
         return {
             **super().get_config(),
             "teacher": teacher,
@@ -180,7 +196,7 @@ class DistilledClassifier(NoisyLabelClassifier):
 
 
 class _Untracked:
-    """Holds a model without Keras finding it among the layers of what holds this."""
+    """Holder that keeps Keras from tracking a model as a layer of the holder's owner."""
 
     def __init__(self, model):
         self.model = model

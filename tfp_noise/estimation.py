@@ -1,4 +1,4 @@
-"""Transition matrices estimated from a model that was trained on noisy labels, or from a trusted subset."""
+"""Transition matrices, estimated from a model that was trained on noisy labels or from a trusted subset."""
 
 import dataclasses
 import functools
@@ -6,6 +6,7 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from tfp_noise import _validation, noise
@@ -17,11 +18,19 @@ __all__ = ["EstimatedTransition", "TrustedCheck", "from_anchors", "from_confiden
 
 @dataclasses.dataclass(frozen=True)
 class EstimatedTransition:
-    """A transition matrix and how far to trust it.
+    """A transition matrix with the number of examples behind each row; losses and NumPy take it as the matrix.
 
     Args:
         transition: float64 `[K, K]`, `transition[i, j] = P(observed = j | clean = i)`; rows sum to 1.
-        support: int `[K]`, how many examples stand behind each row.
+        support: int `[K]`, number of examples that each row was estimated from.
+
+    Raises:
+        TypeError, ValueError: if `transition` is not a transition matrix, or `support` does not hold K counts.
+
+    Example:
+        >>> estimate = EstimatedTransition(np.array([[0.75, 0.25], [0.25, 0.75]]), np.array([40, 40]))
+        >>> round(estimate.condition_number, 6)
+        2.0
     """
 
     transition: np.ndarray
@@ -31,39 +40,39 @@ class EstimatedTransition:
         object.__setattr__(self, "transition", _validation.check_transition("transition", self.transition))
         support, expected = _validation.as_numbers("support", self.support), (len(self.transition),)
         if support.dtype.kind not in "iu" or support.shape != expected or support.min() < 0:
-            raise ValueError(f"`support` must be counts, int {list(expected)}. Received: {self.support!r:.100}.")
+            raise ValueError(f"`support` must hold counts, int {list(expected)}. Received: {self.support!r:.100}.")
         object.__setattr__(self, "support", support)
 
     @functools.cached_property
-    def condition_number(self):
-        """Condition number in the 2-norm: what backward correction multiplies errors by, at most."""
+    def condition_number(self) -> float:
+        """Condition number in the 2-norm: the largest factor by which backward correction multiplies errors."""
         return noise.condition_number(self.transition)
 
     def __array__(self, dtype=None, copy=None):
-        """The transition itself, so that losses and NumPy take the estimate as it is."""
+        """The matrix, so that losses and NumPy take an instance in its place."""
         return np.array(self.transition, dtype=dtype, copy=copy)
 
-    def check(self, clean, observed):
-        """Compares the estimate with a trusted subset, for which clean and observed labels are known.
+    def check(self, clean: ArrayLike, observed: ArrayLike) -> "TrustedCheck":
+        """Compares the estimate with a trusted subset, for which true and observed labels are known.
 
-        Two comparisons, each beside what chance alone would give if the estimate were right:
+        There are two comparisons, each with the deviation that chance alone would cause if the estimate were right:
 
-        - entry by entry, over the rows with trusted examples, `n_i` of class i and `n_ij` of them labelled j: the
-          mean of `|n_ij / n_i - T_ij|`, and its expectation for binomial `n_ij`, by de Moivre's formula;
-        - as a whole: the share of wrong labels, and `mean_n 1 - T[y_n, y_n]` with its standard error
-          `sqrt(sum_n T[y_n, y_n] (1 - T[y_n, y_n])) / n`, for the clean labels `y_n` of the subset.
+        - Entry by entry, with `n_i` trusted examples of class i, `n_ij` of them labelled j: the mean of
+          `|n_ij / n_i - T_ij|` for `n_i > 0`, and its expectation for binomial `n_ij`, by de Moivre's formula.
+        - As a whole: the fraction of wrong labels, and its expectation `mean_n 1 - T[y_n, y_n]` with the standard error
+          `sqrt(sum_n T[y_n, y_n] (1 - T[y_n, y_n])) / n`, for the true labels `y_n` of the subset.
 
-        With many classes and few examples, the entries can hide a wrong noise rate, which the share shows.
+        With many classes and few examples, a wrong noise rate is hard to see in the entries, but shows in the fraction.
 
         Args:
-            clean: int `[n]`, labels that are trusted.
+            clean: int `[n]`, true labels, which are trusted.
             observed: int `[n]`, noisy labels of the same examples.
 
         Returns:
             A `TrustedCheck`.
 
         Raises:
-            ValueError, TypeError: if the labels do not fit, or there are none.
+            TypeError, ValueError: as `from_trusted`.
 
         Example:
             >>> estimate = EstimatedTransition(np.array([[0.8, 0.2], [0.4, 0.6]]), np.array([10, 10]))
@@ -74,14 +83,14 @@ class EstimatedTransition:
             (0.25, 0.3, 0.224)
 
         References:
-            Diaconis, Zabell, "Closed form summation for classical distributions", 1991: de Moivre's formula.
+            Diaconis, Zabell, "Closed form summation for classical distributions", 1991, for de Moivre's formula.
         """
         counts = _count(clean, observed, len(self.transition))
         support = counts.sum(axis=1)
         trusted = support > 0
         rows, examples = self.transition[trusted], support[trusted, None]
         errors = np.abs(counts[trusted] / examples - rows)
-        above = np.floor(examples * rows) + 1  # the least count above the expected one
+        above = np.floor(examples * rows) + 1  # the smallest count above the expected one
         by_counting = 2 * above * (1 - rows) * stats.binom.pmf(above, examples, rows) / examples
         kept = np.diag(self.transition)
         return TrustedCheck(
@@ -95,15 +104,15 @@ class EstimatedTransition:
 
 
 class TrustedCheck(NamedTuple):
-    """What `EstimatedTransition.check` returns: how wrong the estimate looks, and how wrong a right one would.
+    """Result of `EstimatedTransition.check`: deviations of an estimate from a trusted subset, and those due to chance.
 
     Args:
-        mean_absolute_error: float, between entries of the estimate and shares counted on the subset.
-        sampling_error: float, what that would be on average by counting so few examples, were the estimate right.
-        noise_rate: float, the share of wrong labels in the subset.
-        expected_noise_rate: float, that share as the estimate has it.
-        standard_error: float, of `noise_rate`, were the estimate right.
-        support: int `[K]`, trusted examples of each class.
+        mean_absolute_error: float, mean difference between entries of the estimate and fractions counted on the subset.
+        sampling_error: float, expectation of that difference if the estimate is right, due to the size of the subset.
+        noise_rate: float, fraction of wrong labels in the subset.
+        expected_noise_rate: float, that fraction according to the estimate.
+        standard_error: float, standard error of `noise_rate` if the estimate is right.
+        support: int `[K]`, number of trusted examples of each class.
     """
 
     mean_absolute_error: float
@@ -114,29 +123,30 @@ class TrustedCheck(NamedTuple):
     support: np.ndarray
 
 
-def from_anchors(probabilities, percentile=97.0):
-    """Rows of `transition` read off at one anchor example a class.
+def from_anchors(probabilities: ArrayLike, percentile: float = 97.0) -> EstimatedTransition:
+    """Estimates each row of the transition matrix from one anchor example of its class.
 
-    `T[i] = p(x_i)` with `x_i` the example at the given percentile of `p_i` over all `n` examples: where the noisy
-    posterior of class i is (nearly) highest, the clean class is taken to be i for certain, and the noisy posterior is
-    the row. For a class that the model assigns to `n_i` examples, fewer than a tenth of all, the percentile is that of
-    `10 n_i` examples, as if there were ten classes of this size: among more, its anchor would be an example of another
-    class.
+    `T[i] = p(x_i)`, where the anchor `x_i` is the example at the given percentile of `p_i` over all `n` examples. The
+    method assumes that the true class is certainly i where the noisy posterior of class i is (almost) largest, so that
+    the noisy posterior there is the row.
+
+    For a class that the model assigns to `n_i < n / 10` examples, the percentile is taken over `10 n_i` examples, as if
+    there were ten classes of this size. Over all examples, the anchor would be an example of another class.
 
     Args:
-        probabilities: float `[n, K]`, predictions for noisy data of a model that was trained on noisy labels.
-        percentile: float in (0, 100]; 100 is the argmax. 97 spares outliers; Lukasik et al. take 99.9.
+        probabilities: float `[n, K]`, predictions for noisy data by a model that was trained on noisy labels.
+        percentile: float in (0, 100]; 100 is the argmax. 97 avoids outliers; Lukasik et al. use 99.9.
 
     Returns:
-        An `EstimatedTransition`; its support counts the examples that the model assigns to each class. A class that
-        it never assigns keeps the row of its likeliest example, for what it is worth.
+        An `EstimatedTransition`, whose support is the number of examples that the model assigns to each class. A class
+        that the model never predicts gets the row of its most probable example.
 
     Raises:
-        ValueError: if the rows are no distributions or `percentile` is out of range.
+        TypeError, ValueError: if rows are not distributions, or `percentile` is not a number in range.
 
     Warns:
-        UserWarning: if a class is never predicted (it has no anchor), its row does not have the class itself as its
-            likeliest label, or the matrix is ill-conditioned.
+        UserWarning: if a class is never predicted and therefore has no anchor, if the most probable label of a row is
+            not the class itself, or if the matrix is ill-conditioned.
 
     Example:
         >>> p = np.array([[0.8, 0.2], [0.6, 0.4], [0.1, 0.9]])
@@ -145,45 +155,45 @@ def from_anchors(probabilities, percentile=97.0):
 
     References:
         Patrini et al., "Making deep neural networks robust to label noise: a loss correction approach", 2017, Eq. 12;
-        Lukasik et al., "Does label smoothing mitigate label noise?", 2020, supplement C.1. Departure: both take the
-        percentile over all examples for every class, which with more than 33 balanced classes, or a class of less than
-        3 %, reads the row of another class at 97.
+        Lukasik et al., "Does label smoothing mitigate label noise?", 2020, supplement C.1. Departure: both papers take
+        the percentile over all examples for every class. At 97, that returns the row of another class if there are more
+        than 33 balanced classes, or if a class has less than 3 % of the examples.
     """
     probabilities = _validation.check_distributions("probabilities", probabilities)
     percentile = _validation.check_number("percentile", percentile, maximum=100, above=0)
     n, num_classes = probabilities.shape
     support = np.bincount(probabilities.argmax(axis=1), minlength=num_classes)
-    # How many examples are above the anchor. Rounded: 0.1 / 100 * 1000 is a little below 1, and 1 is meant.
+    # Number of examples above the anchor. It is rounded first, because 0.1 / 100 * 1000 is slightly below 1.
     above = np.floor(np.round((1 - percentile / 100) * np.minimum(n, 10 * support), 6)).astype(int)
     order = np.argsort(probabilities, axis=0, kind="stable")
     anchors = probabilities[order[n - 1 - np.minimum(above, n - 1), np.arange(num_classes)]]
     cure = (
-        "because its anchor is probably an example of another class. Count confident predictions, made by models that "
-        "were not trained on the examples that they predict: `from_confident_counts`."
+        "because its anchor is probably an example of another class. Use `from_confident_counts` with predictions of "
+        "models that were not trained on the examples that they predict."
     )
     return _estimate(anchors, support, anchors.argmax(axis=1) == np.arange(num_classes), cure)
 
 
-def from_confident_counts(probabilities, labels):
-    """Counts of examples that a model is confident about, by observed label and predicted class.
+def from_confident_counts(probabilities: ArrayLike, labels: ArrayLike) -> EstimatedTransition:
+    """Estimates the transition matrix from the confident joint: confident predictions by class and observed label.
 
-    An example counts for class `j` if `p_j` reaches the mean of `p_j` over the examples labelled `j`; of several such
-    classes the most probable one. Each observed label's counts are scaled to its number of examples before the rows
-    of `transition` are normalised.
+    An example is counted for the most probable class `j` whose `p_j` is at least the mean of `p_j` over the examples
+    labelled `j`. The counts of each observed label are scaled to its number of examples before rows are normalised.
 
     Args:
         probabilities: float `[n, K]`, out-of-sample predictions for noisy data.
-        labels: int `[n]`, the observed labels of the same examples.
+        labels: int `[n]`, observed labels of the same examples.
 
     Returns:
-        An `EstimatedTransition`; its support counts the confident examples of each class.
+        An `EstimatedTransition`, whose support is the number of confident examples of each class.
 
     Raises:
-        ValueError, TypeError: if the rows are no distributions or the labels do not fit.
+        TypeError: if labels are not integers.
+        ValueError: if rows are not distributions, or labels are out of range or not as many as rows.
 
     Warns:
-        UserWarning: if no example is confidently of a class, its row does not have the class itself as its likeliest
-            label, confident examples are more than twice or less than half of those with its label, or the matrix is
+        UserWarning: if a class has no confident example, if the most probable label of a row is not the class itself,
+            if a class has more than twice or less than half as many confident examples as labels, or if the matrix is
             ill-conditioned.
 
     Example:
@@ -198,31 +208,34 @@ def from_confident_counts(probabilities, labels):
     num_classes = probabilities.shape[1]
     labels = _validation.check_labels("labels", labels, num_classes)
     if len(labels) != len(probabilities):
-        raise ValueError(f"`labels` must be as many as `probabilities`, {len(probabilities)}. Received: {len(labels)}.")
+        raise ValueError(
+            f"`labels` must be one per row of `probabilities`, {len(probabilities)}. Received: {len(labels)}."
+        )
     counts, scaled = confident_joint(probabilities, labels)
     sizes, support = np.bincount(labels.astype(np.int64), minlength=num_classes), counts.sum(axis=1)
     believable = (scaled.argmax(axis=1) == np.arange(num_classes)) & (support <= 2 * sizes) & (2 * support >= sizes)
     cure = (
-        "or the model is sure of as many examples as twice or half the class has. Train longer, leave rare classes "
-        "out, or count trusted labels: `from_trusted`."
+        "or the model is confident about more than twice or less than half as many examples as have this label. Train "
+        "longer, leave rare classes out, or use trusted labels: `from_trusted`."
     )
     return _estimate(scaled, support, believable, cure)
 
 
-def from_trusted(clean, observed, num_classes):
-    """Counts of clean and observed labels of a subset for which both are known.
+def from_trusted(clean: ArrayLike, observed: ArrayLike, num_classes: int) -> EstimatedTransition:
+    """Estimates the transition matrix from a trusted subset, for which true and observed labels are known.
 
     Args:
-        clean: int `[n]`, labels that are trusted.
+        clean: int `[n]`, true labels, which are trusted.
         observed: int `[n]`, noisy labels of the same examples.
         num_classes: int, K.
 
     Returns:
-        An `EstimatedTransition`; its support counts the trusted examples of each class. A class without any is taken
-        to be labelled correctly.
+        An `EstimatedTransition`, whose support is the number of trusted examples of each class. A class without any
+        gets the row of the identity matrix, as if it were always labelled correctly.
 
     Raises:
-        ValueError, TypeError: if the labels do not fit, or there are none.
+        TypeError: if labels or `num_classes` are not integers.
+        ValueError: if labels are out of range, differ in number, or there are none.
 
     Warns:
         UserWarning: if a class has no trusted example, or the matrix is ill-conditioned.
@@ -236,32 +249,31 @@ def from_trusted(clean, observed, num_classes):
 
 
 def _count(clean, observed, num_classes):
-    """How many examples of each class have each label, int `[num_classes, num_classes]`."""
+    """Number of examples by class and observed label, int `[num_classes, num_classes]`."""
     num_classes = _validation.check_int("num_classes", num_classes, 2)
     clean = _validation.check_labels("clean", clean, num_classes)
     observed = _validation.check_labels("observed", observed, num_classes)
     if len(clean) != len(observed):
-        raise ValueError(f"`observed` must be as many as `clean`, {len(clean)}. Received: {len(observed)}.")
+        raise ValueError(f"`observed` must have the length of `clean`, {len(clean)}. Received: {len(observed)}.")
     if not len(clean):
-        raise ValueError("`clean` must hold at least one label. Received none.")
+        raise ValueError("`clean` must hold at least one label. Received: none.")
     pairs = clean.astype(np.int64) * num_classes + observed.astype(np.int64)  # products of small integers wrap
     return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
 def _estimate(rows, support, believable=True, cure=""):
-    """Normalises rows; a row of zeros becomes the identity's, and a class without support is warned of."""
+    """Normalises rows, with the identity's row for a row of zeros, and warns of classes that cannot be trusted."""
     missing = (support == 0) | (rows.sum(axis=1) == 0)
     if missing.any():
         warnings.warn(
-            f"No example stands for class {_listed(missing)}: its row of the estimated transition is not "
-            "to be trusted. Is the class missing from the data, or did the model never learn it? Train longer, or "
-            "count trusted labels: `from_trusted`.",
+            f"The estimated row of class {_listed(missing)} cannot be trusted: no example stands behind it. Is the "
+            "class missing from the data, or did the model never learn it? Train longer, or use `from_trusted`.",
             stacklevel=3,
         )
     doubtful = ~(missing | believable)
     if doubtful.any():
         warnings.warn(
-            f"The row of class {_listed(doubtful)} is not to be trusted: it says that most of its labels are wrong, "
+            f"The estimated row of class {_listed(doubtful)} cannot be trusted: it says that most labels are wrong, "
             f"{cure}",
             stacklevel=3,
         )
@@ -270,15 +282,14 @@ def _estimate(rows, support, believable=True, cure=""):
     condition_number = approximate_condition_number(estimate.transition)
     if not condition_number < _validation.ILL_CONDITIONED:
         warnings.warn(
-            f"The estimated transition has condition number {condition_number:.3g}: corrections amplify "
-            "errors of the estimate by up to that. Check it against trusted labels (`check`), or count those "
-            "(`from_trusted`).",
+            f"The estimated transition has condition number {condition_number:.3g}: backward correction may multiply "
+            "its errors by that. Compare it with trusted labels (`check`), or use them (`from_trusted`).",
             stacklevel=3,
         )
     return estimate
 
 
 def _listed(which):
-    """The numbers of the classes for which `which` is true, the first ten of them."""
+    """Numbers of the first ten classes for which `which` is true, as text."""
     numbers = np.flatnonzero(which)
     return ", ".join(map(str, numbers[:10])) + (f" and {len(numbers) - 10} more" if len(numbers) > 10 else "")

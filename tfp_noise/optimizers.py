@@ -1,4 +1,7 @@
-"""LARS: momentum SGD whose step in each layer is proportional to the layer's weights."""
+"""LARS: momentum SGD with a step in each layer that is proportional to the norm of its weights."""
+
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
@@ -10,34 +13,36 @@ __all__ = ["LARS"]
 
 @keras.saving.register_keras_serializable(package="tfp_noise")
 class LARS(keras.optimizers.Optimizer):
-    """Layer-wise adaptive rate scaling, for the large batches at which plain SGD diverges.
+    """Layer-wise adaptive rate scaling, for large batches with which plain SGD diverges.
 
-    For each variable `w` with gradient `g`, `||.||` the 2-norm over all its elements:
+    For each variable `w` with gradient `g`, where `||.||` is the 2-norm over all elements of the variable:
 
         local = trust_coefficient * ||w|| / (||g|| + weight_decay * ||w||)
         v     = momentum * v + learning_rate * local * (g + weight_decay * w)
         w     = w - v
 
-    Without weight decay the first step is `learning_rate * trust_coefficient * ||w||` long whatever the scale of `g`;
-    with the default trust coefficient, useful learning rates are therefore far above SGD's, and follow a warm-up.
+    Without weight decay, the first step has the length `learning_rate * trust_coefficient * ||w||`, whatever the scale
+    of `g`. With the default trust coefficient, useful learning rates are therefore far above those of SGD, and need a
+    warm-up.
 
-    Two things the paper leaves to the implementation, done here as is usual: `local` is 1 where `||w||` or `||g||` is
-    0, so that what starts at zero can move; and variables of rank 0 and 1, which are biases and the parameters of
-    normalisation layers, take plain momentum steps, with neither adaptation nor decay.
+    The paper leaves two cases open, which are handled in the usual way. If `||w||` or `||g||` is 0, `local` is 1, so
+    that weights that start at zero can move. Variables of rank 0 and 1, which are biases and parameters of
+    normalisation layers, take plain momentum steps without adaptation or decay.
 
     Args:
-        learning_rate: float >= 0, a `keras.optimizers.schedules.LearningRateSchedule` or a callable without arguments.
+        learning_rate: float >= 0, a `keras.optimizers.schedules.LearningRateSchedule`, or a callable without arguments
+            that returns the rate.
         momentum: float in [0, 1).
         trust_coefficient: float > 0, the paper's eta.
         weight_decay: float >= 0, the paper's beta: an L2 penalty inside the trust ratio, not Keras's decoupled decay.
-            What `exclude_from_weight_decay` names has none, but is adapted; as with every Keras optimizer such an
-            exclusion is not saved.
-        adapt_vectors: bool; True treats variables of rank 0 and 1 as the others, which is the paper's algorithm.
+            Variables named in `exclude_from_weight_decay` have no decay, but are adapted. As with every Keras
+            optimizer, such an exclusion is not saved.
+        adapt_vectors: bool; True treats variables of rank 0 and 1 like all others, which is the paper's algorithm.
         **kwargs: as in `keras.optimizers.Optimizer`: `clipnorm`, `gradient_accumulation_steps`, `name`, ...
 
     Raises:
-        TypeError: an argument that is not a number.
-        ValueError: a number out of range, or an argument that Keras's optimizers do not have.
+        TypeError: if an argument is not a number.
+        ValueError: if a number is out of range, or an argument is unknown to Keras's optimizers.
 
     Example:
         >>> optimizer = LARS(learning_rate=1.0, trust_coefficient=0.1)
@@ -48,18 +53,18 @@ class LARS(keras.optimizers.Optimizer):
 
     References:
         You, Gitman, Ginsburg, "Large batch training of convolutional networks", 2017, Algorithm 1;
-        Grill et al., "Bootstrap your own latent", 2020, on leaving biases and batch normalisation out.
+        Grill et al., "Bootstrap your own latent", 2020, for the exclusion of biases and batch normalisation.
     """
 
     def __init__(
         self,
-        learning_rate=0.1,
-        momentum=0.9,
-        trust_coefficient=0.001,
-        weight_decay=0.0,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule | Callable[[], Any] = 0.1,
+        momentum: float = 0.9,
+        trust_coefficient: float = 0.001,
+        weight_decay: float = 0.0,
         *,
-        adapt_vectors=False,
-        **kwargs,
+        adapt_vectors: bool = False,
+        **kwargs: Any,
     ):
         if isinstance(learning_rate, type) or not callable(learning_rate):
             learning_rate = _validation.check_number("learning_rate", learning_rate, 0)
@@ -76,7 +81,7 @@ class LARS(keras.optimizers.Optimizer):
         self.velocities = self.add_optimizer_variables(variables, "velocity")
 
     def update_step(self, gradient, variable, learning_rate):
-        # In float16 the sum of squares overflows as soon as a norm passes 256.
+        # In float16, the sum of squares overflows if a norm is above 256.
         dtype = keras.backend.result_type(variable.dtype, "float32")
         gradient, weights, learning_rate = (ops.cast(value, dtype) for value in (gradient, variable, learning_rate))
         if self.adapt_vectors or len(variable.shape) > 1:
@@ -94,7 +99,7 @@ class LARS(keras.optimizers.Optimizer):
         return ops.where(ops.logical_and(weight_norm > 0, gradient_norm > 0), rate, 1.0)
 
     def _apply_weight_decay(self, variables):
-        """Nothing: `update_step` has the decay, and Keras's own would come on top of it."""
+        """Does nothing, because `update_step` includes the decay and Keras would apply it a second time."""
 
     def get_config(self):
         return {

@@ -1,4 +1,6 @@
-"""What is done to any learning-rate schedule: a warm-up in front of it, a larger batch."""
+"""Learning-rate schedules that change another one: a warm-up, and scaling for a larger batch."""
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -10,18 +12,18 @@ __all__ = ["LargerBatch", "WarmUp"]
 
 @keras.saving.register_keras_serializable(package="tfp_noise")
 class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
-    """The learning rate of another schedule, which is approached along a line in the first steps.
+    """Linear warm-up to the learning rate of another schedule.
 
     At step `s`, counted from 0 as Keras does:
 
         rate(s) = min(1, (s + 1) / steps) * schedule(s)
 
-    so that the first update moves something, and the last one of the warm-up has the whole rate. `schedule` counts all
-    steps, those of the warm-up too: its boundaries stay where they are.
+    The first update has a rate above 0, and the last update of the warm-up has the full rate. The steps of the warm-up
+    count for `schedule`, too, so that its boundaries do not move.
 
     Args:
-        schedule: a `keras.optimizers.schedules.LearningRateSchedule`, or one in serialised form.
-        steps: int >= 1, how many updates the warm-up takes.
+        schedule: a `keras.optimizers.schedules.LearningRateSchedule`, or the dict that `serialize` makes of one.
+        steps: int >= 1, number of updates in the warm-up.
 
     Raises:
         TypeError: if `schedule` is not a schedule or `steps` not an integer.
@@ -37,8 +39,8 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1 hour", 2017, section 2.2.
     """
 
-    def __init__(self, schedule, steps):
-        cure = "For a constant rate after the warm-up pass `PiecewiseConstantDecay([1], [rate, rate])`."
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule | dict[str, Any], steps: int):
+        cure = "For a constant rate after the warm-up, pass `PiecewiseConstantDecay([1], [rate, rate])`."
         self.schedule = _check_schedule(schedule, cure)
         self.steps = _validation.check_int("steps", steps, 1)
 
@@ -52,16 +54,16 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable(package="tfp_noise")
 class LargerBatch(keras.optimizers.schedules.LearningRateSchedule):
-    """The learning rate of another schedule for batches that are `factor` times as large, by the linear rule.
+    """Linear scaling rule: the schedule for batches that are `factor` times as large.
 
         rate(s) = factor * schedule(factor * s)
 
-    A step sees `factor` times the examples, moves `factor` times as far, and is as far into the training as `factor`
-    steps were. Departure from the paper: no warm-up is added, which large factors need; wrap the result in `WarmUp`.
+    One step processes `factor` times as many examples, so it takes the place of `factor` steps of the original
+    schedule. Departure from the paper: there is no warm-up, which large factors need; wrap the result in `WarmUp`.
 
     Args:
-        schedule: a `keras.optimizers.schedules.LearningRateSchedule`, or one in serialised form.
-        factor: int >= 1.
+        schedule: a `keras.optimizers.schedules.LearningRateSchedule`, or the dict that `serialize` makes of one.
+        factor: int >= 1, how many times as large the batches are.
 
     Raises:
         TypeError: if `schedule` is not a schedule or `factor` not an integer.
@@ -77,7 +79,7 @@ class LargerBatch(keras.optimizers.schedules.LearningRateSchedule):
         Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1 hour", 2017, section 2.1.
     """
 
-    def __init__(self, schedule, factor):
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule | dict[str, Any], factor: int):
         self.schedule = _check_schedule(schedule, "Multiply a constant rate by the factor instead.")
         self.factor = _validation.check_int("factor", factor, 1)
 
@@ -93,7 +95,10 @@ def _check_schedule(schedule, cure):
         try:
             schedule = keras.optimizers.schedules.deserialize(schedule)
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"`schedule` must be what `serialize` gives. Received: {schedule!r:.100}.") from error
+            raise ValueError(
+                "`schedule` must be a schedule, or a dict that `keras.optimizers.schedules.serialize` made. "
+                f"Received: {schedule!r:.100}."
+            ) from error
     if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
         raise TypeError(f"`schedule` must be a LearningRateSchedule. Received: {schedule!r}. {cure}")
     return schedule

@@ -1,6 +1,7 @@
-"""How alike classes are, as learned by a loss: kept in a file, cut to fewer classes, and taught to another network."""
+"""Class similarities learned by a loss: saved to a file, restricted to fewer classes, taught to another network."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,24 +13,25 @@ from tfp_noise.losses import LabelSmearing, TopRows
 
 __all__ = ["ClassSimilarities"]
 
-_SMALLEST = 1e-7  # a class with less probability has a logit so far below the others that it hardly moves any more
+_SMALLEST = 1e-7  # a class with less probability has a logit so low that training hardly moves it
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ClassSimilarities:
-    """A distribution over classes for each label, learned by a loss, with the names of the classes.
+    """Distribution over classes for each label, learned by a loss, with the names of the classes.
 
-    What stays of a training with `losses.LearnableLabelSmoothing` (the matrix Q) or `losses.OnlineLabelSmoothing`
-    (the matrix S) when the network is gone. Row `y` says which classes examples labelled `y` resemble.
+    It holds what a training with `losses.LearnableLabelSmoothing` (the matrix Q) or `losses.OnlineLabelSmoothing` (the
+    matrix S) has learned about classes, independently of the network. Row `y` says which classes the examples labelled
+    `y` resemble.
 
     Args:
-        rows: `loss.class_rows` after training: float `[K, K]`, a row per label, or a `losses.TopRows`; rows sum to 1.
-        class_names: a name for each of the K classes; two classes may share one.
+        rows: `loss.class_rows` after training: float `[K, K]`, one row per label, or a `losses.TopRows`; rows sum to 1.
+        class_names: sequence of strings, one name for each of the K classes; names may occur twice.
 
     Raises:
-        TypeError: class names that are not strings.
-        ValueError: rows that are no distributions, as the zeros that soft labels may start with, or names that are not
-            one a class.
+        TypeError: if class names are not strings.
+        ValueError: if rows are not distributions, such as soft labels that are still zero, or there is not one name per
+            class.
 
     Example:
         >>> rows = [[0.0, 0.75, 0.25], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]]
@@ -42,7 +44,7 @@ class ClassSimilarities:
     """
 
     rows: np.ndarray | TopRows
-    class_names: tuple
+    class_names: Sequence[str]
 
     def __post_init__(self):
         rows = _class_rows.check_rows("rows", self.rows, complete=True)
@@ -51,41 +53,42 @@ class ClassSimilarities:
         object.__setattr__(self, "class_names", names)
 
     @property
-    def num_classes(self):
-        """K."""
+    def num_classes(self) -> int:
+        """Number of classes, K."""
         return len(self.class_names)
 
     @property
-    def matrix(self):
-        """float64 `[K, K]`, rows sum to 1."""
+    def matrix(self) -> np.ndarray:
+        """Rows as a matrix, float64 `[K, K]`, also if they are `TopRows`; rows sum to 1."""
         return _class_rows.as_rows(self.rows).block(range(self.num_classes))
 
     @property
-    def logits(self):
-        """float64 `[K, K]`, what the matrix is the softmax of: `initial_logits` of a loss that learns on from here.
+    def logits(self) -> np.ndarray:
+        """Logits whose softmax is the matrix, float64 `[K, K]`: `initial_logits` for a loss that continues learning.
 
-        Rows have mean 0: of all logits with this softmax, those that weight decay leaves most alone. Probabilities
-        below 1e-7 count as that.
+        Rows have mean 0, because weight decay changes these less than all other logits with the same softmax.
+        Probabilities below 1e-7 count as 1e-7.
         """
         logits = np.log(np.maximum(self.matrix, _SMALLEST))
         return logits - logits.mean(axis=1, keepdims=True)
 
-    def subset(self, classes):
-        """The same for some of the classes, or for all in another order.
+    def subset(self, classes: Sequence[str | int] | np.ndarray) -> "ClassSimilarities":
+        """Similarities of some of the classes, or of all classes in another order.
 
-        `rows[i, j] / sum_k rows[i, k]` for i, j, k among the chosen: the softmax of the chosen logits alone.
+        Entries are `rows[i, j] / sum_k rows[i, k]` with i, j, k among the chosen classes, which is the softmax of the
+        chosen logits.
 
         Args:
-            classes: at least two different classes, each by its name or its index, in the order wanted:
-                `dataset.class_names` puts rows and columns in the order of a data set's labels.
+            classes: names or indices of at least two different classes, in the order of the result.
+                `dataset.class_names` gives rows and columns in the order of a data set's labels.
 
         Returns:
-            A `ClassSimilarities` with a `[len(classes), len(classes)]` matrix, also where this one has `TopRows`.
+            A `ClassSimilarities` with a `[len(classes), len(classes)]` matrix, also if this one has `TopRows`.
 
         Raises:
-            TypeError: a class that is neither a name nor an index.
-            ValueError: an unknown class, a name that several classes share, a class twice, fewer than two classes, or
-                a row that leaves nothing to the chosen.
+            TypeError: if a class is neither a name nor an index.
+            ValueError: if a class is unknown or given twice, a name belongs to several classes, there are fewer than
+                two classes, or a row has no probability for the chosen classes.
 
         References:
             "LLS", appendix D.
@@ -96,29 +99,30 @@ class ClassSimilarities:
         if not sums.all():
             name = self.class_names[chosen[int(np.argmin(sums))]]
             raise ValueError(
-                f"`classes` must get some probability from the row of each. Received: {list(classes)}, and the row of "
-                f"{name!r} is 0 for all of them. Leave that class out."
+                f"`classes` must have some probability in the row of each of them. Received: {list(classes)}, and the "
+                f"row of {name!r} is 0 for all of them. Leave that class out."
             )
         return ClassSimilarities(block / sums, tuple(self.class_names[one] for one in chosen))
 
-    def substitute_teacher(self, num_classes, alpha=0.1):
-        """A loss that teaches a network these similarities, in the place of a teacher network.
+    def substitute_teacher(self, num_classes: int, alpha: float = 0.1) -> LabelSmearing:
+        """Loss that teaches these similarities to a network, instead of a teacher network.
 
-        `LabelSmearing` by `(1 - alpha) I + alpha Q`: the target of label `y` is `(1 - alpha) onehot(y) + alpha Q_y`,
-        the one that Q was learned for, but fixed. The one-hot part has to stay: training pushes the diagonal of Q
-        towards 0, so that the rows alone teach any class but the label's.
+        The loss is `LabelSmearing` by `(1 - alpha) I + alpha Q`: the target of label `y` is
+        `(1 - alpha) onehot(y) + alpha Q_y`, the same as when Q was learned, but constant. The one-hot part is needed
+        because training drives the diagonal of Q towards 0, so that rows alone would teach every class but the label.
 
-        The paper says that the student has these rows only, and not with which loss: this one is cross-entropy.
+        The paper does not name the loss of the student; this one is cross-entropy.
 
         Args:
-            num_classes: int, K, the classes of the student's data, in the order of `class_names`.
-            alpha: float in [0, 1], the weight of the rows.
+            num_classes: int, K, number of classes of the student's data, which are in the order of `class_names`.
+            alpha: float in [0, 1], weight of the rows.
 
         Returns:
-            A `losses.LabelSmearing`, whose matrix is `[K, K]` also where these are `TopRows`.
+            A `losses.LabelSmearing` with a `[K, K]` matrix, also if the rows are `TopRows`.
 
         Raises:
-            TypeError, ValueError: another number of classes than these; `alpha` out of range.
+            TypeError: if `num_classes` is not an integer or `alpha` is not a number.
+            ValueError: if `num_classes` is not the number of these classes, or `alpha` is out of range.
 
         Example:
             >>> learned = ClassSimilarities([[0.0, 1.0], [1.0, 0.0]], ("cat", "dog"))
@@ -130,20 +134,21 @@ class ClassSimilarities:
         """
         if _validation.check_int("num_classes", num_classes, 2) != self.num_classes:
             raise ValueError(
-                f"`num_classes` must be {self.num_classes}, as these similarities have. Received: {num_classes}. "
+                f"`num_classes` must be {self.num_classes}, the number of these classes. Received: {num_classes}. "
                 "Were they learned on another data set? Take the `subset` of its class names first."
             )
         alpha = _validation.check_number("alpha", alpha, 0, 1)
         return LabelSmearing(self.num_classes, (1 - alpha) * np.eye(self.num_classes) + alpha * self.matrix)
 
-    def save(self, path):
-        """Writes a `.npz` file, whole or not at all.
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the rows and the names to a `.npz` file, atomically.
 
         Args:
-            path: a path that ends in `.npz`.
+            path: path that ends in `.npz`.
 
         Raises:
-            ValueError: for another ending.
+            TypeError: if `path` is not a path.
+            ValueError: if `path` has another ending.
         """
         path = _validation.check_path("path", path)
         if path.suffix != ".npz":
@@ -152,18 +157,18 @@ class ClassSimilarities:
         atomic_write(path, lambda file: np.savez_compressed(file, class_names=np.array(self.class_names), **arrays))
 
     @classmethod
-    def load(cls, path):
-        """What `save` wrote.
+    def load(cls, path: str | os.PathLike[str]) -> "ClassSimilarities":
+        """Reads a file that `save` wrote.
 
         Args:
-            path: a path.
+            path: path of the file.
 
         Returns:
-            A `ClassSimilarities`, equal to the last bit.
+            A `ClassSimilarities`, bit for bit equal to the one that was saved.
 
         Raises:
             FileNotFoundError: if there is no such file.
-            ValueError: if it is not one of `save`.
+            ValueError: if the file is damaged or was not written by `save`.
         """
         path = _validation.check_path("path", path)
         try:
@@ -171,7 +176,7 @@ class ClassSimilarities:
             names = arrays.pop("class_names", None)
             rows = _class_rows.rows_of_arrays(arrays)
             if names is None or rows is None:
-                raise ValueError(f"Beside class names it holds {', '.join(sorted(arrays)) or 'nothing'}")
+                raise ValueError(f"besides class names it holds {', '.join(sorted(arrays)) or 'nothing'}")
             return cls(rows.to_numpy(), names.tolist())
         except FileNotFoundError:
             raise
@@ -183,14 +188,14 @@ class ClassSimilarities:
     def _positions(self, classes):
         if isinstance(classes, (str, bytes)) or not isinstance(classes, (Sequence, np.ndarray)):
             raise TypeError(
-                f"`classes` must be several names or indices. Received: {classes!r:.100}. Put them in a list, whose "
-                "order counts."
+                f"`classes` must be a sequence of names or indices. Received: {classes!r:.100}. Put them in a list, in "
+                "the order of the rows that you want."
             )
         if isinstance(classes, np.ndarray):
             classes = classes.tolist()
         positions = [self._position(one) for one in classes]
         if len(set(positions)) != len(positions) or len(positions) < 2:
-            raise ValueError(f"`classes` must be at least two different ones. Received: {list(classes)}.")
+            raise ValueError(f"`classes` must be at least two different classes. Received: {list(classes)}.")
         return np.array(positions)
 
     def _position(self, one):
@@ -201,7 +206,7 @@ class ClassSimilarities:
         _validation.check_choice("classes", one, set(self.class_names), "class")
         if self.class_names.count(one) > 1:
             raise ValueError(
-                f"`classes` must name each class by a name of its own. Received: {one!r}, which "
-                f"{self.class_names.count(one)} classes share. Give indices."
+                f"`classes` must identify each class. Received: {one!r}, the name of "
+                f"{self.class_names.count(one)} classes. Pass indices."
             )
         return self.class_names.index(one)

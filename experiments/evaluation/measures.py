@@ -169,17 +169,10 @@ class Attacks(Measure):
         """Probabilities `[n, num_classes]` of a part of the test examples after an attack."""
         clean = np.asarray(pipeline.to_float(examples.features))
         if name == "fgsm":
-            changed = attacks.fast_gradient_sign(model, clean, examples.labels, bound=self.epsilon)
+            changed = attacks.fast_gradient_sign(model, clean, examples.labels, epsilon=self.epsilon)
         else:
-            changed = attacks.projected_gradient(
-                model,
-                clean,
-                examples.labels,
-                bound=self.epsilon,
-                step=self.step_size,
-                iterations=self.num_steps,
-                seed=0,
-            )
+            steps = {"step_size": self.step_size, "num_steps": self.num_steps}
+            changed = attacks.projected_gradient(model, clean, examples.labels, epsilon=self.epsilon, **steps, seed=0)
         return model.predict(changed, batch_size=evaluation.PREDICTION_BATCH, verbose=0)
 
 

@@ -1,4 +1,4 @@
-"""The history of learned rows: what it keeps, what TensorBoard gets, whom it refuses."""
+"""History of learned rows: recorded epochs, TensorBoard summaries, refused losses."""
 
 import io
 
@@ -9,12 +9,12 @@ import tensorflow as tf
 from scipy import special
 from tensorflow.core.util.event_pb2 import Event
 
-from tests.test_similarities import spread, top_of
+from tests.helpers.top_rows import spread, top_of
 from tfp_noise import NoisyLabelClassifier, callbacks, losses, visualization
 
 
 class Moving(losses.LabelSmoothing):
-    """Stands for a loss that learns its targets: other rows at each look."""
+    """Substitute for a loss that learns its targets, with other rows whenever they are read."""
 
     def __init__(self, num_classes, kept=None):
         super().__init__(num_classes)
@@ -36,7 +36,7 @@ def trained(loss, epochs, *seen, **kwargs):
 
 
 def events(folder):
-    """Step, tag and value of all that was written for TensorBoard."""
+    """Step, tag and value of every summary in a TensorBoard folder."""
     (file,) = folder.iterdir()
     found = {}
     for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():

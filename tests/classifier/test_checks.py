@@ -35,7 +35,7 @@ def test_batches_of_a_dataset_are_checked_as_they_come(where, features, labels, 
 def test_network_without_a_shape_is_checked_when_it_is_built():
     model = NoisyLabelClassifier(keras.Sequential([keras.layers.Dense(4)]), losses.LogisticNormal(3))
     model.compile("adam", jit_compile=False)
-    with pytest.raises(ValueError, match=r"must have 6 outputs.*Received a network with 4"):
+    with pytest.raises(ValueError, match=r"must have 6 outputs.*Received: a network with 4"):
         fit(model, 1)
 
 
@@ -45,7 +45,7 @@ def test_network_without_a_shape_is_checked_when_it_is_built():
         (
             lambda: NoisyLabelClassifier(network(3), losses.LogisticNormal(3)),
             ValueError,
-            r"`network` must have 6 outputs, which LogisticNormal reads for 3 classes. Received a network with 3",
+            r"`network` must have 6 outputs, which LogisticNormal reads for 3 classes. Received: a network with 3",
         ),
         (lambda: NoisyLabelClassifier(network(3), "categorical_crossentropy"), TypeError, "an instance of a loss of"),
         (

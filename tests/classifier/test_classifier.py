@@ -31,7 +31,7 @@ def test_fit_predict_and_metrics_speak_of_probabilities(case):
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras says so at the end of any such data
 def test_data_of_unknown_size_train_as_the_same_of_known_size():
-    """Keras alone counts an update more an epoch, and a batch that was not there in the loss and the metrics."""
+    """Keras alone counts one extra update per epoch, and an extra batch in the loss and the metrics."""
     known = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(16, drop_remainder=True)
     unknown = known.filter(lambda x, y: True)
     histories, weights = [], []
@@ -128,7 +128,7 @@ def test_sample_weights_count():
 
 @pytest.mark.parametrize("first", ["indices", "distributions"])
 def test_accuracy_is_one_number_whichever_form_labels_have(first):
-    """Keras chooses the metric by the first batch; the other form must not be given to it as it is."""
+    """Keras chooses the metric by the first batch; labels in the other form must be converted for it."""
     model = classifier(losses.LabelSmoothing(3))
     soft = np.random.default_rng(2).dirichlet(np.ones(3), 48).astype("float32")
     labels = {"indices": soft.argmax(1), "column": soft.argmax(1)[:, None], "distributions": soft}
@@ -142,7 +142,7 @@ def test_accuracy_is_one_number_whichever_form_labels_have(first):
 
 
 def test_labels_of_any_rank_are_refused():
-    """As Keras traces a step that has been given indices and columns by a way that is not looked at."""
+    """Keras traces such a step if it received indices and columns that were not checked before."""
     model = classifier(losses.LabelSmoothing(3))
     step = tf.function(lambda y: model.compute_loss(None, y, tf.zeros([4, 3])))
     with pytest.raises(ValueError, match=r"`y_true` must have a rank that is known .* Pass class indices as \[batch\]"):

@@ -1,9 +1,9 @@
-"""The whole training step of every loss as one program of XLA: static shapes, and nothing that only the host can do.
+"""The whole training step of every loss as one XLA program, with static shapes and without host operations.
 
-What is looked at is the program before a compiler for a particular chip has seen it: so far a TPU's and a GPU's are the
-same. No TPU has run it. Only that can show how TensorFlow's replication and its sums across replicas work there, what
-XLA's compiler for TPUs makes of the program (integers of 64 bits, as Keras's and TensorFlow's own counters are, are
-emulated there), and how fast that is.
+The tests inspect the program before it is compiled for a particular chip; up to there it is the same for TPUs and GPUs.
+It has not run on a TPU. Only a TPU can show how TensorFlow's replication and sums across replicas work there, how XLA's
+compiler for TPUs handles the program (it emulates 64-bit integers, which the counters of Keras and TensorFlow are), and
+how fast it is.
 """
 
 import re
@@ -54,7 +54,7 @@ def all_steps(model):
 
 
 def obstacles(function, *arguments):
-    """What keeps a function from running on an accelerator alone: operations of its graph, and of XLA's program."""
+    """Operations of a function's graph, or of its XLA program, that an accelerator cannot run without the host."""
     compiled = tf.function(function, jit_compile=True, autograph=False)
     graph = compiled.get_concrete_function(*arguments).graph.as_graph_def()
     definitions = [graph.node, *(one.node_def for one in graph.library.function)]
@@ -130,7 +130,7 @@ def test_what_no_accelerator_can_do_is_found(function, obstacle):
 
 
 def trained(loss, compiled):
-    """All that two epochs have made of a model, by a step that was traced once, or in Python from step to step."""
+    """Weights, optimizer variables and logs after two epochs, with a step that is traced once or runs in Python."""
     model = classifier(loss)
     data = [batch[:2] for batch in batches(3)]
     x, y = data[0]
@@ -149,7 +149,7 @@ def trained(loss, compiled):
 
 @pytest.mark.parametrize("name", every_setting(TRAINED_DAILY))
 def test_compiled_training_is_that_in_python_and_traced_once(name):
-    """So nothing is kept in Python: what changes from step to step, state, schedules and generators, is variables."""
+    """Equal results show that state, schedules and generators are in variables, and nothing is kept in Python."""
     for compiled, eager in zip(*(trained(BUILDS[name](), compiled) for compiled in (True, False)), strict=True):
         np.testing.assert_allclose(compiled, eager, rtol=2e-4, atol=2e-5)
 
@@ -167,7 +167,7 @@ def test_what_is_kept_in_python_would_be_found():
 
 
 def test_statistics_are_added_on_a_tpu_without_what_its_variables_refuse(monkeypatch):
-    """By TensorFlow's own variable for the replicas of a TPU, in the graph of such a replica."""
+    """Uses TensorFlow's variable for the replicas of a TPU, in the graph of such a replica."""
     shared = tf.VariableAggregation.ONLY_FIRST_REPLICA
     strategy = object.__new__(tf.distribute.TPUStrategy)
     with tf.Graph().as_default():

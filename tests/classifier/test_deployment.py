@@ -1,4 +1,4 @@
-"""What a classifier becomes where this package is not: a plain Keras model, a served one."""
+"""Deployed and exported models, which work without this package."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Students: the loss is the formula's, the teacher stays as it is, and all that a classifier promises holds."""
+"""Students: a loss equal to its formula, a teacher that does not change, and the contract of a classifier."""
 
 import h5py
 import keras
@@ -21,7 +21,7 @@ def network(num_outputs):
 
 
 def teacher(loss=None):
-    """As if trained: with weights of its own, and an optimizer."""
+    """Substitute for a trained teacher, with random weights and an optimizer."""
     keras.utils.set_random_seed(7)
     loss = loss or losses.CrossEntropy(3)
     model = NoisyLabelClassifier(network(loss.num_outputs), loss)
@@ -33,7 +33,7 @@ def teacher(loss=None):
 
 @keras.saving.register_keras_serializable()
 class Subclassed(keras.Model):
-    """A network whose layers Keras does not know before it is called, with a regulariser of its own."""
+    """A subclassed network, whose layers Keras does not know before a call, with a regulariser."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -60,7 +60,7 @@ def fit(model, epochs=1, **kwargs):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("temperature", "label_weight"), [(1.0, 0.0), (2.0, 0.0), (2.0, 0.3), (5.0, 1.0)])
 def test_loss_is_the_formula(name, temperature, label_weight):
-    """Against the float64 oracle of the student's loss, its labels softened by hand."""
+    """The value equals the float64 oracle of the student's loss, with labels softened in the test."""
     case = LOSSES_UNDER_TEST[name]
     if name == "logistic_normal":
         temperature = 1.0
@@ -102,7 +102,7 @@ def test_trains_as_keras_distiller_does(label_weight):
 
 
 def test_student_that_can_becomes_its_teacher():
-    """The minimum of the loss is the teacher itself, whatever the labels say; with linear models it is found."""
+    """The loss is smallest for the teacher's weights, whatever the labels are; a linear student finds them."""
     keras.utils.set_random_seed(0)
     loss = losses.CrossEntropy(3)
     linear = [keras.Sequential([keras.Input([6]), keras.layers.Dense(3)]) for _ in range(2)]
@@ -198,7 +198,7 @@ def test_clone_has_no_teacher_and_says_so():
     clone.set_weights(model.get_weights())
     np.testing.assert_array_equal(clone.predict(FEATURES, verbose=0), model.predict(FEATURES, verbose=0))
     clone.compile("adam", jit_compile=False)
-    with pytest.raises(ValueError, match=r"`teacher` must be trained\. This model came from a configuration"):
+    with pytest.raises(ValueError, match=r"`teacher` must be trained\. This model was made from a configuration"):
         fit(clone)
 
 
@@ -233,7 +233,7 @@ def test_frozen_layers_may_be_shared_with_the_teacher():
 
 
 def test_teacher_infers_and_its_regularisers_do_not_count():
-    """Batch statistics and activity losses of the teacher are its own; it sees the student's batch only."""
+    """Batch statistics and activity losses of the teacher do not change, although it runs on the student's batch."""
     plain = Subclassed()
     plain.compile("adam", loss="mse", jit_compile=False)
     plain.fit(FEATURES, np.eye(3)[LABELS], verbose=0)
@@ -316,11 +316,11 @@ def test_two_replicas_learn_as_one(two_replicas):
 @pytest.mark.parametrize(
     ("build", "error", "message"),
     [
-        (lambda: student(from_teacher=network(5)), ValueError, r"logits \[batch, 3\].* gives \(None, 5\)"),
+        (lambda: student(from_teacher=network(5)), ValueError, r"logits \[batch, 3\].* outputs of shape \(None, 5\)"),
         (
             lambda: student(from_teacher=keras.Sequential([keras.Input([4]), keras.layers.Dense(3)])),
             ValueError,
-            r"`teacher` must take the student's inputs, of shape \(None, 6\)",
+            r"`teacher` must map the student's inputs, of shape \(None, 6\)",
         ),
         (lambda: student(own=(one := teacher()).network, from_teacher=one), ValueError, "must not share weights"),
         (lambda: student(from_teacher=teacher().deployable()), ValueError, "`teacher` must end in raw outputs"),
@@ -336,7 +336,7 @@ def test_two_replicas_learn_as_one(two_replicas):
         (
             lambda: student(from_teacher=keras.Sequential([keras.layers.Dense(3)])),
             ValueError,
-            "Received one without weights",
+            "Received: a model without weights",
         ),
         (
             lambda: student(from_teacher=keras.Sequential([network(3), keras.layers.Softmax()])),

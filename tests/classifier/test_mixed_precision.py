@@ -1,4 +1,4 @@
-"""Networks that compute in 16 bits: what a loss makes of their outputs, keeps, and trains, is that of float32."""
+"""Networks that compute in 16 bits: values, state and training of the losses are those of float32."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, examples
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 @pytest.mark.parametrize("case", LOSSES_UNDER_TEST.values(), ids=LOSSES_UNDER_TEST.keys())
 def test_a_loss_loses_nothing_but_what_its_inputs_have_lost(case, dtype):
-    """The oracle, in float64, is given the outputs as the network has rounded them."""
+    """The float64 oracle receives the outputs after they were rounded by the network."""
     loss = case.build(10)
     labels, soft, outputs = examples(loss, batch=16)
     narrow = tf.cast(outputs, dtype)
@@ -32,7 +32,7 @@ def test_a_loss_loses_nothing_but_what_its_inputs_have_lost(case, dtype):
 
 
 def under(policy, build):
-    """What `build()` gives while `policy` is the global one."""
+    """Result of `build()` while `policy` is the global dtype policy."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
@@ -42,7 +42,7 @@ def under(policy, build):
 
 
 def updates(model):
-    """By how much a few steps have changed each trained variable."""
+    """Change of each trained variable after a few steps."""
     start = [variable.numpy() for variable in model.trainable_variables]
     for x, y, _ in batches(2):
         model.train_step((x, y))
@@ -51,7 +51,7 @@ def updates(model):
 
 @pytest.mark.parametrize("name", every_setting({"heteroscedastic", "learnable_rate", "logistic_normal", "online_top"}))
 def test_training_is_that_of_float32_up_to_rounding(name):
-    """What the loss itself trains among it; the significands have 8 and 11 bits."""
+    """Variables of the loss are included; the significands have 8 and 11 bits."""
     wide = updates(under("float32", lambda: classifier(BUILDS[name]())))
     for policy, rounding in {"mixed_bfloat16": 2.0**-8, "mixed_float16": 2.0**-11}.items():
         model = under(policy, lambda: classifier(BUILDS[name]()))

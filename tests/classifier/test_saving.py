@@ -1,4 +1,4 @@
-"""A classifier saved and loaded: training goes on as if it had not stopped."""
+"""Saved and loaded classifiers, whose training continues as if it had not been interrupted."""
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ from tfp_noise import losses
     + [pytest.param(name, marks=pytest.mark.torture) for name in ("smoothing", "logistic_normal_no_dummy_rank2")],
 )
 def test_training_goes_on_bit_for_bit_after_save_and_load(name, tmp_path):
-    """From a file written half-way, dropout, Adam's slots and batch statistics included."""
+    """A file written after half of the epochs restores dropout, Adam's slots and batch statistics, too."""
     whole, outputs = classifier(LOSSES_UNDER_TEST[name].build(3)), []
 
     class SaveHalfWay(keras.callbacks.Callback):
@@ -35,7 +35,7 @@ def test_training_goes_on_bit_for_bit_after_save_and_load(name, tmp_path):
 
 
 def test_random_generators_are_what_makes_resuming_exact(tmp_path):
-    """Without the generators' state the restored model draws the first epochs' dropout again: the test can fail."""
+    """Without the state of the generators, a restored model would repeat the dropout of the first epochs."""
     model = classifier(losses.LabelSmoothing(3))
     fit(model, 1)
     states = [variable.numpy() for variable in model._random_states()]
@@ -55,7 +55,7 @@ def test_weights_alone_come_back(tmp_path):
 
 
 def test_weights_stored_without_random_generators_load():
-    """As in Keras, where they are no part of the weights."""
+    """Files of Keras do not contain the random generators, and load all the same."""
     model = classifier(losses.LabelSmoothing(3))
     before = model._random_states()[0].numpy()
     model.load_own_variables({})

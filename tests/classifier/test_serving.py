@@ -1,4 +1,4 @@
-"""Served is predicted: for every layer that keeps more than weights, and every kind of input, in every way to serve."""
+"""Served predictions equal `predict`, for layers with extra state, all kinds of inputs, and all ways to serve."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""What the tests of figures look at: legends, and that no text lies over other text."""
+"""Texts of legends in figures, and a check that no text covers another."""
 
 
 def legend_texts(figure):
@@ -6,7 +6,7 @@ def legend_texts(figure):
 
 
 def assert_tidy(figure, tmp_path):
-    """It can be saved, and neither its titles, labels nor tick labels overlap or leave the page."""
+    """Checks that a figure can be saved, and that titles, labels and tick labels neither overlap nor leave the page."""
     figure.savefig(tmp_path / "figure.png")
     texts = [text for axes in figure.axes for text in (axes.title, axes.xaxis.label, axes.yaxis.label)]
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):

@@ -114,7 +114,7 @@ RIGHT = {
     "attacks.fast_gradient_sign": lambda: {"model": model(), "features": FEATURES, "labels": LABELS},
     "attacks.projected_gradient": lambda: {
         **{"model": model(), "features": FEATURES, "labels": LABELS},
-        "iterations": 1,
+        "num_steps": 1,
     },
     "callbacks.ClassRowsHistory": dict,
     "datasets.Dataset": lambda: {
@@ -267,7 +267,7 @@ ACCEPTED = {
             ("0", "0.5"),
         ),
         **dict.fromkeys(
-            ["bound", "step", "gamma", "hard_gamma", "sigma", "weight", "beta"],
+            ["epsilon", "step_size", "gamma", "hard_gamma", "sigma", "weight", "beta"],
             ("0", "0.5", "2**63"),
         ),
         **dict.fromkeys(
@@ -280,7 +280,7 @@ ACCEPTED = {
         ),
         **dict.fromkeys(["percentile", "min_probability", "q", "target_smoothing", "freeze_above"], ("0.5",)),
         **dict.fromkeys(["correct_probability"], ("0.5",)),
-        **dict.fromkeys(["iterations", "seed", "pad", "Cluster.index"], ("0",)),
+        **dict.fromkeys(["num_steps", "seed", "pad", "Cluster.index"], ("0",)),
         "inside min_scales": ("0.5", "2**63"),
         "ignore_class": ("-1", "0"),
     },

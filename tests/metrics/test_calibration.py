@@ -25,7 +25,7 @@ def random_predictions(n=500, num_classes=7, seed=0):
 
 
 def drawn_from(probabilities):
-    """A label an example, drawn from its probabilities: they are calibrated."""
+    """One label per example, drawn from its probabilities, which are therefore calibrated."""
     uniform = np.random.default_rng(1).random((len(probabilities), 1))
     return (probabilities[:, :-1].cumsum(axis=1) < uniform).sum(axis=1)
 
@@ -46,7 +46,7 @@ def equal_width_bins(pairs, num_bins):
 
 
 def equal_count_bins(pairs, num_bins):
-    """Each next (probability, hit) pair in order goes to the range that its share of the examples has reached."""
+    """(probability, hit) pairs in ranges of equal counts: rank `r` of `n` is in `floor(r / n * num_bins)`."""
     bins = [[] for _ in range(num_bins)]
     for rank, pair in enumerate(sorted(pairs)):
         bins[int(np.floor(rank / len(pairs) * num_bins + 1e-9))].append(pair)
@@ -153,7 +153,7 @@ def test_adaptive_error_of_fewer_examples_than_ranges(n):
 
 
 def test_adaptive_error_does_not_depend_on_the_order_of_ties():
-    # One prediction, right at the promised rate: calibrated, however the labels lie.
+    # One prediction that is right as often as it promises is calibrated, whatever the order of the labels.
     rows = np.tile([0.7, 0.2, 0.1], [40, 1])
     labels = np.repeat([0, 1, 2], [28, 8, 4])
     np.testing.assert_allclose(metrics.adaptive_calibration_error(rows, labels, 4), 0, atol=1e-12)
@@ -229,12 +229,12 @@ def test_fit_on_noisy_labels_calibrates_to_the_noise(rate):
     [
         ([[0.6, 0.3, 0.1], [0.2, 0.2, 0.6]], [0, 2], 0.01, "every label is the predicted class"),
         (np.eye(3), [0, 1, 2], 0.01, "every label is the predicted class"),
-        ([[0.6, 0.3, 0.1], [0.2, 0.2, 0.6]], [2, 1], 100, "no likelier than by guessing"),
-        (np.full([3, 14], 1 / 14), [0, 1, 1], 100, "no likelier than by guessing"),
+        ([[0.6, 0.3, 0.1], [0.2, 0.2, 0.6]], [2, 1], 100, "no better than guessing"),
+        (np.full([3, 14], 1 / 14), [0, 1, 1], 100, "no better than guessing"),
     ],
 )
 def test_fit_warns_at_the_ends(probabilities, labels, temperature, message):
-    with pytest.warns(UserWarning, match=rf"beyond the end of \[0.01, 100\]: {temperature:g} is returned.*{message}"):
+    with pytest.warns(UserWarning, match=rf"outside of \[0.01, 100\]: {temperature:g} is returned.*{message}"):
         assert metrics.fit_temperature(np.array(probabilities), np.array(labels)) == temperature
 
 

@@ -56,7 +56,7 @@ def test_against_dense_matrices(case):
 
 @pytest.mark.parametrize("case", CASES)
 def test_is_the_part_of_the_loss_that_the_label_changes(case):
-    """Two labels with targets of one volume: half the difference of the terms is the difference of the losses."""
+    """Half the difference of the terms is that of the losses, because both targets have the same log-volume."""
     loss = losses.LogisticNormal(NUM_CLASSES, dtype="float64", **CASES[case])
     y_pred = outputs(loss)
     terms = [metrics.label_dependent_term(loss, np.full([N, 1], label), y_pred) for label in (1, 4)]
@@ -65,7 +65,7 @@ def test_is_the_part_of_the_loss_that_the_label_changes(case):
 
 
 def test_large_factors_leave_the_part_across_them():
-    """Along c the scale is 1e8 and the term nothing; across c it is min_scale."""
+    """Along c the scale is 1e8 and contributes nothing to the term; across c the scale is min_scale."""
     loss = losses.LogisticNormal(3, min_scale=0.5)
     z = np.log((0.99 + 0.0025) / 0.0025)
     c = 1e4 * np.array([[1.0, 1.0, 0.0]]) / np.sqrt(2)
@@ -98,7 +98,7 @@ def test_many_classes_make_no_square():
 def test_refuses_what_does_not_fit():
     loss = losses.LogisticNormal(3)
     good = np.zeros([2, 6])
-    with pytest.raises(TypeError, match=r"`loss` must be a losses.LogisticNormal"):
+    with pytest.raises(TypeError, match=r"`loss` must be a `losses.LogisticNormal`"):
         metrics.label_dependent_term(losses.LabelSmoothing(3), [0, 1], good)
     with pytest.raises(TypeError, match="`identity` must be True or False"):
         metrics.label_dependent_term(loss, [0, 1], good, identity="diagonal")
@@ -106,7 +106,7 @@ def test_refuses_what_does_not_fit():
         metrics.label_dependent_term(loss, [0, 1], np.eye(3)[:2])
     with pytest.raises(ValueError, match="`y_pred` must be finite"):
         metrics.label_dependent_term(loss, [0, 1], np.full([2, 6], np.nan))
-    with pytest.raises(ValueError, match=r"`y_true` and `y_pred` must have one length\. Received: 3 and 2"):
+    with pytest.raises(ValueError, match=r"`y_true` and `y_pred` must have the same length\. Received: 3 and 2"):
         metrics.label_dependent_term(loss, [0, 1, 2], good)
     with pytest.raises(ValueError, match=r"`y_true` must lie in \[0, 3\)"):
         metrics.label_dependent_term(loss, [0, 3], good)

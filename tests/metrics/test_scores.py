@@ -105,10 +105,10 @@ def test_mean_kl_divergence_is_scipys_over_the_examples_that_count():
     [
         (HAND * 2, HAND, None, ValueError, "`targets` must be at least 0, with rows that sum to 1"),
         (HAND, HAND - 1, None, ValueError, "`probabilities` must be at least 0, with rows that sum to 1"),
-        (HAND[:3], HAND, None, ValueError, r"must have one shape. Received: \(3, 3\) and \(4, 3\)"),
+        (HAND[:3], HAND, None, ValueError, r"must have the same shape. Received: \(3, 3\) and \(4, 3\)"),
         (HAND, HAND, np.arange(4), TypeError, "`where` must be boolean. Received dtype int64"),
         (HAND, HAND, np.ones(3, bool), ValueError, r"`where` must have shape \(4,\).* Received shape \(3,\)"),
-        (HAND, HAND, np.zeros(4, bool), ValueError, "hold for an example. Received shape .* 0 of them true"),
+        (HAND, HAND, np.zeros(4, bool), ValueError, "be true for at least one example. Received shape .* 0 examples"),
     ],
 )
 def test_mean_kl_divergence_refuses(targets, probabilities, where, error, message):
@@ -168,7 +168,7 @@ def test_split_accuracy_of_an_empty_part_is_none():
 def test_split_accuracy_needs_observed_labels():
     with pytest.raises(ValueError, match="`examples` must have observed labels"):
         metrics.split_accuracy(np.eye(2), examples([0, 1], None))
-    with pytest.raises(ValueError, match=r"must have one length. Received: 3 and 2"):
+    with pytest.raises(ValueError, match=r"must have the same length. Received: 3 and 2"):
         metrics.split_accuracy(np.eye(3), examples([0, 1], [1, 0]))
 
 
@@ -181,7 +181,7 @@ def test_split_accuracy_needs_observed_labels():
         ([[0.5, 0.5], [np.nan, 0.5]], [0, 1], ValueError, "NaN or infinity in row 1"),
         ([0.5, 0.5], [0, 1], ValueError, r"must have shape \[n, num_classes\].* Received shape \(2,\)"),
         (np.zeros([0, 2]), np.zeros([0], int), ValueError, r"Received shape \(0, 2\)"),
-        ([[0.5, 0.5]], [0, 1], ValueError, "must have one length. Received: 1 and 2"),
+        ([[0.5, 0.5]], [0, 1], ValueError, "must have the same length. Received: 1 and 2"),
         ([[0.5, 0.5]], [2], ValueError, r"`labels` must lie in \[0, 2\)"),
         ([[0.5, 0.5]], [0.0], TypeError, "`labels` must be integer"),
     ],

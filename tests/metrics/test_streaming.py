@@ -1,4 +1,4 @@
-"""The calibration error that adds up in `fit` is that of the whole: over batches, replicas and weights."""
+"""The streaming calibration error equals that of all examples at once, over batches, replicas and weights."""
 
 import keras
 import numpy as np
@@ -51,7 +51,7 @@ def test_certain_predictions_and_none():
 
 
 def test_a_million_examples_leave_the_digits():
-    """One bin, whose differences are 0.25 and -0.75: a sum of hits and one of confidences would have lost digits."""
+    """Differences of 0.25 and -0.75 in one bin: separate sums of hits and of confidences would lose digits."""
     metric = metrics.ExpectedCalibrationError(1)
     p = np.tile(np.array([[0.75, 0.25]], "float32"), [4000, 1])
     y = (np.arange(4000) % 10 == 0).astype(int)  # right in nine of ten
@@ -92,7 +92,7 @@ def test_it_is_weighted_saved_and_watched(tmp_path):
         metrics=[metrics.ExpectedCalibrationError(7, name="ece")],
         weighted_metrics=[metrics.ExpectedCalibrationError(7, name="weighted_ece")],
     )
-    stop = keras.callbacks.EarlyStopping("ece")  # which asks in what direction it is better
+    stop = keras.callbacks.EarlyStopping("ece")  # it asks the metric whether smaller is better
     model.fit(FEATURES, LABELS, batch_size=8, callbacks=[stop], verbose=0)
     assert stop.monitor_op(0.1, 0.2)
     weights = RNG.integers(0, 3, 41)

@@ -20,7 +20,7 @@ def to_shares(places):
 
 
 def assert_bands(contours, log_density):
-    """The outlines of each shade, but for the page's rim, lie where the density is that of the shade's two ends."""
+    """The log density on the outlines of a shade lies between the two levels of the shade."""
     levels = contours.levels
     assert len(contours.get_paths()) == len(levels)  # one more for what lies below the lowest
     checked = 0
@@ -160,7 +160,7 @@ def test_label_dependent_densities_refuse():
         ({"a": [1.0]}, wrong, r"`terms\['a'\]` must have shape \[2\]"),
         ({"a": [1.0, -1.0]}, wrong, r"`terms\['a'\]` must be at least 0. Received: -1"),
         ({"a": [0.0, 0.0]}, wrong, "`terms` must not all be 0"),
-        ({"a": [1.0, 1.0]}, np.array([True, True]), "must be true of some examples .* Received: 2 of 2"),
+        ({"a": [1.0, 1.0]}, np.array([True, True]), "must be true for some examples .* Received: true for 2 of 2"),
     ):
         with pytest.raises(ValueError, match=message):
             visualization.label_dependent_densities(terms, mislabelled)
@@ -214,7 +214,7 @@ def test_decision_regions_refuse():
         ({}, ValueError, "`classifiers` must hold at least one method"),
         ({"a": np.eye(2)}, TypeError, r"`classifiers\['a'\]` must be callable(?s:.*)Pass `model.predict`"),
         ({"a": lambda x: x}, ValueError, r"`classifiers\['a'\]\(points\)` must be at least 0"),
-        ({"a": lambda x: np.ones([len(x), 1])}, ValueError, r"`classifiers\['a'\]` must give shape \[40000, 2\]"),
+        ({"a": lambda x: np.ones([len(x), 1])}, ValueError, r"`classifiers\['a'\]` must return shape \[40000, 2\]"),
     ):
         with pytest.raises(error, match=message):
             visualization.decision_regions(given, labels, observed, classifiers)

@@ -141,9 +141,9 @@ def test_logit_gap_densities_refuse_what_does_not_fit():
         visualization.logit_gap_densities({}, labels, observed)
     with pytest.raises(ValueError, match=r"`observed` must differ from `labels` for some .* Received: 0 of 300"):
         visualization.logit_gap_densities({"a": logits}, labels, labels)
-    with pytest.raises(ValueError, match=r"`logits` must have one row a label, 299\. Received: 300"):
+    with pytest.raises(ValueError, match=r"`logits` must have one row per label, 299\. Received: 300"):
         visualization.logit_gaps(logits, labels[1:])
-    with pytest.raises(ValueError, match=r"`labels` and `observed` must have one length\. Received: 300 and 299"):
+    with pytest.raises(ValueError, match=r"`labels` and `observed` must have the same length\. Received: 300 and 299"):
         visualization.logit_gap_densities({"a": logits}, labels, observed[1:])
     with pytest.raises(ValueError, match=r"`logits\['a'\]` must have shape \[300, num_classes\]"):
         visualization.logit_gap_densities({"a": 1.0}, labels, observed)

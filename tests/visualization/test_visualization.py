@@ -79,7 +79,7 @@ def test_learning_curves_refuse_incomplete_histories():
         visualization.learning_curves(
             {"a": history(0), "b": {k: v for k, v in history(0).items() if k != "test_accuracy"}}
         )
-    with pytest.raises(ValueError, match=r"one value an epoch .*'test_accuracy': 1"):
+    with pytest.raises(ValueError, match=r"one value per epoch .*'test_accuracy': 1"):
         visualization.learning_curves(history(0) | {"test_accuracy": [0.5]})
     with pytest.raises(ValueError, match="at least one history"):
         visualization.learning_curves({})
@@ -158,7 +158,7 @@ def test_class_names_are_strings(names):
 
 
 def test_class_names_may_be_an_array():
-    """As they are in a file of NumPy's."""
+    """Class names read from a NumPy file are an array."""
     axes = visualization.transition_matrix(np.eye(2), np.array(["cat", "dog"])).axes[0]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["cat", "dog"]
 
@@ -166,7 +166,11 @@ def test_class_names_may_be_an_array():
 @pytest.mark.parametrize(
     ("draw", "error", "message"),
     [
-        (lambda: visualization.score_by_alpha([1]), TypeError, "`scores` must be a dict, each method under its name"),
+        (
+            lambda: visualization.score_by_alpha([1]),
+            TypeError,
+            "`scores` must be a dict with each method under its name",
+        ),
         (lambda: visualization.score_by_alpha({"a": {"0.1": [1.0]}}), TypeError, "`alpha` must be a number"),
         (
             lambda: visualization.class_plane_projection({"a": np.eye(3)}, [0], [0], (0, 1, 2)),

@@ -1,4 +1,4 @@
-"""Networks that do not end in raw outputs, found by the last operations they compute, whatever they are called."""
+"""Detection of networks that do not end in raw outputs, by the last operations that they compute."""
 
 import keras
 import tensorflow as tf

@@ -1,10 +1,10 @@
-"""How good and how honest predictions are: pure functions of probabilities and labels, as NumPy arrays.
+"""Quality and calibration of predictions: pure functions of NumPy arrays of probabilities and labels.
 
 `ExpectedCalibrationError` is the one Keras metric, for `compile`, where predictions come in batches.
 
-Everywhere `probabilities` is float `[n, num_classes]`, rows that sum to 1 (what `predict` returns), and `labels` is
-int `[n]`. Rows are divided by their sums, which takes float32's rounding out of the scores. `label_dependent_term`
-reads a network's raw outputs, `class_distances` its features.
+Everywhere `probabilities` is float `[n, num_classes]` with rows that sum to 1 (what `predict` returns), and `labels` is
+int `[n]`. Each row is divided by its sum, which removes the rounding errors of float32. `label_dependent_term` reads
+the raw outputs of a network, `class_distances` its features.
 """
 
 from tfp_noise.metrics.calibration import (
@@ -14,6 +14,8 @@ from tfp_noise.metrics.calibration import (
     expected_calibration_error,
     reliability_curve,
 )
+from tfp_noise.metrics.feature_distances import class_distances
+from tfp_noise.metrics.rank_agreement import RankCorrelation, rank_correlation
 from tfp_noise.metrics.residuals import label_dependent_term
 from tfp_noise.metrics.scores import (
     accuracy,
@@ -23,7 +25,6 @@ from tfp_noise.metrics.scores import (
     split_accuracy,
     top_k_accuracy,
 )
-from tfp_noise.metrics.similarities import RankCorrelation, class_distances, rank_correlation
 from tfp_noise.metrics.streaming import ExpectedCalibrationError
 from tfp_noise.metrics.temperature import apply_temperature, fit_temperature
 

@@ -1,4 +1,4 @@
-"""How honest predictions are: binned distances between probabilities and the frequencies they promise.
+"""Calibration errors: binned differences between predicted probabilities and observed frequencies.
 
 | function | looks at | bins |
 |---|---|---|
@@ -6,7 +6,7 @@
 | `classwise_calibration_error` | every class | of equal width |
 | `adaptive_calibration_error` | every class | of equal counts |
 
-Measured on noisy labels all of them judge how well predictions forecast the noisy labels.
+On noisy labels, all of them measure how well the predictions forecast the noisy labels.
 """
 
 from typing import NamedTuple
@@ -14,16 +14,17 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
 from tfp_noise.metrics.scores import check_predictions, log_probabilities
 
 
-def expected_calibration_error(probabilities, labels, num_bins=15):
-    """How far confidence is from accuracy: `sum_b (n_b / n) |accuracy_b - confidence_b|`.
+def expected_calibration_error(probabilities: ArrayLike, labels: ArrayLike, num_bins: int = 15) -> float:
+    """Mean gap between confidence and accuracy: `sum_b (n_b / n) |accuracy_b - confidence_b|`.
 
-    The confidence of a prediction is the probability of the predicted class. Bins divide [0, 1] into `num_bins` equal
-    parts, each with its lower and without its upper end (the last one with both).
+    The confidence of a prediction is the probability of the predicted class. The bins divide [0, 1] into `num_bins`
+    intervals of equal width. Each includes its lower end and excludes its upper end; the last one includes both.
 
     Args:
         probabilities: float `[n, num_classes]`.
@@ -34,7 +35,7 @@ def expected_calibration_error(probabilities, labels, num_bins=15):
         A float from 0 to 1; computed in float32 by `tfp.stats.expected_calibration_error`.
 
     Raises:
-        TypeError, ValueError: as `accuracy`; `num_bins` that is no integer, or below 1.
+        TypeError, ValueError: as `accuracy`; also if `num_bins` is not an integer of at least 1.
 
     Example:
         >>> round(expected_calibration_error(np.array([[0.9, 0.1], [0.9, 0.1]]), np.array([0, 1])), 4)
@@ -51,14 +52,20 @@ def expected_calibration_error(probabilities, labels, num_bins=15):
 
 
 class ReliabilityCurve(NamedTuple):
-    """What `reliability_curve` returns: three arrays `[num_bins]`, from the lowest confidence to the highest."""
+    """Result of `reliability_curve`: one entry per bin, from the lowest confidence to the highest.
+
+    Args:
+        confidence: float64 `[num_bins]`, mean confidence of the examples in the bin.
+        accuracy: float64 `[num_bins]`, fraction of them that are predicted correctly.
+        count: int64 `[num_bins]`, number of examples in the bin.
+    """
 
     confidence: np.ndarray
     accuracy: np.ndarray
-    count: np.ndarray
+    count: np.ndarray  # type: ignore[assignment]  # the method of tuples that it hides has no use here
 
 
-def reliability_curve(probabilities, labels, num_bins=15):
+def reliability_curve(probabilities: ArrayLike, labels: ArrayLike, num_bins: int = 15) -> ReliabilityCurve:
     """Mean confidence, accuracy and number of examples in each bin of confidence.
 
     The bins are those of `expected_calibration_error`, which equals `sum(count * abs(accuracy - confidence)) / n`.
@@ -66,11 +73,10 @@ def reliability_curve(probabilities, labels, num_bins=15):
     Args:
         probabilities: float `[n, num_classes]`.
         labels: int `[n]`.
-        num_bins: int.
+        num_bins: int >= 1.
 
     Returns:
-        `ReliabilityCurve(confidence, accuracy, count)`: float64, float64 and int64 `[num_bins]`. In a bin without
-        examples all three are 0.
+        A `ReliabilityCurve`. In a bin without examples confidence, accuracy and count are 0.
 
     Raises:
         TypeError, ValueError: as `expected_calibration_error`.
@@ -86,7 +92,7 @@ def reliability_curve(probabilities, labels, num_bins=15):
     probabilities, labels = check_predictions(probabilities, labels)
     num_bins = _validation.check_int("num_bins", num_bins, 1)
     predicted = probabilities.argmax(axis=1)
-    # TFP bins float32 softmax outputs: a confidence near the end of a bin must round here as it does there.
+    # TFP assigns float32 softmax outputs to bins; a confidence near the end of a bin must be rounded the same way here.
     outputs = tf.nn.softmax(log_probabilities(probabilities).astype(np.float32)).numpy()
     confidence = outputs[np.arange(len(labels)), predicted]
     bins = _equal_width_bins(confidence, num_bins)
@@ -98,21 +104,21 @@ def reliability_curve(probabilities, labels, num_bins=15):
     return ReliabilityCurve(mean(confidence), mean(predicted == labels), count)
 
 
-def classwise_calibration_error(probabilities, labels, num_bins=15):
-    """How far each class's probability is from its frequency: `1/K sum_k sum_b (n_kb / n) |frequency_kb - mean_kb|`.
+def classwise_calibration_error(probabilities: ArrayLike, labels: ArrayLike, num_bins: int = 15) -> float:
+    """Mean gap between probability and frequency of classes: `1/K sum_k sum_b (n_kb / n) |frequency_kb - mean_kb|`.
 
-    Bin b of class k holds the `n_kb` examples whose `p_nk` lies in it; `frequency_kb` is the share of them that are
-    labelled k, `mean_kb` their mean `p_nk`. The bins are those of `expected_calibration_error`. Nixon et al. call the
-    same number the static calibration error.
+    Bin b of class k holds the `n_kb` examples whose `p_nk` lies in it. `frequency_kb` is the fraction of them that are
+    labelled k, `mean_kb` is the mean of their `p_nk`. The bins are those of `expected_calibration_error`. Nixon et al.
+    call the same number the static calibration error.
 
     Args:
         probabilities: float `[n, num_classes]`.
         labels: int `[n]`.
-        num_bins: int.
+        num_bins: int >= 1.
 
     Returns:
-        A float from 0 to `2 / num_classes`: the mean over classes dilutes errors in the few classes that matter for
-        an example among the many near 0, so compare values for one number of classes only.
+        A float from 0 to `2 / num_classes`. Most classes have a probability near 0 for most examples, and their small
+        errors dilute the mean over classes. Compare values only between problems with equally many classes.
 
     Raises:
         TypeError, ValueError: as `expected_calibration_error`.
@@ -135,22 +141,23 @@ def classwise_calibration_error(probabilities, labels, num_bins=15):
     return float(total / probabilities.size)
 
 
-def adaptive_calibration_error(probabilities, labels, num_bins=15):
-    """Like `classwise_calibration_error`, in ranges of equal counts: `1/K sum_k sum_r (n_r / n) |frequency - mean|`.
+def adaptive_calibration_error(probabilities: ArrayLike, labels: ArrayLike, num_bins: int = 15) -> float:
+    """Classwise calibration error in bins of equal counts: `1/K sum_k sum_r (n_r / n) |frequency - mean|`.
 
-    This is Nixon et al.'s ACE, over all classes and not over the predicted one only. For each class the examples are
-    sorted by `p_nk` and cut into `num_bins` ranges. Where the paper is silent:
+    This is the ACE of Nixon et al., over all classes and not only over the predicted one. For each class the examples
+    are sorted by `p_nk` and cut into `num_bins` ranges. The paper leaves three cases open:
 
-    - `num_bins` does not divide n: the sizes `n_r` differ by one at most, and each example weighs the same (the paper's
-      `1 / R` if `num_bins` divides n).
-    - Fewer examples than ranges: one example a range, which makes `mean_nk |[y_n = k] - p_nk|` of it, large even for
-      calibrated predictions. Give each range tens of examples.
-    - Ties: examples whose `p_nk` are equal in float32 share their mean frequency, so that their order does not matter.
+    - `num_bins` does not divide n: the sizes `n_r` differ by at most one, and all examples have the same weight, which
+      is the paper's `1 / R` if `num_bins` divides n.
+    - There are fewer examples than ranges: each example has its own range, and the result is
+      `mean_nk |[y_n = k] - p_nk|`, which is large even for calibrated predictions. Use tens of examples per range.
+    - Examples have equal `p_nk` in float32: each of them counts with their mean frequency, so that their order does
+      not matter.
 
     Args:
         probabilities: float `[n, num_classes]`.
         labels: int `[n]`.
-        num_bins: int, the number of ranges R.
+        num_bins: int >= 1, the number of ranges R.
 
     Returns:
         A float from 0 to `2 / num_classes`.
@@ -171,7 +178,7 @@ def adaptive_calibration_error(probabilities, labels, num_bins=15):
     ranges = np.arange(len(labels)) * num_bins // len(labels)
     total = 0.0
     for k, p in enumerate(probabilities.T):
-        # Dividing rows by their sums parts equal float64 probabilities in the last digit; float32 joins them again.
+        # Dividing rows by their sums makes equal probabilities differ in the last digit of float64, not of float32.
         _, tie, size = np.unique(p.astype(np.float32), return_inverse=True, return_counts=True)
         mean_difference = np.bincount(tie, (labels == k) - p) / size
         total += np.abs(np.bincount(ranges, np.repeat(mean_difference, size))).sum()
@@ -179,5 +186,5 @@ def adaptive_calibration_error(probabilities, labels, num_bins=15):
 
 
 def _equal_width_bins(values, num_bins):
-    """The bin in [0, 1] of each value, cut in float32 as `tfp.stats.expected_calibration_error` does."""
+    """Index of the bin of each value in [0, 1], computed in float32 like `tfp.stats.expected_calibration_error`."""
     return tf.histogram_fixed_width_bins(values.astype(np.float32), [0.0, 1.0], num_bins).numpy()

@@ -1,33 +1,38 @@
-"""How far the Logistic-Normal likelihood's targets lie from its means, measured by its covariance."""
+"""Squared Mahalanobis distances between the targets and the means of the Logistic-Normal likelihood."""
 
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from tfp_noise import _labels, _validation
 from tfp_noise.losses import LogisticNormal
 
 
-def label_dependent_term(loss, y_true, y_pred, identity=False):
-    """The part of the Logistic-Normal loss that the label decides: `(z - loc)' Sigma^-1 (z - loc)`.
+def label_dependent_term(
+    loss: LogisticNormal, y_true: ArrayLike, y_pred: ArrayLike, identity: bool = False
+) -> np.ndarray:
+    """Squared Mahalanobis distance of the target from the predicted mean: `(z - loc)' Sigma^-1 (z - loc)`.
 
-    `z` is the target in logit space, `temperature * log(s[:n] / s[n])` of the smoothed label `s`, and `Sigma = S S'`
-    with the scale `S` that the outputs give (see `losses.LogisticNormal`), so that the term is `|S^-1 (z - loc)|^2`;
-    the loss is half of it, plus `log|S|` and constants. In float64, and without an n x n matrix: for `S = C C' + l I`,
+    This is the part of the Logistic-Normal loss that depends on the label: the loss is half of it, plus `log|S|` and
+    constants. `z` is the target in logit space, `temperature * log(s[:n] / s[n])` for the smoothed label `s`. The
+    covariance is `Sigma = S S'` with the scale `S` that the network's outputs define (see `losses.LogisticNormal`), so
+    that the term equals `|S^-1 (z - loc)|^2`. It is computed in float64 without an n x n matrix: for `S = C C' + l I`,
     `S^-1 r = (r - C (l I + C'C)^-1 C'r) / l`.
 
     Args:
-        loss: a `losses.LogisticNormal`, the one that the network was trained with; of a scheduled `min_scale` counts
-            the value at the step that its classifier has reached.
-        y_true: int `[n]` or `[n, 1]`, or float `[n, num_classes]`: as the loss takes them.
+        loss: the `losses.LogisticNormal` that the network was trained with. If its `min_scale` is a schedule, the value
+            at the step that its classifier has reached is used.
+        y_true: int `[n]` or `[n, 1]`, or float `[n, num_classes]`: labels in the forms that the loss takes.
         y_pred: float `[n, loss.num_outputs]`, raw network outputs: `model(x)`, not `model.predict(x)`.
-        identity: whether to put `Sigma = I` in the place of the learned covariance: the squared length of the residual.
+        identity: bool; True replaces the learned covariance by `Sigma = I`, which gives the squared length of the
+            residual.
 
     Returns:
         float64 `[n]`, at least 0, without a unit.
 
     Raises:
-        TypeError: another loss; labels that are not integers; an `identity` that is not a bool.
-        ValueError: outputs that are not finite or of another width; labels that do not fit.
+        TypeError: if `loss` is another loss, labels are not integers, or `identity` is not a bool.
+        ValueError: if outputs are not finite or have another width, or labels are out of range or too few.
 
     Example:
         >>> loss = LogisticNormal(2, min_scale=0.5, target_smoothing=0.5)
@@ -39,11 +44,11 @@ def label_dependent_term(loss, y_true, y_pred, identity=False):
 
     References:
         Englesson, Mehrpanah, Azizpour. Logistic-Normal likelihoods for heteroscedastic label noise in classification.
-        2023, Eq. 5, and Figures 6 and 7, which take it with `Sigma = I` and with the learned one.
+        2023, Eq. 5, and Figures 6 and 7, with `Sigma = I` and with the learned covariance.
     """
     if not isinstance(loss, LogisticNormal):
         raise TypeError(
-            "`loss` must be a losses.LogisticNormal, whose outputs hold a mean and a covariance. "
+            "`loss` must be a `losses.LogisticNormal`, because only its outputs hold a mean and a covariance. "
             f"Received: {loss!r:.100}."
         )
     _validation.check_bool("identity", identity)
@@ -52,7 +57,7 @@ def label_dependent_term(loss, y_true, y_pred, identity=False):
     if outputs.ndim != 2 or outputs.shape[1] != loss.num_outputs:
         raise ValueError(
             f"`y_pred` must have shape [n, {loss.num_outputs}], the raw outputs that the loss reads. Received shape "
-            f"{outputs.shape}. Are these probabilities? Take `model(x)` in the place of `model.predict(x)`."
+            f"{outputs.shape}. Are these probabilities? Pass `model(x)` instead of `model.predict(x)`."
         )
     loc, raw = np.split(outputs, [loss.num_prediction_outputs], axis=1)
     residual = _target(loss, y_true, len(outputs)) - loc
@@ -62,11 +67,13 @@ def label_dependent_term(loss, y_true, y_pred, identity=False):
 
 
 def _target(loss, y_true, num_examples):
-    """The targets in logit space, `[num_examples, loss.num_prediction_outputs]`."""
+    """Targets in logit space, float64 `[num_examples, loss.num_prediction_outputs]`."""
     y_true = _validation.as_label_array("y_true", y_true)
     _validation.check_targets("y_true", y_true, loss.num_classes)
     if len(y_true) != num_examples:
-        raise ValueError(f"`y_true` and `y_pred` must have one length. Received: {len(y_true)} and {num_examples}.")
+        raise ValueError(
+            f"`y_true` and `y_pred` must have the same length. Received: {len(y_true)} and {num_examples}."
+        )
     y_true = ops.convert_to_numpy(_labels.to_distributions(y_true, loss.num_classes, "float64"))
     off = loss.target_smoothing / (loss.num_prediction_outputs + 1)
     log_target = np.log((1 - loss.target_smoothing) * y_true + off)
@@ -75,7 +82,7 @@ def _target(loss, y_true, num_examples):
     return loss.temperature * (log_target[:, :-1] - log_target[:, -1:])
 
 
-# Each of these is `S^-1 r` of residuals `[examples, n]` and the raw outputs that S is built from.
+# Each of these functions returns `S^-1 r` for residuals `r` `[examples, n]` and the raw outputs that define S.
 
 
 def _by_identity(residual, raw, min_scale):
@@ -97,7 +104,7 @@ def _by_low_rank(residual, raw, min_scale):
 
 _WHITENED = {
     "identity": _by_identity,
-    "isotropic": _by_diagonal,  # its one column for all n
+    "isotropic": _by_diagonal,  # broadcasts its single column over all n
     "diagonal": _by_diagonal,
     "low_rank": _by_low_rank,
 }

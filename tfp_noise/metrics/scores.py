@@ -1,28 +1,30 @@
-"""How good predictions are: accuracy and proper scores."""
+"""Accuracy and proper scores of predictions."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
 
 from tfp_noise import _validation
-from tfp_noise.datasets.base import true_labels
+from tfp_noise.datasets.base import Examples, true_labels
 
-# The least normal float32: a class given probability 0 costs -log of it, 87.3 nats, and not infinity.
+# The smallest normal float32. A probability of 0 counts as this, so that it costs 87.3 nats instead of infinity.
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
-def accuracy(probabilities, labels):
-    """Share of examples whose most probable class is their label: `mean_n [argmax_k p_nk = y_n]`.
+def accuracy(probabilities: ArrayLike, labels: ArrayLike) -> float:
+    """Fraction of examples whose most probable class is their label: `mean_n [argmax_k p_nk = y_n]`.
 
     Args:
-        probabilities: float `[n, num_classes]`; of equal ones the first class counts as the prediction.
+        probabilities: float `[n, num_classes]`; among equal probabilities the first class is the prediction.
         labels: int `[n]`.
 
     Returns:
         A float from 0 to 1.
 
     Raises:
-        TypeError: labels that are not integers.
-        ValueError: probabilities that are not finite, negative or do not sum to 1; labels out of range or too few.
+        TypeError: if labels are not integers.
+        ValueError: if probabilities are negative, not finite or do not sum to 1, if labels are out of range, or if
+            there are not as many labels as rows.
 
     Example:
         >>> accuracy(np.array([[0.7, 0.3], [0.4, 0.6]]), np.array([0, 0]))
@@ -32,19 +34,19 @@ def accuracy(probabilities, labels):
     return float(np.mean(probabilities.argmax(axis=1) == labels))
 
 
-def top_k_accuracy(probabilities, labels, k):
-    """Share of examples whose label is among their k most probable classes; `k=1` is `accuracy`.
+def top_k_accuracy(probabilities: ArrayLike, labels: ArrayLike, k: int) -> float:
+    """Fraction of examples whose label is among their k most probable classes; `k=1` is `accuracy`.
 
     Args:
-        probabilities: float `[n, num_classes]`; of equal ones the first classes come first.
+        probabilities: float `[n, num_classes]`; among equal probabilities the lower class index counts as larger.
         labels: int `[n]`.
-        k: int from 1 to num_classes, where the share is 1.
+        k: int from 1 to num_classes; the fraction for num_classes is 1.
 
     Returns:
         A float from 0 to 1. The papers' top-5 error is `1 - top_k_accuracy(probabilities, labels, 5)`.
 
     Raises:
-        TypeError, ValueError: as `accuracy`; a `k` that is no integer or out of range.
+        TypeError, ValueError: as `accuracy`; also if `k` is not an integer in range.
 
     Example:
         >>> top_k_accuracy(np.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]]), np.array([1, 2]), k=2)
@@ -58,17 +60,17 @@ def top_k_accuracy(probabilities, labels, k):
     return float(np.mean(np.any(first == labels[:, np.newaxis], axis=1)))
 
 
-def negative_log_likelihood(probabilities, labels):
+def negative_log_likelihood(probabilities: ArrayLike, labels: ArrayLike) -> float:
     """Mean negative log-likelihood of the labels, in nats: `mean_n -log p_{n, y_n}`.
 
-    A probability below 1.2e-38, the least normal float32, counts as that, so an example costs at most 87.3 nats.
+    Probabilities below 1.2e-38, the smallest normal float32, count as 1.2e-38: an example costs at most 87.3 nats.
 
     Args:
         probabilities: float `[n, num_classes]`.
         labels: int `[n]`.
 
     Returns:
-        A float of at least 0, in nats an example.
+        A float of at least 0, in nats per example.
 
     Raises:
         TypeError, ValueError: as `accuracy`.
@@ -81,11 +83,11 @@ def negative_log_likelihood(probabilities, labels):
     return float(-np.mean(log_probabilities(probabilities[np.arange(len(labels)), labels])))
 
 
-def brier_score(probabilities, labels):
+def brier_score(probabilities: ArrayLike, labels: ArrayLike) -> float:
     """Mean squared distance of the probabilities from the one-hot labels: `mean_n sum_k (p_nk - [k = y_n])^2`.
 
-    A perfect prediction scores 0, as in Brier's paper; `tfp.stats.brier_score` leaves the constant of the square out,
-    so that it is less by 1.
+    A perfect prediction scores 0, as in Brier's paper. `tfp.stats.brier_score` omits the constant term of the square
+    and is therefore smaller by 1.
 
     Args:
         probabilities: float `[n, num_classes]`.
@@ -109,25 +111,25 @@ def brier_score(probabilities, labels):
     return float(np.mean(np.sum(errors**2, axis=1)))
 
 
-def mean_kl_divergence(targets, probabilities, where=None):
+def mean_kl_divergence(targets: ArrayLike, probabilities: ArrayLike, where: ArrayLike | None = None) -> float:
     """Mean divergence of the probabilities from target distributions: `mean_n sum_k t_nk log(t_nk / p_nk)`.
 
-    A probability below 1.2e-38 counts as that, as in `negative_log_likelihood`. How far a model is from what people
-    say of the images that it classifies rightly, over CIFAR-10's test split, is
+    Probabilities below 1.2e-38 count as 1.2e-38, as in `negative_log_likelihood`. The divergence of a model from human
+    judgement, on those images of CIFAR-10's test split that the model classifies correctly, is
     `mean_kl_divergence(human, probabilities, where=probabilities.argmax(axis=1) == labels)` with
     `human = datasets.cifar10h.load(test)`.
 
     Args:
         targets: float `[n, num_classes]`, distributions.
         probabilities: float `[n, num_classes]`.
-        where: bool `[n]`, the examples that count; `None` for all.
+        where: bool `[n]`, true for the examples that count; `None` for all.
 
     Returns:
-        A float of at least 0, up to rounding, in nats an example.
+        A float of at least 0, up to rounding, in nats per example.
 
     Raises:
         TypeError: if `where` is not boolean.
-        ValueError: rows that are no distributions, shapes that differ, or no example that counts.
+        ValueError: if rows are not distributions, shapes differ, or no example counts.
 
     Example:
         >>> round(mean_kl_divergence(np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]])), 4)
@@ -136,16 +138,11 @@ def mean_kl_divergence(targets, probabilities, where=None):
     References:
         Zhang et al. Delving deep into label smoothing. IEEE TIP, 2021, Table XII.
     """
-    targets, probabilities = (
-        rows / rows.sum(axis=1, keepdims=True)
-        for rows in (
-            _validation.check_distributions("targets", targets),
-            _validation.check_distributions("probabilities", probabilities),
-        )
-    )
+    targets, probabilities = _check_rows("targets", targets), _check_rows("probabilities", probabilities)
     if targets.shape != probabilities.shape:
         raise ValueError(
-            f"`targets` and `probabilities` must have one shape. Received: {targets.shape} and {probabilities.shape}."
+            "`targets` and `probabilities` must have the same shape. Received: "
+            f"{targets.shape} and {probabilities.shape}."
         )
     each = np.sum(special.xlogy(targets, targets) - targets * log_probabilities(probabilities), axis=1)
     if where is None:
@@ -155,22 +152,23 @@ def mean_kl_divergence(targets, probabilities, where=None):
         raise TypeError(f"`where` must be boolean. Received dtype {where.dtype}.")
     if where.shape != each.shape or not where.any():
         raise ValueError(
-            f"`where` must have shape {each.shape} and hold for an example. Received shape {where.shape}, "
-            f"{where.sum()} of them true."
+            f"`where` must have shape {each.shape} and be true for at least one example. Received shape {where.shape}, "
+            f"true for {where.sum()} examples."
         )
     return float(each[where].mean())
 
 
-def split_accuracy(probabilities, examples):
-    """Accuracy on all examples, and on those labelled rightly and wrongly: is the label noise learned by heart?
+def split_accuracy(probabilities: ArrayLike, examples: Examples) -> dict[str, float | None]:
+    """Accuracy on all, on correctly labelled and on mislabelled examples, to see how much noise is memorised.
 
-    The four columns of the paper's table; `s_n` is the predicted class, `y_n` the clean label, `o_n` the observed one:
+    These are the four columns of the paper's table, for the predicted class `s_n`, the true label `y_n` and the
+    observed label `o_n`:
 
     | key | examples | accuracy |
     |---|---|---|
     | `accuracy` | all | `s_n = y_n` |
     | `accuracy_clean` | `o_n = y_n` | `s_n = y_n` |
-    | `accuracy_mislabelled_true` | `o_n != y_n` | `s_n = y_n`: the label was seen through |
+    | `accuracy_mislabelled_true` | `o_n != y_n` | `s_n = y_n`: the wrong label was overruled |
     | `accuracy_mislabelled` | `o_n != y_n` | `s_n = o_n`: the wrong label was memorised |
 
     Args:
@@ -178,10 +176,10 @@ def split_accuracy(probabilities, examples):
         examples: `datasets.Examples` with true and observed labels.
 
     Returns:
-        A dict of floats from 0 to 1 (the paper prints percent); `None` where a part has no examples.
+        A dict of floats from 0 to 1 (the paper prints percent), `None` for a part without examples.
 
     Raises:
-        TypeError, ValueError: as `accuracy`; examples without true or without observed labels.
+        TypeError, ValueError: as `accuracy`; also if the examples have no true or no observed labels.
 
     Example:
         >>> from tfp_noise.datasets.base import Examples
@@ -203,28 +201,34 @@ def split_accuracy(probabilities, examples):
     _, observed = check_predictions(probabilities, examples.observed)
     predicted, wrong = probabilities.argmax(axis=1), examples.mislabelled
 
-    def share(hits):
+    def fraction(hits):
         return float(hits.mean()) if hits.size else None
 
     return {
-        "accuracy": share(predicted == clean),
-        "accuracy_clean": share((predicted == clean)[~wrong]),
-        "accuracy_mislabelled_true": share((predicted == clean)[wrong]),
-        "accuracy_mislabelled": share((predicted == observed)[wrong]),
+        "accuracy": fraction(predicted == clean),
+        "accuracy_clean": fraction((predicted == clean)[~wrong]),
+        "accuracy_mislabelled_true": fraction((predicted == clean)[wrong]),
+        "accuracy_mislabelled": fraction((predicted == observed)[wrong]),
     }
 
 
-def check_predictions(probabilities, labels):
-    """`probabilities` as float64 whose rows sum to 1, `labels` as int32 of the same length."""
-    probabilities = _validation.check_distributions("probabilities", probabilities)
+def check_predictions(probabilities, labels) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities as float64 with rows that sum to 1, and labels as int32 of the same length."""
+    probabilities = _check_rows("probabilities", probabilities)
     labels = _validation.check_labels("labels", labels, probabilities.shape[1]).astype(np.int32)
     if len(labels) != len(probabilities):
         raise ValueError(
-            f"`probabilities` and `labels` must have one length. Received: {len(probabilities)} and {len(labels)}."
+            f"`probabilities` and `labels` must have the same length. Received: {len(probabilities)} and {len(labels)}."
         )
-    return probabilities / probabilities.sum(axis=1, keepdims=True), labels
+    return probabilities, labels
+
+
+def _check_rows(name, rows) -> np.ndarray:
+    """Distributions as float64, each row divided by its sum."""
+    rows = _validation.check_distributions(name, rows)
+    return rows / rows.sum(axis=1, keepdims=True)
 
 
 def log_probabilities(probabilities):
-    """Logarithms in nats, finite at 0 too."""
+    """Logarithms of probabilities, in nats; finite for a probability of 0, too."""
     return np.log(np.maximum(probabilities, _SMALLEST))

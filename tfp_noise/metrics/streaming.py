@@ -1,4 +1,4 @@
-"""Calibration as a Keras metric, added up batch by batch, for `compile`."""
+"""Expected calibration error as a Keras metric that accumulates over batches, for `compile`."""
 
 import keras
 import numpy as np
@@ -10,11 +10,11 @@ from tfp_noise import _labels, _validation
 
 @keras.saving.register_keras_serializable(package="tfp_noise")
 class ExpectedCalibrationError(keras.metrics.Metric):
-    """How far confidence is from accuracy: `sum_b |sum_{n in b} w_n (hit_n - confidence_n)| / sum_n w_n`.
+    """Gap between confidence and accuracy over batches: `sum_b |sum_{n in b} w_n (hit_n - confidence_n)| / sum_n w_n`.
 
-    This is `expected_calibration_error` of all examples that were seen, however they are dealt to batches and replicas:
-    each bin keeps its sum of differences, and the replicas' sums are added. A confidence that rounds to the end of a
-    bin may count in the other one.
+    The result is `expected_calibration_error` of all examples seen, however they were split into batches and replicas:
+    each bin accumulates its sum of differences, and the sums of the replicas are added. A confidence that lies on the
+    boundary of two bins up to rounding may be counted in either.
 
     Args:
         num_bins: int >= 1.
@@ -22,7 +22,7 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         dtype: dtype of the sums, float32 (the default) or float64.
 
     Raises:
-        TypeError, ValueError: `num_bins` that is no integer, or below 1; a dtype narrower than float32.
+        TypeError, ValueError: if `num_bins` is not an integer of at least 1, or `dtype` is narrower than float32.
 
     Example:
         >>> metric = ExpectedCalibrationError(num_bins=15)
@@ -35,15 +35,15 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         Guo, Pleiss, Sun, Weinberger. On calibration of modern neural networks. ICML 2017, Eq. 3.
     """
 
-    def __init__(self, num_bins=15, name="expected_calibration_error", dtype=None):
-        super().__init__(name=name, dtype=dtype or "float32")  # not Keras's default, its floatx: that may be narrower
+    def __init__(self, num_bins: int = 15, name: str = "expected_calibration_error", dtype: str | None = None):
+        super().__init__(name=name, dtype=dtype or "float32")  # because Keras's default, floatx, may be narrower
         self.num_bins = _validation.check_int("num_bins", num_bins, 1)
         if self.dtype not in ("float32", "float64"):
             raise ValueError(
                 f"`dtype` must be float32 or float64. Received: {self.dtype}. Leave it out: sums over a data set need "
-                "the digits under every mixed-precision policy."
+                "that precision under every mixed-precision policy."
             )
-        self._direction = "down"  # what `EarlyStopping` and `ModelCheckpoint` ask Keras's own metrics for
+        self._direction = "down"  # tells `EarlyStopping` and `ModelCheckpoint` that smaller is better
         self.differences = self.add_variable([self.num_bins], "zeros", self.dtype, name="differences")
         self.weight = self.add_variable([], "zeros", self.dtype, name="weight")
 
@@ -51,17 +51,17 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         """Adds a batch.
 
         Args:
-            y_true: class indices `[batch]` or `[batch, 1]`, or distributions `[batch, num_classes]`, of which the
-                largest class counts.
+            y_true: class indices `[batch]` or `[batch, 1]`, or distributions `[batch, num_classes]`, whose most
+                probable class counts as the label.
             y_pred: probabilities `[batch, num_classes]`, rows sum to 1.
-            sample_weight: a weight for each example, `[batch]` or `[batch, 1]`; 1 by default.
+            sample_weight: one weight per example, `[batch]` or `[batch, 1]`; 1 by default.
 
         Raises:
-            TypeError, ValueError: outside of compiled functions, for labels that do not fit, or rows that are no
-                distributions.
+            TypeError, ValueError: if labels do not fit or rows are not distributions; checked only outside of compiled
+                functions.
         """
         mask = getattr(y_pred, "_keras_mask", None)
-        if tf.executing_eagerly():  # in a compiled step the classifier has looked at the labels on their way
+        if tf.executing_eagerly():  # in a compiled step, the classifier has checked the labels before
             y_true = _check_batch(y_true, y_pred, sample_weight)
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.cast(y_pred, self.dtype)
         labels = _labels.to_class_indices(y_true, y_pred.shape[-1])
@@ -75,12 +75,12 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         bins = ops.clip(ops.floor(confidence * self.num_bins), 0, self.num_bins - 1)
         of_bins = ops.one_hot(ops.cast(bins, "int32"), self.num_bins, dtype=self.dtype)
         difference = weight * (ops.cast(hits, self.dtype) - confidence)
-        # No matrix product, which accelerators may round to fewer digits.
+        # Not a matrix product, because accelerators may compute that with fewer digits.
         self.differences.assign_add(ops.sum(ops.expand_dims(difference, -1) * of_bins, axis=0))
         self.weight.assign_add(ops.sum(weight))
 
     def result(self):
-        """Float from 0 to 1; 0 where nothing was seen."""
+        """Float from 0 to 1; 0 if no example was seen."""
         return ops.divide_no_nan(ops.sum(ops.abs(self.differences)), self.weight)
 
     def get_config(self):
@@ -88,20 +88,20 @@ class ExpectedCalibrationError(keras.metrics.Metric):
 
 
 def _check_batch(y_true, y_pred, sample_weight):
-    """`y_true` as an array, once it fits predictions `[batch, num_classes]` that are distributions."""
+    """Labels as an array, after a check that they and the weights fit the predictions `[batch, num_classes]`."""
     y_true = _validation.as_label_array("y_true", y_true)
     num_classes = _validation.check_distributions("y_pred", y_pred).shape[1]
     if y_true.shape[1:] != (num_classes,) and y_true.dtype.kind == "f" and (y_true == np.floor(y_true)).all():
-        y_true = y_true.astype(np.int64)  # Keras's own metrics take class indices in floats
+        y_true = y_true.astype(np.int64)  # Keras's own metrics accept class indices as floats
     _validation.check_targets("y_true", y_true, num_classes)
     if len(y_true) != len(y_pred):
-        raise ValueError(f"`y_true` and `y_pred` must have one length. Received: {len(y_true)} and {len(y_pred)}.")
+        raise ValueError(f"`y_true` and `y_pred` must have the same length. Received: {len(y_true)} and {len(y_pred)}.")
     if sample_weight is not None:
         weights = _validation.as_numbers("sample_weight", sample_weight)
         _validation.check_finite("sample_weight", weights, "example")
         if weights.shape not in ((len(y_true),), (len(y_true), 1)) or weights.min() < 0:
             raise ValueError(
-                f"`sample_weight` must be at least 0 for each of {len(y_true)} examples. Received: "
+                f"`sample_weight` must hold a number of at least 0 for each of {len(y_true)} examples. Received: "
                 f"{sample_weight!r:.100}."
             )
     return y_true

@@ -1,8 +1,9 @@
-"""Temperature scaling: one number that makes predictions less, or more, confident after training."""
+"""Temperature scaling: one number, fitted after training, that makes predictions more or less confident."""
 
 import warnings
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import optimize, special
 
 from tfp_noise import _validation
@@ -11,32 +12,33 @@ from tfp_noise.metrics.scores import check_predictions, log_probabilities
 _LOWEST, _HIGHEST = 0.01, 100.0
 
 
-def fit_temperature(probabilities, labels):
-    """The temperature with the least mean negative log-likelihood: `argmin_T mean_n -log softmax(log p_n / T)_{y_n}`.
+def fit_temperature(probabilities: ArrayLike, labels: ArrayLike) -> float:
+    """Temperature with the smallest mean negative log-likelihood: `argmin_T mean_n -log softmax(log p_n / T)_{y_n}`.
 
-    Computed in float64 as the root of the derivative with respect to `1 / T`, `mean_n (E_{k ~ softmax(log p_n / T)}
-    log p_nk - log p_{n, y_n})`, which only grows with `1 / T`: the objective is convex in it. Take examples that the
-    model was not trained on, and score the scaled predictions on yet others.
+    It is computed in float64 as the root of the derivative with respect to `1 / T`, which is `mean_n (E_{k ~
+    softmax(log p_n / T)} log p_nk - log p_{n, y_n})`. The objective is convex in `1 / T`, so the root is unique. Use
+    examples that the model was not trained on, and score the scaled predictions on yet other examples.
 
-    Noisy labels calibrate to the noise. If p is calibrated for the clean labels, which symmetric noise of rate r turns
-    into the observed ones, the derivative at T = 1 is `r mean_n (sum_k p_nk log p_nk - 1/K sum_k log p_nk) >= 0`, so
-    that T exceeds 1 unless p is uniform: the scaled predictions are under-confident about the clean labels. Held-out
-    observed labels are right for a model that is to forecast observed labels; for clean ones fit on a trusted subset.
+    A temperature fitted on noisy labels is calibrated for the noisy labels. Suppose that p is calibrated for the true
+    labels, and that symmetric noise of rate r made the observed labels from them. Then the derivative at T = 1 is
+    `r mean_n (sum_k p_nk log p_nk - 1/K sum_k log p_nk) >= 0`, so that T exceeds 1 unless p is uniform: the scaled
+    predictions are under-confident about the true labels. Fit on held-out observed labels to forecast observed labels,
+    and on a trusted subset to predict true labels.
 
     Args:
-        probabilities: float `[n, num_classes]`, predictions for held-out examples; of a loss that models the noise,
-            predictions of the clean label. A probability of 0 counts as 1.2e-38, the least normal float32.
-        labels: int `[n]`, the labels that the scaled predictions are to be calibrated for.
+        probabilities: float `[n, num_classes]`, predictions for held-out examples. From a loss that models the noise,
+            these are predictions of the true label. A probability of 0 counts as 1.2e-38, the smallest normal float32.
+        labels: int `[n]`, the labels that the scaled predictions should be calibrated for.
 
     Returns:
-        A float in [0.01, 100]: above 1 the predictions were over-confident, below 1 under-confident.
+        A float in [0.01, 100]: above 1 if the predictions were over-confident, below 1 if under-confident.
 
     Raises:
         TypeError, ValueError: as `accuracy`.
 
     Warns:
-        UserWarning: if the likelihood still grows at an end of [0.01, 100]; that end is returned. Every label being a
-            most probable class has its optimum at T = 0; predictions no better than guessing, at infinity.
+        UserWarning: if the optimum lies outside of [0.01, 100]; the nearer end is returned. The optimum is T = 0 if
+            every label is the most probable class, and infinity if the predictions are no better than guessing.
 
     Example:
         >>> round(fit_temperature(np.tile([0.9, 0.1], [4, 1]), np.array([0, 0, 0, 1])), 6)
@@ -55,33 +57,36 @@ def fit_temperature(probabilities, labels):
 
     low, high = np.log([_LOWEST, _HIGHEST])
     if slope(high) >= 0:
-        _warn_of_end(_HIGHEST, "The labels are no likelier than by guessing. Are labels and predictions in one order?")
+        _warn_of_end(
+            _HIGHEST,
+            "The predictions are no better than guessing. Are labels and predictions in the same order?",
+        )
         return _HIGHEST
     if slope(low) <= 0:
         _warn_of_end(
             _LOWEST,
-            "(Nearly) every label is the predicted class. Fit on examples the model was not trained on, or on more.",
+            "Almost every label is the predicted class. Fit on examples that the model was not trained on, or on more.",
         )
         return _LOWEST
     return float(np.exp(optimize.brentq(slope, low, high, xtol=1e-12)))
 
 
-def apply_temperature(probabilities, temperature):
+def apply_temperature(probabilities: ArrayLike, temperature: float) -> np.ndarray:
     """Probabilities at another temperature: `softmax(log p / T)`, that is `p_k^(1/T)` divided by their sum.
 
-    The order of the classes stays, and so does the accuracy. `log p` differs from the logits by a constant a row, so
-    this is what scaling the logits gives.
+    The order of the classes is preserved, and with it the accuracy. `log p` differs from the logits by one constant per
+    row, so the result is the same as that of scaling the logits.
 
     Args:
-        probabilities: float `[n, num_classes]`; 0 counts as 1.2e-38, the least normal float32.
-        temperature: float above 0; 1 changes nothing, higher ones approach uniform rows, lower ones one-hot rows.
+        probabilities: float `[n, num_classes]`; 0 counts as 1.2e-38, the smallest normal float32.
+        temperature: float above 0; 1 changes nothing, higher values approach uniform rows, lower values one-hot rows.
 
     Returns:
         float64 `[n, num_classes]`, rows sum to 1.
 
     Raises:
-        TypeError: `temperature` that is no number.
-        ValueError: probabilities that are not finite, negative or do not sum to 1; `temperature` of 0 or below.
+        TypeError: if `temperature` is not a number.
+        ValueError: if probabilities are negative, not finite or do not sum to 1, or `temperature` is not above 0.
 
     Example:
         >>> apply_temperature(np.array([[0.9, 0.1]]), 2.0).round(6).tolist()
@@ -96,13 +101,13 @@ def apply_temperature(probabilities, temperature):
 
 
 def _logits(probabilities):
-    """Log-probabilities less their row's maximum: 0 for the most probable class, exactly."""
+    """Log-probabilities minus the maximum of their row, so that the most probable class has exactly 0."""
     logits = log_probabilities(probabilities)
     return logits - logits.max(axis=1, keepdims=True)
 
 
 def _warn_of_end(temperature, cure):
     warnings.warn(
-        f"The best temperature lies beyond the end of [{_LOWEST:g}, {_HIGHEST:g}]: {temperature:g} is returned. {cure}",
+        f"The best temperature lies outside of [{_LOWEST:g}, {_HIGHEST:g}]: {temperature:g} is returned. {cure}",
         stacklevel=3,
     )

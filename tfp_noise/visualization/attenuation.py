@@ -1,7 +1,10 @@
-"""What the learned covariance of the Logistic-Normal likelihood does to the loss of an example."""
+"""Figures of loss attenuation: the effect of the Logistic-Normal likelihood's covariance on the loss of an example."""
+
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
 from tfp_noise.visualization import _style
@@ -9,19 +12,19 @@ from tfp_noise.visualization import _style
 _NUM_BINS = 60
 
 
-def loss_by_residual(min_scales, residuals=None, title=None):
-    """The two-class Logistic-Normal loss by the residual `r = y - mu`, where the variance is the best obtainable one.
+def loss_by_residual(min_scales: ArrayLike, residuals: ArrayLike | None = None, title: str | None = None) -> Figure:
+    """Two-class Logistic-Normal loss by the residual `r = y - mu`, at the variance that minimises it.
 
-    The loss `(r^2 / sigma^2 + log sigma^2) / 2`, constants left out, is least at `sigma^2 = r^2`; but the scale
+    The loss `(r^2 / sigma^2 + log sigma^2) / 2`, without constants, has its minimum at `sigma^2 = r^2`, but the scale
     `c^2 + min_scale` is at least `min_scale`. So `sigma^2 = max(r^2, min_scale^2)`, and the label-dependent term is
 
         r^2 / sigma^2 = 1                       where |r| >= min_scale: attenuated
                       = r^2 / min_scale^2       below
 
-    while the whole loss grows with `log |r|` and not with `r^2`.
+    Where it is attenuated, the whole loss grows with `log |r|` instead of `r^2`.
 
     Args:
-        min_scales: floats above 0, the paper's lambda: a line each.
+        min_scales: float `[lines]`, above 0: the paper's lambda, one line per value.
         residuals: float `[m]`; by default from -3 to 3.
         title: text above the panels.
 
@@ -29,7 +32,8 @@ def loss_by_residual(min_scales, residuals=None, title=None):
         A `matplotlib.figure.Figure` with two panels: the label-dependent term, and the whole loss in nats.
 
     Raises:
-        TypeError, ValueError: no `min_scale`, one that is not above 0; residuals that are not finite `[m]`.
+        TypeError: if an argument is not an array of numbers.
+        ValueError: if there is no `min_scale`, one of them is not above 0, or residuals are not finite `[m]`.
 
     Example:
         >>> figure = loss_by_residual([0.5], residuals=[0.25, 4.0])
@@ -60,23 +64,26 @@ def loss_by_residual(min_scales, residuals=None, title=None):
     return figure
 
 
-def label_dependent_densities(terms, mislabelled, title=None):
-    """Histograms of the label-dependent term of the loss, of correctly labelled and mislabelled examples apart.
+def label_dependent_densities(
+    terms: Mapping[str, ArrayLike], mislabelled: ArrayLike, title: str | None = None
+) -> Figure:
+    """Histograms of the label-dependent term of the loss, separately for correctly labelled and mislabelled examples.
 
-    The bins are equal on a logarithmic axis and the same everywhere; a bar is a share of its own kind of examples, for
-    the mislabelled are fewer. A term of 0 counts in the first bin.
+    The bins have equal widths on a logarithmic axis and are the same in all panels. Bars are in percent of the
+    examples of their kind, because there are fewer mislabelled ones. A term of 0 counts in the first bin.
 
     Args:
-        terms: a dict `{panel: float [n]}` of terms of at least 0, such as `metrics.label_dependent_term` gives.
-        mislabelled: bool `[n]`, where the observed label is not the true one.
+        terms: a dict `{panel: float [n]}` of terms of at least 0, such as results of `metrics.label_dependent_term`.
+        mislabelled: bool `[n]`, true if the observed label is not the true one.
         title: text above the panels.
 
     Returns:
-        A `matplotlib.figure.Figure` with a panel for each entry of `terms`.
+        A `matplotlib.figure.Figure` with one panel per entry of `terms`.
 
     Raises:
-        TypeError, ValueError: no panel; terms that are negative, not finite `[n]`, or all 0; no mislabelled or no
-            correctly labelled example.
+        TypeError: if `terms` is not a dict, or `mislabelled` is not bool `[n]`.
+        ValueError: if there is no panel, terms are negative, not finite `[n]` or all 0, or there is no mislabelled or
+            no correctly labelled example.
 
     Example:
         >>> figure = label_dependent_densities({"identity": [1.0, 10.0]}, mislabelled=np.array([False, True]))
@@ -97,23 +104,23 @@ def label_dependent_densities(terms, mislabelled, title=None):
     kinds = {"correctly labelled": ~mislabelled, "mislabelled": mislabelled}
     if not all(chosen.any() for chosen in kinds.values()):
         raise ValueError(
-            f"`mislabelled` must be true of some examples and not of others. Received: {mislabelled.sum()} of "
-            f"{len(mislabelled)}. Are the labels from before and after the noise?"
+            "`mislabelled` must be true for some examples and false for others. Received: true for "
+            f"{mislabelled.sum()} of {len(mislabelled)}. Are the labels from before and after the noise?"
         )
-    terms = {panel: _check_terms(panel, one, len(mislabelled)) for panel, one in terms.items()}
-    positive = np.concatenate([one[one > 0] for one in terms.values()])
+    arrays = {panel: _check_terms(panel, one, len(mislabelled)) for panel, one in terms.items()}
+    positive = np.concatenate([array[array > 0] for array in arrays.values()])
     if not positive.size:
-        raise ValueError("`terms` must not all be 0: a logarithmic axis cannot show them. Received zeros only.")
+        raise ValueError("`terms` must not all be 0, which a logarithmic axis cannot show. Received: zeros only.")
     edges = 10 ** np.histogram_bin_edges(np.log10(positive), _NUM_BINS)
-    inner = 0.5 * (edges[1:] + edges[:-1])[[0, -1]]  # so that neither zeros nor rounding put a term outside
+    inner = 0.5 * (edges[1:] + edges[:-1])[[0, -1]]  # keeps zeros, and values moved by rounding, within the bins
     figure = Figure(figsize=(0.8 + 3.6 * len(terms), 3.8), layout="constrained")
     panels = figure.subplots(1, len(terms), sharex=True, sharey=True, squeeze=False)[0]
-    for axes, (panel, one) in zip(panels, terms.items(), strict=True):
+    for axes, (panel, array) in zip(panels, arrays.items(), strict=True):
         for (kind, chosen), color in zip(kinds.items(), _style.colors(), strict=False):
-            count, _ = np.histogram(np.clip(one[chosen], *inner), bins=edges)
-            share = 100 * count / chosen.sum()
-            axes.stairs(share, edges, color=color, fill=True, alpha=0.35)
-            axes.stairs(share, edges, color=color, linewidth=1.4, label=kind)
+            count, _ = np.histogram(np.clip(array[chosen], *inner), bins=edges)
+            percent = 100 * count / chosen.sum()
+            axes.stairs(percent, edges, color=color, fill=True, alpha=0.35)
+            axes.stairs(percent, edges, color=color, linewidth=1.4, label=kind)
         axes.set(title=panel, xscale="log", xlabel=r"$(y - \mu)^\top \Sigma^{-1} (y - \mu)$")
         _style.open_frame(axes, grid=True)
     panels[0].set_ylabel("share of these examples, %")

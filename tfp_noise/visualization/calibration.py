@@ -1,28 +1,34 @@
-"""How often a confident prediction is right."""
+"""Reliability diagrams: accuracy by confidence."""
+
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
 from tfp_noise import _validation, metrics
 from tfp_noise.visualization import _style
 
 
-def reliability_diagram(probabilities_by_method, labels, num_bins=15):
-    """Accuracy by confidence, a column of panels a method, with the share of examples at each confidence below.
+def reliability_diagram(
+    probabilities_by_method: Mapping[str, ArrayLike], labels: ArrayLike, num_bins: int = 15
+) -> Figure:
+    """Accuracy by confidence, one column per method, with the fraction of examples at each confidence below.
 
-    Bars under the diagonal: more confident than right. The bins are those of `metrics.reliability_curve`.
+    Bars that end below the diagonal show predictions that are more confident than accurate. The bins are those of
+    `metrics.reliability_curve`.
 
     Args:
         probabilities_by_method: a dict `{method: float [n, num_classes]}`.
-        labels: int `[n]`, the clean classes.
-        num_bins: int.
+        labels: int `[n]`, the true classes.
+        num_bins: int >= 1.
 
     Returns:
-        A `matplotlib.figure.Figure`: two axes a method, accuracy above, the share of examples below.
+        A `matplotlib.figure.Figure` with two axes per method: accuracy above, fraction of examples below.
 
     Raises:
-        TypeError, ValueError: as `metrics.reliability_curve`; no method at all.
+        TypeError, ValueError: as `metrics.reliability_curve`; also if there is no method.
 
     Example:
         >>> probabilities = np.array([[0.9, 0.1], [0.9, 0.1]])
@@ -63,7 +69,7 @@ def reliability_diagram(probabilities_by_method, labels, num_bins=15):
         lower.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         lower.set(xlabel="confidence", ylim=(0, 1.05 * largest))
         lower.yaxis.set_major_locator(MaxNLocator(2))
-        lower.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}%")
+        lower.yaxis.set_major_formatter(lambda fraction, _: f"{100 * fraction:g}%")
         for axes in (upper, lower):
             _style.open_frame(axes)
         if column == 0:

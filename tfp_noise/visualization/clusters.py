@@ -1,9 +1,12 @@
-"""How tightly the examples of a class lie together, and which classes lie near each other."""
+"""Figures of classes in feature space: clusters of examples, and distances between classes."""
+
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
@@ -14,27 +17,36 @@ _PERPLEXITY = 30  # scikit-learn's
 _MAX_NAMED_COLORS = 20
 
 
-def feature_clusters(features, labels, class_names, classes=None, seed=0, title=None):
-    """t-SNE of features, a panel a method, and below each how far apart the class means are.
+def feature_clusters(
+    features: Mapping[str, ArrayLike],
+    labels: ArrayLike,
+    class_names: Sequence[str],
+    classes: ArrayLike | None = None,
+    seed: int = 0,
+    title: str | None = None,
+) -> Figure:
+    """t-SNE of features, one panel per method, above the distances between the class means.
 
-    Above, examples coloured by their class; near ones stay near, while distances between clusters and their sizes mean
-    little. Below, `metrics.class_distances` in percent, the diagonal grey, on one scale for all methods, from the least
-    to the largest. Up to 20 classes the legend says the colours.
+    The upper panels show the examples, coloured by class. t-SNE keeps neighbours together, but distances between
+    clusters and sizes of clusters mean little. The lower panels show `metrics.class_distances` in percent with a grey
+    diagonal, on one scale for all methods. A legend explains the colours of up to 20 classes.
 
     Args:
-        features: a dict `{method: float [n, size]}`, such as the inputs of a last layer: `penultimate(model).predict`.
+        features: a dict `{method: float [n, size]}`, such as the inputs of the last layer, which
+            `penultimate(model).predict` computes.
         labels: int `[n]`, the true classes.
-        class_names: sequence of strings, a name per class.
-        classes: at least two class indices, to draw examples of these alone; all classes by default.
-        seed: int, t-SNE's; the same features and seed give the same figure on one machine.
+        class_names: sequence of strings, one name per class.
+        classes: int, at least two class indices; only examples of these classes are drawn. All classes by default.
+        seed: int, seed of t-SNE; the same features and seed give the same figure on the same machine.
         title: text above the panels.
 
     Returns:
-        A `matplotlib.figure.Figure` with two axes a method, and a colour bar.
+        A `matplotlib.figure.Figure` with two axes per method, and a colour bar.
 
     Raises:
-        TypeError, ValueError: no method; features that are not finite `[n, size]`; labels or classes that are none, or
-            a class without an example.
+        TypeError: if `features` is not a dict, class names are not strings, or labels or classes are not integers.
+        ValueError: if there is no method, features are not finite `[n, size]`, labels or classes are out of range, or
+            a class has no example.
 
     Example:
         >>> features = np.random.default_rng(0).normal(size=[20, 5])
@@ -52,7 +64,7 @@ def feature_clusters(features, labels, class_names, classes=None, seed=0, title=
     labels = _validation.check_labels("labels", labels, len(names))
     classes = np.arange(len(names)) if classes is None else _validation.check_labels("classes", classes, len(names))
     if len(set(classes)) != len(classes) or len(classes) < 2:
-        raise ValueError(f"`classes` must be at least two different ones. Received: {classes.tolist()}.")
+        raise ValueError(f"`classes` must be at least two different class indices. Received: {classes.tolist()}.")
     if not np.isin(classes, labels).all():
         missing = classes[~np.isin(classes, labels)][0]
         raise ValueError(f"`labels` must hold examples of each of `classes`. Received none of class {missing}.")
@@ -89,14 +101,14 @@ def feature_clusters(features, labels, class_names, classes=None, seed=0, title=
 
 
 def _embed(features, seed):
-    """t-SNE, `[n, 2]`, on one thread: several sum in another order, and on a busy machine take nine times as long."""
+    """t-SNE, `[n, 2]`, on one thread: several add in another order, and on a busy machine take nine times as long."""
     with threadpool_limits(1):
         perplexity = min(_PERPLEXITY, (len(features) - 1) / 3)
         return TSNE(random_state=seed, perplexity=perplexity).fit_transform(features)
 
 
 def _colors(num_classes):
-    """One colour a class, as far apart as so many can be."""
+    """One colour per class, chosen to differ as much as that number of colours allows."""
     name = "tab10" if num_classes <= 10 else "tab20" if num_classes <= _MAX_NAMED_COLORS else "turbo"
     steps = np.arange(num_classes)
     return matplotlib.colormaps[name](steps if num_classes <= _MAX_NAMED_COLORS else steps / (num_classes - 1))

@@ -1,7 +1,10 @@
-"""How confident a network is in the true and in the observed label."""
+"""Figures of a network's confidence in the true and in the observed label."""
+
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
 from tfp_noise.visualization import _style
@@ -9,18 +12,19 @@ from tfp_noise.visualization import _style
 _NUM_BINS = 80
 
 
-def logit_gaps(logits, labels):
-    """How far the label's logit stands above the mean logit: `logits[i, labels[i]] - mean_k logits[i, k]`.
+def logit_gaps(logits: ArrayLike, labels: ArrayLike) -> np.ndarray:
+    """Difference between the logit of the label and the mean logit: `logits[i, labels[i]] - mean_k logits[i, k]`.
 
     Args:
         logits: float `[n, num_classes]`.
         labels: int `[n]`.
 
     Returns:
-        float64 `[n]`.
+        float64 `[n]`, in units of logits.
 
     Raises:
-        TypeError, ValueError: logits that are not finite `[n, num_classes]`, or labels that do not fit them.
+        TypeError: if labels are not integers.
+        ValueError: if logits are not finite `[n, num_classes]`, or labels are out of range or not as many as rows.
 
     Example:
         >>> logit_gaps([[3.0, 0.0, 0.0]], [0]).tolist()
@@ -32,29 +36,32 @@ def logit_gaps(logits, labels):
     logits = _style.check_floats("logits", logits, ("n", "num_classes"))
     labels, _ = _style.check_label_pair(labels, labels, logits.shape[1])
     if len(labels) != len(logits):
-        raise ValueError(f"`logits` must have one row a label, {len(labels)}. Received: {len(logits)} rows.")
+        raise ValueError(f"`logits` must have one row per label, {len(labels)}. Received: {len(logits)} rows.")
     return logits[np.arange(len(labels)), labels] - logits.mean(axis=1)
 
 
-def logit_gap_densities(logits, labels, observed, title=None):
-    """Densities of `logit_gaps` of the true and of the observed label, on all, mislabelled and well labelled examples.
+def logit_gap_densities(
+    logits: Mapping[str, ArrayLike], labels: ArrayLike, observed: ArrayLike, title: str | None = None
+) -> Figure:
+    """Densities of `logit_gaps` of true and observed labels, on all, mislabelled and correctly labelled examples.
 
-    Histograms of 80 bins, shared by all methods and panels, so that no bandwidth smooths a spike away. On correctly
-    labelled examples the two labels are one: a single panel there, and in the other's place, on all examples, the
-    maximum logit minus the mean logit.
+    The densities are histograms with 80 bins, the same for all methods and panels; a kernel density estimate could
+    smooth spikes away. On correctly labelled examples the true and the observed label are equal and share one panel.
+    The sixth panel shows the maximum logit minus the mean logit on all examples.
 
     Args:
         logits: a dict `{method: float [n, num_classes]}`.
         labels: int `[n]`, the true classes.
-        observed: int `[n]`, the labels that the network saw.
+        observed: int `[n]`, the labels that the network was trained with.
         title: text above the panels.
 
     Returns:
-        A `matplotlib.figure.Figure` with six panels: all, mislabelled, correctly labelled, of the true label above, of
-        the observed label below; the last, of the maximum.
+        A `matplotlib.figure.Figure` with two rows of three panels. Above: the true label on all, on mislabelled and on
+        correctly labelled examples. Below: the observed label on all and on mislabelled examples, and the maximum.
 
     Raises:
-        TypeError, ValueError: as `logit_gaps`; no method; no mislabelled or no correctly labelled example.
+        TypeError: if `logits` is not a dict, or labels are not integers.
+        ValueError: as `logit_gaps`; also if there is no method, or no mislabelled or no correctly labelled example.
 
     Example:
         >>> logits = {"cross-entropy": np.eye(3)[[0, 1, 2]]}
@@ -73,8 +80,8 @@ def logit_gap_densities(logits, labels, observed, title=None):
     mislabelled = labels != observed
     if mislabelled.all() or not mislabelled.any():
         raise ValueError(
-            f"`observed` must differ from `labels` for some examples and not for others. Received: {mislabelled.sum()} "
-            f"of {len(mislabelled)} differ. Are the labels from before and after the noise?"
+            "`observed` must differ from `labels` for some examples and agree for others. Received: "
+            f"{mislabelled.sum()} of {len(mislabelled)} differ. Are the labels from before and after the noise?"
         )
     gaps = {
         method: {
@@ -93,19 +100,21 @@ def logit_gap_densities(logits, labels, observed, title=None):
         ("mislabelled", "observed label", mislabelled),
         ("all examples", "maximum", everything),
     ]
-    edges = np.histogram_bin_edges(np.concatenate([gap for one in gaps.values() for gap in one.values()]), _NUM_BINS)
+    edges = np.histogram_bin_edges(
+        np.concatenate([gap for of_kind in gaps.values() for gap in of_kind.values()]), _NUM_BINS
+    )
     figure = Figure(figsize=(10, 5.8), layout="constrained")
     grid = figure.subplots(2, 3, sharex=True).ravel()
     for axes, (part, kind, chosen) in zip(grid, panels, strict=True):
-        for (method, one), color in zip(gaps.items(), _style.colors(), strict=False):
-            density, _ = np.histogram(one[kind][chosen], bins=edges, density=True)
+        for (method, of_kind), color in zip(gaps.items(), _style.colors(), strict=False):
+            density, _ = np.histogram(of_kind[kind][chosen], bins=edges, density=True)
             axes.stairs(density, edges, color=color, linewidth=1.4, label=method)
         axes.set(title=f"{kind}, {part}", ylim=(0, None))
         axes.title.set_fontsize("medium")
         _style.open_frame(axes, grid=True)
     for axes in grid[::3]:
         axes.set_ylabel("density")
-    grid[4].set_xlabel("logit minus mean logit")  # not the figure's: that would lie under the legend
+    grid[4].set_xlabel("logit minus mean logit")  # not the label of the figure, which the legend would cover
     handles, names = grid[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False)
     figure.suptitle(title)

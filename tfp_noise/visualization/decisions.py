@@ -1,39 +1,49 @@
-"""Where classifiers of the plane decide for which class."""
+"""Figures of decision regions of classifiers of points in the plane."""
+
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
 from tfp_noise.visualization import _style
 
 _FINENESS = 200  # points along a side of the square
 _LOOKS = (("o", _style.PALETTE[0]), ("^", _style.PALETTE[1]))
-# The points' colours, paler, so that points are seen on them.
+# Paler than the colours of the points, so that the points are visible on them.
 _PROBABILITY = LinearSegmentedColormap.from_list("classes", ["#6FB2DA", "white", "#EBA066"])
 
 
-def decision_regions(points, labels, observed, classifiers, title=None):
-    """Probability of class 1 over the plane, a panel a classifier, with training points by their observed label.
+def decision_regions(
+    points: ArrayLike,
+    labels: ArrayLike,
+    observed: ArrayLike,
+    classifiers: Mapping[str, Callable[[np.ndarray], ArrayLike]],
+    title: str | None = None,
+) -> Figure:
+    """Probability of class 1 over the plane, one panel per classifier, and training points by their observed label.
 
-    The line is where both classes are as probable. Mislabelled points are ringed: a line that goes around a ringed
-    point fits a wrong label.
+    The line marks the points where both classes are equally probable. Mislabelled points have a ring: a line that goes
+    around such a point shows that the classifier fits a wrong label.
 
     Args:
         points: float `[n, 2]`.
         labels: int `[n]`, the true classes, 0 or 1.
-        observed: int `[n]`, the labels seen in training: shape and colour of a point.
-        classifiers: a dict `{method: predict}`; `predict` takes float32 `[m, 2]` and gives probabilities `[m, 2]`, as
-            `functools.partial(model.predict, verbose=0)` does.
+        observed: int `[n]`, the labels used in training; they determine shape and colour of a point.
+        classifiers: a dict `{method: predict}`, where `predict` maps float32 `[m, 2]` to probabilities `[m, 2]`, such
+            as `functools.partial(model.predict, verbose=0)`.
         title: text above the panels.
 
     Returns:
-        A `matplotlib.figure.Figure` with a panel a method, and the colour bar.
+        A `matplotlib.figure.Figure` with one panel per method, and the colour bar.
 
     Raises:
-        TypeError, ValueError: points or labels of other shapes or classes; no method; one that cannot be called, or
-            gives something else than distributions over two classes.
+        TypeError: if labels are not integers, or a classifier is not callable.
+        ValueError: if points or labels have other shapes or labels are not 0 or 1, if there is no method, or if a
+            classifier returns anything but distributions over two classes.
 
     Example:
         >>> points, labels = np.array([[-1.0, 0.0], [1.0, 0.0]]), np.array([0, 1])
@@ -73,14 +83,14 @@ def decision_regions(points, labels, observed, classifiers, title=None):
 
 
 def _probability(method, predict, grid):
-    """The probability of class 1 at each point of the grid."""
+    """Probability of class 1 at each point of the grid, float64 `[height, width]`."""
     name = f"classifiers[{method!r}]"
     _validation.check_callable(name, predict, "Pass `model.predict` of a model.")
     points = grid.reshape(-1, 2)
     probabilities = _validation.check_distributions(f"{name}(points)", predict(points))
     if probabilities.shape != points.shape:
-        expected = f"[{len(points)}, 2]: a distribution over two classes a point"
-        raise ValueError(f"`{name}` must give shape {expected}. Received shape {probabilities.shape}.")
+        expected = f"[{len(points)}, 2], one distribution over two classes per point"
+        raise ValueError(f"`{name}` must return shape {expected}. Received shape {probabilities.shape}.")
     return probabilities[:, 1].reshape(grid.shape[:2])
 
 

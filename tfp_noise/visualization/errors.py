@@ -1,9 +1,12 @@
-"""Errors over the epochs of training, and by how often the soft labels are replaced."""
+"""Figures of errors over the epochs of training, and of a score by the update period of soft labels."""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
 from tfp_noise.visualization import _style
@@ -15,23 +18,28 @@ _ERRORS = {
 }
 
 
-def errors_by_noise_rate(histories, keys=("train_accuracy_observed", "test_accuracy"), title=None):
-    """Errors by epoch: a column a noise rate, a row a kind of error, a line a method.
+def errors_by_noise_rate(
+    histories: Mapping[float, Mapping[str, Mapping[str, Sequence[float]]]],
+    keys: Sequence[str] = ("train_accuracy_observed", "test_accuracy"),
+    title: str | None = None,
+) -> Figure:
+    """Errors over the epochs, with one column per noise rate, one row per kind of error and one line per method.
 
     Args:
-        histories: a dict `{rate: {method: history}}`, a rate from 0 to 1, a history a dict of lists with one value an
-            epoch under `epoch` and each of `keys`: accuracies from 0 to 1; drawn is what they lack to 1.
-        keys: the rows: `train_accuracy_observed`, on training examples by the label that is trained on;
-            `test_accuracy`; `train_accuracy_mislabelled`, on mislabelled training examples by their wrong label, where
-            a larger error is less noise learned by heart.
+        histories: a dict `{rate: {method: history}}`. A rate is from 0 to 1. A history is a dict of lists with one
+            value per epoch, under `epoch` and each of `keys`: accuracies from 0 to 1, drawn as `1 - accuracy`.
+        keys: the rows of the figure. `train_accuracy_observed` is measured on training examples with their observed
+            labels, `test_accuracy` on the clean test split, and `train_accuracy_mislabelled` on mislabelled training
+            examples with their wrong labels, where a larger error means that less noise was memorised.
         title: text above the panels.
 
     Returns:
-        A `matplotlib.figure.Figure` with a panel for each rate and key.
+        A `matplotlib.figure.Figure` with one panel per rate and key.
 
     Raises:
-        TypeError, ValueError: no rate, one without a method, or that is none; an unknown key, none, or one that a
-            history does not have; values that are not finite, or not one an epoch.
+        TypeError: if a dict is expected and something else is given, or a rate is not a number.
+        ValueError: if there is no rate, method or key, a rate is out of range, a key is unknown or missing from a
+            history, or values are not finite or not as many as epochs.
 
     Example:
         >>> history = {"epoch": [1, 2], "train_accuracy_observed": [0.5, 0.75], "test_accuracy": [0.25, 0.5]}
@@ -75,23 +83,29 @@ def errors_by_noise_rate(histories, keys=("train_accuracy_observed", "test_accur
     return figure
 
 
-def score_by_update_period(scores, steps_per_epoch, ylabel="clean test error, %", title=None):
-    """A score by the period after which soft labels are replaced: the mean over seeds, and the standard deviation.
+def score_by_update_period(
+    scores: Mapping[int, ArrayLike],
+    steps_per_epoch: int,
+    ylabel: str = "clean test error, %",
+    title: str | None = None,
+) -> Figure:
+    """Mean and standard deviation of a score over seeds, by the number of steps between updates of the soft labels.
 
-    The standard deviation is that of a sample (`ddof=1`); where there is one seed there is no bar. A line marks the
+    The standard deviation is that of a sample (`ddof=1`); a period with one seed has no error bar. A line marks the
     period of one epoch.
 
     Args:
-        scores: a dict `{steps: values}`, the values one a seed, drawn as they are.
+        scores: a dict `{steps: values}` with one value per seed, drawn in the unit given.
         steps_per_epoch: int >= 1.
-        ylabel: what the values are.
+        ylabel: name and unit of the values.
         title: text above the panel.
 
     Returns:
-        A `matplotlib.figure.Figure` with one panel, steps on a logarithmic axis.
+        A `matplotlib.figure.Figure` with one panel and a logarithmic axis of steps.
 
     Raises:
-        TypeError, ValueError: no period, one that is no integer >= 1, or values that are not finite `[seeds]`.
+        TypeError: if `scores` is not a dict, or a number of steps is not an integer.
+        ValueError: if there is no period, a number of steps is below 1, or values are not finite `[seeds]`.
 
     Example:
         >>> figure = score_by_update_period({12: [25.0, 26.0], 384: [24.0]}, steps_per_epoch=384)
@@ -120,7 +134,7 @@ def score_by_update_period(scores, steps_per_epoch, ylabel="clean test error, %"
 
 
 def _curve(name, history, key):
-    """Epochs and the values under `key`, float64 arrays of one length."""
+    """Epochs and the values under `key`, float64 arrays of the same length."""
     missing = [one for one in ("epoch", key) if one not in history]
     if missing:
         raise ValueError(f"`{name}` must have the keys 'epoch' and {key!r}. Missing: {', '.join(missing)}.")

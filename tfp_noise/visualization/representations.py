@@ -1,8 +1,12 @@
-"""Where the examples lie before the last layer, and those of three classes on a plane."""
+"""Features that the last layer reads, and figures of three classes in a plane of that space."""
+
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
 from tfp_noise.classifier import NoisyLabelClassifier
@@ -11,19 +15,19 @@ from tfp_noise.visualization import _style
 _SMALLEST_SINE = 1e-6  # of the angle between two sides of the triangle of class vectors
 
 
-def penultimate(model):
-    """The network up to its last layer: a model whose `predict` gives the features that the last layer reads.
+def penultimate(model: keras.Model) -> keras.Model:
+    """The network without its last layer: a model whose `predict` returns the features that the last layer reads.
 
     Args:
-        model: a `NoisyLabelClassifier`, or another `keras.Model`, whose network is Functional or Sequential, built, and
-            ends in a `Dense`.
+        model: a `NoisyLabelClassifier` or another `keras.Model`, with a built Functional or Sequential network that
+            ends in a `Dense` layer.
 
     Returns:
-        A `keras.Model` from the same inputs to `[batch, size]`, which shares the weights.
+        A `keras.Model` from the same inputs to features `[batch, size]`, which shares the weights of `model`.
 
     Raises:
-        TypeError: something else than a Keras model.
-        ValueError: a subclassed network, one that is not built, or that ends in another layer.
+        TypeError: if `model` is not a Keras model.
+        ValueError: if the network is subclassed, not built, or ends in another layer.
 
     Example:
         >>> network = keras.Sequential([keras.Input([4]), keras.layers.Dense(8), keras.layers.Dense(3)])
@@ -36,7 +40,7 @@ def penultimate(model):
     if not (network.built and hasattr(network, "inputs")):
         raise ValueError(
             f"`model` must have a Functional or Sequential network that is built. Received: {type(network).__name__}, "
-            f"{'built' if network.built else 'not built'}. Make a `keras.Model` from its inputs to the features."
+            f"{'built' if network.built else 'not built'}. Make a `keras.Model` from the inputs to the features."
         )
     last = network.layers[-1]
     if not isinstance(last, keras.layers.Dense):
@@ -44,27 +48,35 @@ def penultimate(model):
     return keras.Model(network.inputs, last.input, name="penultimate")
 
 
-def class_plane_projection(representations, labels, observed, classes, title=None):
-    """Examples of three classes, projected on the plane through the classes' vectors; mislabelled ones in black.
+def class_plane_projection(
+    representations: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    labels: ArrayLike,
+    observed: ArrayLike,
+    classes: Sequence[int],
+    title: str | None = None,
+) -> Figure:
+    """Examples of three classes, projected onto the plane through their class vectors, mislabelled ones in black.
 
-    With `v0, v1, v2` the classes' columns of the last layer's kernel, the plane's axes are `e1`, along `v1 - v0`, and
-    `e2`, along `v2 - v0` without its part along `e1`. An example stands at `(x e1, x e2)`, a class vector (a star) at
-    `(v e1, v e2)`: the second class to the right of the first one, the third above both.
+    The class vectors `v0, v1, v2` are the columns of the last layer's kernel for the three classes. The axes of the
+    plane are unit vectors: `e1` along `v1 - v0`, and `e2` along the part of `v2 - v0` that is orthogonal to `e1`.
+    Features `x` are drawn at `(x e1, x e2)`, and a class vector `v` as a star at `(v e1, v e2)`, so that the second
+    class is to the right of the first one and the third class is above both.
 
     Args:
-        representations: a dict `{method: (features, class_vectors)}`: float `[n, size]`, the inputs of the last
-            layer, and float `[size, num_classes]`, its kernel.
-        labels: int `[n]`, the true classes: colours.
-        observed: int `[n]`, the labels that the network saw; those that differ are black.
+        representations: a dict `{method: (features, class_vectors)}` with the inputs of the last layer, float
+            `[n, size]`, and its kernel, float `[size, num_classes]`.
+        labels: int `[n]`, the true classes, which determine the colours.
+        observed: int `[n]`, the labels used in training; examples whose observed label is wrong are black.
         classes: three class indices.
         title: text above the panels.
 
     Returns:
-        A `matplotlib.figure.Figure` with a panel a method, all distances in it true to scale.
+        A `matplotlib.figure.Figure` with one panel per method, with the same scale on both axes.
 
     Raises:
-        TypeError, ValueError: no method; classes that are not three different ones, or without any example; class
-            vectors on one line; shapes that do not fit.
+        TypeError: if `representations` is not a dict, or labels or classes are not integers.
+        ValueError: if there is no method, `classes` are not three different classes with examples, the class vectors
+            lie on one line, or shapes do not fit.
 
     Example:
         >>> features, kernel = np.array([[2.0, 0.0, 5.0], [0.0, 2.0, 5.0], [0.0, 0.0, 5.0]]), np.eye(3)
@@ -104,7 +116,7 @@ def class_plane_projection(representations, labels, observed, classes, title=Non
 
 
 def _project(method, features, class_vectors, classes, num_examples):
-    """Coordinates in the plane of the three classes: of the examples `[n, 2]` and of the class vectors `[3, 2]`."""
+    """Coordinates in the plane of the examples, `[n, 2]`, and of the three class vectors, `[3, 2]`."""
     features = _style.check_floats(f"representations[{method!r}] features", features, (num_examples, "size"))
     name = f"representations[{method!r}] class_vectors"
     class_vectors = _style.check_floats(name, class_vectors, (features.shape[1], "num_classes"))
@@ -114,8 +126,8 @@ def _project(method, features, class_vectors, classes, num_examples):
     across = up - right * (right @ up) / max(right @ right, np.finfo(np.float64).tiny)
     if min(np.linalg.norm(right), np.linalg.norm(across)) <= _SMALLEST_SINE * longest:
         raise ValueError(
-            f"`{name}` of the classes {classes} must span a plane. Received three points on one line. "
-            "Is it the last layer's kernel, after training?"
+            f"`{name}` of the classes {classes} must span a plane. Received: three points on one line. "
+            "Is this the kernel of the last layer, after training?"
         )
     basis = np.stack([right / np.linalg.norm(right), across / np.linalg.norm(across)], axis=1)
     return features @ basis, corners @ basis

@@ -1,28 +1,34 @@
-"""How much a score depends on the two settings of the Logistic-Normal loss."""
+"""Figure of a score by temperature and `min_scale` of the Logistic-Normal loss."""
+
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
 from tfp_noise.visualization import _style
 
 
-def score_by_temperature_and_min_scale(scores, label="clean test accuracy, %", title=None):
-    r"""A heat map of a score's mean over seeds: a column a temperature, a row a `min_scale`.
+def score_by_temperature_and_min_scale(
+    scores: Mapping[tuple[float, float], ArrayLike], label: str = "clean test accuracy, %", title: str | None = None
+) -> Figure:
+    r"""Heat map of a score's mean over seeds, with one column per temperature and one row per `min_scale`.
 
-    In a cell stands the mean, and below it the standard deviation of a sample (`ddof=1`) where there are two seeds or
-    more. A setting that is missing leaves its cell empty.
+    A cell contains the mean and, for two or more seeds, the standard deviation of a sample (`ddof=1`). The cell of a
+    missing setting is empty.
 
     Args:
-        scores: a dict `{(temperature, min_scale): values}`, the values one a seed, drawn as they are.
-        label: what the values are.
+        scores: a dict `{(temperature, min_scale): values}` with one value per seed, drawn in the unit given.
+        label: name and unit of the values.
         title: text above the map.
 
     Returns:
-        A `matplotlib.figure.Figure`: the map and its colour bar.
+        A `matplotlib.figure.Figure` with the map and its colour bar.
 
     Raises:
-        TypeError, ValueError: no setting; keys that are not pairs of numbers; values that are not finite `[seeds]`.
+        TypeError: if `scores` is not a dict, or a temperature or `min_scale` is not a number.
+        ValueError: if there is no setting, a key is not a pair, or values are not finite `[seeds]`.
 
     Example:
         >>> figure = score_by_temperature_and_min_scale({(0.1, 0.5): [80.0, 82.0], (1.0, 0.5): [90.0]})
@@ -34,25 +40,26 @@ def score_by_temperature_and_min_scale(scores, label="clean test accuracy, %", t
         2023, Figure 5.
     """
     _style.check_some("scores", scores, "setting")
+    arrays = {}
     for setting, values in scores.items():
         temperature, min_scale = _style.check_pair("scores", setting, "(temperature, min_scale) in its keys")
         _validation.check_number("temperature", temperature)
         _validation.check_number("min_scale", min_scale)
-        _style.check_floats(f"scores[{setting!r}]", values, ("seeds",))
-    temperatures, min_scales = (sorted(set(values)) for values in zip(*scores, strict=True))
+        arrays[setting] = _style.check_floats(f"scores[{setting!r}]", values, ("seeds",))
+    temperatures, min_scales = (sorted(set(values)) for values in zip(*arrays, strict=True))
     means = np.full((len(min_scales), len(temperatures)), np.nan)
     figure = Figure(figsize=(2.6 + 1.1 * len(temperatures), 1.4 + 0.9 * len(min_scales)), layout="compressed")
     axes = figure.subplots()
     places = {
         (min_scales.index(min_scale), temperatures.index(temperature)): values
-        for (temperature, min_scale), values in scores.items()
+        for (temperature, min_scale), values in arrays.items()
     }
-    for place, values in places.items():
-        means[place] = np.mean(values)
+    for place, array in places.items():
+        means[place] = np.mean(array)
     image = axes.imshow(means, cmap="cividis", origin="lower", aspect="auto")
     middle = 0.5 * (np.nanmin(means) + np.nanmax(means))
-    for (row, column), values in sorted(places.items()):
-        spread = f"\n± {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
+    for (row, column), array in sorted(places.items()):
+        spread = f"\n± {np.std(array, ddof=1):.1f}" if len(array) > 1 else ""
         color = "white" if means[row, column] < middle else "black"
         axes.text(column, row, f"{means[row, column]:.1f}{spread}", ha="center", va="center", color=color)
     axes.set_xticks(range(len(temperatures)), [f"{value:g}" for value in temperatures])

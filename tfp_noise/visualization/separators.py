@@ -1,29 +1,40 @@
-"""Lines between two classes in the plane."""
+"""Figures of lines that separate two classes of points in the plane."""
+
+from collections.abc import Mapping
 
 import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from tfp_noise.visualization import _style
 
 
-def linear_separators(points, labels, observed, separators, title=None):
-    """Points of two classes, the mislabelled ones ringed, and the lines `w x + b = 0`.
+def linear_separators(
+    points: ArrayLike,
+    labels: ArrayLike,
+    observed: ArrayLike,
+    separators: Mapping[str, Mapping[str, tuple[ArrayLike, float]]],
+    title: str | None = None,
+) -> Figure:
+    """Points of two classes, with rings around mislabelled ones, and lines `w x + b = 0`.
 
-    The first line of a panel is the reference, black; the others go from dark to light in the order given.
+    The first line of a panel is the reference and is black. The others go from dark to light in the order given.
 
     Args:
         points: float `[n, 2]`.
         labels: int `[n]`, the true classes, 0 or 1.
-        observed: int `[n]`, the labels seen in training; those that differ are ringed.
-        separators: a dict `{panel: {label: (w, b)}}`, `w` float `[2]`, `b` float.
+        observed: int `[n]`, the labels used in training; points whose observed label is wrong have a ring.
+        separators: a dict `{panel: {label: (w, b)}}` with `w` float `[2]` and `b` float.
         title: text above the panels.
 
     Returns:
-        A `matplotlib.figure.Figure` with a panel for each entry of `separators`.
+        A `matplotlib.figure.Figure` with one panel per entry of `separators`.
 
     Raises:
-        TypeError, ValueError: points or labels of other shapes or classes; no panel, or one without a line; a `w` that
-            is zero, or not finite `[2]`.
+        TypeError: if labels are not integers, or a dict is expected and something else is given.
+        ValueError: if points or labels have other shapes or labels are not 0 or 1, if there is no panel or a panel has
+            no line, or if `w` is zero or not finite `[2]`.
 
     Example:
         >>> points, labels = np.array([[-1.0, -1.0], [1.0, 1.0]]), np.array([0, 1])
@@ -45,7 +56,8 @@ def linear_separators(points, labels, observed, separators, title=None):
         shades = matplotlib.colormaps["viridis"](np.linspace(0.1, 0.9, max(len(lines) - 1, 1)))
         for (label, line), color in zip(lines.items(), ["black", *shades], strict=False):
             name = f"separators[{panel!r}][{label!r}]"
-            ends = _ends(name, *_style.check_pair(name, line, "(w, b)"), centre, 2 * reach)
+            w, b = _style.check_pair(name, line, "(w, b)")
+            ends = _ends(name, w, b, centre, 2 * reach)
             axes.plot(*ends.T, color=color, linewidth=1.8, label=label)
         axes.set(title=panel, aspect="equal")
         axes.set(xlim=centre[0] + reach * np.array([-1, 1]), ylim=centre[1] + reach * np.array([-1, 1]))
@@ -66,11 +78,13 @@ def _scatter(axes, points, labels, observed):
 
 
 def _ends(name, w, b, centre, length):
-    """Two points of the line, `[2, 2]`, at `length` on either side of its point nearest to `centre`."""
+    """Two points of the line, `[2, 2]`, at distance `length` on both sides of the point nearest to `centre`."""
     w = _style.check_floats(f"{name} w", w, (2,))
     b = float(_style.check_floats(f"{name} b", b, ()))
     if not w.any():
-        raise ValueError(f"`{name}` must have a `w` that is not zero. Received: w = {w.tolist()}, which has no line.")
+        raise ValueError(
+            f"`{name}` must have a `w` that is not zero. Received: w = {w.tolist()}, which defines no line."
+        )
     unit = w / np.linalg.norm(w)
     nearest = centre - unit * (unit @ centre + b / np.linalg.norm(w))
     return nearest + length * np.array([[-1], [1]]) * np.array([-unit[1], unit[0]])

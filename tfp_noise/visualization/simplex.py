@@ -1,46 +1,60 @@
-"""A Gaussian over logits, and what the softmax makes of it on the simplex of three classes."""
+"""Figure of a Gaussian over logits and its image under the softmax, on the simplex of three classes."""
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
 from tfp_noise.visualization import _style
 
 _CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 0.75**0.5]])  # of classes 1, 2 and 3
-# From white to a middle grey: samples and curves must be seen on it.
+# From white to a medium grey, so that samples and curves are visible on it.
 _SHADES = LinearSegmentedColormap.from_list("density", ["white", "#8A8A8A"])
 _DEVIATIONS = (1, 2, 3)
 _FINENESS = 240  # steps along a side of the triangle
-_DEPTH = 8.0  # nats below the largest density that still show; three standard deviations are 4.5
+_DEPTH = 8.0  # nats below the largest log density that have a shade; three standard deviations are 4.5
 _CLASS_LOOKS = tuple(zip(("o", "s", "^"), (_style.PALETTE[0], _style.PALETTE[1], _style.PALETTE[2]), strict=True))
 
 
-def logits_and_simplex(loc, scale, temperature=1.0, target_smoothing=0.01, num_samples=200, title=None):
+def logits_and_simplex(
+    loc: ArrayLike,
+    scale: ArrayLike,
+    temperature: float = 1.0,
+    target_smoothing: float = 0.01,
+    num_samples: int = 200,
+    title: str | None = None,
+) -> Figure:
     """A Gaussian over the two logits of three classes, beside its Logistic-Normal density on the simplex.
 
-    On the left `Z ~ Normal(loc, scale scale')`, on the right `softmax([z_1, z_2, 0] / temperature)`, with the density
+    The left panel shows `z ~ Normal(loc, scale scale')`, the right one `softmax([z_1, z_2, 0] / temperature)` with the
+    density
 
         p(s) proportional to Normal(temperature * log(s[:2] / s[2]); loc, scale scale') / (s_1 s_2 s_3)
 
-    Both panels show the logarithm of the density below its largest value, which may lie in a corner; the same curves,
-    one, two and three standard deviations from `loc`; the same samples; and where the smoothed label of each class
-    lies: with `C = log(((1 - t) 3 + t) / t)`, at `temperature` times `[C, 0]`, `[0, C]` and `[-C, -C]`.
+    Both panels contain
+
+    - shades: the logarithm of the density relative to its largest value, which may lie in a corner;
+    - curves: one, two and three standard deviations from `loc`;
+    - the same samples;
+    - the smoothed label of each class, which with `C = log(((1 - t) 3 + t) / t)` is at `temperature` times `[C, 0]`,
+      `[0, C]` and `[-C, -C]`.
 
     Args:
         loc: float `[2]`.
         scale: float `[2, 2]`, not singular.
         temperature: float above 0.
-        target_smoothing: float between 0 and 1, `t`.
-        num_samples: int, at least 1; they are the same each time.
+        target_smoothing: float between 0 and 1: `t` above.
+        num_samples: int, at least 1; the samples are the same in every call.
         title: text above the panels.
 
     Returns:
-        A `matplotlib.figure.Figure`: logits, simplex, colour bar.
+        A `matplotlib.figure.Figure` with a panel of logits, a panel of the simplex, and the colour bar.
 
     Raises:
-        TypeError, ValueError: numbers out of range; shapes that do not fit; a scale without an inverse.
+        TypeError: if an argument is not a number or array of numbers.
+        ValueError: if a number is out of range, an array has another shape, or `scale` is singular.
 
     Example:
         >>> figure = logits_and_simplex([0.0, 0.0], np.eye(2))
@@ -70,12 +84,12 @@ def logits_and_simplex(loc, scale, temperature=1.0, target_smoothing=0.01, num_s
     logits = np.stack(np.meshgrid(*[np.linspace(-reach, reach, _FINENESS)] * 2), axis=-1)
     shades = {"levels": np.linspace(-_DEPTH, 0, 33), "cmap": _SHADES, "extend": "min"}
     image = left.contourf(*np.moveaxis(logits, -1, 0), _log_gaussian(logits, loc, scale), **shades)
-    shares = _triangular_grid()
-    log_density = np.full(len(shares), -np.inf)  # what it tends to at the rim
-    inside = (shares > 0).all(axis=1)
-    logits = temperature * np.log(shares[inside, :2] / shares[inside, 2:])
-    log_density[inside] = _log_gaussian(logits, loc, scale) - np.log(shares[inside]).sum(axis=1)
-    right.tricontourf(*(shares @ _CORNERS).T, np.maximum(log_density - log_density.max(), -2 * _DEPTH), **shades)
+    probabilities = _triangular_grid()
+    log_density = np.full(len(probabilities), -np.inf)  # the limit on the boundary of the simplex
+    inside = (probabilities > 0).all(axis=1)
+    logits = temperature * np.log(probabilities[inside, :2] / probabilities[inside, 2:])
+    log_density[inside] = _log_gaussian(logits, loc, scale) - np.log(probabilities[inside]).sum(axis=1)
+    right.tricontourf(*(probabilities @ _CORNERS).T, np.maximum(log_density - log_density.max(), -2 * _DEPTH), **shades)
     for axes, place in ((left, lambda z: z), (right, lambda z: _simplex(z / temperature) @ _CORNERS)):
         axes.scatter(*place(samples).T, s=8, color=_style.PALETTE[4], linewidths=0, alpha=0.9)
         for curve in curves:
@@ -94,7 +108,7 @@ def logits_and_simplex(loc, scale, temperature=1.0, target_smoothing=0.01, num_s
 
 
 def _log_gaussian(logits, loc, scale):
-    """Its logarithm less that of its largest value."""
+    """Log density of `Normal(loc, scale scale')` minus its largest value."""
     return -0.5 * np.sum(((logits - loc) @ np.linalg.inv(scale).T) ** 2, axis=-1)
 
 
@@ -106,7 +120,7 @@ def _simplex(logits):
 
 
 def _triangular_grid():
-    """Evenly spread points of the simplex, its rim too, `[points, 3]`."""
+    """Evenly spaced points of the simplex including its boundary, `[points, 3]`."""
     first, second = np.divmod(np.arange((_FINENESS + 1) ** 2), _FINENESS + 1)
     steps = np.stack([first, second, _FINENESS - first - second], axis=1)
     return steps[steps[:, 2] >= 0] / _FINENESS

@@ -1,31 +1,37 @@
-"""What the strength of smoothing and correction does: to the loss, and to the accuracy."""
+"""Figures of smoothing and correction: loss by margin, and score by strength."""
+
+from collections.abc import Mapping
 
 import keras
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
 from tfp_noise.losses.base import NoisyLabelLoss
 from tfp_noise.visualization import _style
 
 
-def loss_by_margin(losses, margins=None, title=None):
-    """Two-class losses of the positive label, by the margin `m` of its logit: `loss(1, (0, m))`.
+def loss_by_margin(
+    losses: Mapping[str, NoisyLabelLoss], margins: ArrayLike | None = None, title: str | None = None
+) -> Figure:
+    """Two-class losses of the positive label by the margin `m` of its logit: `loss(1, (0, m))`.
 
-    Cross-entropy is `log(1 + exp(-m))` here. Smoothing gives it a finite minimum, backward correction makes it
-    negative for confident right predictions, forward correction makes it level off for confident wrong ones.
+    Cross-entropy is `log(1 + exp(-m))` here. With smoothing it has a minimum at a finite margin. With backward
+    correction it is negative for confident correct predictions. With forward correction it is bounded for confident
+    wrong ones.
 
     Args:
-        losses: a dict `{label: loss}` of losses from `tfp_noise.losses` with 2 classes and 2 outputs.
+        losses: a dict `{label: loss}` of losses of `tfp_noise.losses` with 2 classes and 2 outputs.
         margins: float `[m]`; by default from -6 to 6.
         title: text above the panel.
 
     Returns:
-        A `matplotlib.figure.Figure` with one panel, a line a loss, in nats.
+        A `matplotlib.figure.Figure` with one panel and one line per loss, in nats.
 
     Raises:
-        TypeError: something else than a loss of this library.
-        ValueError: no loss at all, one for other than 2 classes or outputs, or margins that are not finite `[m]`.
+        TypeError: if `losses` is not a dict of losses of this library.
+        ValueError: if there is no loss, a loss has not 2 classes and 2 outputs, or margins are not finite `[m]`.
 
     Example:
         >>> from tfp_noise import losses
@@ -55,21 +61,24 @@ def loss_by_margin(losses, margins=None, title=None):
     return figure
 
 
-def score_by_alpha(scores, ylabel="clean test accuracy", title=None):
-    """A score by the strength alpha of each method: the mean over seeds, and a band of one standard deviation.
+def score_by_alpha(
+    scores: Mapping[str, Mapping[float, ArrayLike]], ylabel: str = "clean test accuracy", title: str | None = None
+) -> Figure:
+    """Mean of a score over seeds by the strength alpha of each method, with a band of one standard deviation.
 
-    The standard deviation is that of a sample (`ddof=1`); where there is one seed there is no band.
+    The standard deviation is that of a sample (`ddof=1`); with one seed there is no band.
 
     Args:
-        scores: a dict `{method: {alpha: values}}`, the values one a seed, drawn as they are.
-        ylabel: what the values are.
+        scores: a dict `{method: {alpha: values}}` with one value per seed, drawn in the unit given.
+        ylabel: name and unit of the values.
         title: text above the panel.
 
     Returns:
-        A `matplotlib.figure.Figure` with one panel, a line and a band a method.
+        A `matplotlib.figure.Figure` with one panel, and one line and one band per method.
 
     Raises:
-        ValueError: no method, a method without an alpha, an alpha without values, or values that are not finite.
+        TypeError: if a dict is expected and something else is given, or an alpha is not a number.
+        ValueError: if there is no method, a method has no alpha, an alpha has no values, or values are not finite.
 
     Example:
         >>> figure = score_by_alpha({"LS": {0.0: [0.70, 0.72], 0.1: [0.75, 0.77]}, "FC": {0.1: [0.80]}})
@@ -100,12 +109,12 @@ def _check_binary(label, loss):
     if not isinstance(loss, NoisyLabelLoss):
         raise TypeError(
             f"`losses` must hold losses of tfp_noise.losses. Received: {loss!r} of type {type(loss).__name__} for "
-            f"{label!r}. Is the dict the wrong way round, or the loss not built yet?"
+            f"{label!r}. Are keys and values exchanged, or is this a class instead of an instance?"
         )
     if (loss.num_classes, loss.num_outputs) != (2, 2):
         raise ValueError(
             f"`losses` must hold losses with 2 classes and 2 outputs. Received: {loss.num_classes} classes and "
-            f"{loss.num_outputs} outputs for {label!r}. Build it with num_classes=2; wider likelihoods have no margin."
+            f"{loss.num_outputs} outputs for {label!r}. Build it with num_classes=2; more outputs have no margin."
         )
 
 

@@ -1,6 +1,8 @@
-"""Accuracy over the epochs of training."""
+"""Figures of accuracy over the epochs of training."""
 
 import itertools
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -15,25 +17,26 @@ _TRAINING_LINES = {
     "train_accuracy_mislabelled": ("mislabelled: wrong label learned", {"linestyle": "--", "linewidth": 1.8}),
     "train_accuracy_mislabelled_true": ("mislabelled: true class predicted", {"linestyle": ":", "linewidth": 1.3}),
 }
-_LEARNED_BY_HEART = ("train_accuracy_clean", "train_accuracy_mislabelled")
+_MEMORISATION = ("train_accuracy_clean", "train_accuracy_mislabelled")
 _HISTORY_KEYS = ("epoch", "test_accuracy", *_TRAINING_LINES)
 
 
-def learning_curves(history, title=None):
-    """Test accuracy, and training accuracy on rightly and wrongly labelled examples, by epoch.
+def learning_curves(history: Mapping[Any, Any], title: str | None = None) -> Figure:
+    """Test accuracy, and training accuracy on correctly labelled and mislabelled examples, over the epochs.
 
     Args:
-        history: a dict of lists with one value an epoch, under the keys `epoch`, `test_accuracy` (clean labels) and
-            `train_accuracy_clean`, `train_accuracy_mislabelled`, `train_accuracy_mislabelled_true`: accuracies from
-            0 to 1 as `metrics.split_accuracy` gives them, `None` where there is nothing to measure. Or a dict
-            `{method: history}`, to compare methods: a colour a method.
+        history: a dict of lists with one value per epoch under the keys `epoch`, `test_accuracy` (clean labels),
+            `train_accuracy_clean`, `train_accuracy_mislabelled` and `train_accuracy_mislabelled_true`. The values are
+            accuracies from 0 to 1, such as those of `metrics.split_accuracy`, or `None` where nothing was measured. To
+            compare methods, a dict `{method: history}`, which is drawn with one colour per method.
         title: text above the panels.
 
     Returns:
         A `matplotlib.figure.Figure` with two panels.
 
     Raises:
-        ValueError: no history, one without a key it needs, or with lists that differ in length.
+        TypeError: if a history is not a dict of lists of numbers.
+        ValueError: if there is no history, a key is missing, or lists differ in length.
 
     Example:
         >>> history = {key: [0.5, 0.75] for key in ("test_accuracy", "train_accuracy_clean")}
@@ -50,11 +53,11 @@ def learning_curves(history, title=None):
     histories = {None: history} if "epoch" in history else history
     figure = Figure(figsize=(10, 4.8), layout="constrained")
     test, train = figure.subplots(1, 2)
-    # Past eight methods the colours come again, with markers.
+    # After eight methods the colours repeat, with markers.
     looks = itertools.cycle(itertools.product(("", "o", "s"), _style.PALETTE))
     for (method, one), (marker, color) in zip(histories.items(), looks, strict=False):
         curves = _check_history("history", method, one)
-        every = -(-len(curves["epoch"]) // 10)  # a share, as 0.1, fails where nothing was measured
+        every = -(-len(curves["epoch"]) // 10)  # matplotlib fails on a fraction if nothing was measured
         look = {"color": color, "marker": marker, "markevery": every, "markersize": 4}
         test.plot(curves["epoch"], curves["test_accuracy"], linewidth=1.8, label=method, **look)
         for key, (_, line) in _TRAINING_LINES.items():
@@ -71,21 +74,25 @@ def learning_curves(history, title=None):
     return figure
 
 
-def training_by_noise_rate(histories, title=None):
-    """Test accuracy above, training accuracy below, by epoch: a column a method, a line a noise rate.
+def training_by_noise_rate(
+    histories: Mapping[str, Mapping[float, Mapping[str, Any]]], title: str | None = None
+) -> Figure:
+    """Test and training accuracy over the epochs, with one column per method and one line per noise rate.
 
-    Below, full lines are the correctly labelled examples and dashed ones the mislabelled, by their wrong label: how
-    much of the noise is learned by heart.
+    The upper panels show the test accuracy. In the lower panels, full lines show the training accuracy on correctly
+    labelled examples, and dashed lines the agreement with the wrong labels of mislabelled ones: how much of the noise
+    is memorised.
 
     Args:
-        histories: a dict `{method: {rate: history}}`, a rate from 0 to 1, a history as `learning_curves` takes it.
+        histories: a dict `{method: {rate: history}}` with rates from 0 to 1 and histories as in `learning_curves`.
         title: text above the panels.
 
     Returns:
-        A `matplotlib.figure.Figure` with two panels a method.
+        A `matplotlib.figure.Figure` with two panels per method.
 
     Raises:
-        TypeError, ValueError: no method, one without a rate, or a rate that is none; a history as in `learning_curves`.
+        TypeError: as `learning_curves`; also if a rate is not a number.
+        ValueError: as `learning_curves`; also if there is no method, a method has no rate, or a rate is out of range.
 
     Example:
         >>> keys = ("test_accuracy", *_TRAINING_LINES)
@@ -109,7 +116,7 @@ def training_by_noise_rate(histories, title=None):
         for rate, history in sorted(by_rate.items()):
             curves, look = _check_history("histories", f"{method}, {rate:.0%} noise", history), {"color": colors[rate]}
             test.plot(curves["epoch"], curves["test_accuracy"], linewidth=1.8, label=f"{rate:.0%} noise", **look)
-            for key in _LEARNED_BY_HEART:
+            for key in _MEMORISATION:
                 train.plot(curves["epoch"], curves[key], **_TRAINING_LINES[key][1], **look)
         test.set_title(method)
         train.set_xlabel("epoch")
@@ -119,27 +126,27 @@ def training_by_noise_rate(histories, title=None):
     grid[0, 0].set_ylabel("clean test accuracy")
     grid[1, 0].set_ylabel("training accuracy")
     lines = [Line2D([], [], color=color, linewidth=1.8, label=f"{rate:.0%} noise") for rate, color in colors.items()]
-    figure.legend(handles=[*lines, *_kinds(_LEARNED_BY_HEART)], loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(handles=[*lines, *_kinds(_MEMORISATION)], loc="outside lower center", ncols=4, frameon=False)
     figure.suptitle(title)
     return figure
 
 
 def _open_accuracy_frame(axes):
-    """Whole epochs to the right, percent upwards."""
+    """Sets ticks at whole epochs on the horizontal axis, and in percent on the vertical axis."""
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     _style.open_frame(axes, grid=True)
 
 
 def _kinds(keys):
-    """Handles of a legend that say which line is which kind of training examples."""
+    """Legend handles that explain which line style stands for which kind of training examples."""
     return [Line2D([], [], color=_style.GREY, label=_TRAINING_LINES[k][0], **_TRAINING_LINES[k][1]) for k in keys]
 
 
 def _check_history(argument, method, history):
-    """The curves of one history in `argument` as float arrays of one length, NaN where a value is `None`."""
+    """Curves of one history as float arrays of the same length, with NaN for `None`."""
     of = f" of {method!r}" if method else ""
-    if not isinstance(history, dict):
+    if not isinstance(history, Mapping):
         raise TypeError(f"`{argument}`{of} must be a dict of lists. Received: {history!r:.100}.")
     missing = [key for key in _HISTORY_KEYS if key not in history]
     if missing:
@@ -148,12 +155,14 @@ def _check_history(argument, method, history):
         )
     lengths = {key: len(history[key]) for key in _HISTORY_KEYS}
     if len(set(lengths.values())) != 1:
-        raise ValueError(f"`{argument}`{of} must have one value an epoch under every key. Received lengths: {lengths}.")
+        raise ValueError(
+            f"`{argument}`{of} must have one value per epoch under every key. Received lengths: {lengths}."
+        )
     return {key: _check_curve(f"{argument}{of} {key}", history[key]) for key in _HISTORY_KEYS}
 
 
 def _check_curve(name, values):
-    """`values` as a float array, NaN where one is `None`."""
+    """Float array of the values, with NaN for `None`."""
     curve = _validation.as_numbers(name, [np.nan if value is None else value for value in values]).astype(np.float64)
     if curve.ndim != 1 or np.isinf(curve).any():
         raise ValueError(f"`{name}` must hold a finite number or `None` for each epoch. Received: {values!r:.100}.")

@@ -1,29 +1,32 @@
-"""Label noise as a matrix."""
+"""Figure of a transition matrix of label noise."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
 from tfp_noise.visualization import _style
 
 
-def transition_matrix(transition, class_names, title=None):
-    """A heat map of label noise: a row a clean label, a column an observed one.
+def transition_matrix(transition: ArrayLike, class_names: Sequence[str], title: str | None = None) -> Figure:
+    """Heat map of label noise, with one row per true label and one column per observed label.
 
-    Up to 20 classes every entry stands in its cell, a plain 0 for what cannot happen; beyond 25 only some classes are
-    named, evenly spaced.
+    Up to 20 classes the cells contain the entries, with a plain 0 for what cannot happen. Of more than 25 classes only
+    some are named, evenly spaced.
 
     Args:
         transition: float `[num_classes, num_classes]`, `transition[i, j] = P(observed = j | clean = i)`.
-        class_names: sequence of strings, a name per class.
+        class_names: sequence of strings, one name per class.
         title: text above the map.
 
     Returns:
-        A `matplotlib.figure.Figure`: the map and its colour bar.
+        A `matplotlib.figure.Figure` with the map and its colour bar.
 
     Raises:
-        TypeError: names that are not strings.
-        ValueError: rows that do not sum to 1, or names that are not one a class.
+        TypeError: if names are not strings.
+        ValueError: if rows do not sum to 1, or there is not one name per class.
 
     Example:
         >>> figure = transition_matrix([[0.9, 0.1], [0.0, 1.0]], ("cat", "dog"))

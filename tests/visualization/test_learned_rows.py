@@ -6,7 +6,7 @@ import pytest
 from matplotlib.colors import to_rgba
 
 from tests.helpers.drawn_figures import assert_tidy, legend_texts
-from tests.test_similarities import spread, top_of
+from tests.helpers.top_rows import spread, top_of
 from tfp_noise import NoisyLabelClassifier, losses, metrics, visualization
 
 ABC = ("a", "b", "c")
@@ -25,7 +25,7 @@ def confusion_of(size, seed=1):
 
 
 def off(matrix):
-    """Each row's shares of what the other classes get, NaN on the diagonal."""
+    """Rows divided by their off-diagonal sums, NaN on the diagonal."""
     matrix = np.array(matrix, float)
     np.fill_diagonal(matrix, np.nan)
     return matrix / np.nansum(matrix, axis=1, keepdims=True)
@@ -198,8 +198,8 @@ def test_feature_clusters_refuse_what_does_not_fit():
     for given, classes, message in (
         ({}, None, "`features` must hold at least one method"),
         ({"a": features[1:]}, None, r"`features\['a'\]` must have shape \[60, size\]"),
-        ({"a": features}, [0], r"`classes` must be at least two different ones.* Received: \[0\]"),
-        ({"a": features}, [0, 0], "at least two different ones"),
+        ({"a": features}, [0], r"`classes` must be at least two different class indices.* Received: \[0\]"),
+        ({"a": features}, [0, 0], "at least two different class indices"),
         ({"a": features}, [0, 10], r"`classes` must lie in \[0, 10\)"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -1,39 +1,50 @@
-"""Which classes a loss has learned to find similar, and when."""
+"""Figures of the class similarities that a loss has learned, in the end and over the epochs."""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
 from tfp_noise import _class_rows, _validation
+from tfp_noise.losses import TopRows
 from tfp_noise.visualization import _style
 
 _NUM_LINES = 5
 _LEAST_SHOWN = 1e-4
 
 
-def class_similarities(similarities, class_names, confusion=None, title=None):
-    """Heat maps of learned distributions over classes, a panel a method, and beside them the confusion matrix.
+def class_similarities(
+    similarities: Mapping[str, ArrayLike | TopRows],
+    class_names: Sequence[str],
+    confusion: ArrayLike | None = None,
+    title: str | None = None,
+) -> Figure:
+    """Heat maps of learned distributions over classes, one panel per method, beside the confusion matrix.
 
-    The diagonal, which soft labels have large and a learned Q nearly 0, is grey, and colours show how a row's
-    probability is shared by the other classes: `rows[i, j] / (1 - rows[i, i])`, by the square root, on one scale for
-    all panels. So methods compare with each other and with the mistakes. Up to 12 classes the entries themselves stand
-    in their cells, in percent; beyond 25 only some classes are named, evenly spaced.
+    The diagonal is grey, because it is large in soft labels and almost 0 in a learned Q. The colours show how the rest
+    of a row is divided among the other classes: the square root of `rows[i, j] / (1 - rows[i, i])`, on one scale for
+    all panels, so that methods can be compared with each other and with the mistakes. Up to 12 classes the cells also
+    contain the entries themselves, in percent. Of more than 25 classes only some are named, evenly spaced.
 
     Args:
-        similarities: a dict `{panel: rows}`, rows as `loss.class_rows` gives them: float `[K, K]`, a row per label, or
-            `losses.TopRows`, whose remainder is spread over the classes that are not kept.
-        class_names: sequence of strings, a name per class.
-        confusion: counts `[K, K]`, a row a true class, a column a predicted one, as `sklearn.metrics.confusion_matrix`
-            gives them: drawn as shares of each class's examples.
+        similarities: a dict `{panel: rows}` with the `class_rows` of losses: float `[K, K]`, one row per label, or
+            `losses.TopRows`, whose remainder is divided equally among the classes that are not kept.
+        class_names: sequence of strings, one name per class.
+        confusion: counts `[K, K]`, one row per true class and one column per predicted class, as in
+            `sklearn.metrics.confusion_matrix`; drawn as fractions of the examples of each true class.
         title: text above the panels.
 
     Returns:
-        A `matplotlib.figure.Figure`: a panel for each entry of `similarities`, one for the confusion matrix if given,
+        A `matplotlib.figure.Figure` with one panel per entry of `similarities`, one for the confusion matrix if given,
         and the colour bar.
 
     Raises:
-        TypeError, ValueError: no panel; rows that are no distributions over the named classes; a confusion matrix that
-            does not fit, is negative, or has a class without examples.
+        TypeError: if `similarities` is not a dict or class names are not strings.
+        ValueError: if there is no panel, rows are not distributions over the named classes, or the confusion matrix has
+            another shape, negative entries, or a class without examples.
 
     Example:
         >>> rows = [[0.0, 0.9, 0.1], [0.8, 0.0, 0.2], [0.5, 0.5, 0.0]]
@@ -54,11 +65,11 @@ def class_similarities(similarities, class_names, confusion=None, title=None):
     if confusion is not None:
         maps.append(("confusion", _check_confusion(confusion, len(names))))
         axis_labels.append(("predicted class", "true class"))
-    shares = [_shares_of_others(matrix) for _, matrix in maps]
-    norm = PowerNorm(0.5, 0, max(map(np.max, shares)))
+    fractions = [_fractions_of_others(matrix) for _, matrix in maps]
+    norm = PowerNorm(0.5, 0, max(map(np.max, fractions)))
     figure, panels = _style.square_panels(len(maps), 2 + 0.25 * min(len(names), _style.MAX_NUMBERED_CLASSES))
     figure.set_layout_engine("compressed")
-    for axes, (panel, matrix), colored, (columns, rows) in zip(panels, maps, shares, axis_labels, strict=True):
+    for axes, (panel, matrix), colored, (columns, rows) in zip(panels, maps, fractions, axis_labels, strict=True):
         image = _style.heat_map(axes, colored, matrix, names, norm)
         axes.set(title=f"{panel}\nmean diagonal {np.trace(matrix) / len(matrix):.3f}", xlabel=columns, ylabel=rows)
     figure.colorbar(image, ax=list(panels), label="share of what other classes get", fraction=0.05, aspect=30)
@@ -66,25 +77,33 @@ def class_similarities(similarities, class_names, confusion=None, title=None):
     return figure
 
 
-def similarity_evolution(epochs, history, class_names, classes, title=None):
-    """How learned rows come about: the probabilities of a row by epoch, a panel a label.
+def similarity_evolution(
+    epochs: ArrayLike,
+    history: Sequence[ArrayLike | TopRows],
+    class_names: Sequence[str],
+    classes: ArrayLike,
+    title: str | None = None,
+) -> Figure:
+    """Probabilities of learned rows over the epochs, one panel per label.
 
-    A line for the label itself (black, dashed) and one for each of the five other classes that are most probable in
-    the end. The axis is logarithmic and ends at 1e-4, below which lines leave the panel.
+    A panel has a black dashed line for the label itself and one line for each of the five other classes that are most
+    probable after the last epoch. The vertical axis is logarithmic and starts at 1e-4.
 
     Args:
         epochs: int `[m]`, such as `callbacks.ClassRowsHistory.epochs`.
-        history: a sequence of m rows as `loss.class_rows` gives them, such as `callbacks.ClassRowsHistory.rows`.
-        class_names: sequence of strings, a name per class.
-        classes: the labels to show, int.
+        history: sequence with the `class_rows` of a loss after each of the m epochs, such as
+            `callbacks.ClassRowsHistory.rows`.
+        class_names: sequence of strings, one name per class.
+        classes: int `[panels]`, the labels to show.
         title: text above the panels.
 
     Returns:
-        A `matplotlib.figure.Figure` with a panel for each of `classes`.
+        A `matplotlib.figure.Figure` with one panel per entry of `classes`.
 
     Raises:
-        TypeError, ValueError: no epoch, as many rows as epochs not; rows that are no distributions over the named
-            classes; no label, or labels that are no classes.
+        TypeError: if `history` is not a sequence of rows, or labels are not integers.
+        ValueError: if there is no epoch or no label, `epochs` and `history` differ in length, rows are not
+            distributions over the named classes, or labels are out of range.
 
     Example:
         >>> rows = np.array([[0.1, 0.6, 0.3], [0.5, 0.1, 0.4], [0.2, 0.7, 0.1]])
@@ -124,8 +143,8 @@ def similarity_evolution(epochs, history, class_names, classes, title=None):
     return figure
 
 
-def _shares_of_others(matrix):
-    """Each row without its diagonal, which is masked, divided by its sum; a row that is all diagonal stays 0."""
+def _fractions_of_others(matrix):
+    """Rows with masked diagonal, divided by their off-diagonal sums; a row with nothing off the diagonal stays 0."""
     off = _style.without_diagonal(matrix)
     sums = off.sum(axis=1, keepdims=True)
     return off / np.where(sums > 0, sums, 1)
