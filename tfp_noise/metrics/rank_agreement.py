@@ -55,9 +55,9 @@ def rank_correlation(rows: ArrayLike | TopRows, confusion: ArrayLike) -> RankCor
         "LLS: regulating neural network training via learnable label smoothing", section 4.3 and Figure 4, where the
         two are compared by eye.
     """
-    rows = _class_rows.check_rows("rows", rows)
-    size = rows.num_classes
-    learned = rows.block(range(size))
+    checked = _class_rows.check_rows("rows", rows)
+    size = checked.num_classes
+    learned = checked.block(range(size))
     confusion = _validation.check_matrix("confusion", confusion, size)
     if confusion.min() < 0:
         raise ValueError(f"`confusion` must hold counts or fractions of at least 0. Received: {confusion.min():g}.")
