@@ -15,7 +15,8 @@ import tensorflow as tf
 from tensorflow.python.distribute import tpu_values
 from tensorflow.python.tpu import tpu_replication
 
-from tests.helpers.losses_under_test import FURTHER_SETTINGS, LOSSES_UNDER_TEST, first_of_class
+from tests.helpers.further_settings import FURTHER_SETTINGS
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, first_of_class
 from tfp_noise import NoisyLabelClassifier, losses
 from tfp_noise.losses import _state
 

@@ -4,13 +4,25 @@ import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 
-import keras
 import numpy as np
-import tensorflow as tf
-from scipy import optimize, special, stats
+from scipy import special, stats
 
+from tests.helpers.loss_oracles import (
+    SameSeed,
+    cross_entropy,
+    entropy,
+    forward,
+    heteroscedastic_logits,
+    heteroscedastic_noise,
+    learnable_logits,
+    random_matrix,
+    random_transition,
+    smearing,
+    smoothing,
+    tempered_softmax,
+)
 from tfp_noise import losses
-from tfp_noise._random import draw_seed, fold_in, standard_normal, uniform
+from tfp_noise._random import draw_seed, standard_normal, uniform
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,27 +38,6 @@ class Case:
     accepts: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
 
 
-def random_transition(num_classes):
-    rows = np.random.default_rng(num_classes).dirichlet(np.ones(num_classes), num_classes)
-    return 0.6 * np.eye(num_classes) + 0.4 * rows
-
-
-def random_matrix(num_classes):
-    return np.random.default_rng(num_classes).normal(size=(num_classes, num_classes))
-
-
-def cross_entropy(targets, outputs):
-    return -np.sum(targets * (outputs - special.logsumexp(outputs, axis=1, keepdims=True)), axis=1)
-
-
-def smearing(targets, outputs):
-    return cross_entropy(targets @ random_matrix(targets.shape[1]), outputs)
-
-
-def smoothing(alpha):
-    return lambda targets, outputs: cross_entropy((1 - alpha) * targets + alpha / targets.shape[1], outputs)
-
-
 def backward(min_probability=1e-7):
     def oracle(targets, outputs):
         weights = targets @ np.linalg.inv(random_transition(targets.shape[1]))
@@ -55,10 +46,6 @@ def backward(min_probability=1e-7):
     return Case(
         lambda k, **kwargs: losses.BackwardCorrection(k, random_transition(k), min_probability, **kwargs), oracle
     )
-
-
-def forward(targets, outputs):
-    return -np.sum(targets * np.log(special.softmax(outputs, axis=1) @ random_transition(targets.shape[1])), axis=1)
 
 
 def logistic_normal(covariance="low_rank", rank=1, dummy_class=True, temperature=1.0, min_scale=0.5, t=0.01):
@@ -88,39 +75,11 @@ def logistic_normal(covariance="low_rank", rank=1, dummy_class=True, temperature
     return Case(lambda k, **kwargs: losses.LogisticNormal(k, **settings, **kwargs), oracle)
 
 
-class SameSeed:
-    """In place of a loss's seed generator: every call draws what the first one does."""
-
-    def __init__(self, seed=0):
-        self.seed = seed
-
-    def next(self):
-        return tf.constant([self.seed, 0], tf.int64)
-
-
 def generalized_cross_entropy(q):
     def oracle(targets, outputs):
         return np.sum(targets * (1 - special.softmax(outputs, axis=1) ** q) / q, axis=1)
 
     return Case(lambda k, **kwargs: losses.GeneralizedCrossEntropy(k, q, **kwargs), oracle)
-
-
-def tempered_softmax(outputs, t):
-    """The normaliser by bisection of `sum p = 1`, a row at a time."""
-    if t == 1:
-        return special.softmax(outputs, axis=1)
-
-    def probabilities(row, norm):
-        return (1 + (1 - t) * (row - norm)) ** (1 / (1 - t))
-
-    rows = []
-    for row in outputs:
-        largest = row.max() + (len(row) ** (t - 1) - 1) / (t - 1)
-        norm = optimize.brentq(
-            lambda norm, row=row: probabilities(row, norm).sum() - 1, row.max() - 1e-9, largest + 1e-9, xtol=1e-15
-        )
-        rows.append(probabilities(row, norm))
-    return np.array(rows)
 
 
 def bi_tempered(t1, t2, num_iterations=5):
@@ -145,24 +104,6 @@ def noise_against_noise(sigma, seed):
     return Case(build, oracle)
 
 
-def heteroscedastic_noise(shape, rank, chunk=0, seed=0):
-    """The normal numbers `[batch, samples, K]` and `[batch, samples, rank]` of a chunk, under `SameSeed`."""
-    *rows, num_classes = shape
-    seed = draw_seed(SameSeed(seed))
-    seeds = [fold_in(seed, 2 * chunk), fold_in(seed, 2 * chunk + 1)]
-    shapes = [*rows, num_classes], [*rows, rank]
-    return [standard_normal(s, d).numpy().astype("float64") for s, d in zip(seeds, shapes, strict=True)]
-
-
-def heteroscedastic_logits(outputs, noise):
-    """`loc + d * e + V f`, `[batch, samples, K]`, by the layout of the outputs."""
-    num_classes, rank = noise[0].shape[-1], noise[1].shape[-1]
-    loc, raw, factor = np.split(outputs, [num_classes, 2 * num_classes], axis=1)
-    factor = factor.reshape(len(outputs), num_classes, rank)
-    diagonal = np.logaddexp(0, raw) + 1e-3
-    return loc[:, None] + diagonal[:, None] * noise[0] + np.einsum("bkr,bsr->bsk", factor, noise[1])
-
-
 def heteroscedastic(temperature=1.0, rank=0, samples=7, seed=0):
     def build(num_classes, **kwargs):
         loss = losses.Heteroscedastic(num_classes, temperature, rank, samples, samples, seed=seed, **kwargs)
@@ -175,10 +116,6 @@ def heteroscedastic(temperature=1.0, rank=0, samples=7, seed=0):
         return -np.sum(targets * np.log(special.softmax(logits / temperature, axis=-1).mean(1)), axis=1)
 
     return Case(build, oracle)
-
-
-def entropy(outputs):
-    return stats.entropy(special.softmax(outputs, axis=1), axis=1)
 
 
 def bootstrap(beta, hard):
@@ -274,10 +211,6 @@ def online(top=None):
     return Case(lambda k, **kwargs: losses.OnlineLabelSmoothing(k, 0.3, top=top, initial="smoothed", **kwargs), oracle)
 
 
-def learnable_logits(num_classes):
-    return np.random.default_rng(num_classes).normal(size=(num_classes, num_classes)).astype("float32")
-
-
 def learnable(top=None):
     """At its start: logits given, or with `top` zeros. (The variant's gradient is none of its value; see its tests.)"""
 
@@ -340,29 +273,6 @@ LOSSES_UNDER_TEST = {
     "heteroscedastic": heteroscedastic(),
     "heteroscedastic_tempered": heteroscedastic(temperature=0.5, seed=5),
     "heteroscedastic_rank2": heteroscedastic(temperature=2.0, rank=2),
-}
-
-ANNEALED = keras.optimizers.schedules.PolynomialDecay(2.0, 10, 0.1)
-# What keeps or updates something in another way, where no oracle says what a call gives: functions that build it.
-FURTHER_SETTINGS = {
-    "backward_non_negative": lambda k, **kwargs: losses.BackwardCorrection(
-        k, random_transition(k), non_negative=True, **kwargs
-    ),
-    "logistic_normal_annealed": lambda k, **kwargs: losses.LogisticNormal(k, min_scale=ANNEALED, **kwargs),
-    "online_steps": lambda k, **kwargs: losses.OnlineLabelSmoothing(
-        k, update_period=2, unseen="kept", freeze_above=0.9, **kwargs
-    ),
-    "online_steps_top": lambda k, **kwargs: losses.OnlineLabelSmoothing(k, update_period=2, top=2, **kwargs),
-    "online_per_sample": lambda k, **kwargs: losses.OnlineLabelSmoothing(
-        k, update_period=1, unseen="kept", per_sample=True, **kwargs
-    ),
-    "learnable_rate": lambda k, **kwargs: losses.LearnableLabelSmoothing(
-        k, learning_rate=0.5, weight_decay=False, **kwargs
-    ),
-    "learnable_terms": lambda k, **kwargs: losses.LearnableLabelSmoothing(
-        k, terms=["forward_cross_entropy", "target_entropy"], **kwargs
-    ),
-    "learnable_variant": lambda k, **kwargs: losses.LearnableLabelSmoothing(k, variant="label_smoothing++", **kwargs),
 }
 
 

@@ -15,9 +15,11 @@ def arguments(cls):
     """`{name: default}` of a class's constructor and of those that it hands keywords on to."""
     found = {}
     for base in inspect.getmro(cls):
-        own = inspect.signature(base.__init__).parameters.values() if "__init__" in vars(base) else []
+        if "__init__" not in vars(base):
+            continue
+        own = inspect.signature(base.__init__).parameters.values()
         found = {one.name: one.default for one in own if one.kind is not one.VAR_KEYWORD} | found
-        if not any(one.kind is one.VAR_KEYWORD for one in own):
+        if all(one.kind is not one.VAR_KEYWORD for one in own):
             break
     return {name: default for name, default in found.items() if name != "self"}
 
@@ -51,9 +53,9 @@ ALL = {**WITHOUT_FILE, "a file": from_file}
 
 def lost(loss, ways):
     """A line for each constructor argument of a loss that is not in its configuration, or comes back as another one."""
-    expected = {name: getattr(loss, name) for name in arguments(type(loss))}
-    found = [f"`{name}` is not in `get_config()`" for name in expected if name not in loss.get_config()]
-    return found + changed(loss, ways)
+    config = loss.get_config()
+    missing = [f"`{name}` is not in `get_config()`" for name in arguments(type(loss)) if name not in config]
+    return missing + changed(loss, ways)
 
 
 def changed(loss, ways):

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from scipy import special
 
-from tests.helpers.losses_under_test import cross_entropy, tempered_softmax
+from tests.helpers.loss_oracles import cross_entropy, tempered_softmax
 from tests.losses.test_losses import value_and_gradient
 from tfp_noise import DistilledClassifier, NoisyLabelClassifier, losses
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from scipy import optimize, special, stats
 
-from tests.helpers.losses_under_test import cross_entropy, smoothing
+from tests.helpers.loss_oracles import cross_entropy, smoothing
 from tests.losses.test_losses import value_and_gradient
 from tfp_noise import NoisyLabelClassifier, losses
 

@@ -11,7 +11,8 @@ import pytest
 
 from experiments import bench
 from tests.helpers import round_trips
-from tests.helpers.losses_under_test import FURTHER_SETTINGS, LOSSES_UNDER_TEST
+from tests.helpers.further_settings import FURTHER_SETTINGS
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST
 from tfp_noise import losses
 
 EXPORTED = [getattr(losses, name) for name in losses.__all__]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.helpers.losses_under_test import cross_entropy, random_transition
+from tests.helpers.loss_oracles import cross_entropy, random_transition
 from tfp_noise import losses, noise
 
 

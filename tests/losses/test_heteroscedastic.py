@@ -11,13 +11,8 @@ from scipy import special, stats
 from scipy.stats import qmc
 
 from tests.helpers import processes
-from tests.helpers.losses_under_test import (
-    LOSSES_UNDER_TEST,
-    SameSeed,
-    examples,
-    heteroscedastic_logits,
-    heteroscedastic_noise,
-)
+from tests.helpers.loss_oracles import SameSeed, heteroscedastic_logits, heteroscedastic_noise
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, examples
 from tfp_noise import NoisyLabelClassifier, _random, losses
 from tfp_noise.losses import heteroscedastic
 
