@@ -100,7 +100,9 @@ class LogisticNormal(NoisyLabelLoss):
         self.covariance = _validation.check_choice("covariance", covariance, SCALES)
         self.rank = _validation.check_int("rank", rank, 1)
         if covariance != "low_rank" and rank != 1:
-            raise ValueError(f"`rank` belongs to covariance='low_rank'. Received: rank={rank} with {covariance!r}.")
+            raise ValueError(
+                f"`rank` belongs to covariance='low_rank'. Received: rank={rank} with {covariance!r}. Leave it out."
+            )
         self.dummy_class = _validation.check_bool("dummy_class", dummy_class)
 
     @property
