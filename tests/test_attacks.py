@@ -120,7 +120,9 @@ def test_the_loss_that_grows_is_that_of_predict(loss):
 def trained():
     """A small network with dropout and batch normalisation on scikit-learn's digits, and examples it has not seen."""
     digits, labels = sklearn_datasets.load_digits(return_X_y=True)
-    order = np.random.default_rng(0).permutation(len(labels))  # the last ones are of other hands: just at 90 %
+    order = np.random.default_rng(0).permutation(
+        len(labels)
+    )  # the last digits were written by other people, and reach just 90 %
     digits, labels = (digits / 16).astype("float32")[order], labels[order]
     keras.utils.set_random_seed(0)
     hidden = [keras.layers.Dense(64, "relu"), keras.layers.BatchNormalization(), keras.layers.Dropout(0.2)]
@@ -151,7 +153,7 @@ def test_attacks_on_a_trained_network_stay_in_the_box_and_the_iterated_one_is_st
     assert clean[1] > fast[1] + 0.2
     assert fast[1] >= iterated[1]
     for before, after in zip(weights, model.get_weights(), strict=True):
-        np.testing.assert_array_equal(before, after)  # batch normalisation saw nothing
+        np.testing.assert_array_equal(before, after)  # also the statistics of batch normalisation
 
 
 def test_an_attack_does_not_depend_on_the_other_examples(trained):

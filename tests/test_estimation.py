@@ -46,7 +46,7 @@ def test_percentile_spares_an_outlier():
 
 
 def test_percentile_is_the_rank_it_says():
-    rising = np.arange(1, 101) / 100 - 0.005  # half of the examples are of each class
+    rising = np.arange(1, 101) / 100 - 0.005  # each class has half of the examples
     probabilities = np.stack([rising, 1 - rising], axis=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -153,7 +153,7 @@ def test_check_counts_only_classes_with_trusted_examples():
     # Rows 0 and 1: |0.5 - 0.8|, |0.5 - 0.2|, 0; |1 - 0.5|, |0 - 0.5|, 0.
     assert check.mean_absolute_error == pytest.approx((0.3 + 0.3 + 0.5 + 0.5) / 6)
 
-    def deviation(p):  # of a share of two, by its three outcomes
+    def deviation(p):  # expected deviation of a fraction of two examples, over its three outcomes
         return (1 - p) ** 2 * p + 2 * p * (1 - p) * abs(0.5 - p) + p**2 * (1 - p)
 
     assert check.sampling_error == pytest.approx(np.mean([deviation(p) for p in (0.8, 0.2, 0, 0.5, 0.5, 0)]))
@@ -220,7 +220,7 @@ def test_each_class_has_an_anchor_of_its_own(sizes, bar, percentile):
 
 
 def test_a_row_that_is_not_to_be_believed_is_named_with_what_works_there():
-    probabilities = np.tile([[0.6, 0.4]], [20, 1])  # the second class is never the likeliest
+    probabilities = np.tile([[0.6, 0.4]], [20, 1])  # the first class is the most probable in all but one
     probabilities[0] = [0.3, 0.7]
     named = pytest.warns(
         UserWarning, match=r"The estimated row of class 1 cannot be trusted: it says .*`from_confident_counts`"

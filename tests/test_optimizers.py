@@ -106,8 +106,8 @@ def test_step_is_as_long_as_rate_and_trust_say():
 @pytest.mark.parametrize(
     ("weight", "gradient", "expected"),
     [
-        (0.0, 3.0, -1.5),  # as SGD: 0 - 0.5 * 3
-        (2.0, 0.0, 1.75),  # the decay alone, as SGD: 2 - 0.5 * 0.25 * 2
+        (0.0, 3.0, -1.5),  # like SGD: 0 - 0.5 * 3
+        (2.0, 0.0, 1.75),  # only the decay, like SGD: 2 - 0.5 * 0.25 * 2
         (0.0, 0.0, 0.0),
     ],
 )
@@ -197,7 +197,7 @@ def test_two_replicas_train_as_one_device_does(two_replicas):
 
     @tf.function(autograph=False)
     def replica_step(gradients):
-        # Keras sums over replicas, as of a loss that is divided by their number.
+        # Keras sums gradients over replicas, because the loss is divided by their number.
         two_replicas.run(lambda: both.apply([gradient / 2 for gradient in gradients], mirrored))
 
     for step in zip(*problem()[1], strict=True):

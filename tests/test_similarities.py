@@ -163,7 +163,7 @@ def test_logits_have_the_rows_as_their_softmax():
     similar = ClassSimilarities(Q, NAMES)
     np.testing.assert_allclose(special.softmax(similar.logits, axis=1), Q, rtol=1e-12)
     np.testing.assert_allclose(similar.logits.sum(axis=1), 0, atol=1e-12)
-    sparse = ClassSimilarities(np.roll(np.eye(5), 1, axis=1), NAMES)  # zeros, of which there is no logarithm
+    sparse = ClassSimilarities(np.roll(np.eye(5), 1, axis=1), NAMES)  # zeros, which have no logarithm
     np.testing.assert_allclose(special.softmax(sparse.logits, axis=1), sparse.matrix, atol=5e-7)
 
 
@@ -183,7 +183,7 @@ def test_a_substitute_teacher_needs_the_labels_too():
         best = minimizer(losses.LabelSmearing(5, teacher.matrix, dtype="float64"), label)
         np.testing.assert_allclose(best, 0.9 * np.eye(5)[label] + 0.1 * Q[label], atol=1e-4)
         assert best.argmax() == label
-        # By the rows alone the label is the last class that a student would predict.
+        # A student of the rows alone would predict the label last of all classes.
         rows_alone = losses.LabelSmearing(5, similar.substitute_teacher(5, alpha=1.0).matrix, dtype="float64")
         assert minimizer(rows_alone, label).argmin() == label
 

@@ -15,7 +15,8 @@ from tfp_noise._training.fit_callbacks import backups_released, with_own_callbac
 from tfp_noise._training.image_scale import ScaleCheck
 from tfp_noise._training.input_checks import check_data
 from tfp_noise._training.missing_features import takes_missing
-from tfp_noise._training.model_checks import check_batches, check_heed_masks, check_parts, check_weights, check_width
+from tfp_noise._training.model_checks import check_batches, check_heed_masks, check_weights
+from tfp_noise._training.network_and_loss import check_parts, check_width
 from tfp_noise._training.raw_outputs import check_raw_outputs
 from tfp_noise._training.replication import ReplicatedModel
 from tfp_noise._training.training_facts import training_facts

@@ -40,7 +40,7 @@ def test_every_setting_trains_with_string_metrics(name, built):
     np.testing.assert_allclose(model.predict(FEATURES, verbose=0).sum(axis=1), 1, atol=1e-5)
 
 
-@pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras says so at the end of any such data
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras warns at the end of all such data
 def test_a_network_that_is_not_built_trains_on_data_of_unknown_size():
     loss = next(iter(LOSSES_UNDER_TEST.values())).build(3)
     model = NoisyLabelClassifier(keras.Sequential([keras.layers.Dense(loss.num_outputs)]), loss)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.torture
 
 @pytest.mark.parametrize("name", models.names())
 def test_the_step_of_every_network_compiles(name, monkeypatch):
-    # Which weights those from files start with makes no difference here.
+    # The initial weights of networks that read them from files make no difference here.
     monkeypatch.setattr(pretrained, "_weights_path", lambda name: "none")
     monkeypatch.setattr(keras.src.models.Functional, "load_weights", lambda *args: None)
     shape = NETWORKS[name][0] if name in NETWORKS else (32, 32, 3)

@@ -22,7 +22,7 @@ from tfp_noise.losses import _state
 
 K, BATCH, FEATURES = 5, 8, 6
 
-# Those of the table, whose generators are replaced there, and settings that keep or update something in another way.
+# Losses of the table with their own generators, and settings that keep or update their state in another way.
 BUILDS = {
     name: lambda case=case: type(case.build(K)).from_config(case.build(K).get_config())
     for name, case in LOSSES_UNDER_TEST.items()
@@ -66,15 +66,15 @@ def obstacles(function, *arguments):
     except (tf.errors.OpError, ValueError) as error:
         return {*found, str(error)}
     found |= set(re.findall(r" (?:infeed|outfeed|send|recv)\(", program))
-    found |= set(re.findall(r"\[[^\]]*<=\d[^\]]*\]", program))  # a dimension that is known when the program runs
+    found |= set(re.findall(r"\[[^\]]*<=\d[^\]]*\]", program))  # a dynamic dimension
     found |= set(re.findall(r"\bf64\[", program))
-    # XLA itself writes these two out for every kind of device.
+    # XLA itself implements these two operations for every kind of device.
     return found | set(
         re.findall('custom_call_target="(?!Qr"|ProductOfElementaryHouseholderReflectors")[^"]*"', program)
     )
 
 
-# All take too long for every day: one of each class, and a few of those that keep something from step to step.
+# All settings take too long for daily runs: one of each class, and a few with state from step to step.
 FIRST_OF_CLASS = first_of_class({name: build() for name, build in BUILDS.items()})
 TRAINED_DAILY = {"noise_against_noise", "logistic_normal_annealed", "online_steps_top"}
 
@@ -87,7 +87,7 @@ def every_setting(daily):
 def test_all_steps_are_programs_for_an_accelerator(name):
     model = classifier(BUILDS[name]())
     x, y, weights = batches(1)[0]
-    model.compute_metrics(x, y, model(x))  # Keras makes the metrics at their first use
+    model.compute_metrics(x, y, model(x))  # Keras creates the metrics at their first use
     assert obstacles(all_steps(model), x, y, *[] if name == "backward_non_negative" else [weights]) == set()
 
 
@@ -95,7 +95,7 @@ def test_all_steps_are_programs_for_an_accelerator(name):
 def test_the_end_of_an_epoch_is_a_program_for_an_accelerator(name):
     model = classifier(BUILDS[name]())
     x, y, _ = batches(1)[0]
-    model.compute_loss(x, y, model(x))  # an epoch of nothing has no end
+    model.compute_loss(x, y, model(x))  # an epoch must have a batch before it ends
     assert obstacles(model.loss_state.end_epoch) == set()
 
 
@@ -137,7 +137,7 @@ def trained(loss, compiled):
     x, y = data[0]
     model.compute_metrics(x, y, model(x))
     model.reset_metrics()
-    model.build_optimizer()  # as `fit` does before it traces
+    model.build_optimizer()  # like `fit`, before the step is traced
     function = tf.function(model.train_step, jit_compile=True, autograph=False)
     for _ in range(2):
         for batch in data:

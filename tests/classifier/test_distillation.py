@@ -84,7 +84,7 @@ def test_trains_as_keras_distiller_does(label_weight):
     reference = keras.distillation.Distiller(
         teacher().network,
         ours_network := keras.models.clone_model(ours.network),
-        # Not its default, "kl_divergence": that one becomes a function, which Keras 3.15 then feeds with raw logits.
+        # Not the default "kl_divergence", which becomes a function that Keras 3.15 calls with raw logits.
         keras.distillation.LogitsDistillation(temperature=2.0, loss=keras.losses.KLDivergence()),
         student_loss_weight=label_weight,
     )

@@ -11,7 +11,7 @@ from tfp_noise import NoisyLabelClassifier, losses, metrics
 
 IGNORED = np.arange(48) % 3 == 0
 MARKED = np.where(IGNORED, -1, LABELS)
-# They compare examples of a batch with one another.
+# Losses that compare examples of a batch with each other.
 OF_A_WHOLE_BATCH = {"PairwiseConfusion"}
 BUILT = {name: case.build(3) for name, case in LOSSES_UNDER_TEST.items()}
 NAMES = [name for name in first_of_class(BUILT) if type(BUILT[name]).__name__ not in OF_A_WHOLE_BATCH]

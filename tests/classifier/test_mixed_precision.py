@@ -56,7 +56,9 @@ def test_training_is_that_of_float32_up_to_rounding(name):
     for policy, rounding in {"mixed_bfloat16": 2.0**-8, "mixed_float16": 2.0**-11}.items():
         model = under(policy, lambda: classifier(BUILDS[name]()))
         assert model.network.compute_dtype == policy.removeprefix("mixed_")
-        if policy == "mixed_float16":  # from 2^15, where Keras starts, some losses' first steps only halve it
+        if (
+            policy == "mixed_float16"
+        ):  # at Keras's initial 2^15, the first steps of some losses overflow and only halve it
             model.build_optimizer()
             model.optimizer.dynamic_scale.assign(1.0)
         for ours, theirs in zip(updates(model), wide, strict=True):
@@ -91,6 +93,6 @@ def test_an_experiment_says_the_policy_of_its_network():
     with pytest.raises(ValueError, match="`input_shape` of 'digits_cnn' must be"):
         dataclasses.replace(plain, dtype_policy="mixed_float16").build_network((8, 8), 20)
     assert keras.config.dtype_policy().name == "float32"
-    assert "dtype_policy" not in plain.settings()  # as in results from before there was a choice
+    assert "dtype_policy" not in plain.settings()  # like results from before the argument existed
     with pytest.raises(ValueError, match=r"Unknown dtype_policy: 'bfloat16'\. Did you mean 'mixed_bfloat16'"):
         dataclasses.replace(plain, dtype_policy="bfloat16")

@@ -24,7 +24,7 @@ def embedded(layer):
     return [layer, L.Embedding(12, 4), L.Flatten()]
 
 
-# A recipe for each of Keras's layers that keep something beside variables, or read what is no float.
+# How to build each of Keras's layers that keep more than variables, or read other inputs than floats.
 RECIPES = {
     "Normalization": (FLOATS, lambda: [adapted(L.Normalization(), FLOATS)]),
     "Discretization": (FLOATS, lambda: embedded(adapted(L.Discretization(num_bins=4), FLOATS))),
@@ -84,7 +84,11 @@ def network(parts, features, kind):
     if kind == "sequential":
         return keras.Sequential([inputs, *parts])
     outputs = inputs
-    for part in [*parts[:1], keras.Sequential(parts[1:-1] or [L.Identity()]), parts[-1]]:  # with a model in it
+    for part in [
+        *parts[:1],
+        keras.Sequential(parts[1:-1] or [L.Identity()]),
+        parts[-1],
+    ]:  # the middle as a nested model
         outputs = part(outputs)
     return keras.Model(inputs, outputs)
 
@@ -161,7 +165,7 @@ class Gather(keras.Model):
         self.dense = L.Dense(3)
         self.table = self.add_weight(shape=[6], name="table")
 
-    def build(self, input_shape):  # Keras itself would build it on floats when it loads it
+    def build(self, input_shape):  # Keras would build it on floats when loading
         self.dense.build(input_shape["a"])
 
     def call(self, inputs):
@@ -183,7 +187,7 @@ def test_a_subclassed_network_is_deployed_with_the_types_it_was_built_on(tmp_pat
 def test_a_deployed_model_has_weights_of_its_own():
     model = NoisyLabelClassifier(network([L.Dense(4), L.Dropout(0.5)], FLOATS, "functional"), losses.LogisticNormal(3))
     plain = model.deployable()
-    assert plain._called  # else Keras refuses to export to ONNX
+    assert plain._called  # otherwise Keras refuses to export to ONNX
     before = plain.predict(FLOATS, verbose=0)
     model.network.set_weights([weight * 0 for weight in model.network.get_weights()])
     np.testing.assert_array_equal(plain.predict(FLOATS, verbose=0), before)

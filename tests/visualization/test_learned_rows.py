@@ -58,7 +58,7 @@ def test_class_similarities_draw_shares_of_other_classes(size, tmp_path):
         for ticks, labels in ((axes.get_xticks(), axes.get_xticklabels()), (axes.get_yticks(), axes.get_yticklabels())):
             assert [label.get_text() for label in labels] == [names[int(tick)] for tick in ticks]
             assert min(size, 11) <= len(ticks) <= 25
-    # Soft labels of the same shares are drawn alike, however much is on the diagonal.
+    # Rows with the same off-diagonal fractions have the same colours, whatever their diagonal is.
     np.testing.assert_allclose(panels[0].images[0].get_array(), panels[1].images[0].get_array(), rtol=1e-9)
     assert [axes.get_title().split("\n")[0] for axes in panels] == ["LLS", "OLS", "top", "confusion"]
     assert (panels[3].get_xlabel(), panels[3].get_ylabel()) == ("predicted class", "true class")
@@ -160,7 +160,7 @@ def test_feature_clusters(size, tmp_path):
     for above, below, matrix in zip(panels[:2], panels[2:], distances, strict=True):
         points = [np.asarray(one.get_offsets()) for one in above.collections]
         assert [len(one) for one in points] == [np.sum(labels == label) for label in range(size)]
-        # The classes are far apart, so that t-SNE keeps an example among those of its class.
+        # The classes are far apart, so that t-SNE keeps an example near others of its class.
         places, owner = np.concatenate(points), np.repeat(np.arange(size), [len(one) for one in points])
         apart = np.linalg.norm(places[:, None] - places[None], axis=-1) + 1e9 * np.eye(len(places))
         if size == 10:

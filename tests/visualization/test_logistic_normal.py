@@ -22,7 +22,7 @@ def to_shares(places):
 def assert_bands(contours, log_density):
     """The log density on the outlines of a shade lies between the two levels of the shade."""
     levels = contours.levels
-    assert len(contours.get_paths()) == len(levels)  # one more for what lies below the lowest
+    assert len(contours.get_paths()) == len(levels)  # includes the region below the lowest level
     checked = 0
     for low, high, path in zip(levels, levels[1:], contours.get_paths()[1:], strict=False):
         values = log_density(path.vertices)
@@ -37,7 +37,7 @@ def test_logits_and_simplex_shade_the_two_densities(tmp_path):
     left, right, bar = figure.axes
     gaussian = stats.multivariate_normal(LOC, SCALE @ SCALE.T)
     assert_bands(left.collections[0], lambda z: gaussian.logpdf(z) - gaussian.logpdf(LOC))
-    symmetric = linalg.sqrtm(SCALE @ SCALE.T)  # another scale of the same covariance, of the form that it takes
+    symmetric = linalg.sqrtm(SCALE @ SCALE.T)  # a scale with the same covariance, in the form of the distribution
     factor = np.linalg.cholesky(symmetric - 0.1 * np.eye(2))
     simplex = distributions.LogisticNormal(LOC, 0.1, factor, temperature=TEMPERATURE)
     grid = np.stack(np.meshgrid(*[np.linspace(0.002, 0.996, 300)] * 2), axis=-1).reshape(-1, 2)
@@ -99,14 +99,14 @@ def test_loss_by_residual_is_the_least_that_the_loss_reaches(tmp_path):
     min_scales = [0.1, 0.5, 1.0]
     figure = visualization.loss_by_residual(min_scales, residuals, title="attenuation")
     term, whole = figure.axes
-    factors = np.linspace(0, 2, 2001)  # c, of which c^2 + min_scale is the scale
+    factors = np.linspace(0, 2, 2001)  # c, for the scale c^2 + min_scale
     for index, min_scale in enumerate(min_scales):
         loss = losses.LogisticNormal(2, min_scale=min_scale, dummy_class=False, dtype="float64")
         target = np.log((0.99 + 0.005) / 0.005)
         outputs = np.stack(np.meshgrid(target - residuals, factors, indexing="ij"), axis=-1).reshape(-1, 2)
         labels = np.zeros(len(outputs), dtype=np.int32)
         values = keras.ops.convert_to_numpy(loss.call(labels, outputs)).reshape(len(residuals), -1)
-        # At the target itself the best is c = 0, and the loss log(min_scale) and constants.
+        # At the target, c = 0 is the optimum, and the loss is log(min_scale) plus constants.
         expected = values.min(axis=1) - values[3, 0] + np.log(min_scale)
         np.testing.assert_allclose(whole.lines[index].get_ydata(), expected, atol=1e-5)
         terms = metrics.label_dependent_term(loss, labels, outputs).reshape(len(residuals), -1)

@@ -166,7 +166,7 @@ def test_class_plane_projection_keeps_distances_in_the_plane(tmp_path):
     figure = visualization.class_plane_projection(
         {"ours": (features, class_vectors), "half": (features / 2, class_vectors)}, labels, observed, classes
     )
-    # The orthogonal projector on the plane's directions, by its closed form and not by a basis.
+    # Orthogonal projector onto the plane, by its closed form instead of a basis.
     sides = (class_vectors[:, [0, 2]] - class_vectors[:, [4]]).T
     projector = sides.T @ np.linalg.inv(sides @ sides.T) @ sides
     for axes, scale in zip(figure.axes, (1, 0.5), strict=True):

@@ -1,4 +1,4 @@
-"""Detection of networks that do not end in raw outputs, by the last operations that they compute."""
+"""Networks that do not end in raw outputs, found by the last operations they compute, whatever they are called."""
 
 import keras
 import tensorflow as tf

@@ -1,0 +1,37 @@
+"""Checks that a network and a loss can make a classifier."""
+
+import keras
+
+from tfp_noise.losses import NoisyLabelLoss
+
+
+def check_parts(network, loss):
+    """Refuses a network that is no Keras layer, and a loss that a classifier cannot use."""
+    if not isinstance(network, keras.layers.Layer):
+        raise TypeError(f"`network` must be a Keras model or layer. Received: {network!r}.")
+    if not isinstance(loss, NoisyLabelLoss):
+        raise TypeError(
+            "`loss` must be an instance of a loss of tfp_noise.losses. "
+            f"Received: {loss!r}. For cross-entropy pass `tfp_noise.losses.LabelSmoothing(num_classes, alpha=0)`."
+        )
+    if loss.reduction in (None, "none"):
+        raise ValueError(
+            f"`loss.reduction` must give one number per batch. Received: {loss.reduction!r}. "
+            "Leave `reduction` out; to weight examples, use `sample_weight`."
+        )
+
+
+def check_width(outputs, loss):
+    """Refuses a network's symbolic outputs unless they are one tensor `[batch, loss.num_outputs]`."""
+    if not hasattr(outputs, "shape") or len(outputs.shape) != 2:
+        shapes = keras.tree.map_structure(lambda output: tuple(output.shape), outputs)
+        raise ValueError(
+            f"`network` must have one output of shape [batch, {loss.num_outputs}]. Received: {shapes}. "
+            "Take the one that classifies, or flatten it before its last layer."
+        )
+    if outputs.shape[-1] != loss.num_outputs:
+        raise ValueError(
+            f"`network` must have {loss.num_outputs} outputs, which {type(loss).__name__} reads for "
+            f"{loss.num_classes} classes. Received: a network with {outputs.shape[-1]}. "
+            "Make its last layer `keras.layers.Dense(loss.num_outputs)`."
+        )
