@@ -158,7 +158,7 @@ def test_masked_labels_are_no_labels():
 
 
 def test_ragged_labels_are_refused():
-    with pytest.raises(ValueError, match="`y` must become one array"):
+    with pytest.raises(ValueError, match="`y` must be convertible to one array"):
         model().fit(FEATURES[:2], [[0, 1], [1]])
 
 

@@ -55,9 +55,7 @@ def corrupt(labels, transition, seed, ids=None):
     elif not labels.dtype.is_integer:
         raise TypeError(f"`labels` must be integer class indices. Received a tensor of dtype {labels.dtype.name}.")
     else:
-        indices = tf.cast(labels, tf.int64)  # bounds of a narrow type would wrap
-        in_range = tf.reduce_all((indices >= 0) & (indices < num_classes))
-        tf.debugging.Assert(in_range, [f"`labels` must lie in [0, {num_classes}). Received:", labels])
+        _validation.assert_labels("labels", labels, num_classes)
     if ids is None:
         if symbolic or labels.shape.rank != 1:
             raise ValueError(

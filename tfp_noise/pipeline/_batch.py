@@ -26,9 +26,8 @@ def prepare(features, labels, augmentation, seed, num_classes):
     inputs, augmented = augmentation(inputs, distributions, seed)
     if augmented is distributions:
         return inputs, labels
-    inside = tf.reduce_all((labels >= 0) & (labels < num_classes))  # one_hot gives others a row of zeros
-    message = f"`labels` must lie in [0, {num_classes}). Received:"
-    with tf.control_dependencies([tf.debugging.Assert(inside, [message, labels, "Do the labels start at 1?"])]):
+    # `one_hot` makes a row of zeros, without an error, of a label that is out of range.
+    with tf.control_dependencies([_validation.assert_labels("labels", labels, num_classes)]):
         return inputs, tf.identity(augmented)
 
 
