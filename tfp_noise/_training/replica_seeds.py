@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tfp_noise import _random
+
 
 class SeedReplicas(keras.callbacks.Callback):
     """Gives the network's generators on each of several replicas a seed of its own, at the start of each epoch.
@@ -31,6 +33,5 @@ def _seed_replica(states):
     own = tf.stack([tf.convert_to_tensor(state) for state in states])
     first = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.where(number == 0, own, tf.zeros_like(own)))
     for state, (seed, count) in zip(states, map(tf.unstack, tf.unstack(first)), strict=True):
-        # Not below 0, for XLA reads negative seeds otherwise than the rest does.
-        drawn = tf.random.stateless_uniform([], [tf.cast(seed, tf.int64), number], 0, 2**31 - 1, tf.int32, alg="philox")
+        drawn = _random.replica_seed(tf.cast(seed, tf.int64), number)
         state.assign(tf.stack([tf.where(number == 0, seed, tf.cast(drawn, seed.dtype)), count]))

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from tfp_noise import _validation
+from tfp_noise import _random, _validation
 from tfp_noise.datasets import base, human
 
 __all__ = ["Clothing1M", "balanced_stream", "load", "stream"]
@@ -162,7 +162,7 @@ def balanced_stream(examples, per_class=PER_CLASS, seed=0, first_epoch=0):
     starts = np.cumsum(sizes) - sizes
 
     def epoch_of_examples(epoch):
-        seeds = tf.random.split(tf.stack([seed, tf.cast(epoch, tf.int32)]))
+        seeds = tf.random.split(_random.epoch_seed(seed, epoch))
         shuffled = tf.random.experimental.stateless_shuffle(tf.range(len(examples)), seeds[0])
         by_class = tf.gather(shuffled, tf.argsort(tf.gather(columns[1], shuffled), stable=True))
         first = tf.gather(by_class, tf.reshape(starts[:, None] + np.arange(per_class), [-1]))

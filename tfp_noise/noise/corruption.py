@@ -1,18 +1,19 @@
-"""Observed labels drawn from clean ones: a function of the label, the example's id and the seed."""
+"""Observed labels drawn from clean ones, as a function of the label, the example's id and the seed."""
 
 import dataclasses
 import warnings
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
-from tfp_noise import _validation
+from tfp_noise import _random, _validation
 from tfp_noise.datasets.base import Dataset
 
-_HASH_BUCKETS = 2**32
 
-
-def corrupt(labels, transition, seed, ids=None):
+def corrupt(
+    labels: ArrayLike | tf.Tensor, transition: ArrayLike, seed: int, ids: ArrayLike | tf.Tensor | None = None
+) -> np.ndarray | tf.Tensor:
     """Draws an observed label from row `labels[n]` of `transition` for every example `n`.
 
     The result is a pure function of (label, id, seed): inverse transform sampling with `u = SipHash(seed, id) / 2^32`.
@@ -20,10 +21,10 @@ def corrupt(labels, transition, seed, ids=None):
 
     Args:
         labels: integers `[n]` (or a scalar, with `ids`), NumPy or tensor, in `[0, K)`.
-        transition: `[K, K]`, rows sum to 1.
+        transition: float `[K, K]`, rows sum to 1.
         seed: int in [0, 2^31).
-        ids: integers or strings, shaped as `labels`: an identity for each example. Defaults to positions, which
-            only an array as a whole has: inside `tf.data` pass them (for instance from `Dataset.enumerate`).
+        ids: integers or strings, shaped as `labels`, one that identifies each example. Defaults to positions in the
+            array; inside `tf.data` there are none, so pass ids (for instance from `Dataset.enumerate`).
 
     Returns:
         Observed labels, shaped as `labels`: int32 NumPy for NumPy, an int32 tensor for a tensor.
@@ -33,7 +34,7 @@ def corrupt(labels, transition, seed, ids=None):
         TypeError: if labels are not integers, or ids neither integers nor strings.
 
     Warns:
-        UserWarning: if all examples of an array have one id, so that one draw decides for all.
+        UserWarning: if all examples of an array have the same id, because one random number then decides for all.
 
     Example:
         >>> corrupt(np.array([0, 1, 2, 2]), np.eye(3), seed=0).tolist()
@@ -59,8 +60,8 @@ def corrupt(labels, transition, seed, ids=None):
     if ids is None:
         if symbolic or labels.shape.rank != 1:
             raise ValueError(
-                "`ids` must be given for a single label in `labels`, and inside a graph (`tf.data`): positions say "
-                "nothing about the example. Received: None. Pass an identity, for instance from `Dataset.enumerate`."
+                "`ids` must be given for a single label in `labels`, and inside a graph (`tf.data`), where a position "
+                "does not identify the example. Received: None. Pass ids, for instance from `Dataset.enumerate`."
             )
         ids = np.arange(len(labels))
     _check_ids(ids)
@@ -68,9 +69,7 @@ def corrupt(labels, transition, seed, ids=None):
     if not symbolic and shape != tuple(labels.shape):
         raise ValueError(f"`ids` must be shaped as `labels`, {labels.shape}. Received shape {shape}.")
     ids = tf.convert_to_tensor(ids)
-    keys = ids if ids.dtype == tf.string else tf.strings.as_string(ids)
-    uniform = tf.cast(tf.strings.to_hash_bucket_strong(keys, _HASH_BUCKETS, key=[seed, 0]), tf.float64) / _HASH_BUCKETS
-    observed = _inverse_transform(labels, uniform, transition)
+    observed = _inverse_transform(labels, _random.hashed_uniform(seed, ids), transition)
     return observed if from_tensor else observed.numpy()
 
 
@@ -80,7 +79,7 @@ def _check_ids(ids):
         if ids.size > 1 and (ids == ids.flat[0]).all():
             warnings.warn(
                 f"`ids` should differ: one draw decides for all examples with one id. Received: {ids.flat[0]!r} for "
-                f"each of {ids.size} examples. Leave `ids` out to draw by position.",
+                f"each of {ids.size} examples. Leave `ids` out to identify examples by their positions.",
                 stacklevel=3,
             )
     elif not (ids.dtype.is_integer or ids.dtype == tf.string):
@@ -88,10 +87,10 @@ def _check_ids(ids):
 
 
 def _inverse_transform(labels, uniform, transition):
-    """Smallest class whose cumulative probability in the label's row exceeds `uniform`.
+    """The smallest class whose cumulative probability in the label's row exceeds `uniform`.
 
-    All rows are searched as one sorted array, row `i` shifted by `i`: nothing of size n K is made. `uniform` has 32
-    bits, so that label + uniform is exact in float64 and classes of probability 0 are never drawn.
+    All rows are searched as one sorted array, row `i` shifted by `i`, which takes memory for K^2 numbers and not for
+    n K. `uniform` has 32 bits, so that label + uniform is exact in float64, and a class of probability 0 is never drawn.
     """
     num_classes = len(transition)
     cumulative = np.cumsum(transition, axis=1)
@@ -102,20 +101,24 @@ def _inverse_transform(labels, uniform, transition):
     return tf.reshape(flat, tf.shape(position)) - num_classes * tf.cast(labels, tf.int32)
 
 
-def corrupt_exact(labels, transition, seed):
+def corrupt_exact(labels: ArrayLike, transition: ArrayLike, seed: int) -> np.ndarray:
     """Flips exact counts: of the `n_i` examples of class `i`, `n_i T[i, j]` become `j`, rounded by largest remainder.
 
-    The seed decides which of several equal remainders are rounded up, so that no observed label is favoured: with
-    symmetric noise all of them are equal. Which examples flip depends on the array as a whole, so that this way is for
-    arrays only.
+    The seed decides which of several equal remainders are rounded up, so that no observed label is favoured (with
+    symmetric noise all remainders are equal). Which examples flip depends on all labels of the array, so that this
+    function takes no batches or streams.
 
     Args:
-        labels: integers `[n]`, NumPy, in `[0, K)`.
-        transition: `[K, K]`, rows sum to 1.
+        labels: integers `[n]`, in `[0, K)`.
+        transition: float `[K, K]`, rows sum to 1.
         seed: int in [0, 2^31).
 
     Returns:
-        int32 `[n]`.
+        int32 `[n]`, the observed labels.
+
+    Raises:
+        TypeError: if labels are not integers.
+        ValueError: if labels or transition are out of range.
 
     Example:
         >>> from tfp_noise import noise
@@ -127,33 +130,34 @@ def corrupt_exact(labels, transition, seed):
     labels = _validation.check_labels("labels", labels, len(transition))
     seed = _validation.check_seed(seed)
     rng = np.random.default_rng(seed)
-    ties = np.random.default_rng([seed, 1])  # a generator of its own: where nothing is tied, nothing depends on it
+    ties = np.random.default_rng([seed, 1])  # a second generator, so that without ties the result does not depend on it
     observed = np.empty(len(labels), np.int32)
     for clean, row in enumerate(transition):
         members = np.flatnonzero(labels == clean)
         wanted = len(members) * row / row.sum()
         counts = np.floor(wanted).astype(int)
-        # Rounded, because equal remainders may differ in their last bits.
+        # Rounded, because remainders that are equal in theory may differ in their last bits.
         remainders = np.lexsort([ties.permutation(len(row)), np.round(counts - wanted, 9)])
         counts[remainders[: len(members) - counts.sum()]] += 1
         observed[rng.permutation(members)] = np.repeat(np.arange(len(row)), counts)
     return observed
 
 
-def corrupt_dataset(dataset, transition, seed, exact=False):
-    """`dataset` with observed labels in its training and validation splits; the test split stays clean.
+def corrupt_dataset(dataset: Dataset, transition: ArrayLike, seed: int, exact: bool = False) -> Dataset:
+    """A data set with noisy labels in its training and validation splits; the test split stays clean.
 
     Args:
         dataset: a `tfp_noise.datasets.Dataset`.
-        transition: `[K, K]`, rows sum to 1; it is kept as `Dataset.transition`.
+        transition: float `[K, K]`, rows sum to 1; the result has it as `Dataset.transition`.
         seed: int in [0, 2^31).
-        exact: flip exact counts (`corrupt_exact`) instead of drawing each label on its own (`corrupt`).
+        exact: bool, flip exact counts (`corrupt_exact`) instead of drawing each label on its own (`corrupt`).
 
     Returns:
-        A new `Dataset`; its `effective_rate` says which share of the training labels came out wrong.
+        A new `Dataset`; its `effective_rate` is the fraction of training labels that are wrong.
 
     Raises:
-        ValueError: if `dataset` is noisy already, or `transition` does not fit it.
+        TypeError: if an argument is of another type.
+        ValueError: if `dataset` has observed labels already, or `transition` is for another number of classes.
 
     Example:
         >>> from tfp_noise import datasets, noise
