@@ -124,7 +124,7 @@ def test_workers_that_have_come_to_different_work_all_stop(two_workers):
     for worker in two_workers[0]:
         same, different = worker["refusals"]
         assert same is None
-        assert "must be at the same work. Received: worker 0: epoch 9; worker 1: epoch 10. Start all" in different
+        assert "must be at the same point. Received: worker 0: epoch 9; worker 1: epoch 10. Start all" in different
 
 
 @pytest.mark.parametrize("name", replicated_training.UNLIKE)

@@ -11,7 +11,7 @@ from tensorflow.python.eager import context
 
 from tfp_noise._training.training_facts import arrays, digest, environment, leaves, training_facts
 from tfp_noise.distribute._lost_workers import is_multi_worker
-from tfp_noise.distribute._strategies import gather_texts
+from tfp_noise.distribute._workers import gather_texts
 
 
 def check_workers_alike(model, data, **settings):

@@ -90,7 +90,7 @@ def _inverse_transform(labels, uniform, transition):
     """The smallest class whose cumulative probability in the label's row exceeds `uniform`.
 
     All rows are searched as one sorted array, row `i` shifted by `i`, which takes memory for K^2 numbers and not for
-    n K. `uniform` has 32 bits, so that label + uniform is exact in float64, and a class of probability 0 is never drawn.
+    n K. `uniform` has 32 bits, so that label + uniform is exact in float64, and classes of probability 0 never drawn.
     """
     num_classes = len(transition)
     cumulative = np.cumsum(transition, axis=1)
