@@ -1,4 +1,4 @@
-"""What a data set is: three splits of examples with clean labels, and, once noise has passed, observed ones."""
+"""Examples with clean and, once labels are noisy, observed labels; data sets of three splits of them."""
 
 import dataclasses
 
@@ -9,15 +9,24 @@ from tfp_noise import _validation
 
 @dataclasses.dataclass(frozen=True)
 class Examples:
-    """One split of a data set, as NumPy arrays whatever containers it was given in.
+    """One split of a data set, as NumPy arrays, whatever containers it was given in.
 
-    An array is indexed by position: a pandas column that was shuffled would be indexed by label.
+    NumPy arrays are indexed by position; a pandas column that was shuffled would be indexed by its row names.
 
     Args:
-        features: `[n, ...]`; uint8 for images, float32 otherwise. `inputs` are these as networks take them.
+        features: `[n, ...]`; uint8 for images, float32 otherwise. `inputs` has them as networks take them.
         labels: int32 `[n]`, the clean class of each example.
-        ids: int64 `[n]`, an identity that stays with an example wherever it is read; label noise is drawn by it.
-        observed: int32 `[n]`, the label an annotator gave; `None` where no noise has passed.
+        ids: int64 `[n]`, one that identifies an example wherever it is read; label noise is drawn from it.
+        observed: int32 `[n]`, the noisy label of each example; `None` where there is no noise.
+
+    Raises:
+        TypeError: if labels are not integers, or ids neither integers nor strings.
+        ValueError: if the arrays differ in length, labels or ids are not `[n]`, or features are not finite.
+
+    Example:
+        >>> examples = Examples(np.zeros([3, 2]), labels=[0, 1, 1], ids=[7, 8, 9], observed=[0, 1, 0])
+        >>> examples.mislabelled.tolist()
+        [False, False, True]
     """
 
     features: np.ndarray
@@ -46,44 +55,65 @@ class Examples:
 
     @property
     def inputs(self):
-        """Float32 `[n, ...]`, the features as networks take them: images (uint8) scaled from 0..255 to 0..1.
+        """Float32 `[n, ...]`, the features as networks take them: images in uint8 are scaled from 0..255 to 0..1.
 
-        What `pipeline.batches` makes of them batch by batch, for all examples at once, in four times the memory.
+        `pipeline.batches` converts batch by batch; this converts all examples at once, which takes four times the
+        memory of uint8.
         """
         features = np.asarray(self.features, np.float32)
         return features / np.float32(255) if self.features.dtype == np.uint8 else features
 
     @property
     def training_labels(self):
-        """int32 `[n]`: what training may see: the observed labels where there are any, else the clean ones."""
+        """Int32 `[n]`, the labels that training may see: the observed ones if there are any, else the clean ones."""
         return self.labels if self.observed is None else self.observed
 
     @property
     def mislabelled(self):
-        """Boolean `[n]`: where the observed label is not the clean one."""
+        """Boolean `[n]`, true where the observed label is not the clean one."""
         return self.training_labels != self.labels
 
-    def take(self, indices):
-        """The examples at `indices`, as another `Examples`."""
-        return Examples(
-            *(None if (v := getattr(self, f.name)) is None else v[indices] for f in dataclasses.fields(self))
-        )
+    def take(self, indices: np.ndarray | slice) -> "Examples":
+        """The examples at `indices`.
+
+        Args:
+            indices: integer or boolean array, or slice, of positions.
+
+        Returns:
+            Another `Examples`.
+
+        Raises:
+            IndexError: if a position is out of range.
+        """
+        observed = None if self.observed is None else self.observed[indices]
+        return Examples(self.features[indices], self.labels[indices], self.ids[indices], observed)
 
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
     """Train, validation and test examples of one classification problem.
 
-    Training and validation labels are noisy once noise has passed (`Examples.observed`); the test split stays clean.
+    Noisy labels of the training and validation splits are in `Examples.observed`; the test split stays clean.
 
     Args:
-        name: the name it was loaded by.
-        train: what is trained on.
-        validation: held out of the training set; it carries the same noise, so that nothing is chosen by clean labels.
-        test: clean.
-        class_names: a name per class.
-        transition: float64 `[num_classes, num_classes]`, the matrix that made the observed labels, or, for
-            human annotators, the one counted from them; `None` where the labels are clean.
+        name: text, the name of the data set.
+        train: the training split.
+        validation: examples held out of the training split. Their labels have the same noise, so that hyperparameters
+            are not chosen by clean labels.
+        test: the test split, with clean labels.
+        class_names: a name for each class.
+        transition: float64 `[num_classes, num_classes]`, the matrix that the observed labels were drawn from, or, for
+            human annotators, the one counted from their labels; `None` where the labels are clean.
+
+    Raises:
+        TypeError: if a split is not an `Examples`, or class names are not strings.
+        ValueError: if labels lie outside `[0, num_classes)`, or `transition` is for another number of classes.
+
+    Example:
+        >>> split = Examples(np.zeros([3, 2]), labels=[0, 1, 1], ids=[7, 8, 9])
+        >>> data = Dataset("made up", split, split, split, class_names=("cat", "dog"))
+        >>> data.num_classes, data.input_shape, data.effective_rate
+        (2, (2,), 0.0)
     """
 
     name: str
@@ -104,22 +134,22 @@ class Dataset:
 
     @property
     def num_classes(self):
-        """How many classes there are."""
+        """Int, the number of classes."""
         return len(self.class_names)
 
     @property
     def input_shape(self):
-        """Shape of one example's features."""
+        """Tuple of ints, the shape of one example's features."""
         return self.train.features.shape[1:]
 
     @property
     def effective_rate(self):
-        """Share of training labels that differ from the clean ones."""
+        """Float in [0, 1], the fraction of training labels that differ from the clean ones."""
         return float(self.train.mislabelled.mean())
 
 
-def hold_out(examples, share, seed=0):
-    """`examples` in two parts, kept and held out, split by a permutation that depends on `seed` alone."""
+def hold_out(examples, fraction, seed=0):
+    """Splits `examples` into those kept and a fraction held out, by a permutation that depends on `seed` alone."""
     order = np.random.default_rng(seed).permutation(len(examples))
-    size = round(share * len(examples))
+    size = round(fraction * len(examples))
     return examples.take(np.sort(order[size:])), examples.take(np.sort(order[:size]))

@@ -44,33 +44,40 @@ def corrupt(
         >>> round(float(np.mean(noisy != 0)), 1)
         0.4
     """
-    transition = _validation.check_transition("transition", transition)
+    matrix = _validation.check_transition("transition", transition)
     seed = _validation.check_seed(seed)
-    num_classes = len(transition)
+    num_classes = len(matrix)
     from_tensor = tf.is_tensor(labels)
     symbolic = from_tensor and not hasattr(labels, "numpy")
-    if not symbolic:
-        flat = _validation.as_label_array("labels", labels)
-        _validation.check_labels("labels", flat.reshape(-1), num_classes)
-        labels = tf.constant(flat)
-    elif not labels.dtype.is_integer:
-        raise TypeError(f"`labels` must be integer class indices. Received a tensor of dtype {labels.dtype.name}.")
-    else:
-        _validation.assert_labels("labels", labels, num_classes)
+    given = _check_symbolic_labels(labels, num_classes) if symbolic else _check_labels(labels, num_classes)
     if ids is None:
-        if symbolic or labels.shape.rank != 1:
+        if symbolic or given.shape.rank != 1:
             raise ValueError(
                 "`ids` must be given for a single label in `labels`, and inside a graph (`tf.data`), where a position "
                 "does not identify the example. Received: None. Pass ids, for instance from `Dataset.enumerate`."
             )
-        ids = np.arange(len(labels))
+        ids = np.arange(len(given))
     _check_ids(ids)
-    shape = tuple(ids.shape) if tf.is_tensor(ids) else np.shape(ids)
-    if not symbolic and shape != tuple(labels.shape):
-        raise ValueError(f"`ids` must be shaped as `labels`, {labels.shape}. Received shape {shape}.")
-    ids = tf.convert_to_tensor(ids)
-    observed = _inverse_transform(labels, _random.hashed_uniform(seed, ids), transition)
+    keys = tf.convert_to_tensor(ids)
+    if not symbolic and tuple(keys.shape) != tuple(given.shape):
+        raise ValueError(f"`ids` must be shaped as `labels`, {given.shape}. Received shape {tuple(keys.shape)}.")
+    observed = _inverse_transform(given, _random.hashed_uniform(seed, keys), matrix)
     return observed if from_tensor else observed.numpy()
+
+
+def _check_labels(labels, num_classes):
+    """`labels` of any container and shape as a tensor."""
+    array = _validation.as_label_array("labels", labels)
+    _validation.check_labels("labels", array.reshape(-1), num_classes)
+    return tf.constant(array)
+
+
+def _check_symbolic_labels(labels, num_classes):
+    """`labels`, a tensor inside a graph, with an assertion on their range."""
+    if not labels.dtype.is_integer:
+        raise TypeError(f"`labels` must be integer class indices. Received a tensor of dtype {labels.dtype.name}.")
+    _validation.assert_labels("labels", labels, num_classes)
+    return labels
 
 
 def _check_ids(ids):
@@ -126,14 +133,14 @@ def corrupt_exact(labels: ArrayLike, transition: ArrayLike, seed: int) -> np.nda
         >>> np.bincount(noisy).tolist()
         [550, 50, 50, 50, 50, 50, 50, 50, 50, 50]
     """
-    transition = _validation.check_transition("transition", transition)
-    labels = _validation.check_labels("labels", labels, len(transition))
+    matrix = _validation.check_transition("transition", transition)
+    indices = _validation.check_labels("labels", labels, len(matrix))
     seed = _validation.check_seed(seed)
     rng = np.random.default_rng(seed)
     ties = np.random.default_rng([seed, 1])  # a second generator, so that without ties the result does not depend on it
-    observed = np.empty(len(labels), np.int32)
-    for clean, row in enumerate(transition):
-        members = np.flatnonzero(labels == clean)
+    observed = np.empty(len(indices), np.int32)
+    for clean, row in enumerate(matrix):
+        members = np.flatnonzero(indices == clean)
         wanted = len(members) * row / row.sum()
         counts = np.floor(wanted).astype(int)
         # Rounded, because remainders that are equal in theory may differ in their last bits.
@@ -167,7 +174,7 @@ def corrupt_dataset(dataset: Dataset, transition: ArrayLike, seed: int, exact: b
     """
     _validation.check_instance("dataset", dataset, Dataset)
     exact = _validation.check_bool("exact", exact)
-    transition = _validation.check_transition("transition", transition, dataset.num_classes)
+    matrix = _validation.check_transition("transition", transition, dataset.num_classes)
     if dataset.transition is not None or any(
         split.observed is not None for split in (dataset.train, dataset.validation, dataset.test)
     ):
@@ -179,11 +186,11 @@ def corrupt_dataset(dataset: Dataset, transition: ArrayLike, seed: int, exact: b
 
     def observe(examples):
         if exact:
-            observed = corrupt_exact(examples.labels, transition, seed)
+            observed = corrupt_exact(examples.labels, matrix, seed)
         else:
-            observed = corrupt(examples.labels, transition, seed, ids=examples.ids)
+            observed = corrupt(examples.labels, matrix, seed, ids=examples.ids)
         return dataclasses.replace(examples, observed=observed)
 
     return dataclasses.replace(
-        dataset, train=observe(dataset.train), validation=observe(dataset.validation), transition=transition
+        dataset, train=observe(dataset.train), validation=observe(dataset.validation), transition=matrix
     )
