@@ -195,7 +195,7 @@ def test_the_newest_damaged_backup_is_passed_over_with_a_warning(tmp_path, caplo
     flip(newest, 3000)
     resumed, whole = classifier(), classifier()
     fit(resumed, 5, BackupAndRestore(tmp_path, delete_checkpoint=False))
-    assert f"{newest} must be as it was written. It is damaged" in caplog.text
+    assert f"{newest} must match its checksum. It is damaged" in caplog.text
     assert f"Training goes on from the backup before, {older}." in caplog.text
     fit(whole, 5)
     assert_same(resumed, whole)
@@ -234,7 +234,7 @@ def test_no_truncated_or_flipped_backup_is_taken(tmp_path, count):
 )
 def test_a_backup_of_another_model_is_refused(changes, message, tmp_path):
     two_backups(tmp_path)
-    with pytest.raises(ValueError, match=f"must hold a backup of this model.*{message}.*Give another folder"):
+    with pytest.raises(ValueError, match=f"must hold a backup of this model.*{message}.*Pass another folder"):
         fit(classifier(**changes), 5, BackupAndRestore(tmp_path))
 
 
@@ -252,7 +252,7 @@ def test_bad_arguments_and_other_callbacks_are_refused(tmp_path):
         fit(classifier(), 1, BackupAndRestore(__file__))
     for stray in tmp_path.iterdir():
         classifier().save_weights(stray)
-    with pytest.raises(OSError, match=r"must be a backup\. Received weights alone"):
+    with pytest.raises(OSError, match=r"must be a backup\. Received only weights"):
         BackupAndRestore(tmp_path).epoch  # noqa: B018 (a property that raises)
 
 
@@ -317,7 +317,7 @@ def test_a_users_own_copy_of_a_backup_is_no_backup(tmp_path):
         path.write_bytes(content)
     (tmp_path / "backup1000000.weights.h5").write_bytes(newest.read_bytes())
     backup = BackupAndRestore(tmp_path)
-    assert [path.name for path in backup._paths()][:2] == ["backup1000000.weights.h5", newest.name]
+    assert [path.name for path in backup._backups.paths()][:2] == ["backup1000000.weights.h5", newest.name]
     fit(classifier(), 5, backup)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == own
 

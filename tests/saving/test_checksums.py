@@ -98,10 +98,10 @@ def test_the_message_names_the_file_and_the_cure(name, trained, tmp_path):
     kernel = trained.get_weights()[0].tobytes()
     flip(path, whole.index(kernel))
     for skip in (False, True):
-        with pytest.raises(OSError, match=rf"{path} must be as it was written.* Load another copy or an earlier"):
+        with pytest.raises(OSError, match=rf"{path} must match its checksum.* Load another copy or an earlier"):
             model.load_weights(path, skip_mismatch=skip)
     path.write_bytes(whole[: whole.index(kernel)])
-    with pytest.raises(OSError, match=rf"{path} (must be a whole archive|cannot be read)"):
+    with pytest.raises(OSError, match=rf"{path} (must be a complete archive|cannot be read)"):
         model.load_weights(path)
     for ours, theirs in zip(values(model), before, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -119,7 +119,7 @@ def test_load_model_refuses_a_damaged_student(trained, tmp_path, later_python):
     np.testing.assert_array_equal(loaded.predict(X, verbose=0), student.predict(X, verbose=0))
     np.testing.assert_array_equal(loaded.teacher.predict(X, verbose=0), trained.predict(X, verbose=0))
     flip(path, path.read_bytes().index(trained.get_weights()[0].tobytes()))
-    with pytest.raises(ValueError, match=r"must be as it was written. Its 'model.weights.h5' is damaged"):
+    with pytest.raises(ValueError, match=r"must match its checksums. Its 'model.weights.h5' is damaged"):
         keras.models.load_model(path)
 
 

@@ -24,7 +24,7 @@ from tfp_noise.losses import TopRows
 from tfp_noise.similarities import ClassSimilarities
 
 RNG = np.random.default_rng(0)
-CURE = re.compile(r"[Dd]elete|again|another copy|earlier checkpoint|interrupted|Give another")
+CURE = re.compile(r"[Dd]elete|again|another copy|earlier checkpoint|interrupted|[Pp]ass another")
 NAMES = tuple("abcd")
 ROWS = RNG.dirichlet(np.ones(4), 4)
 

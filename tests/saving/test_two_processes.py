@@ -113,7 +113,7 @@ def test_a_second_training_on_one_backup_folder_is_refused_until_the_process_of_
         wait_until((folder / "trains").exists, first)
         second, lock = BackupAndRestore(backup_dir), backup_dir / "training.lock"
         for act in (lambda: fit(classifier(), 5, second), second.delete):
-            with pytest.raises(ValueError, match=rf"must be of one training.*another one is at work, .* holds {lock}"):
+            with pytest.raises(ValueError, match=rf"must be of one training.*another training uses: it holds {lock}"):
                 act()
         assert lock.exists()
     finally:
@@ -141,7 +141,7 @@ def test_data_made_for_another_epoch_than_that_of_the_weights_are_refused(tmp_pa
     asked = BackupAndRestore(tmp_path, delete_checkpoint=False)
     assert asked.epoch == 3
     fit(classifier(), 4, BackupAndRestore(tmp_path, delete_checkpoint=False))
-    with pytest.raises(ValueError, match=r"it said 3, and now 4, .* Ask for it again, and make the data anew"):
+    with pytest.raises(ValueError, match=r"it was 3 .* now it is 4, .* Read it again, and make the data anew"):
         fit(classifier(), 5, asked)
     assert asked.epoch == 4
     assert fit(classifier(), 5, asked).epoch == [0, 1, 2, 3, 4]

@@ -173,7 +173,7 @@ def test_batches_of_unknown_size_get_a_warning(two_replicas):
     with two_replicas.scope():
         model = replicated_training.classifier("CE")
     data = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(replicated_training.BATCH)
-    with pytest.warns(UserWarning, match=r"have a size that is not known before they come.*drop_remainder=True"):
+    with pytest.warns(UserWarning, match=r"of this dataset are not known in advance.*drop_remainder=True"):
         model.fit(data, shuffle=False, verbose=0)
 
 
