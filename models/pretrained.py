@@ -113,7 +113,7 @@ def _weights_path(name):
 
 
 def _rescaling(scale, offset):
-    """A rescaling layer in float32, under mixed precision too, so that pixels are rounded after the mean is subtracted."""
+    """A rescaling layer in float32, under mixed precision too: pixels are rounded after the mean is subtracted."""
     return keras.layers.Rescaling(scale, offset, dtype="float32")
 
 

@@ -22,7 +22,7 @@ def prepared(tmp_path_factory):
 
 @pytest.fixture
 def human(prepared):
-    """As `prepared`, and the path of a sound file of made-up shares, and these."""
+    """The data directory and test split of `prepared`, the path of a good file of made-up fractions, and these."""
     data_dir, data, labels = prepared
     shares = np.random.default_rng(0).dirichlet(np.ones(10), len(labels))
     shares = 0.4 * shares + 0.6 * np.eye(10)[labels]

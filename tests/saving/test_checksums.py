@@ -1,4 +1,4 @@
-"""Files of a classifier: written whole or not at all, by the chief alone, and refused when they are damaged."""
+"""Files of a classifier: written atomically, only by the chief, and refused if they are damaged."""
 
 import contextlib
 import types
@@ -29,7 +29,7 @@ def by_keras(path):
 
 
 def by_weights(path, model):
-    """What the file gives to a model that has nothing."""
+    """The weights that a new model loads from the file."""
     for variable in [*model.variables, *model.optimizer.variables]:
         variable.assign(keras.ops.zeros_like(variable))
     model.load_weights(path)
@@ -46,7 +46,7 @@ def another():
     ("name", "loader"), [("model.keras", lambda: by_keras), ("model.keras", another), ("model.weights.h5", another)]
 )
 def test_a_damaged_file_is_refused_or_gives_what_was_saved(name, loader, count, trained, tmp_path):
-    """Some bits nothing reads: the date in an archive, say. A warning alone, as Keras gives, would be a silent loss."""
+    """Bits that are not read, such as an archive's date, may flip; a mere warning, as in Keras, would not be enough."""
     path = tmp_path / name
     getattr(trained, "save" if name == "model.keras" else "save_weights")(path)
     load = loader()
@@ -68,7 +68,7 @@ def test_a_damaged_file_is_refused_or_gives_what_was_saved(name, loader, count, 
 
 @pytest.fixture
 def later_python(monkeypatch):
-    """Python 3.13, which compares no file of an archive with its checksum once somebody has skipped a part of it."""
+    """Python 3.13, which does not compare a file of an archive with its checksum after a part of it was skipped."""
     seek = zipfile.ZipExtFile.seek
 
     def seek_unchecked(self, *args):
@@ -81,7 +81,7 @@ def later_python(monkeypatch):
 
 
 def test_keras_itself_reads_past_a_wrong_checksum(tmp_path, later_python):
-    """Why archives are looked at: what is refused here, Keras loads."""
+    """Keras loads an archive that this package refuses."""
     model = keras.Sequential([keras.Input([4]), keras.layers.Dense(K)])
     model.save(tmp_path / "model.keras")
     kernel = model.get_weights()[0]
@@ -110,7 +110,7 @@ def test_the_message_names_the_file_and_the_cure(name, trained, tmp_path):
 
 
 def test_load_model_refuses_a_damaged_student(trained, tmp_path, later_python):
-    """Its own variables are its teacher's, too."""
+    """A student's file has the teacher's variables, too."""
     network = keras.Sequential([keras.Input([4]), keras.layers.Dense(K)])
     student = DistilledClassifier(network, losses.LabelSmoothing(K), trained, temperature=1.0)
     path = tmp_path / "student.keras"
