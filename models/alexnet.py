@@ -7,8 +7,8 @@ def alexnet(input_shape, num_outputs):
     """AlexNet without its hidden dense layers: 2,472,266 parameters for 32x32x3 images and 10 outputs.
 
     The learnable-smoothing paper names no variant; this is the common one for CIFAR. Its five convolutions are those of
-    the 2014 AlexNet, the first with stride 4 and each pooling by 2, so that 32x32 ends in one pixel. Here everything
-    pads as Keras's "same" does, the poolings too, so that 28x28 ends in one pixel as well.
+    the 2014 AlexNet, the first with stride 4 and each pooling by 2, so that a 32x32 image becomes one pixel. Here
+    convolutions and poolings have Keras's padding "same", so that a 28x28 image becomes one pixel, too.
 
     References:
         Krizhevsky. One weird trick for parallelizing convolutional neural networks. 2014.

@@ -6,9 +6,9 @@ import keras
 def digits_cnn(input_shape, num_outputs):
     """Two 3x3 convolutions, one pooling, 128 hidden units.
 
-    The second convolution pads nothing: on 8x8 images that nearly halves the work and costs no accuracy.
-    Large enough to memorise wrong labels, which is what label noise experiments look at, and small enough that an
-    epoch takes a fraction of a second on a CPU.
+    The second convolution has no padding: on 8x8 images that nearly halves the work and costs no accuracy. The network
+    is large enough to memorise wrong labels, which experiments with label noise study, and small enough that an epoch
+    takes a fraction of a second on a CPU.
     """
     inputs = keras.Input(input_shape)
     x = keras.layers.Conv2D(16, 3, padding="same", activation="relu")(inputs)

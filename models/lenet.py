@@ -16,7 +16,7 @@ def lenet5(input_shape, num_outputs):
 
 
 def lenet5_same(input_shape, num_outputs):
-    """LeNet-5 with SAME padding throughout, its third convolution on the 7x7 maps: 545,546 parameters as above.
+    """LeNet-5 with padding "same" throughout and a third convolution on the 7x7 maps: 545,546 parameters as above.
 
     Five times the arithmetic of the classic form; almost all of its parameters (494,004) sit in the layer of 84 units.
 
@@ -31,7 +31,7 @@ def lenet5_same(input_shape, num_outputs):
 
 
 def _stem(input_shape, padding):
-    """The two convolutions and poolings both forms share; `padding` is the second convolution's."""
+    """Two convolutions with pooling, the same in both forms but for the second convolution's `padding`."""
     inputs = keras.Input(input_shape)
     x = keras.layers.Conv2D(6, 5, padding="same", activation="relu")(inputs)
     x = keras.layers.MaxPooling2D()(x)

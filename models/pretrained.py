@@ -1,4 +1,4 @@
-"""Networks as they are fine-tuned from ImageNet's weights, which are read from a local file."""
+"""Networks for fine-tuning, with ImageNet weights from a local file."""
 
 import math
 import os
@@ -22,7 +22,7 @@ def resnet50(input_shape, num_outputs):
 
 
 def resnet50_untrained(input_shape, num_outputs):
-    """The same network with random weights."""
+    """ResNet-50 as in `resnet50`, with random weights."""
     return _head("resnet50_untrained", *_features("resnet50", input_shape), num_outputs)
 
 
@@ -36,7 +36,7 @@ def resnet101(input_shape, num_outputs):
 
 
 def resnet101_untrained(input_shape, num_outputs):
-    """The same network with random weights."""
+    """ResNet-101 as in `resnet101`, with random weights."""
     return _head("resnet101_untrained", *_features("resnet101", input_shape), num_outputs)
 
 
@@ -61,23 +61,23 @@ def efficientnet_b7(input_shape, num_outputs):
 def _pretrained(name, input_shape, num_outputs):
     """A network with Keras's ImageNet weights and a new last layer.
 
-    The weights are those that `keras.applications` takes with `include_top=False`, in the file that an environment
-    variable names (`RESNET50_WEIGHTS` and so on), or where Keras keeps its downloads. What they expect of images is
-    part of the network, which sees floats in [0, 1] as this project's pipeline gives them.
+    The weights are those of `keras.applications` with `include_top=False`, from the file that an environment variable
+    names (`RESNET50_WEIGHTS` and so on), or from Keras's folder of downloads. The network takes floats in [0, 1], as
+    this project's pipeline makes them, and converts them to the scale that its weights expect.
 
     Raises:
-        FileNotFoundError: the file is not there.
-        ValueError: it holds other weights, or images have not three channels.
+        FileNotFoundError: if the file is missing.
+        ValueError: if it has other weights, or images do not have three channels.
     """
     path = _weights_path(name)
     inputs, features = _features(name, input_shape)
     application = _APPLICATIONS[name]
     try:
         features.load_weights(path)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:  # what damaged files of HDF5 give
+    except (OSError, ValueError, KeyError, RuntimeError) as error:  # raised for damaged HDF5 files
         raise ValueError(
             f"{str(path)!r} must hold the ImageNet weights of Keras's {application.build.__name__} without its last "
-            f"layer. Received: {error} Is it {application.file!r}, whole?"
+            f"layer. Received: {error} Is it {application.file!r}, and complete?"
         ) from error
     return _head(name, inputs, features, num_outputs)
 
@@ -113,12 +113,12 @@ def _weights_path(name):
 
 
 def _rescaling(scale, offset):
-    """In float32 under mixed precision too: what leaves 0 to 255 is cast down after its mean is off."""
+    """A rescaling layer in float32, under mixed precision too: pixels are rounded after the mean is subtracted."""
     return keras.layers.Rescaling(scale, offset, dtype="float32")
 
 
 def _blue_first(images):
-    """Channels from blue to red, 0 to 255, the mean taken off, no division."""
+    """Pixels from 0 to 255 in the order blue, green, red, minus their mean."""
     return _rescaling(255.0, [-103.939, -116.779, -123.68])(keras.ops.flip(images, axis=-1))
 
 
@@ -127,11 +127,11 @@ def _from_minus_one(images):
 
 
 def _for_efficientnet(images):
-    """What its own first layers turn into `(image - mean) / deviation`.
+    """Images that the first layers of EfficientNet turn into `(image - mean) / deviation`.
 
-    They divide by 255, take the mean off and, for the file has deviations in place of variances, divide by roots of
-    deviations only. Keras makes up for it by one more layer, but only where it downloads the weights itself; here the
-    images are stretched about the mean beforehand.
+    Those layers divide by 255, subtract the mean, and divide by square roots of the deviations instead of the
+    deviations, because the file has deviations where variances belong. Keras corrects that by one more layer, but only
+    if it downloads the weights itself. Here the images are scaled about the mean beforehand.
     """
     stretch = [1 / math.sqrt(deviation) for deviation in _DEVIATIONS]
     offset = [255 * mean * (1 - s) for mean, s in zip(_MEANS, stretch, strict=True)]
@@ -140,7 +140,7 @@ def _for_efficientnet(images):
 
 class _Application(NamedTuple):
     build: Callable  # of keras.applications
-    preprocess: Callable  # images in [0, 1] -> what `build`'s network expects
+    preprocess: Callable  # images in [0, 1] -> the input that `build`'s network expects
     file: str
     folder: str
 

@@ -1,4 +1,4 @@
-"""Residual networks whose shortcuts are projections: those for small images, and the ResNet-18 that Keras lacks."""
+"""Residual networks with projections as shortcuts: those for small images, and the ResNet-18 that Keras lacks."""
 
 import keras
 
@@ -64,9 +64,9 @@ def resnext29_32x4d(input_shape, num_outputs):
 def _four_stages(name, block, counts, input_shape, num_outputs):
     """ImageNet's four stages after a 3x3 convolution that keeps every pixel.
 
-    The last maps are averaged over windows of 4x4 pixels: all of them for 32x32 images, but for 64x64 images their
-    quarters, and the last layer is four times as large. With that the parameters are those of the learnable-smoothing
-    paper's Table 9, which averaging over the whole map would miss.
+    The last maps are averaged over windows of 4x4 pixels, which is the whole map for 32x32 images, and a quarter of it
+    for 64x64 images, whose last layer is four times as large. The number of parameters is then that of the
+    learnable-smoothing paper's Table 9; with an average over the whole map it would not be.
 
     References:
         He, Zhang, Ren, Sun. Deep residual learning for image recognition. 2015, Table 1.
@@ -79,9 +79,9 @@ def _four_stages(name, block, counts, input_shape, num_outputs):
 
 
 def _resnext(name, groups, width, input_shape, num_outputs):
-    """Three stages of three bottlenecks, after a 1x1 convolution (the paper's is 3x3), as in the code below.
+    """Three stages of three bottlenecks, after a 1x1 convolution (3x3 in the paper), as in Liu's code below.
 
-    That is what the authors of online label smoothing train; the width of a group doubles with each stage.
+    The authors of online label smoothing train this network; the width of a group doubles with each stage.
 
     References:
         Xie, Girshick, Dollár, Tu, He. Aggregated residual transformations for deep neural networks. 2017.
@@ -102,7 +102,7 @@ def _stem(input_shape, filters, size=3, strides=1):
 
 
 def _stages(x, block, filters, counts):
-    """`counts` blocks of each width; all stages but the first halve the maps."""
+    """Stages of `counts` blocks of each width; all but the first halve the maps."""
     for stage, (width, count) in enumerate(zip(filters, counts, strict=True)):
         for i in range(count):
             x = block(x, width, strides=2 if i == 0 and stage > 0 else 1)
@@ -121,7 +121,7 @@ def _bottleneck(x, filters, strides, expansion=4, groups=1):
 
 
 def _add(x, y, strides):
-    """The shortcut: the input itself, or where the shape changes its projection."""
+    """The sum of a block's output and its input, which is projected if the shape changes."""
     if strides > 1 or x.shape[-1] != y.shape[-1]:
         x = _convolution(x, y.shape[-1], 1, strides)
     return keras.layers.ReLU()(keras.layers.Add()([x, y]))

@@ -1,8 +1,9 @@
-"""Which network a name stands for, and what input it can take."""
+"""Networks by name, and the smallest images that they take."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import keras
 import numpy as np
 
 from models.alexnet import alexnet
@@ -35,7 +36,7 @@ from tfp_noise import _validation
 
 class _Architecture(NamedTuple):
     network: Callable  # (input_shape, num_outputs) -> keras.Model
-    smallest: int | None  # least height and width of an image; None: a shape of any rank will do
+    smallest: int | None  # least height and width of an image; None: a shape of any rank
 
 
 _ARCHITECTURES = {
@@ -69,31 +70,41 @@ _ARCHITECTURES = {
 }
 
 
-def names():
-    """The names `build` knows, sorted."""
+def names() -> list[str]:
+    """The names that `build` knows, sorted.
+
+    Returns:
+        A list of strings.
+
+    Example:
+        >>> import models
+        >>> "lenet5" in models.names()
+        True
+    """
     return sorted(_ARCHITECTURES)
 
 
-def build(name, input_shape, num_outputs):
+def build(name: str, input_shape: Sequence[int], num_outputs: int) -> keras.Model:
     """A new network, untrained but for `resnet50`, `resnet101`, `mobilenet_v2` and `efficientnet_b7`.
 
-    Those four start from ImageNet's weights, read from a file.
+    Those four start from ImageNet weights, read from a file.
 
-    Its outputs are raw: the last layer is a linear `keras.layers.Dense`. Every layer follows the global dtype policy
-    (`keras.config.set_dtype_policy`), the last one too. It is a functional `keras.Model` of Keras's own layers and
-    operations, so it saves, loads and clones without custom objects.
+    The network's outputs are raw: the last layer is a linear `keras.layers.Dense`. Every layer follows the global dtype
+    policy (`keras.config.set_dtype_policy`). The network is a functional `keras.Model` of Keras's layers and
+    operations, so that it is saved, loaded and cloned without custom objects.
 
     Args:
         name: one of `names()`.
         input_shape: shape of one example: `(height, width, channels)` for the convolutional networks, any for `mlp`.
-        num_outputs: width of the last layer; a loss says what it needs in `loss.num_outputs`.
+        num_outputs: int, width of the last layer, which is `loss.num_outputs` for training with a loss.
 
     Returns:
         A `keras.Model` from float `[batch, *input_shape]` to float `[batch, num_outputs]`.
 
     Raises:
-        TypeError: `num_outputs`, or a size in `input_shape`, is not an integer.
-        ValueError: an unknown name, a shape the network cannot take, `num_outputs` below 1.
+        FileNotFoundError: if a file of ImageNet weights is missing.
+        TypeError: if `num_outputs`, or a size in `input_shape`, is not an integer.
+        ValueError: if the name is unknown, the network cannot take the shape, or `num_outputs` is below 1.
 
     Example:
         >>> import models
@@ -106,7 +117,7 @@ def build(name, input_shape, num_outputs):
 
 
 def _check_input_shape(name, input_shape, smallest):
-    """`input_shape` as a tuple of ints, if the network `name` can take it."""
+    """`input_shape` as a tuple of ints if the network `name` can take it."""
     expected = "(height, width, channels)" if smallest else "at least one size, the batch left out"
     if np.ndim(input_shape) != 1:
         raise ValueError(

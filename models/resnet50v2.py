@@ -6,8 +6,8 @@ import keras
 def resnet50v2(input_shape, num_outputs):
     """ResNet-50 v2: 25.6 million parameters at 1000 outputs; untrained, at least 32x32.
 
-    It sees images as they come: from this project's pipeline floats in [0, 1]. `keras.applications.resnet_v2`'s
-    `preprocess_input` (0..255 to [-1, 1]) belongs to Keras's pretrained weights, and has no place before this network.
+    It does not scale its input: this project's pipeline makes floats in [0, 1]. `preprocess_input` of
+    `keras.applications.resnet_v2` (0..255 to [-1, 1]) is for Keras's pretrained weights, not for this network.
 
     References:
         He, Zhang, Ren, Sun. Identity mappings in deep residual networks. 2016.

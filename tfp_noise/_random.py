@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import tensorflow as tf
 from scipy import special
@@ -53,3 +54,47 @@ def sobol_gaussian(dimension, num_points, seed):
         uniform = np.concatenate([uniform, rest], axis=-1)
     half_a_cell = 2.0**-31  # points are multiples of 2^-30, and 0 would become minus infinity
     return special.ndtri(uniform + half_a_cell)
+
+
+def epoch_seed(seed, epoch):
+    """The seed of an epoch of data, int32 `[2]`, from an int seed and the epoch's number."""
+    return tf.stack([seed, tf.cast(epoch, tf.int32)])
+
+
+def hashed_uniform(seed, ids):
+    """Numbers in [0, 1) that depend on the seed and an example's id alone: `SipHash(seed, id) / 2^32`.
+
+    Args:
+        seed: int in [0, 2^31).
+        ids: tensor of integers or strings.
+
+    Returns:
+        Float64 tensor, shaped as `ids`; an integer and the string that spells it give one number.
+    """
+    keys = ids if ids.dtype == tf.string else tf.strings.as_string(ids)
+    return tf.cast(tf.strings.to_hash_bucket_strong(keys, 2**32, key=[seed, 0]), tf.float64) / 2**32
+
+
+def replica_seed(seed, replica):
+    """The seed of a replica's random layers, int32 `[]`, from the first replica's seed and the replica's number."""
+    # Nonnegative, because XLA reads negative seeds differently from the rest of TensorFlow.
+    return tf.random.stateless_uniform([], [seed, replica], 0, 2**31 - 1, tf.int32, alg="philox")
+
+
+class StatelessSeeds(keras.random.SeedGenerator):
+    """Seeds for the draws of a Keras layer, all derived from one seed.
+
+    Keras's own generator has a state, which every call inside `tf.data` would advance.
+
+    Args:
+        seed: int32 `[2]`.
+    """
+
+    def __init__(self, seed):  # no `super().__init__`, which makes the variable
+        self.seed = seed
+        self.draws = 0
+
+    def next(self, ordered=True):
+        del ordered
+        self.draws += 1
+        return tf.random.fold_in(self.seed, self.draws)

@@ -22,7 +22,7 @@ def prepared(tmp_path_factory):
 
 @pytest.fixture
 def human(prepared):
-    """As `prepared`, and the path of a sound file of made-up shares, and these."""
+    """The data directory and test split of `prepared`, the path of a good file of made-up fractions, and these."""
     data_dir, data, labels = prepared
     shares = np.random.default_rng(0).dirichlet(np.ones(10), len(labels))
     shares = 0.4 * shares + 0.6 * np.eye(10)[labels]
@@ -58,13 +58,13 @@ def test_a_missing_file_is_named_with_its_publisher(human):
 
 def test_examples_of_another_split_are_refused(human, prepared):
     data_dir, test, path, shares = human
-    with pytest.raises(ValueError, match=r"must have a row for each.* Received: 10 rows.* the number 1\d. Are these"):
+    with pytest.raises(ValueError, match=r"must have a row for each.* Received: 10 rows.* the id 1\d. Are these"):
         cifar10h.load(prepared[1].train, data_dir)
     others = dataclasses.replace(test, ids=np.roll(test.ids, 1))
-    with pytest.raises(ValueError, match=r"Received: \d+% of `examples` that agree.* of the test split of CIFAR-10"):
+    with pytest.raises(ValueError, match=r"Received: \d+% that do.* of the test split of CIFAR-10"):
         cifar10h.load(others, data_dir)
     np.save(path, shares[::-1])
-    with pytest.raises(ValueError, match="Most people must have said the label"):
+    with pytest.raises(ValueError, match="`examples` must have the labels that most people chose"):
         cifar10h.load(test, data_dir)
 
 

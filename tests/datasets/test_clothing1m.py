@@ -205,7 +205,7 @@ def changed(data_dir, tmp_path):
         ("clean_test_key_list.txt", f"{key(3)}\n", ValueError, "label every key.* 1 keys without a label, .*one rel"),
         ("noisy_label_kv.txt", f"{key(3)} 3\n{key(4)} 14\n", ValueError, "a class below 14. Received: .* in line 2"),
         ("noisy_label_kv.txt", f"{key(3)}\n", ValueError, "must hold lines such as .* in line 1"),
-        ("category_names_eng.txt", "Class\n", ValueError, "must name 14 classes, one a line. Received: 1"),
+        ("category_names_eng.txt", "Class\n", ValueError, "must name 14 classes, one in each line. Received: 1"),
     ],
 )
 def test_wrong_files_are_refused(changed, name, text, error, message):

@@ -55,7 +55,7 @@ def test_a_file_that_is_no_whole_image_is_named(content, train, tmp_path):
     (train / "cat" / "1.jpg").write_bytes(content)
     for read in (lambda: load(tmp_path), lambda: datasets.stream(NAME, "train", tmp_path)):
         with pytest.raises(
-            ValueError, match=rf"cat/1\.jpg' must be a whole JPEG or PNG image. Received {len(content)} "
+            ValueError, match=rf"cat/1\.jpg' must be a complete JPEG or PNG image. Received {len(content)} "
         ):
             read()
     assert len(list(datasets.stream(NAME, "test", tmp_path))) == 6
@@ -65,7 +65,7 @@ def test_a_file_with_a_damaged_middle_is_named_where_it_is_read_whole(train, tmp
     content = bytearray(encoded(0, "PNG"))
     content[len(content) // 2] ^= 255
     (train / "cat" / "1.jpg").write_bytes(bytes(content))
-    with pytest.raises(ValueError, match=r"cat/1\.jpg' must be a whole JPEG or PNG image"):
+    with pytest.raises(ValueError, match=r"cat/1\.jpg' must be a complete JPEG or PNG image"):
         load(tmp_path)
 
 

@@ -115,7 +115,7 @@ def test_images_of_several_sizes_are_no_arrays(tmp_path):
     for split in SIZES:
         write(tmp_path / "imagenet100" / split / "ant", 0)
         write(tmp_path / "imagenet100" / split / "ant", 1, size=(9, 8, 3))
-    with pytest.raises(ValueError, match=r"imagenet100' must have one size .* Read them with `datasets.stream`"):
+    with pytest.raises(ValueError, match=r"imagenet100' must have one size .* Read them by `datasets.stream`"):
         datasets.load("imagenet100", tmp_path)
 
 

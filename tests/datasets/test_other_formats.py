@@ -52,7 +52,7 @@ def test_prepare_names_what_is_there_and_what_to_fetch(name, wanted, other, tmp_
 def test_load_names_the_label_file_of_another_format(other, tmp_path, trap):
     (tmp_path / "cifar_n").mkdir()
     (tmp_path / "cifar_n" / other).write_bytes(trap[0])
-    with pytest.raises(FileNotFoundError, match=rf"which is not there\. '{other}', which is there, is in"):
+    with pytest.raises(FileNotFoundError, match=rf"which is missing\. '{other}', which is there, is in"):
         datasets.load("cifar10n:worst", tmp_path)
     assert not trap[1].exists()
 
@@ -62,6 +62,6 @@ def test_a_numpy_file_under_the_name_of_the_other_is_told_from_a_damaged_one(tmp
     path.parent.mkdir()
     with open(path, "wb") as stream:
         np.save(stream, np.array({"clean_label": Touch(trap[1])}, dtype=object))
-    with pytest.raises(ValueError, match=r"must be a zip .* It is a file of NumPy, .* Put 'CIFAR-10_human.pt'"):
+    with pytest.raises(ValueError, match=r"must be a zip .* It is a NumPy file, .* Put 'CIFAR-10_human.pt'"):
         datasets.load("cifar10n:worst", tmp_path)
     assert not trap[1].exists()

@@ -129,7 +129,7 @@ def drop_line(path):
             "cifar10",
             "cifar-10-batches-bin/batches.meta.txt",
             drop_line,
-            "must name 10 classes, one a line. Received: 9",
+            "must name 10 classes, one in each line. Received: 9",
         ),
         ("cifar100", "cifar-100-binary/train.bin", cut, "train.bin' must have 61480 bytes. Received: 61479"),
         ("cifar100", "cifar-100-binary/fine_label_names.txt", drop_line, "must name 100 classes.*Received: 99"),
@@ -150,7 +150,7 @@ def test_a_truncated_archive_is_named(name, raw, data_dir, monkeypatch):
     pack(raw, name)
     archive = raw / raw_files.PUBLISHED[name][0].archive
     archive.write_bytes(archive.read_bytes()[:-200])
-    with pytest.raises(ValueError, match=f"{archive.name}' must be a whole .* file"):
+    with pytest.raises(ValueError, match=f"{archive.name}' must be a complete .* file"):
         prepare.prepare(name, raw, data_dir)
     assert not list(data_dir.iterdir())
 
@@ -160,7 +160,7 @@ def test_an_archive_without_a_file_is_named(raw, data_dir, monkeypatch):
     with tarfile.open(raw / "cifar-10-binary.tar.gz", "w:gz") as tar:
         tar.add(raw / "cifar-10-batches-bin/data_batch_1.bin", "cifar-10-batches-bin/data_batch_1.bin")
     (raw / "cifar-10-batches-bin/data_batch_2.bin").unlink()
-    with pytest.raises(FileNotFoundError, match=r"data_batch_2.bin' from .*cifar-10-binary.tar.gz' must be in that"):
+    with pytest.raises(FileNotFoundError, match=r"data_batch_2.bin' from .*cifar-10-binary.tar.gz' is missing in that"):
         prepare.prepare("cifar10", raw, data_dir)
 
 
@@ -244,5 +244,5 @@ def test_a_checksum_that_does_not_fit_is_noticed(tmp_path):
     content = bytearray(archive.read_bytes())
     content[-8] ^= 1  # the first byte of the CRC-32
     archive.write_bytes(content)
-    with pytest.raises(ValueError, match=r"must be a whole tar\.gz file"):
+    with pytest.raises(ValueError, match=r"must be a complete tar\.gz file"):
         raw_files._unpack(archive, tmp_path)

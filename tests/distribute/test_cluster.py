@@ -1,4 +1,4 @@
-"""Workers are found before training starts, or the error says which are not: all without TensorFlow."""
+"""Descriptions of a cluster, and the rendezvous of its workers, without TensorFlow."""
 
 import contextlib
 import json
@@ -40,7 +40,9 @@ def test_workers_of_tf_config(monkeypatch):
     assert _cluster.find() == distribute.Cluster(HOSTS, 2)
     tf_config(monkeypatch, {"worker": HOSTS[1:], "chief": HOSTS[:1]}, {"type": "chief", "index": 0})
     assert _cluster.find(distribute.Cluster(HOSTS, 0)) == distribute.Cluster(HOSTS, 0)
-    with pytest.raises(ValueError, match=r"`cluster` and TF_CONFIG must say the same. Received: .*index=1.*index=0"):
+    with pytest.raises(
+        ValueError, match=r"`cluster` and TF_CONFIG must describe the same workers. Rec.*index=1.*index=0"
+    ):
         _cluster.find(distribute.Cluster(HOSTS, 1))
 
 
@@ -120,7 +122,7 @@ def test_no_cluster_at_all():
 
 
 def meet(*clusters, timeout=20.0):
-    """What came of each in a thread of its own: `None`, or an error."""
+    """The outcome of each rendezvous in a thread of its own: `None`, or an error."""
     with ThreadPoolExecutor(len(clusters)) as pool:
         return [future.exception() for future in [pool.submit(_rendezvous.meet, one, timeout) for one in clusters]]
 
@@ -171,19 +173,19 @@ def test_a_worker_that_dies_while_it_waits_is_missing_again(workers):
 
 
 def test_a_worker_without_a_way_back(workers):
-    """It can speak to the chief, but nothing listens at the address that it is said to have."""
+    """The worker can connect to the chief, but nothing listens at its own address."""
     with ThreadPoolExecutor(1) as pool:
         chief = pool.submit(_rendezvous.meet, distribute.Cluster(workers[:2], 0), 1.0)
         time.sleep(0.3)
         with socket.create_connection(("127.0.0.1", int(workers[0].split(":")[1]))) as second:
             second.sendall(json.dumps({"index": 1, "workers": workers[:2], "gpus": 0}).encode() + b"\n")
             problem = json.loads(second.makefile().readline())["problem"]
-        assert f"within reach of the chief at its address. Received: {workers[1]}: " in problem
+        assert f"reachable for the chief at its address. Received: {workers[1]}: " in problem
         assert "Missing: worker 1" in str(chief.exception())
 
 
 def test_what_is_no_worker_is_not_counted(workers, monkeypatch):
-    """A port scan, a browser, and another program at the chief's address."""
+    """A port scan, a browser, and another program at the chief's address, none of which is a worker."""
     monkeypatch.setattr(_rendezvous, "_PATIENCE", 0.5)
     with ThreadPoolExecutor(1) as pool:
         chief = pool.submit(_rendezvous.meet, distribute.Cluster(workers[:2], 0), 2.0)
@@ -217,7 +219,7 @@ HOSTILE = {
 
 
 def test_hostile_lines_do_not_end_the_chief(workers):
-    """Strangers send them, drip bytes, or stay silent; the worker that comes after them is met without delay."""
+    """Other programs send them, send a few bytes, or nothing; a worker after them is accepted without delay."""
     pair = workers[:2]
     with ThreadPoolExecutor(1) as pool, contextlib.ExitStack() as strangers:
         chief = pool.submit(_rendezvous.meet, distribute.Cluster(pair, 0), 20.0)
@@ -272,7 +274,7 @@ def test_a_port_that_is_taken(workers):
 
 
 def test_a_worker_without_the_chiefs_gpus_is_refused(workers):
-    """Both processes are told, one by the other."""
+    """The worker gets the chief's reason, and the chief reports the worker as missing."""
     with ThreadPoolExecutor() as pool:
         chief = pool.submit(_rendezvous.meet, distribute.Cluster(workers[:2], 0), 1.0, gpus=2)
         with pytest.raises(ValueError, match=r"must train on as many GPUs as the chief, on 2\. Received: 0\."):

@@ -1,4 +1,4 @@
-"""A strategy is what was asked for, or an error says what is missing. TPU and GPUs are stand-ins here."""
+"""Strategies by name, and the errors about missing devices and workers; TPU and GPUs are stand-ins here."""
 
 import os
 import signal
@@ -31,9 +31,11 @@ def test_logical_devices_mirror_one_model(two_replicas):
     with again.scope():
         weight = keras.Variable(tf.ones([3]))
     assert len(again.experimental_local_results(weight.value)) == 2
-    with pytest.raises(RuntimeError, match=r"Only one strategy 'mirrored' a process .* Received: \('CPU:1',\), after"):
+    with pytest.raises(
+        RuntimeError, match=r"A process must have only one strategy 'mirrored'.* Received: \('CPU:1',\), after"
+    ):
         distribute.strategy("mirrored", devices=["CPU:1"])
-    with pytest.raises(ValueError, match=r"`num_replicas` must be the 2 of the strategy 'mirrored'. Received: 3"):
+    with pytest.raises(ValueError, match=r"`num_replicas` must be 2, as the strategy 'mirrored' has. Received: 3"):
         distribute.strategy("mirrored", devices=["CPU:0", "CPU:1"], num_replicas=3)
 
 
@@ -47,7 +49,7 @@ def test_all_gpus_or_the_first(wanted, expected, monkeypatch):
     ):
         made.return_value.num_replicas_in_sync = len(expected)
         assert distribute.strategy("mirrored", num_replicas=wanted) is made.return_value
-        with pytest.raises(ValueError, match=r"must have 4 GPUs. Received: TensorFlow sees 3"):
+        with pytest.raises(ValueError, match=r"needs 4 GPUs. Received: TensorFlow sees 3"):
             distribute.strategy("mirrored", num_replicas=4)
     listed.assert_called_with("GPU")
     made.assert_called_once_with(expected)
@@ -80,7 +82,7 @@ def test_a_tpu_that_is_not_there(workers, monkeypatch):
     monkeypatch.setenv("TPU_NAME", f"grpc://{workers[0]}")
     for address in (f"grpc://{workers[0]}", None):
         started = time.monotonic()
-        with pytest.raises(ConnectionError, match=r"must find a TPU. Received: .* Connection refused"):
+        with pytest.raises(ConnectionError, match=r"needs a TPU. Received: .* Connection refused"):
             distribute.strategy("tpu", tpu=address, timeout=2)
         assert time.monotonic() - started < 5
 
@@ -88,7 +90,7 @@ def test_a_tpu_that_is_not_there(workers, monkeypatch):
 def test_multi_worker_comes_first_in_a_program(workers):
     tf.zeros([1]).numpy()
     visible = tf.config.get_visible_devices()
-    with pytest.raises(RuntimeError, match="'multi_worker' must be made before TensorFlow is at work"):
+    with pytest.raises(RuntimeError, match="'multi_worker' must be made before TensorFlow initialises"):
         distribute.strategy("multi_worker", cluster=distribute.Cluster(workers, 0))
     assert tf.config.get_visible_devices() == visible
 
@@ -98,20 +100,24 @@ def test_multi_worker_comes_first_in_a_program(workers):
     [
         ({"name": "miror"}, ValueError, "Unknown strategy: 'miror'. Did you mean 'mirrored'"),
         ({"name": "x"}, ValueError, "Unknown strategy: 'x'. Known: default, mirrored, multi_worker, tpu"),
-        ({"name": "mirrored"}, ValueError, "'mirrored' must have its GPUs. Received: TensorFlow sees none"),
-        ({"name": "mirrored", "num_replicas": 2}, ValueError, "must have 2 GPUs. Received: TensorFlow sees none"),
+        ({"name": "mirrored"}, ValueError, "'mirrored' needs at least 1 GPUs. Received: TensorFlow sees none"),
+        ({"name": "mirrored", "num_replicas": 2}, ValueError, "needs 2 GPUs. Received: TensorFlow sees none"),
         ({"name": "mirrored", "devices": "GPU:0"}, TypeError, "`devices` must be a list"),
-        ({"name": "mirrored", "devices": []}, ValueError, "`devices` must be different ones of one kind"),
-        ({"name": "mirrored", "devices": ["GPU:0", "CPU:0"]}, ValueError, "`devices` must be different ones of one"),
-        ({"name": "mirrored", "devices": ["CPU:0", "CPU:0"]}, ValueError, "`devices` must be different ones"),
-        ({"name": "mirrored", "devices": ["CPU:0", "gpu0"]}, ValueError, "`devices` must be different ones"),
-        ({"name": "mirrored", "devices": ["GPU:0"]}, ValueError, r"`devices` must be there. Received: \['GPU:0'\]"),
+        ({"name": "mirrored", "devices": []}, ValueError, "`devices` must be distinct and of one kind"),
+        ({"name": "mirrored", "devices": ["GPU:0", "CPU:0"]}, ValueError, "`devices` must be distinct and of one kind"),
+        ({"name": "mirrored", "devices": ["CPU:0", "CPU:0"]}, ValueError, "`devices` must be distinct"),
+        ({"name": "mirrored", "devices": ["CPU:0", "gpu0"]}, ValueError, "`devices` must be distinct"),
+        (
+            {"name": "mirrored", "devices": ["GPU:0"]},
+            ValueError,
+            r"`devices` must be devices of this machine. Received: \['GPU:0'\]",
+        ),
         (
             {"name": "mirrored", "devices": ["CPU:0", "CPU:2"]},
             RuntimeError,
             "3 logical CPU devices must be made before",
         ),
-        ({"num_replicas": 2}, ValueError, "`num_replicas` must be the 1 of the strategy 'default'. Received: 2"),
+        ({"num_replicas": 2}, ValueError, "`num_replicas` must be 1, as the strategy 'default' has. Received: 2"),
         ({"num_replicas": 0}, ValueError, "`num_replicas` must be at least 1"),
         (
             {"devices": ["CPU:0"]},
@@ -179,7 +185,7 @@ def test_two_processes_are_one_strategy(workers):
 
 
 def wait_for_another(addresses, index):
-    """One of two workers, of which the last never comes to where the first waits."""
+    """One of two workers; the last one never reaches the barrier at which the first waits."""
     strategy = distribute.strategy("multi_worker", cluster=distribute.Cluster(addresses, index), timeout=60)
     distribute.barrier(strategy)
     sys.stdout.write("waiting")
@@ -213,7 +219,7 @@ def test_sigterm_ends_a_worker_that_waits_and_one_that_sleeps(workers, tmp_path)
 
 
 def meet_and_stay(addresses, index):
-    """A worker that meets the other; the last one dies before TensorFlow connects them."""
+    """One of two workers that report to each other; the last one ends before TensorFlow connects them."""
     cluster = distribute.Cluster(addresses, index)
     if index:
         _rendezvous.meet(cluster, 60)

@@ -142,6 +142,6 @@ def test_workers_with_other_flags_or_other_files_are_refused(tmp_path):
     status, said, _ = run_both(tmp_path, [[FIRST], [FIRST.with_seed(1)]], tmp_path / "runs")
     assert status == [1, 1]
     for text in (" ".join(lines.split()) for lines in said):
-        assert "All workers must be at the same work. Received: worker 0: small/symmetric40/CE seed 0 of" in text
+        assert "All workers must be at the same point. Received: worker 0: small/symmetric40/CE seed 0 of" in text
         assert "; worker 1: small/symmetric40/CE seed 1 of settings" in text
     assert not (tmp_path / "runs").exists()

@@ -1,4 +1,4 @@
-"""Scripts and functions in a process of their own, forked from one that has imported TensorFlow: that takes 5 s."""
+"""Scripts and functions in new processes, forked from one that has imported TensorFlow, which takes 5 s."""
 
 import multiprocessing
 import os
@@ -8,8 +8,8 @@ import subprocess
 import sys
 import tempfile
 
-# The server imports, and starts no TensorFlow device or thread pool, so that what is forked from it is as good as new.
-# Scripts are left out: they are run as `python -m` does, once, as `__main__`.
+# The server imports modules but starts no TensorFlow device or thread pool: its forks behave like new processes.
+# It does not import scripts, which are run once, as `__main__`, like by `python -m`.
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(["tfp_noise", "matplotlib.pyplot", "sklearn.datasets", "rich.console"])
 
@@ -29,8 +29,8 @@ def _script(module, arguments):
 def start(output, function, *arguments):
     """A running `multiprocessing.Process` of `function(*arguments)`, which must be known by its module.
 
-    Files `stdout` and `stderr` in the folder `output` take what it writes. Its environment is that of the first
-    process started.
+    It writes to files `stdout` and `stderr` in the folder `output`. Its environment is that of the first process that
+    was started.
     """
     process = _forks.Process(target=_main, args=(output, function, arguments))
     process.start()
@@ -38,7 +38,7 @@ def start(output, function, *arguments):
 
 
 def start_script(output, module, *arguments):
-    """As `start`, of `python -m module *arguments`."""
+    """A running `multiprocessing.Process` of `python -m module *arguments`, with files as in `start`."""
     return start(output, _script, module, [str(argument) for argument in arguments])
 
 

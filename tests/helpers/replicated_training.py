@@ -39,7 +39,7 @@ def classifier(name, seed=0):
 
 
 def batches(features, labels):
-    """In order; of each batch every worker takes its part."""
+    """Batches in order; every worker takes its part of each."""
     whole = tf.data.Dataset.from_tensor_slices((features, labels)).batch(BATCH, drop_remainder=True)
     return pipeline.shard_batches(whole)
 
@@ -53,7 +53,7 @@ def train(strategy, name, seed=0, **kwargs):
 
 
 def judge(strategy, name):
-    """What predictions and evaluation say of 99 examples, whose last batch replicas do not divide."""
+    """Predictions for and evaluation of 99 examples, whose last batch is not a multiple of the number of replicas."""
     with strategy.scope():
         model = classifier(name)
     scores = model.evaluate(FEATURES[:99], LABELS[:99], batch_size=BATCH, verbose=0, return_dict=True)
@@ -61,7 +61,7 @@ def judge(strategy, name):
 
 
 def train_own_layers(strategy):
-    """Weights of a network with layers that each replica has for itself: its own dropout, statistics of its part."""
+    """Weights of a network in which each replica has its own dropout and the statistics of its part of the batch."""
     keras.utils.set_random_seed(0)
     with strategy.scope():
         layers = [keras.layers.BatchNormalization(), keras.layers.Dropout(0.5), keras.layers.Dense(K)]
@@ -72,7 +72,7 @@ def train_own_layers(strategy):
 
 
 class Die(keras.callbacks.Callback):
-    """SIGKILL ends the process, as the system does for want of memory; SIGSTOP silences it, as a pulled plug does."""
+    """Ends the process by SIGKILL, like a system out of memory, or silences it by SIGSTOP, like a power failure."""
 
     def __init__(self, number=signal.SIGKILL):
         super().__init__()
@@ -84,7 +84,7 @@ class Die(keras.callbacks.Callback):
 
 
 def refusal(strategy, at):
-    """What is said to a worker that has come to other work than the others."""
+    """The error of a worker whose barrier is at another point than those of the others."""
     try:
         distribute.barrier(strategy, at)
     except ValueError as error:
@@ -93,20 +93,20 @@ def refusal(strategy, at):
 
 
 def fall_silent(addresses, index):
-    """Trains on one of several workers, of which the last falls silent."""
+    """Trains as one of several workers; the last one stops answering."""
     strategy = distribute.strategy("multi_worker", cluster=distribute.Cluster(addresses, index))
     train(strategy, "CE", callbacks=[Die(signal.SIGSTOP)] if index == len(addresses) - 1 else [])
 
 
 def in_memory(labels):
-    """Batches as `pipeline.batches` makes them: the data are in a function's closure."""
+    """Batches like those of `pipeline.batches`, with the data in a function's closure."""
     labels = tf.constant(labels)
     steps = tf.data.Dataset.range(2)
     return steps.flat_map(lambda i: tf.data.Dataset.range(1).map(lambda _: (tf.constant(FEATURES[:8]), labels[:8])))
 
 
 FLIPPED = (LABELS + 1) % K
-# What each of two workers gives to `unlike`; datasets are made there, because TensorFlow must not be at work before.
+# Arguments of `unlike` for two workers; it makes the datasets, because TensorFlow must not have devices before.
 UNLIKE = {
     "x": ({"size": BATCH}, {"size": 2 * BATCH}),
     "y": ({}, {"y": FLIPPED}),
@@ -144,7 +144,7 @@ def unlike(strategy, x=None, y=LABELS, size=BATCH, alpha=0.0, momentum=0.0, seed
 
 
 def work(path, addresses, index):
-    """What one worker does: it writes what each training gives, and goes on with one in which the last worker dies."""
+    """Runs one worker: writes the results of each training, then takes part in one whose last worker is killed."""
     cluster = distribute.Cluster(addresses, index)
     strategy = distribute.strategy("multi_worker", cluster=cluster, num_replicas=len(addresses))
     results = {name: train(strategy, name) for name in LOSSES} | {"judged": judge(strategy, "LN")}

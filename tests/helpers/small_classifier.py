@@ -35,7 +35,7 @@ def fit(model, epochs, **kwargs):
 
 
 def with_random_weights(loss):
-    """A classifier whose every weight, the statistics of its batch normalisation too, is far from where it starts."""
+    """A classifier with random weights and moving statistics, all far from their initial values."""
     model = classifier(loss)
     rng = np.random.default_rng(2)
     model.set_weights([rng.uniform(0.5, 1.5, weight.shape) for weight in model.get_weights()])

@@ -15,13 +15,13 @@ PARTS = 12
 
 
 def example(number):
-    """An image of noise with a label, as a function of its number."""
+    """A random image with a label, as a function of its number."""
     image = tf.random.stateless_uniform([32, 32, 3], [0, number], 0, 256, tf.int32)
     return tf.cast(image, tf.uint8), number % 10, number
 
 
 def resident():
-    """What the process holds in memory, in MiB."""
+    """The resident memory of this process in MiB."""
     with open("/proc/self/status") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("VmRSS")) / 1024
 

@@ -1,7 +1,7 @@
 """Trainings that are killed again and again: `python -m tests.helpers.survivor FOLDER KILLS METHOD...` writes a report.
 
-TensorFlow is imported once and never used in the process that forks: each training is a fork of it. Half of the kills
-come at random moments of a training; the other half within the writing of a file.
+TensorFlow is imported once and not used in the process that forks; each training is a fork of it. Half of the kills
+happen at random moments of a training, the other half while a file is written.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ METHODS = {
 
 
 def train(name, folder, started=lambda: None):
-    """One training, from where the last has come to; at its end `result.npz` has all that it has come to."""
+    """One training, resumed from the last backup; at its end `result.npz` has its weights and history."""
     keras.utils.set_random_seed(0)
     data = noise.corrupt_dataset(datasets.load("digits"), noise.symmetric(K, 0.4), seed=0)
     loss = METHODS[name]()
@@ -64,7 +64,7 @@ def train(name, folder, started=lambda: None):
 
 
 def watch_files(at):
-    """Calls `at()` when a file is half written, when it is written, and before it gets its name."""
+    """Calls `at()` when a file is half written, when it is written, and before it is renamed."""
     write, replace = checksums.write_with_checksum, pathlib.Path.replace
 
     def write_in_halves(path, content):
@@ -81,7 +81,7 @@ def watch_files(at):
 
 
 def attempt(name, folder, trains, events, kill_at):
-    """A fork's whole life; `trains` becomes 1 when training starts, `events` counts what `watch_files` sees."""
+    """Runs in a fork; `trains` becomes 1 when training starts, `events` counts the calls by `watch_files`."""
 
     def at():
         events.value += 1
@@ -97,10 +97,10 @@ def attempt(name, folder, trains, events, kill_at):
 
 
 def fork(name, folder, kill_at=0, seconds=None):
-    """Trains in a fork, killed at an event or after seconds; exit code, how long it trained, how many events."""
+    """Trains in a fork, killed at an event or after seconds; returns exit code, seconds of training, and events."""
     folder.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("fork")
-    trains, events = (context.Value("i", 0, lock=False) for _ in range(2))  # a lock would stay with the killed
+    trains, events = (context.Value("i", 0, lock=False) for _ in range(2))  # a killed process would keep the lock
     process = context.Process(target=attempt, args=(name, folder, trains, events, kill_at))
     process.start()
     while not trains.value and process.is_alive():
@@ -113,7 +113,7 @@ def fork(name, folder, kill_at=0, seconds=None):
 
 
 def main(folder, kills, names):
-    """Kills each method's training its share of times, until it has ended, as often as there are kills left."""
+    """Starts and kills trainings of each method until all kills are used; every training is resumed to its end."""
     draw = random.Random(0)
     report = {"kills": 0, "in_a_write": 0, "resumed": 0, "trainings": 0, "different": []}
     for name in names:
@@ -124,9 +124,10 @@ def main(folder, kills, names):
             number += 1
             place = folder / name / str(number)
             while True:
-                # Anywhere in what is left to do.
-                share = draw.random() * (1 - callbacks.BackupAndRestore(place / "backup").epoch / EPOCHS)
-                moment = {"seconds": share * whole} if report["kills"] % 2 else {"kill_at": 1 + int(share * events)}
+                # A random moment in the epochs that are left.
+                fraction = draw.random() * (1 - callbacks.BackupAndRestore(place / "backup").epoch / EPOCHS)
+                at_event = {"kill_at": 1 + int(fraction * events)}
+                moment = {"seconds": fraction * whole} if report["kills"] % 2 else at_event
                 code, _, _ = fork(name, place, **(moment if left else {}))
                 if code != -signal.SIGKILL:
                     assert code == 0, (place / "log").read_text()[-2000:]

@@ -157,7 +157,7 @@ def test_resnet50v2_has_the_published_size():
 
 
 def test_resnet50v2_is_rebuilt_without_custom_objects():
-    """What saving and cloning rest on, without the 94 MB of a saved network."""
+    """The condition for saving and cloning, tested without writing the 94 MB of a network."""
     network = models.build("resnet50v2", (32, 32, 3), 10)
     rebuilt = keras.models.model_from_json(network.to_json(), custom_objects={})
     rebuilt.set_weights(network.get_weights())

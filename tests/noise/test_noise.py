@@ -136,14 +136,18 @@ def test_dataset_keeps_clean_labels_and_what_corrupted_them(exact):
         (lambda: noise.corrupt([0, 3], np.eye(3), 0), ValueError, r"`labels` must lie in \[0, 3\). Received: 3 at pos"),
         (lambda: noise.corrupt([0, -1], np.eye(3), 0), ValueError, r"Received: -1 at position 1"),
         (lambda: noise.corrupt(np.array([0.0]), np.eye(3), 0), TypeError, "integer class indices. Received dtype fl"),
-        (lambda: noise.corrupt([0], np.eye(3)[:2], 0), ValueError, r"one row and one column a class.*\(2, 3\)"),
+        (lambda: noise.corrupt([0], np.eye(3)[:2], 0), ValueError, r"one row and one column for each class.*\(2, 3\)"),
         (lambda: noise.corrupt([0], np.eye(3) * 0.9, 0), ValueError, "row 0 sums to 0.9. Divide each row"),
         (
             lambda: noise.corrupt([0], [[1.2, -0.2], [0, 1]], 0),
             ValueError,
             r"probabilities, from 0 to 1.*1.2 at \[0, 0\]",
         ),
-        (lambda: noise.corrupt([0], [[0.9, 0.4], [0.1, 0.6]], 0), ValueError, "row 0 sums to 1.3. Its columns do"),
+        (
+            lambda: noise.corrupt([0], [[0.9, 0.4], [0.1, 0.6]], 0),
+            ValueError,
+            "row 0 sums to 1.3. Its columns sum",
+        ),
         (
             lambda: noise.corrupt([0], [[np.nan, 1], [0, 1]], 0),
             ValueError,

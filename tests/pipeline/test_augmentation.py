@@ -1,4 +1,4 @@
-"""What each augmentation does to images and labels, that a seed decides it, and that losses train with it."""
+"""Augmentations: their images and labels, determined by the seed, and training with them."""
 
 import keras
 import numpy as np
@@ -21,7 +21,7 @@ MIXES_LABELS = AUGMENTATIONS[3:]
 
 
 def images_of(augmentation, images, seed):
-    """The images alone, where labels must come back as they went in."""
+    """The augmented images, after a check that labels are unchanged."""
     labels = tf.eye(len(images))
     augmented, after = augmentation(tf.convert_to_tensor(images), labels, seed)
     np.testing.assert_array_equal(after, labels)

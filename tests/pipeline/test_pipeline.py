@@ -150,5 +150,5 @@ def test_a_label_outside_is_refused_where_it_would_become_a_row_of_zeros():
 
 def test_bad_source():
     source = tf.data.Dataset.from_tensor_slices((np.zeros(3), np.zeros(3, int)))
-    with pytest.raises(ValueError, match=r"`source` must give \(features, label, id\)"):
+    with pytest.raises(ValueError, match=r"`source` must have elements \(features, label, id\)"):
         pipeline.stream(source, np.eye(2), 2)

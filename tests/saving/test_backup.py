@@ -1,4 +1,4 @@
-"""Training that survives: killed, on a full disk, with damaged backups."""
+"""Backups of trainings that are killed, on full disks, or damaged."""
 
 import json
 import resource
@@ -35,7 +35,7 @@ class KilledError(Exception):
 
 
 class KillAt(keras.callbacks.Callback):
-    """Ends a training at the beginning of an epoch, as far as a process that lives on can."""
+    """Ends a training at the beginning of an epoch by an error, as a stand-in for a kill."""
 
     def __init__(self, epoch):
         super().__init__()
@@ -47,7 +47,7 @@ class KillAt(keras.callbacks.Callback):
 
 
 class Sums(keras.callbacks.Callback):
-    """Keeps numbers, text, an array and nothing."""
+    """A callback whose state has numbers, text, an array and `None`."""
 
     def __init__(self):
         super().__init__()
@@ -87,7 +87,7 @@ def flip(path, position, bit=0):
 
 
 def test_killed_by_the_system_at_any_moment_and_resumed_is_never_killed(tmp_path):
-    """Two kills, one of them while a file is written; `make torture` has the many."""
+    """Two kills, one of them while a file is written; `make torture` runs many."""
     assert survivor(tmp_path, 2, "online") == {"kills": 2, "different": []}
 
 
@@ -107,7 +107,7 @@ def survivor(folder, kills, *methods):
 
 
 def test_history_callbacks_and_the_order_of_arrays_come_back(tmp_path):
-    """Arrays are shuffled; the backup comes first in the list, and runs last."""
+    """Arrays are shuffled; the backup is first in the list of callbacks, and runs last."""
     whole, sums = classifier(), Sums()
     expected = fit(whole, 5, sums).history
     found, again = tmp_path / "there", Sums()
@@ -127,7 +127,7 @@ def test_history_callbacks_and_the_order_of_arrays_come_back(tmp_path):
 
 
 def test_what_keras_callbacks_have_seen_comes_back(tmp_path):
-    """A best value far out of reach: begun anew, each of them would do something in the resumed epochs."""
+    """The best value is out of reach: if it were lost, each callback would act in the resumed epochs."""
 
     def callbacks():
         stop = keras.callbacks.EarlyStopping("loss", patience=4, restore_best_weights=True, min_delta=9.0)
@@ -147,7 +147,7 @@ def test_what_keras_callbacks_have_seen_comes_back(tmp_path):
 
 
 def test_swapped_weights_are_known_to_be_swapped(tmp_path):
-    """At the end of an epoch the network has the averages, and the optimizer has what training goes on with."""
+    """At the end of an epoch the network has the averages, and the optimizer has the weights that are trained."""
 
     def train(folder, *others):
         model = classifier(optimizer=keras.optimizers.Adam(use_ema=True, ema_momentum=0.9))
@@ -160,7 +160,7 @@ def test_swapped_weights_are_known_to_be_swapped(tmp_path):
 
 
 class Keeps(keras.callbacks.Callback):
-    """Gives what it is told to give."""
+    """A callback with a given state."""
 
     def __init__(self, state):
         super().__init__()
@@ -195,7 +195,7 @@ def test_the_newest_damaged_backup_is_passed_over_with_a_warning(tmp_path, caplo
     flip(newest, 3000)
     resumed, whole = classifier(), classifier()
     fit(resumed, 5, BackupAndRestore(tmp_path, delete_checkpoint=False))
-    assert f"{newest} must be as it was written. It is damaged" in caplog.text
+    assert f"{newest} must match its checksum. It is damaged" in caplog.text
     assert f"Training goes on from the backup before, {older}." in caplog.text
     fit(whole, 5)
     assert_same(resumed, whole)
@@ -234,7 +234,7 @@ def test_no_truncated_or_flipped_backup_is_taken(tmp_path, count):
 )
 def test_a_backup_of_another_model_is_refused(changes, message, tmp_path):
     two_backups(tmp_path)
-    with pytest.raises(ValueError, match=f"must hold a backup of this model.*{message}.*Give another folder"):
+    with pytest.raises(ValueError, match=f"must hold a backup of this model.*{message}.*Pass another folder"):
         fit(classifier(**changes), 5, BackupAndRestore(tmp_path))
 
 
@@ -252,13 +252,13 @@ def test_bad_arguments_and_other_callbacks_are_refused(tmp_path):
         fit(classifier(), 1, BackupAndRestore(__file__))
     for stray in tmp_path.iterdir():
         classifier().save_weights(stray)
-    with pytest.raises(OSError, match=r"must be a backup\. Received weights alone"):
+    with pytest.raises(OSError, match=r"must be a backup\. Received only weights"):
         BackupAndRestore(tmp_path).epoch  # noqa: B018 (a property that raises)
 
 
 @pytest.fixture
 def full_disk():
-    """From the call on, no file grows beyond a kilobyte."""
+    """A function after whose call no file can grow beyond a kilobyte."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -309,7 +309,7 @@ def test_on_a_full_disk_a_deployable_model_fails_and_the_last_good_one_stays(tmp
 
 
 def test_a_users_own_copy_of_a_backup_is_no_backup(tmp_path):
-    """Neither read, nor deleted, nor counted: only a number makes a backup."""
+    """Files whose names lack the epoch's number are neither read, nor deleted, nor counted."""
     _, newest = two_backups(tmp_path)
     names = ["backup_best.weights.h5", "backup000009.weights.h5.old", "backup9.weights.h5", ".7.backup_best.weights.h5"]
     own = {tmp_path / name: newest.read_bytes() for name in names}
@@ -317,13 +317,13 @@ def test_a_users_own_copy_of_a_backup_is_no_backup(tmp_path):
         path.write_bytes(content)
     (tmp_path / "backup1000000.weights.h5").write_bytes(newest.read_bytes())
     backup = BackupAndRestore(tmp_path)
-    assert [path.name for path in backup._paths()][:2] == ["backup1000000.weights.h5", newest.name]
+    assert [path.name for path in backup._backups.paths()][:2] == ["backup1000000.weights.h5", newest.name]
     fit(classifier(), 5, backup)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == own
 
 
 def test_keras_own_callback_loses_a_training_where_this_one_does_not(tmp_path, monkeypatch):
-    """Why this one exists: between its two files it repeats an epoch with the weights of after it."""
+    """Killed between its two files, Keras's callback repeats an epoch with the weights from that epoch's end."""
     theirs = keras.callbacks.BackupAndRestore(tmp_path / "theirs")
     killed = classifier()
     save_weights = killed.save_weights

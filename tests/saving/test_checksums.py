@@ -1,4 +1,4 @@
-"""Files of a classifier: written whole or not at all, by the chief alone, and refused when they are damaged."""
+"""Files of a classifier: written atomically, only by the chief, and refused if they are damaged."""
 
 import contextlib
 import types
@@ -29,7 +29,7 @@ def by_keras(path):
 
 
 def by_weights(path, model):
-    """What the file gives to a model that has nothing."""
+    """The weights that a new model loads from the file."""
     for variable in [*model.variables, *model.optimizer.variables]:
         variable.assign(keras.ops.zeros_like(variable))
     model.load_weights(path)
@@ -46,7 +46,7 @@ def another():
     ("name", "loader"), [("model.keras", lambda: by_keras), ("model.keras", another), ("model.weights.h5", another)]
 )
 def test_a_damaged_file_is_refused_or_gives_what_was_saved(name, loader, count, trained, tmp_path):
-    """Some bits nothing reads: the date in an archive, say. A warning alone, as Keras gives, would be a silent loss."""
+    """Bits that are not read, such as an archive's date, may flip; a mere warning, as in Keras, would not be enough."""
     path = tmp_path / name
     getattr(trained, "save" if name == "model.keras" else "save_weights")(path)
     load = loader()
@@ -68,7 +68,7 @@ def test_a_damaged_file_is_refused_or_gives_what_was_saved(name, loader, count, 
 
 @pytest.fixture
 def later_python(monkeypatch):
-    """Python 3.13, which compares no file of an archive with its checksum once somebody has skipped a part of it."""
+    """Python 3.13, which does not compare a file of an archive with its checksum after a part of it was skipped."""
     seek = zipfile.ZipExtFile.seek
 
     def seek_unchecked(self, *args):
@@ -81,7 +81,7 @@ def later_python(monkeypatch):
 
 
 def test_keras_itself_reads_past_a_wrong_checksum(tmp_path, later_python):
-    """Why archives are looked at: what is refused here, Keras loads."""
+    """Keras loads an archive that this package refuses."""
     model = keras.Sequential([keras.Input([4]), keras.layers.Dense(K)])
     model.save(tmp_path / "model.keras")
     kernel = model.get_weights()[0]
@@ -98,10 +98,10 @@ def test_the_message_names_the_file_and_the_cure(name, trained, tmp_path):
     kernel = trained.get_weights()[0].tobytes()
     flip(path, whole.index(kernel))
     for skip in (False, True):
-        with pytest.raises(OSError, match=rf"{path} must be as it was written.* Load another copy or an earlier"):
+        with pytest.raises(OSError, match=rf"{path} must match its checksum.* Load another copy or an earlier"):
             model.load_weights(path, skip_mismatch=skip)
     path.write_bytes(whole[: whole.index(kernel)])
-    with pytest.raises(OSError, match=rf"{path} (must be a whole archive|cannot be read)"):
+    with pytest.raises(OSError, match=rf"{path} (must be a complete archive|cannot be read)"):
         model.load_weights(path)
     for ours, theirs in zip(values(model), before, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -110,7 +110,7 @@ def test_the_message_names_the_file_and_the_cure(name, trained, tmp_path):
 
 
 def test_load_model_refuses_a_damaged_student(trained, tmp_path, later_python):
-    """Its own variables are its teacher's, too."""
+    """A student's file has the teacher's variables, too."""
     network = keras.Sequential([keras.Input([4]), keras.layers.Dense(K)])
     student = DistilledClassifier(network, losses.LabelSmoothing(K), trained, temperature=1.0)
     path = tmp_path / "student.keras"
@@ -119,7 +119,7 @@ def test_load_model_refuses_a_damaged_student(trained, tmp_path, later_python):
     np.testing.assert_array_equal(loaded.predict(X, verbose=0), student.predict(X, verbose=0))
     np.testing.assert_array_equal(loaded.teacher.predict(X, verbose=0), trained.predict(X, verbose=0))
     flip(path, path.read_bytes().index(trained.get_weights()[0].tobytes()))
-    with pytest.raises(ValueError, match=r"must be as it was written. Its 'model.weights.h5' is damaged"):
+    with pytest.raises(ValueError, match=r"must match its checksums. Its 'model.weights.h5' is damaged"):
         keras.models.load_model(path)
 
 

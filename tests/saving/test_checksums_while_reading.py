@@ -1,4 +1,4 @@
-"""A check of an archive leaves whoever is reading it where it was."""
+"""The check of an archive while it is being read: the reader's position is kept."""
 
 import zipfile
 

@@ -1,4 +1,4 @@
-"""Every reader of a file, given damaged ones: what was written comes out, or an error with the file and the cure."""
+"""Every reader of a file, with damaged ones: it returns what was written, or raises an error with file and cure."""
 
 import gzip
 import json
@@ -24,7 +24,7 @@ from tfp_noise.losses import TopRows
 from tfp_noise.similarities import ClassSimilarities
 
 RNG = np.random.default_rng(0)
-CURE = re.compile(r"[Dd]elete|again|another copy|earlier checkpoint|cut short|Give another")
+CURE = re.compile(r"[Dd]elete|again|another copy|earlier checkpoint|interrupted|[Pp]ass another")
 NAMES = tuple("abcd")
 ROWS = RNG.dirichlet(np.ones(4), 4)
 
@@ -163,7 +163,7 @@ def clothing_keys(folder):
 
 
 def staged(folder, name, pack):
-    """A raw file in its archive, as `prepare` lays it out."""
+    """A raw file in its archive, unpacked as in `prepare`."""
     raw = folder / "raw"
     raw.mkdir()
     content = "\n".join(f"class {i}" for i in range(10)).encode()
@@ -222,7 +222,7 @@ WRONG_JSON = ["{}", "null", "[]", "[1]", '"text"', "1", "[" * 100_000, '{"settin
 
 
 def damaged(whole, flips):
-    """A file's content after what happens to files."""
+    """A file's content, truncated, extended, overwritten, or with flipped bits."""
     yield "empty", b""
     for share in (0.01, 0.3, 0.7, 0.99):
         yield f"cut at {share}", whole[: int(share * len(whole))]

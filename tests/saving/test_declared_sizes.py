@@ -1,4 +1,4 @@
-"""Small files that say that they are large, or unpack to much: refused by name, without the memory they ask for."""
+"""Small files that declare or unpack to a large content: refused by name, without taking that memory."""
 
 import gzip
 import pickle
@@ -23,14 +23,14 @@ BEYOND = 64 * MEGABYTE  # what an archive goes on to, in place of 100 bytes
 
 
 def npy(shape, dtype="<f8", content=b"", version=1):
-    """A file of NumPy with a header that says what it likes."""
+    """A NumPy file with any header."""
     header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape!r}}}\n".encode()
     size = struct.pack("<H" if version == 1 else "<I", len(header))
     return b"\x93NUMPY" + bytes([version, 0]) + size + header + content
 
 
 def zeros(count):
-    """So many zeros, packed: a raw deflate stream and its CRC-32."""
+    """Compressed zeros: a raw deflate stream and its CRC-32."""
     packer, block, crc, packed = zlib.compressobj(1, zlib.DEFLATED, -15), bytes(MEGABYTE), 0, []
     for start in range(0, count, MEGABYTE):
         piece = block[: count - start]
@@ -48,7 +48,7 @@ def archive(path, **members):
 
 
 def real(header):
-    """A member that holds what its header says."""
+    """A member with the content that its header declares."""
     return (piece for piece in [header, *[bytes(MEGABYTE)] * (HUGE // MEGABYTE)])
 
 
@@ -87,7 +87,7 @@ def label_pickle(*opcodes):
 
 
 def array_of(shape):
-    """A pickle that asks for an array of that shape, and never fills it."""
+    """A pickle that declares an array of that shape and does not fill it."""
 
     class Asks:
         def __reduce__(self):
@@ -177,7 +177,7 @@ def test_what_a_file_says_of_its_size_takes_no_memory(name, tmp_path):
 
 
 def test_what_packs_well_is_read(tmp_path):
-    """A packed file may grow as much as one-hot soft labels of many classes do."""
+    """The one-hot soft labels of many classes, which compress very well, are read."""
     learned = ClassSimilarities(np.eye(500), tuple(map(str, range(500))))
     learned.save(tmp_path / "q.npz")
     assert (tmp_path / "q.npz").stat().st_size < learned.matrix.nbytes / 100

@@ -1,4 +1,4 @@
-"""Two processes on the same files: one works, the other waits or is refused, and neither spoils the other's."""
+"""Two processes with the same files: one uses them, the other waits or is refused."""
 
 import errno
 import fcntl
@@ -31,7 +31,7 @@ def wait_until(condition, *workers):
 
 
 def pause_after_an_epoch(folder):
-    """Says that it trains, by a file `trains`, and goes on once there is a file `go`."""
+    """Makes a file `trains`, and waits for a file `go`."""
     (folder / "trains").touch()
     wait_until((folder / "go").exists)
 
@@ -50,7 +50,7 @@ def run_with_pauses(folder, workdir):
 
 
 def test_of_three_processes_one_trains_at_a_time_and_all_have_its_result(tmp_path):
-    """The first is killed, the second goes on from its backup, and the third waits for it and reads."""
+    """The first is killed, the second resumes from its backup, and the third waits for it and reads its result."""
     workdir, folders = tmp_path / "runs", [tmp_path / name for name in "abc"]
     for folder in folders:
         folder.mkdir()
@@ -113,7 +113,7 @@ def test_a_second_training_on_one_backup_folder_is_refused_until_the_process_of_
         wait_until((folder / "trains").exists, first)
         second, lock = BackupAndRestore(backup_dir), backup_dir / "training.lock"
         for act in (lambda: fit(classifier(), 5, second), second.delete):
-            with pytest.raises(ValueError, match=rf"must be of one training.*another one is at work, .* holds {lock}"):
+            with pytest.raises(ValueError, match=rf"must be of one training.*another training uses: it holds {lock}"):
                 act()
         assert lock.exists()
     finally:
@@ -136,12 +136,12 @@ def test_a_training_that_ends_in_an_error_frees_its_folder(tmp_path):
 
 
 def test_data_made_for_another_epoch_than_that_of_the_weights_are_refused(tmp_path):
-    """Another training has gone on in the folder after this one asked where its data shall begin."""
+    """Another training has used the folder after this one read the epoch at which its data begin."""
     two_backups(tmp_path)
     asked = BackupAndRestore(tmp_path, delete_checkpoint=False)
     assert asked.epoch == 3
     fit(classifier(), 4, BackupAndRestore(tmp_path, delete_checkpoint=False))
-    with pytest.raises(ValueError, match=r"it said 3, and now 4, .* Ask for it again, and make the data anew"):
+    with pytest.raises(ValueError, match=r"it was 3 .* now it is 4, .* Read it again, and make the data anew"):
         fit(classifier(), 5, asked)
     assert asked.epoch == 4
     assert fit(classifier(), 5, asked).epoch == [0, 1, 2, 3, 4]
@@ -183,7 +183,7 @@ def test_where_nothing_can_be_locked_training_goes_on_with_a_warning(tmp_path, m
 
 
 def test_what_is_being_written_is_no_leftover(tmp_path):
-    """Also where all processes have one id, as the first ones of containers have."""
+    """Also if all processes have the same id, like the first ones of containers."""
     path, killed, other = tmp_path / "seed0.npz", tmp_path / ".7.seed0.npz", tmp_path / ".mine.seed0.npz"
     for there in (killed, other):
         there.touch()

@@ -1,4 +1,4 @@
-"""Training that diverges stops, says where, and leaves the last good checkpoint alone."""
+"""Diverged training stops with an error that names the step, and keeps the last good checkpoint."""
 
 import keras
 import numpy as np
@@ -67,7 +67,7 @@ def test_infinite_outputs():
 
 @pytest.mark.parametrize("optimizer", [keras.optimizers.SGD(gradient_accumulation_steps=4), "mixed_float16"])
 def test_steps_are_batches_whatever_the_optimizer_counts(optimizer):
-    """Not what accumulates gradients, or skips updates whose gradients overflow."""
+    """Optimizers that accumulate gradients, or skip updates after an overflow, are not stopped."""
     model = classifier(losses.LogisticNormal(3))
     if optimizer == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(), initial_scale=2.0**100)
@@ -84,7 +84,7 @@ def test_replicas(two_replicas):
 
 
 def test_the_last_good_checkpoint_stays(tmp_path):
-    """Weights that are spoilt after an epoch's last loss are found before they are saved."""
+    """Weights that become NaN after an epoch's last loss are found before they are saved."""
     for step in (1, None):
         folder = tmp_path / str(step)
         model = classifier(losses.LogisticNormal(3))
@@ -135,7 +135,7 @@ def test_callbacks_are_taken_as_keras_takes_them():
 
 
 def test_what_is_saved_between_steps_is_good(tmp_path):
-    """An update that spoils the weights is found before they are saved, not by the next step's loss."""
+    """An update that makes weights NaN is found before they are saved, not by the next step's loss."""
 
     class Rate(keras.optimizers.schedules.LearningRateSchedule):
         def __call__(self, step):

@@ -1,4 +1,4 @@
-"""Images on another scale than a network is made for, or was trained on, are warned of; all others are not."""
+"""Warnings of images on another scale than a network expects or was trained on, and of no others."""
 
 import contextlib
 import warnings
@@ -22,7 +22,7 @@ TOO_SMALL = r"`x` should be pixels from 0 to 255.* Received floats in \[0, 1\].*
 
 
 class Subclassed(keras.Model):
-    """A network whose graph Keras does not know."""
+    """A subclassed network, whose graph Keras does not know."""
 
     def __init__(self, scale):
         super().__init__()
@@ -92,7 +92,7 @@ def warned(message):
 
 @pytest.mark.parametrize(("made_for", "name"), NETWORKS)
 def test_a_network_is_given_what_its_first_layers_are_made_for(made_for, name):
-    """Before any training; and a model that was trained so says nothing again of the same features."""
+    """Warnings before any training; after it, there is none of features on the scale of training."""
     for features, message in ((PIXELS, TOO_LARGE), (UNIT, TOO_SMALL)):
         right = made_for in ("anything", "pixels" if features is PIXELS else "unit")
         model = classifier(MADE_FOR[made_for][name])
@@ -106,7 +106,7 @@ def test_a_network_is_given_what_its_first_layers_are_made_for(made_for, name):
 
 @pytest.fixture(scope="module")
 def trained():
-    """Models by what they were trained on; their first layer copes with any scale, so that only training tells."""
+    """Models by the scale of their training; their first layer accepts any scale."""
     models = {}
     for scale, features in (("pixels", PIXELS), ("unit", UNIT)):
         models[scale] = classifier(MADE_FOR["anything"]["batch normalisation"])
@@ -146,7 +146,7 @@ def test_floats_after_training_on_pixels(trained, tmp_path):
 
 
 def test_the_pipeline_and_inputs_are_one_scale_and_raw_images_are_warned_of():
-    """A model that the pipeline has trained reads `inputs`; before, it read `features` and said nothing."""
+    """A model trained by the pipeline warns of `features`, which are pixels, and not of `inputs`."""
     model, batches = classifier(MADE_FOR["unit"]["nothing"]), pipeline.batches(DATA, 8)
     model.fit(batches.train, steps_per_epoch=3, shuffle=False, validation_data=batches.validation, verbose=0)
     np.testing.assert_array_equal(
@@ -202,7 +202,7 @@ def test_pixels_of_any_type_after_training_without_are_warned_of(given):
 
 
 def test_what_only_looks_like_another_scale_is_left_alone():
-    """Pixels as other numbers, black images, batches that the user has scaled, and flags in a table."""
+    """Pixels in other dtypes, black images, batches that the user has scaled, and flags in a table."""
     model = classifier(MADE_FOR["unit"]["nothing"])
     model.fit(PIXELS.astype("float32"), LABELS, verbose=0)
     model.predict(PIXELS, verbose=0)

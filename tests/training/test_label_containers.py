@@ -1,4 +1,4 @@
-"""Labels in every container, by every way into `fit` and `evaluate`: the same training, or the same refusal."""
+"""Labels in every container and kind of data for `fit` and `evaluate`: equal training, or the same error."""
 
 import functools
 
@@ -16,7 +16,7 @@ INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uin
 
 
 class Column:
-    """A column of a data frame after a shuffle: an array in order, an index that is not."""
+    """A column of a data frame after a shuffle, whose index is not in the order of its values."""
 
     def __init__(self, values):
         self.values = np.asarray(values)
@@ -94,7 +94,7 @@ def _model():
 
 
 def model():
-    """One model for all, because each would be a second's garbage, with the weights that it started from."""
+    """One model for all tests, reset to its initial weights, because making one takes a second."""
     classifier, start = _model()
     classifier.set_weights(start)
     return classifier
@@ -158,7 +158,7 @@ def test_masked_labels_are_no_labels():
 
 
 def test_ragged_labels_are_refused():
-    with pytest.raises(ValueError, match="`y` must become one array"):
+    with pytest.raises(ValueError, match="`y` must be convertible to one array"):
         model().fit(FEATURES[:2], [[0, 1], [1]])
 
 

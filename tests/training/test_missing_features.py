@@ -1,4 +1,4 @@
-"""NaN features are refused unless the network makes numbers of them."""
+"""NaN features are refused unless the network masks or imputes them."""
 
 import keras
 import numpy as np
@@ -20,7 +20,7 @@ def imputing():
 
 @keras.saving.register_keras_serializable()
 class OneColumn(keras.layers.Layer):
-    """Imputes the column that has gaps, and no other."""
+    """A layer that imputes the one column with missing values."""
 
     def call(self, inputs):
         first, gaps, rest = inputs[:, :1], inputs[:, 1:2], inputs[:, 2:]
@@ -103,7 +103,7 @@ def test_to_ask_draws_nothing_from_random_layers():
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("in_batches", [False, True])
 def test_weights_that_are_not_finite_are_refused(value, in_batches):
-    """They would train the network to NaN."""
+    """Such weights would turn the network's weights into NaN."""
     x, weights = np.nan_to_num(X), np.r_[value, np.ones(23)].astype("float32")
     model = NoisyLabelClassifier(keras.Sequential([keras.Input([4]), keras.layers.Dense(K)]), losses.LabelSmoothing(K))
     model.compile("sgd", run_eagerly=True)
@@ -117,7 +117,7 @@ def test_weights_that_are_not_finite_are_refused(value, in_batches):
 
 
 def test_what_is_right_trains_after_what_was_refused():
-    """The optimizer's variables are not those of a step that never ran."""
+    """A refused first batch leaves the optimizer's variables unchanged."""
     x, rows = np.nan_to_num(X), np.eye(K)[Y]
     model = NoisyLabelClassifier(keras.Sequential([keras.Input([4]), keras.layers.Dense(K)]), losses.LabelSmoothing(K))
     model.compile("adam", jit_compile=False)

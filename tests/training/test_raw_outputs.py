@@ -1,4 +1,4 @@
-"""A network that ends in probabilities is refused, whatever its end is called."""
+"""Networks that end in probabilities are refused, whatever their last layer is called."""
 
 import keras
 import numpy as np
@@ -52,7 +52,7 @@ def test_probabilities_are_refused_in_plain_keras_too(activation):
 
 
 class HeadFirst(keras.Model):
-    """Declares its layers in another order than it calls them."""
+    """A network that makes its layers in another order than it calls them."""
 
     def __init__(self, end=lambda outputs: outputs):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What is drawn and what is counted on several replicas: noise of each one's own, one state for all."""
+"""Random numbers and state on several replicas: different noise on each, one state of the loss for all."""
 
 import keras
 import numpy as np
@@ -32,7 +32,7 @@ def local(strategy, value):
     ids=["noise_against_noise", "heteroscedastic", "disturb_label"],
 )
 def test_noise_is_each_replicas_own_and_comes_again_with_its_seed(build, two_replicas):
-    """Both replicas see the same 24 examples: equal draws would give equal losses."""
+    """Both replicas get the same 24 examples, so that equal random numbers would give equal losses."""
 
     def draws(seed):
         with two_replicas.scope():
@@ -99,7 +99,7 @@ def test_batch_statistics_are_the_means_of_the_replicas(two_replicas):
 
 
 def test_batch_statistics_are_those_of_all_where_they_are_read(two_replicas):
-    """In validation, and after each step for a callback that saves then."""
+    """Averages are due in validation, and after each step for a callback that saves then."""
     with two_replicas.scope():
         model = classifier()
     equal = {}

@@ -1,4 +1,4 @@
-"""One process, two replicas in it, and two worker processes train alike; a worker that is lost is named."""
+"""Equal training in one process, on two replicas, and in two worker processes; errors that name a lost worker."""
 
 import json
 import pathlib
@@ -21,7 +21,7 @@ SECONDS = 60  # in which the loss of a worker has to be noticed
 
 @pytest.fixture(scope="module")
 def working(tmp_path_factory):
-    """Two workers that train while the tests' own process does, and one who looks when they end."""
+    """Two workers that train at the same time as this process, and a function that waits for their end."""
     folders = [tmp_path_factory.mktemp(f"worker{index}") for index in range(2)]
     addresses = free_addresses(2)
     workers = [
@@ -44,7 +44,7 @@ def working(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def two_workers(working):
-    """Results of both, their addresses, and what the first says, by which status and after how long, when one died."""
+    """Results of both workers, their addresses, and message, status and delay of the first after the other's kill."""
     folders, addresses, workers, watched = working
     seconds = watched.result()
     said = [(folder / "stderr").read_text() for folder in folders]
@@ -99,7 +99,7 @@ def test_a_lost_worker_ends_the_others_with_its_name(two_workers):
 
 @pytest.mark.torture
 def test_a_worker_that_falls_silent_ends_the_others_too(tmp_path):
-    """Nothing closes its connections."""
+    """A worker that stops without closing its connections."""
     addresses, folders = free_addresses(2), [tmp_path / "0", tmp_path / "1"]
     for folder in folders:
         folder.mkdir()
@@ -124,7 +124,7 @@ def test_workers_that_have_come_to_different_work_all_stop(two_workers):
     for worker in two_workers[0]:
         same, different = worker["refusals"]
         assert same is None
-        assert "must be at the same work. Received: worker 0: epoch 9; worker 1: epoch 10. Start all" in different
+        assert "must be at the same point. Received: worker 0: epoch 9; worker 1: epoch 10. Start all" in different
 
 
 @pytest.mark.parametrize("name", replicated_training.UNLIKE)
@@ -173,7 +173,7 @@ def test_batches_of_unknown_size_get_a_warning(two_replicas):
     with two_replicas.scope():
         model = replicated_training.classifier("CE")
     data = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(replicated_training.BATCH)
-    with pytest.warns(UserWarning, match=r"have a size that is not known before they come.*drop_remainder=True"):
+    with pytest.warns(UserWarning, match=r"of this dataset are not known in advance.*drop_remainder=True"):
         model.fit(data, shuffle=False, verbose=0)
 
 
@@ -186,7 +186,7 @@ def test_a_last_batch_that_replicas_cannot_divide_gets_a_warning(two_replicas):
 
 
 def test_what_compile_makes_is_made_in_the_scope(two_replicas):
-    """Outside it, each replica would update the one optimizer's variables: two steps for one."""
+    """Outside the scope, each replica would update the same optimizer's variables: two steps instead of one."""
     with two_replicas.scope():
         model = replicated_training.classifier("LLS")
     model.compile("sgd", metrics=["accuracy"], jit_compile=False)

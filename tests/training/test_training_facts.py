@@ -1,4 +1,4 @@
-"""Training that is resumed with anything else than before says in what."""
+"""Differences between a training and the one that it resumes, or between workers, are named."""
 
 import json
 import os
@@ -121,7 +121,7 @@ def test_workers_on_unlike_machines_are_told(monkeypatch, caplog):
 
 @pytest.mark.parametrize("at", [0, 11, 23])
 def test_dicts_of_arrays_are_compared_as_a_whole(at):
-    """Also where their text is shortened."""
+    """Values are compared even where NumPy would shorten their text."""
     ours = {"a": np.zeros([2000, 2]), "b": np.ones(2000)}
     theirs = {"a": ours["a"].copy(), "b": ours["b"]}
     theirs["a"][1000 + at] = 1

@@ -1,1 +1,1 @@
-"""Files that the library writes and reads: models, backups, checksums, locks."""
+"""Writing and reading of files: models, backups, checksums, locks."""

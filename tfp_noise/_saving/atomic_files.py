@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writes: a file is either replaced by its complete new content or left as it was."""
 
 import contextlib
 import fcntl
@@ -8,9 +8,13 @@ import secrets
 
 
 def atomic_write(path, write):
-    """Calls `write(file)`; neither an interruption nor a pulled plug leaves a half-written file under `path`.
+    """Writes a file atomically: neither a killed process nor a power failure leaves an incomplete file at `path`.
 
-    Under that name is what was there before, or the new file: the name changes only once the content is on the disk.
+    The content is written to a temporary file, which is renamed to `path` once it is on the disk.
+
+    Args:
+        path: a `pathlib.Path`.
+        write: function that takes the path of the temporary file and writes the content to it.
     """
     try:
         with _temporary(path) as temporary:
@@ -19,19 +23,20 @@ def atomic_write(path, write):
             temporary.replace(path)
         _to_disk(path.parent)
     except OSError as error:
-        if error.errno is not None and error.filename is None:  # as on a full disk
+        if error.errno is not None and error.filename is None:  # a full disk, for instance
             error.filename = str(path)
         raise
 
 
 def delete_leftovers(folder, name):
-    """Deletes what processes that were killed within `atomic_write` have left.
+    """Deletes the temporary files of processes that were killed during `atomic_write`.
 
-    The temporary file of a process that is still writing is locked, and stays; so do all where files cannot be locked.
+    The temporary file of a process that is still writing is locked and stays. On a file system without locks all
+    temporary files stay.
 
     Args:
         folder: a `pathlib.Path`.
-        name: regular expression of the names that were to be written.
+        name: regular expression of the names of the files that were being written.
     """
     temporary = re.compile(rf"\.[0-9a-f]+\.{name}")
     for path in filter(lambda path: temporary.fullmatch(path.name), folder.glob(".*")):
@@ -42,11 +47,12 @@ def delete_leftovers(folder, name):
 
 @contextlib.contextmanager
 def _temporary(path):
-    """A file beside `path` that `delete_leftovers` leaves alone within the block, and that is gone after it."""
-    # Random, because on one volume several containers, or hosts, may have the same process id.
+    """The path of a new locked file in the folder of `path`, for the duration of the block."""
+    # A random name, because processes in several containers or hosts that share a volume may have the same id.
     temporary = path.with_name(f".{secrets.token_hex(8)}.{path.name}")
     try:
-        with _opened(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR) as descriptor:  # NFS locks what may be written to
+        # Open for writing, too, because NFS does not lock other files.
+        with _opened(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR) as descriptor:
             with contextlib.suppress(OSError):  # a file system without locks
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield temporary
@@ -64,6 +70,6 @@ def _opened(path, flags):
 
 
 def _to_disk(path):
-    """Waits until a file, or the names in a folder, are on the disk."""
+    """Waits until a file's content, or a folder's list of files, is on the disk."""
     with _opened(path, os.O_RDONLY) as descriptor:
         os.fsync(descriptor)

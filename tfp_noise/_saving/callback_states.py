@@ -1,11 +1,11 @@
-"""What callbacks keep from epoch to epoch, as text and arrays that a backup can hold."""
+"""The states that callbacks keep between epochs, as text and arrays for a backup."""
 
 import json
 
 import keras
 import numpy as np
 
-# Keras's own that decide by what they have seen, and the attributes that hold it.
+# Callbacks of Keras whose decisions depend on earlier epochs, and the attributes that hold their states.
 _OF_KERAS = {
     keras.callbacks.EarlyStopping: ("best", "best_epoch", "best_weights", "stopped_epoch", "wait"),
     keras.callbacks.ModelCheckpoint: ("best", "_batches_seen_since_last_saving", "_last_batch_seen"),
@@ -14,11 +14,11 @@ _OF_KERAS = {
 }
 
 _ARRAY = "number of the array"
-_KINDS = "biufc"  # dtypes that HDF5 gives back as they were: bool, int, float, complex
+_KINDS = "biufc"  # dtypes that HDF5 reads as they were written: bool, int, float, complex
 
 
 def check_callbacks(callbacks):
-    """Refuses a callback that gives a state and takes none back."""
+    """Refuses a callback with only one of `get_state` and `set_state`."""
     for callback in callbacks:
         if hasattr(callback, "get_state") != hasattr(callback, "set_state"):
             raise TypeError(
@@ -39,12 +39,12 @@ def get_states(callbacks):
 
 
 def set_states(callbacks, states):
-    """Gives callbacks what `get_states` has taken from callbacks of the same classes."""
+    """Restores the states that `get_states` returned for callbacks of the same classes."""
     keeping = [callback for callback in callbacks if hasattr(callback, "get_state") or _attributes(callback)]
     there, given = [name for name, _ in states], [type(callback).__name__ for callback in keeping]
     if there != given:
         raise ValueError(
-            "`callbacks` must be those of the training that is resumed, in their order. Those that keep something were "
+            "`callbacks` must be those of the training that is resumed, in their order. Those with a state were "
             f"{there or 'none'}. Received: {given or 'none'}. Pass the same, or delete the backup to start anew."
         )
     for callback, (_, state) in zip(keeping, states, strict=True):
@@ -59,9 +59,9 @@ def _attributes(callback):
 
 
 def pack(tree):
-    """A tree of dicts with text for keys, lists, numbers, text and arrays as text, and a list of the arrays.
+    """Converts a tree of dicts with text for keys, lists, numbers, text and arrays to JSON and a list of the arrays.
 
-    Floats come back to the last bit, tuples as lists.
+    `unpack` restores floats to the last bit, and tuples as lists.
     """
     arrays = []
 
@@ -86,5 +86,5 @@ def pack(tree):
 
 
 def unpack(text, arrays):
-    """The tree that `pack` has taken apart."""
+    """The tree that `pack` has converted."""
     return json.loads(text, object_hook=lambda found: arrays[found[_ARRAY]] if _ARRAY in found else found)

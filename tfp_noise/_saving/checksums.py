@@ -1,8 +1,8 @@
-"""Whether a file of weights is as it was written.
+"""Checksums of files of weights, written with the file and compared before it is read.
 
-HDF5 has no checksum that Keras would use: a flipped bit of a weight loads as another weight. So the SHA-256 of a
-`.weights.h5` file stands behind its end, where HDF5 does not look. A `.keras` file is a zip archive, which has
-checksums; but where one is wrong, Keras reads the weights past it, so it is looked at here.
+Keras uses no checksum of HDF5, so that a flipped bit of a weight loads as another weight. Therefore the SHA-256 of a
+`.weights.h5` file is appended behind the end of the HDF5 content, where HDF5 does not read. A `.keras` file is a zip
+archive, which has checksums, but Keras reads the weights without comparing them; this module compares them.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ _CURE = "Load another copy or an earlier checkpoint, or train again."
 
 
 def write_with_checksum(path, content):
-    """Writes bytes and, behind their end, their SHA-256."""
+    """Writes bytes to a file and appends their SHA-256."""
     with open(path, "wb") as file:
         file.write(content)
         file.write(_MARK + hashlib.sha256(content).digest())
@@ -26,11 +26,11 @@ def check_file(path):
     """Refuses a damaged `.weights.h5` or `.keras` file.
 
     Returns:
-        True if it could be checked: a file with a checksum, or an archive.
+        True if the file was checked: an archive, or a file with a checksum.
 
     Raises:
-        FileNotFoundError: if there is none.
-        OSError: if it is damaged; the message names the file and the cure.
+        FileNotFoundError: if there is no such file.
+        OSError: if the file is damaged; the message names the file and the cure.
     """
     try:
         if str(path).endswith(".keras"):
@@ -39,24 +39,24 @@ def check_file(path):
             return True
         with open(path, "rb") as file:
             return _check_checksum(file, path)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:  # what damaged headers of archives give
-        raise OSError(f"{path} must be a whole archive. It is damaged: {error}. {_CURE}") from error
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:  # raised for damaged headers of archives
+        raise OSError(f"{path} must be a complete archive. It is damaged: {error}. {_CURE}") from error
 
 
 def check_content(path, content):
-    """`check_file` for the bytes of a `.weights.h5` file that were read from `path`."""
+    """Checks the bytes of a `.weights.h5` file that were read from `path`, as `check_file` does."""
     return _check_checksum(io.BytesIO(content), path)
 
 
 def check_archive(archive):
-    """Refuses an archive whose files do not have the checksums that it says; it may be in the midst of being read."""
+    """Refuses an archive with a file that does not match its checksum, even while the archive is being read."""
     position = archive.fp.tell()
     damaged = archive.testzip()
-    archive.fp.seek(position)  # from Python 3.12 on whoever reads seeks from here
+    archive.fp.seek(position)  # from Python 3.12 on, a reader seeks relative to this position
     if damaged is not None:
         raise OSError(
-            f"{archive.filename or 'The archive'} must be as it was written. Its {damaged!r} is damaged: it has "
-            f"not the checksum it was written with. {_CURE}"
+            f"{archive.filename or 'The archive'} must match its checksums. Its {damaged!r} is damaged: it does not. "
+            f"{_CURE}"
         )
 
 
@@ -72,5 +72,5 @@ def _check_checksum(file, path):
     for start in range(0, length, _CHUNK):
         digest.update(file.read(min(_CHUNK, length - start)))
     if digest.digest() != written:
-        raise OSError(f"{path} must be as it was written. It is damaged: it has not the SHA-256 it ends in. {_CURE}")
+        raise OSError(f"{path} must match its checksum. It is damaged: its SHA-256 is not the one at its end. {_CURE}")
     return True

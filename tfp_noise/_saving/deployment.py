@@ -1,4 +1,4 @@
-"""A classifier as a plain Keras model: what is left when training is over."""
+"""A trained classifier as a plain Keras model from inputs to probabilities."""
 
 import functools
 
@@ -9,7 +9,7 @@ from tfp_noise._saving.resumable import atomic_save, atomic_save_weights
 
 
 def probabilities_model(classifier):
-    """From inputs to probabilities, without outputs that only training needs; weights of its own, where it can."""
+    """A plain model from inputs to probabilities, without outputs that only training needs; a copy where possible."""
     loss, network = classifier.loss, classifier.network
     copied = _copy(network, loss.num_prediction_outputs)
     if copied is None:
@@ -18,39 +18,40 @@ def probabilities_model(classifier):
     else:
         inputs, outputs = input_structure(copied), copied.outputs[0]
     model = keras.Model(inputs, loss.probabilities(outputs), name="probabilities")
-    model(inputs)  # Keras exports to ONNX only what has been called
-    # On the instance, because its class is Keras's own: what was saved before stays where a disk is full.
+    model(inputs)  # Keras exports only models that have been called to ONNX
+    # Set on the instance, because its class is Keras's. On a full disk an atomic write keeps the file saved before.
     model.save = functools.partial(atomic_save, model)
     model.save_weights = functools.partial(atomic_save_weights, model)
     return model
 
 
 def input_structure(network):
-    """The symbolic inputs of a Functional or Sequential network, in the structure in which it takes them."""
-    structure = getattr(network, "_functional", network)._inputs_struct  # `inputs` is flat: names and order are lost
+    """The symbolic inputs of a Functional or Sequential network, in the structure that its `call` takes."""
+    structure = getattr(network, "_functional", network)._inputs_struct  # `inputs` is flat, without names and nesting
     return structure[0] if isinstance(structure, (list, tuple)) and len(structure) == 1 else structure
 
 
 def has_inputs(network):
-    """True for a plain Functional or Sequential graph of layers, False for a subclass of a user's."""
+    """True for a Functional or Sequential model of Keras, false for a user's subclass."""
     return type(network).__module__.startswith("keras.") and bool(getattr(network, "inputs", None))
 
 
 def _copy(network, width):
-    """A copy of a Functional or Sequential network; a linear Dense that makes its output keeps `width` units.
+    """A copy of a Functional or Sequential network; a linear Dense as its last layer keeps its first `width` units.
 
     Returns:
-        The copy; `None` for another network, and for one with a layer that Keras cannot build from its configuration.
+        The copy; `None` for a subclassed network, and for one with a layer that Keras cannot build from its config.
     """
-    if not has_inputs(network) or any(tensor.sparse for tensor in network.inputs):  # Keras's cloning makes them dense
+    # Keras would clone sparse inputs as dense ones.
+    if not has_inputs(network) or any(tensor.sparse for tensor in network.inputs):
         return None
     head = _narrowable_head(network, width)
     copies = {}
 
     def copy_layer(layer):
-        if not layer.variables:  # training does not change it, and a lambda has nothing to be built from
+        if not layer.variables:  # shared, because training does not change it and a lambda cannot be rebuilt
             return layer
-        if id(layer) not in copies:  # else one that is called twice would become two
+        if id(layer) not in copies:  # a layer that is called twice is copied once
             copies[id(layer)] = layer, rebuild(layer)
         return copies[id(layer)][1]
 
@@ -59,7 +60,7 @@ def _copy(network, width):
             return keras.models.clone_model(layer, clone_function=copy_layer)
         config = layer.get_config()
         if layer is head:
-            for key in ("lora_rank", "lora_alpha"):  # `kernel` has it in
+            for key in ("lora_rank", "lora_alpha"):  # the copied `kernel` includes the LoRA update
                 config.pop(key, None)
             config["units"] = width
         return type(layer).from_config(config)
@@ -68,21 +69,21 @@ def _copy(network, width):
         copy = keras.models.clone_model(network, clone_function=copy_layer)
         for source, target in copies.values():
             if has_inputs(source):
-                continue  # its layers are here, too
+                continue  # its layers are in `copies`, too
             if source is head:
                 weights = [source.kernel, source.bias] if source.use_bias else [source.kernel]
                 target.set_weights([keras.ops.convert_to_numpy(weight)[..., :width] for weight in weights])
             else:
                 set_layer_states([target], layer_states(source))
-    except Exception:  # of what a user's layer may raise
+    except Exception:  # a user's layer may raise anything
         return None
     return copy
 
 
 def _narrowable_head(network, width):
-    """The linear Dense that makes the network's output, where that is wider than `width`; `None` without one."""
+    """The last layer of the network if it is a linear Dense with more than `width` units; else `None`."""
     head = network.layers[-1]
-    # `layers` leaves out operations that may follow the layer, and a layer may be called twice.
+    # `layers` does not list operations, which may follow the layer, and a layer may be called twice.
     makes_the_output = network.outputs[0]._keras_history.operation is head and len(head._inbound_nodes) == 1
     linear = type(head) is keras.layers.Dense and head.activation is keras.activations.linear
     narrow = linear and makes_the_output and head.units > width and head.quantization_mode is None

@@ -1,8 +1,8 @@
-"""The state of a model's layers as Keras saves it: what `get_weights` gives is not all of it.
+"""The states of a model's layers as Keras saves them, which `get_weights` does not return completely.
 
-A layer may keep more than variables (the vocabulary of a lookup), or make something of its variables when they are
-loaded (the mean and variance of `Normalization`, the merged kernel of LoRA). Keras asks each layer for it through
-`save_own_variables`, `load_own_variables`, `save_assets` and `load_assets`, and so does this.
+A layer may have state besides its variables (the vocabulary of a lookup), or compute something from its variables when
+they are loaded (the mean and variance of `Normalization`, the merged kernel of LoRA). Like Keras, this module calls
+`save_own_variables`, `load_own_variables`, `save_assets` and `load_assets` of each layer.
 """
 
 import pathlib
@@ -15,25 +15,24 @@ _ASSET = "asset:"
 
 
 def layer_states(*models):
-    """The state of some models and of every layer in them.
+    """The states of models and of every layer in them.
 
     Returns:
-        A list of dicts from names to arrays, one of each layer, in an order that is the same for models from the
-        same configurations.
+        A list of dicts from names to arrays, one for each layer, in the same order for models of equal configs.
     """
     return [_state(layer) for layer in layers_in(models)]
 
 
 def layers_in(models):
-    """The models and every layer in them."""
+    """The models and every layer in them, as a list."""
     return [layer for model in models for layer in model._flatten_layers()]
 
 
 def set_layer_states(models, states):
-    """Gives models the state of others from the same configurations.
+    """Loads into models the states of models with equal configs.
 
     Raises:
-        ValueError: if the models do not have equally many layers.
+        ValueError: if the numbers of layers differ.
     """
     for layer, state in zip(layers_in(models), states, strict=True):
         variables = {key: value for key, value in state.items() if not key.startswith(_ASSET)}

@@ -1,4 +1,4 @@
-"""Packed files of arrays, which say how large they are before they are read: a small one must not fill the memory."""
+"""Compressed files of arrays, with a limit on the memory that a small, malicious one can take."""
 
 import math
 import os
@@ -6,22 +6,22 @@ import zipfile
 
 import numpy as np
 
-_ALWAYS = 2**28  # bytes
-_GROWTH = 100  # beyond that; learned matrices and predictions are packed to a tenth or so
+_ALWAYS_ALLOWED = 2**28  # bytes
+_GROWTH = 100  # greatest ratio beyond that; learned matrices and predictions are compressed to about a tenth
 
 
 def check_growth(path, size):
-    """Refuses a packed file that becomes very much larger than it is.
+    """Refuses a compressed file that declares a very large content.
 
     Args:
-        path: of the file.
-        size: int, the bytes that it unpacks to, as it says.
+        path: path of the file.
+        size: int, the bytes of its content, as declared in the file.
 
     Raises:
-        ValueError: if they are more than 256 MiB and than a hundred times the file's size.
+        ValueError: if `size` is more than 256 MiB and more than a hundred times the file's size.
     """
     packed = os.stat(path).st_size
-    if size > max(_ALWAYS, _GROWTH * packed):
+    if size > max(_ALWAYS_ALLOWED, _GROWTH * packed):
         raise ValueError(f"{path} must not grow a hundredfold. Received: {packed} bytes that unpack to {size}")
 
 
@@ -29,7 +29,7 @@ def read_npz(path):
     """The arrays of a `.npz` file by their names.
 
     Raises:
-        Exception: of any kind, if the file is damaged, holds objects, or what it says of sizes is not true.
+        Exception: of any kind, if the file is damaged, contains Python objects, or declares wrong sizes.
     """
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
@@ -42,10 +42,14 @@ def read_npz(path):
 
 
 def read_npy(stream, size):
-    """The array of a `.npy` file that has so many bytes.
+    """The array of a `.npy` file.
+
+    Args:
+        stream: binary stream at the beginning of the file.
+        size: int, bytes of the file.
 
     Raises:
-        Exception: as `read_npz`.
+        Exception: of any kind, as in `read_npz`.
     """
     version = np.lib.format.read_magic(stream)
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -54,8 +58,8 @@ def read_npy(stream, size):
     shape, is_fortran, dtype = readers[version](stream)
     held = size - stream.tell()
     if dtype.hasobject or math.prod(shape) * max(dtype.itemsize, 1) != held:
-        raise ValueError(f"it says that it is an array of {dtype} of shape {shape}, and has {held} bytes")
+        raise ValueError(f"it declares an array of {dtype} of shape {shape}, and has {held} bytes")
     content = stream.read(held)
-    if stream.read(1) or len(content) != held:  # at its end an archive's checksum is compared, too
-        raise ValueError("it does not have the size that it says")
+    if stream.read(1) or len(content) != held:  # reading to the end compares an archive's checksum
+        raise ValueError("it does not have the size that it declares")
     return np.frombuffer(bytearray(content), dtype).reshape(shape, order="F" if is_fortran else "C")

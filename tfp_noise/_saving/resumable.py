@@ -1,4 +1,4 @@
-"""What the files of a classifier hold besides what Keras puts in, and how they are written and read."""
+"""Saving and loading of a classifier, with the state of its loss and of its random generators."""
 
 import io
 import pathlib
@@ -14,30 +14,31 @@ _STATE_OF = "loss_state_of"
 
 
 class ResumableModel(keras.Model):
-    """A model with a `loss` and its `loss_state`, whose training goes on from a file as if it had not stopped.
+    """A model with a `loss` and its `loss_state`, whose training resumes from a file as if it had not stopped.
 
-    The file holds the states of random generators, and says which loss the state in it is of: that of another one is
-    refused. On local disks it is written whole or not at all, by the chief alone where there are several workers; one
-    that is damaged is refused.
+    The file includes the states of random generators, and the name of the loss that its loss state belongs to; loading
+    refuses the state of another loss. On local disks writing is atomic; of several workers only the chief writes. A
+    damaged file is refused.
     """
 
     def save(self, filepath, overwrite=True, zipped=None, **kwargs):
-        """As `keras.Model.save`; a `.keras` file is written whole or not at all, by the chief alone."""
+        """Saves the model like `keras.Model.save`; the chief writes a `.keras` file atomically."""
         self.build_optimizer()
         if distribute.is_chief(self.distribute_strategy):
             atomic_save(self, filepath, overwrite, zipped, **kwargs)
 
     def save_weights(self, filepath, overwrite=True, max_shard_size=None):
-        """As `keras.Model.save_weights`; the chief writes one file atomically, with a checksum."""
+        """Saves the weights like `keras.Model.save_weights`; the chief writes one file atomically, with a checksum."""
         self.build_optimizer()
         if distribute.is_chief(self.distribute_strategy):
             atomic_save_weights(self, filepath, overwrite, max_shard_size)
 
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
-        """As `keras.Model.load_weights`, but for a damaged file.
+        """Loads weights like `keras.Model.load_weights`, and refuses a damaged file.
 
         Raises:
-            OSError: if the file is not as it was written; nothing of it is loaded.
+            OSError: if the file is damaged; nothing is loaded from it.
+            ValueError: if the file belongs to another network or loss.
         """
         if pathlib.Path(filepath).is_file():
             checksums.check_file(filepath)
@@ -47,16 +48,17 @@ class ResumableModel(keras.Model):
         except FileNotFoundError:
             raise
         except (OSError, KeyError, RuntimeError, UnicodeDecodeError) as error:
-            raise OSError(f"{filepath} cannot be read: {error}. Is it whole? Load an earlier checkpoint.") from error
+            raise OSError(f"{filepath} cannot be read: {error}. Is it complete? Load an earlier checkpoint.") from error
         except ValueError as error:
             raise ValueError(
-                f"{error} Received: {filepath}. Is it of the same network and loss, and whole? Else load another copy."
+                f"{error} Received: {filepath}. Was it saved with the same network and loss, and is it complete? Else "
+                "load another copy."
             ) from error
 
     def build_optimizer(self):
-        """Makes the optimizer's variables before a file is written or read: Keras leaves out those that are not there.
+        """Makes the optimizer's variables before a file is written or read, because Keras skips those not made yet.
 
-        Not in `compile`, because layers may be frozen and thawed between that and `fit`.
+        `compile` does not do this, because layers may be frozen or unfrozen between `compile` and `fit`.
         """
         optimizer = getattr(self, "optimizer", None)
         if self.built and optimizer is not None and not optimizer.built:
@@ -64,7 +66,7 @@ class ResumableModel(keras.Model):
                 optimizer.build(self.trainable_variables)
 
     def _random_states(self):
-        """State of the random generators, which Keras itself does not save; without it dropout resumes elsewhere."""
+        """Variables of the random generators, which Keras does not save; dropout would otherwise draw other masks."""
         saved = {id(variable) for variable in self.weights}
         return [variable for variable in self.variables if id(variable) not in saved]
 
@@ -76,66 +78,66 @@ class ResumableModel(keras.Model):
             store[_STATE_OF] = np.frombuffer(self._state_owner().encode(), np.uint8)
 
     def load_own_variables(self, store):
-        if getattr(store, "archive", None) is not None:  # so Keras reads an archive past its checksums
+        if getattr(store, "archive", None) is not None:  # Keras reads from an archive without comparing checksums
             checksums.check_archive(store.archive)
         store = {key: store[key] for key in store.keys()}  # noqa: SIM118 (an H5 store)
         self._check_state_owner(bytes(np.asarray(store.get(_STATE_OF, []), np.uint8)).decode())
         super().load_own_variables({key: value for key, value in store.items() if key.isdigit()})  # Keras's own
         for i, variable in enumerate(self._random_states()):
-            if f"random_{i}" in store:  # weights of a network with fewer of them load too, as in Keras
+            if f"random_{i}" in store:  # as in Keras, weights of a network with fewer generators are loaded, too
                 variable.assign(store[f"random_{i}"])
 
     def _state_owner(self):
-        """Which loss the state is of; empty without one."""
+        """Name of the loss that the state belongs to; empty without a state."""
         return "" if self.loss_state is None else self.loss.state_name
 
     def _check_state_owner(self, saved):
         if saved != self._state_owner():
             raise ValueError(
                 f"The file must hold the state of this classifier's loss, {self._state_owner() or 'which has none'}. "
-                f"Received one with the state of {saved or 'a loss that has none'}. To take over the network alone, "
-                "save and load `model.network`."
+                f"Received one with the state of {saved or 'a loss that has none'}. To load the network alone, save "
+                "and load `model.network`."
             )
 
 
 def atomic_save(model, filepath, overwrite=True, zipped=None, **kwargs):
-    """`keras.Model.save`; a `.keras` file is written whole or not at all."""
-    if _writes_whole(filepath, ".keras", overwrite):
+    """Saves a model like `keras.Model.save`; a `.keras` file is written atomically."""
+    if _is_local_file(filepath, ".keras", overwrite):
         atomic_write(pathlib.Path(filepath), lambda path: keras.Model.save(model, path, zipped=zipped, **kwargs))
     else:
         keras.Model.save(model, filepath, overwrite, zipped, **kwargs)
 
 
 def atomic_save_weights(model, filepath, overwrite=True, max_shard_size=None):
-    """`keras.Model.save_weights` into one file, written atomically and with a checksum."""
-    if max_shard_size is None and _writes_whole(filepath, ".weights.h5", overwrite):
+    """Saves weights like `keras.Model.save_weights`; a single file is written atomically, with a checksum."""
+    if max_shard_size is None and _is_local_file(filepath, ".weights.h5", overwrite):
         content = weights_in_memory(model).getbuffer()
         atomic_write(pathlib.Path(filepath), lambda path: checksums.write_with_checksum(path, content))
     else:
         keras.Model.save_weights(model, filepath, overwrite, max_shard_size)
 
 
-def _writes_whole(filepath, suffix, overwrite):
-    """Whether a file is written here: not a folder, not where Keras asks first, nor in a store of objects."""
+def _is_local_file(filepath, suffix, overwrite):
+    """True for a file on a local disk that may be overwritten: no folder, no remote storage, no prompt by Keras."""
     path = pathlib.Path(filepath)
     local = path.parent.is_dir() and "://" not in str(filepath)
     return local and str(filepath).endswith(suffix) and (overwrite or not path.exists())
 
 
 class _InMemory(io.BytesIO):
-    """What Keras and HDF5 take for a file, by a name that Keras looks at."""
+    """Bytes in memory with a file name that Keras accepts."""
 
     def __str__(self):
         return "memory.weights.h5"
 
 
 def weights_in_memory(model):
-    """What `save_weights` would write, as a `BytesIO`: on a full disk HDF5 does not raise, it ends the process."""
+    """The content of `save_weights` as a `BytesIO`, because on a full disk HDF5 raises nothing and ends the process."""
     file = _InMemory()
     keras.Model.save_weights(model, file)
     return file
 
 
 def load_weights_from_memory(model, content):
-    """Loads the bytes of a file of weights, which were checked, as `load_weights` loads the file."""
+    """Loads the bytes of a file of weights, already checked, as `load_weights` loads the file."""
     keras.Model.load_weights(model, _InMemory(content))

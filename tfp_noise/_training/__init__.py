@@ -1,1 +1,1 @@
-"""Steps of every `fit`: checks of its input, replicas and workers, callbacks, resumption."""
+"""Parts of every `fit`: checks of its input, replicas and workers, callbacks, resumption."""

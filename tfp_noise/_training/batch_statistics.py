@@ -5,16 +5,17 @@ import tensorflow as tf
 
 
 class AverageBatchStatistics(keras.callbacks.Callback):
-    """Replaces the moving means and variances, on several replicas, by their means over replicas.
+    """Replaces the moving means and variances of each replica by their means over all replicas.
 
-    Keras leaves to each replica what its own part of the batch has made of them: replicas would evaluate differently,
-    and what is saved would be the first one's. They are the means of the replicas' own statistics, as
-    TensorFlow's Keras 2 had them; `BatchNormalization(synchronized=True)` takes those of the whole batch, and needs
-    nothing here. As they are linear in what each step adds, and training does not read them, it makes no difference
-    that they are averaged where somebody reads them only: in validation, and at the end of an epoch.
+    In Keras 3 each replica updates them from its own part of the batch: replicas would evaluate differently, and only
+    those of the first would be saved. The means over replicas are those of TensorFlow's Keras 2. Layers with
+    `BatchNormalization(synchronized=True)` use the statistics of the whole batch and are left alone.
+
+    Training does not read moving statistics, and they are linear in what each step adds. Therefore it is enough to
+    average them before they are read: in validation and at the end of an epoch.
 
     Args:
-        each_step: whether to average after each step, too, for a callback that saves then.
+        each_step: bool, average after each step, too, for a callback that saves then.
     """
 
     def __init__(self, each_step):
@@ -38,7 +39,7 @@ class AverageBatchStatistics(keras.callbacks.Callback):
         if self._each_step:
             self._average()
 
-    def on_test_begin(self, logs=None):  # validation comes before the end of the epoch
+    def on_test_begin(self, logs=None):  # validation runs before `on_epoch_end`
         del logs
         self._average()
 
@@ -48,7 +49,7 @@ class AverageBatchStatistics(keras.callbacks.Callback):
 
 
 def _average(statistics):
-    # Copies, for they have a device; where a variable's own value belongs one of several workers does not know.
+    # Copies, because with several workers the device of a variable's own value is not known.
     own = [tf.identity(variable) for variable in statistics]
     means = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, own)
     for variable, mean in zip(statistics, means, strict=True):

@@ -1,4 +1,4 @@
-"""What `fit` of a classifier does between steps and epochs, before the user's callbacks."""
+"""The classifier's own callbacks, which `fit` runs before those of the user."""
 
 import contextlib
 
@@ -11,7 +11,7 @@ from tfp_noise._training.replica_seeds import SeedReplicas
 
 
 class EndEpochOfLoss(keras.callbacks.Callback):
-    """Tells the loss's state that an epoch is over."""
+    """Calls `end_epoch` of the loss's state at the end of each epoch."""
 
     def on_epoch_end(self, epoch, logs=None):
         del epoch, logs
@@ -20,10 +20,14 @@ class EndEpochOfLoss(keras.callbacks.Callback):
 
 
 def with_own_callbacks(callbacks, model, facts):
-    """`callbacks` of a `fit`, after the classifier's own: what saves, saves a good model after its loss's epoch.
+    """The callbacks of a `fit` after the classifier's own: saved models are finite, and their loss has ended its epoch.
 
-    Backups come last, and know the others, for they hold what those have done at the end of the epoch. They also know
-    `facts`, a function without arguments that gives what the caller of `fit` has decided.
+    Backups come last, because they store the states of the other callbacks at the end of the epoch.
+
+    Args:
+        callbacks: list of callbacks, a `keras.callbacks.CallbackList`, or `None`.
+        model: the classifier.
+        facts: function without arguments that returns the arguments of `fit` as a dict of text, for backups.
     """
     if not isinstance(callbacks, keras.callbacks.CallbackList):
         return _in_order(keras.tree.flatten(callbacks or []), model, facts)
@@ -38,7 +42,7 @@ def with_own_callbacks(callbacks, model, facts):
 
 @contextlib.contextmanager
 def backups_released(callbacks):
-    """Lets other trainings have the folders of backups after the block, however it ends."""
+    """Releases the locks of backup folders after the block, also after an error."""
     try:
         yield
     finally:
@@ -56,7 +60,7 @@ def _in_order(callbacks, model, facts):
 
 
 def _own_before(callbacks, model):
-    # The loss of a step is that before its update: who saves between steps needs a look at the weights, too.
+    # A step's loss is computed before its update. If a callback saves between steps, weights are checked then, too.
     each_step = any(isinstance(getattr(one, "save_freq", None), int) for one in callbacks)
     own = [StopAtDivergence(each_step=each_step), EndEpochOfLoss()]
     if model.distribute_strategy.num_replicas_in_sync > 1:

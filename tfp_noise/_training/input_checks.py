@@ -1,4 +1,4 @@
-"""Checks of features and labels before they train, in memory or on their way, with one wording for every container."""
+"""Checks of features and labels before they train a model, with one wording for arrays, datasets and generators."""
 
 import types
 
@@ -8,11 +8,11 @@ import tensorflow as tf
 from tfp_noise import _labels, _validation
 
 
-def check_data(x, y, num_classes, prefix="", ignored=None, takes_nan=lambda: False, look=None):
-    """Both after a look at them; batches that come one by one are looked at as they come.
+def check_data(x, y, num_classes, prefix="", ignored=None, takes_nan=lambda: False, check_scale=None):
+    """Checks `x` and `y` at once if they are in memory; batches of a dataset or generator are checked one by one.
 
-    Labels come back as an array, and a column of class indices as `[n]`: a model that has seen both would be traced for
-    labels of any rank.
+    Labels are returned as an array, and a column of class indices as `[n]`: a model that has been given both shapes
+    would be traced again, for labels of any rank.
 
     Args:
         x: features, or a `tf.data.Dataset`, `keras.utils.PyDataset` or generator of `(x, y)` or `(x, y, weights)`.
@@ -20,34 +20,35 @@ def check_data(x, y, num_classes, prefix="", ignored=None, takes_nan=lambda: Fal
         num_classes: int, K.
         prefix: text before the argument's name in errors.
         ignored: int, class index of examples without a label, or `None`.
-        takes_nan: function without arguments, says whether NaN features are right; asked only if it matters.
-        look: callable `(name, features)` for the features or the dataset, or the first of batches that come one by one;
-            or `None`.
+        takes_nan: function without arguments, called if features hold NaN, and for every dataset: true if that is
+            allowed.
+        check_scale: callable `(name, features)`, or `None`; called once, with the features in memory, with the dataset,
+            or with the first batch of a generator.
 
     Returns:
         `x` and `y` to train with.
 
     Raises:
-        TypeError: for labels of another type than integers or distributions.
-        ValueError: for labels outside `[0, num_classes)`, rows that are no distributions, or features that are not
-            finite.
+        TypeError: if labels are neither integers nor distributions.
+        ValueError: if labels lie outside `[0, num_classes)`, rows are not distributions, or features are not finite.
     """
     settings = (num_classes, prefix, ignored, takes_nan)
     if isinstance(x, tf.data.Dataset):
-        if look:
-            look(f"{prefix}x", x)
+        if check_scale:
+            check_scale(f"{prefix}x", x)
         spec = x.element_spec
         if isinstance(spec, tuple) and len(spec) > 1 and isinstance(spec[1], tf.TensorSpec):
-            _check_spec(f"{prefix}y", spec[1], num_classes)
-        # Looked at while the step before is computed: within the step it would take some hundredths of its time.
-        asked = takes_nan()  # here, not in the dataset's graph
-        return x.map(lambda *batch: _check_batch(batch, num_classes, prefix, ignored, asked)).prefetch(2), y
+            _validation.check_label_spec(f"{prefix}y", spec[1], num_classes)
+        allows_nan = takes_nan()  # called here, because inside the dataset's graph the model cannot be called
+        # Batches are checked while the step before them is computed; within the step that would take some percent of
+        # its time.
+        return x.map(lambda *batch: _check_batch(batch, num_classes, prefix, ignored, allows_nan)).prefetch(2), y
     if isinstance(x, keras.utils.PyDataset):
-        return _CheckedBatches(x, look, *settings), y
+        return _CheckedBatches(x, check_scale, *settings), y
     if isinstance(x, types.GeneratorType):
-        return _checked_batches(x, look, *settings), y
-    if look:
-        look(f"{prefix}x", x)
+        return _checked_batches(x, check_scale, *settings), y
+    if check_scale:
+        check_scale(f"{prefix}x", x)
     for leaf in keras.tree.flatten(x):
         if is_array(leaf):
             _validation.check_features(f"{prefix}x", leaf, takes_nan)
@@ -56,60 +57,38 @@ def check_data(x, y, num_classes, prefix="", ignored=None, takes_nan=lambda: Fal
     y = _validation.as_label_array(f"{prefix}y", y)
     _validation.check_targets(f"{prefix}y", y, num_classes, ignored)
     if _labels.are_class_indices(y):
-        return x, y.reshape(-1)
-    return x, y.astype(keras.config.floatx()) if y.dtype.kind in "biu" else y  # one kind of distribution
+        y = y.reshape(-1)
+    elif y.dtype.kind in "biu":  # all distributions are floats, so that the model is traced once
+        y = y.astype(keras.config.floatx())
+    return x, y
 
 
 def is_array(value):
-    """True for values that are at hand: NumPy, pandas and eager tensors, but no symbolic ones and no generators."""
+    """True for NumPy arrays, tables and eager tensors, whose values can be read; not for symbolic tensors."""
     return hasattr(value, "__array__") and not keras.backend.is_keras_tensor(value)
 
 
-def _check_spec(name, spec, num_classes):
-    """Refuses a dataset whose labels cannot be right, by their dtype and shape."""
-    shape, dtype = spec.shape, spec.dtype
-    if shape.rank is None:
-        return
-    width = shape[-1] if shape.rank == 2 else None
-    if shape.rank not in (1, 2) or width not in (None, 1, num_classes):
-        raise ValueError(
-            f"`{name}` must be class indices [n] or [n, 1], or distributions [n, {num_classes}]. Received a dataset "
-            f"with labels of shape {tuple(shape)}. Is `num_classes` right, and the dataset batched?"
-        )
-    if dtype.is_integer or (_labels.are_distributions(spec, num_classes) and (dtype.is_floating or dtype.is_bool)):
-        return
-    cures = {
-        tf.string: "Number the names by `keras.layers.StringLookup(vocabulary=class_names, num_oov_indices=0)`.",
-        tf.bool: 'Cast them: `dataset.map(lambda x, y: (x, tf.cast(y, "int32")))`.',
-    }
-    raise TypeError(
-        f"`{name}` must be integer class indices, or distributions [n, {num_classes}]. Received a dataset with labels "
-        f"of dtype {dtype.name} and shape {tuple(shape)}. "
-        + cures.get(dtype, "Give whole numbers an integer dtype, or each example a row of probabilities.")
-    )
-
-
 def _check_arrays(batch, *settings):
-    """A batch `(x, y, ...)` of arrays after a look at it."""
+    """A batch `(x, y, ...)` of arrays, checked by `check_data`."""
     if not isinstance(batch, tuple) or len(batch) < 2:
         return batch
     return *check_data(*batch[:2], *settings), *batch[2:]
 
 
-def _checked_batches(batches, look, *settings):
-    """The batches of a generator, each looked at when it is made."""
+def _checked_batches(batches, check_scale, *settings):
+    """The batches of a generator, each checked when it is made."""
     for batch in batches:
-        yield _check_arrays(batch, *settings, look)
-        look = None
+        yield _check_arrays(batch, *settings, check_scale)
+        check_scale = None
 
 
 class _CheckedBatches(keras.utils.PyDataset):
-    """The batches of a `PyDataset`, each looked at when it is made."""
+    """The batches of a `PyDataset`, each checked when it is made."""
 
-    def __init__(self, batches, look, *settings_of_checks):
+    def __init__(self, batches, check_scale, *settings):
         own = ("workers", "use_multiprocessing", "max_queue_size")
         super().__init__(**{name: getattr(batches, name) for name in own})
-        self._batches, self._look, self._settings = batches, look, settings_of_checks
+        self._batches, self._check_scale, self._settings = batches, check_scale, settings
 
     def __len__(self):
         return len(self._batches)
@@ -119,8 +98,9 @@ class _CheckedBatches(keras.utils.PyDataset):
         return self._batches.num_batches
 
     def __getitem__(self, index):
-        look, self._look = self._look, None  # Keras asks for the first one before it starts other processes
-        return _check_arrays(self._batches[index], *self._settings, look)
+        # Keras reads the first batch before it starts other processes, so that this one checks the scale.
+        check_scale, self._check_scale = self._check_scale, None
+        return _check_arrays(self._batches[index], *self._settings, check_scale)
 
     def on_epoch_begin(self):
         self._batches.on_epoch_begin()
@@ -129,31 +109,21 @@ class _CheckedBatches(keras.utils.PyDataset):
         self._batches.on_epoch_end()
 
 
-def _check_batch(batch, num_classes, prefix, ignored, takes_nan):
-    """A batch of a `tf.data.Dataset` with assertions on its way: on the host, where a TPU's input is made too."""
+def _check_batch(batch, num_classes, prefix, ignored, allows_nan):
+    """A batch of a `tf.data.Dataset` with assertions; they run on the host, where a TPU's input is made, too."""
     if len(batch) < 2:
         return batch
     x, y = batch[:2]
     floats = [leaf for leaf in tf.nest.flatten(x) if isinstance(leaf, tf.Tensor) and leaf.dtype.is_floating]
-    if takes_nan:
+    if allows_nan:
         floats = [tf.where(tf.math.is_nan(leaf), tf.zeros_like(leaf), leaf) for leaf in floats]
-    message = f"`{prefix}x` must be finite (where the network handles NaN itself, call the model on a batch first)"
+    message = f"`{prefix}x` must be finite (if the network handles NaN itself, call the model on a batch first)"
     checks = [tf.debugging.assert_all_finite(leaf, message) for leaf in floats]
-    name = f"`{prefix}y`"
+    name = f"{prefix}y"
     if _labels.are_distributions(y, num_classes):
-        rows = tf.cast(y, tf.float32)
-        sums = tf.reduce_sum(rows, axis=-1)
-        right = (tf.abs(sums - 1) <= _validation.DISTRIBUTION_TOLERANCE) & (tf.reduce_min(rows, axis=-1) >= 0)
-        message = f"{name} must be at least 0, with rows that sum to 1. Received:"
-        cure = "Divide each row by its sum, or pass class indices."
-        checks.append(tf.debugging.Assert(tf.reduce_all(right), [message, y, cure]))
+        checks.append(_validation.assert_distributions(name, y))
     else:
-        indices = tf.cast(y, tf.int64)  # bounds of a narrow type would wrap
-        inside = _labels.are_known(indices, num_classes)
-        if ignored is not None:
-            inside |= indices == ignored
-        message = f"{name} must lie in [0, {num_classes}). Received:"
-        checks.append(tf.debugging.Assert(tf.reduce_all(inside), [message, y, "Do the labels start at 1?"]))
+        checks.append(_validation.assert_labels(name, y, num_classes, ignored))
     for weights in batch[2:]:
         if isinstance(weights, tf.Tensor) and weights.dtype.is_floating:
             checks.append(tf.debugging.assert_all_finite(weights, f"`{prefix}sample_weight` must be finite"))

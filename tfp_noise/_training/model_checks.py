@@ -1,4 +1,4 @@
-"""Checks before a model trains: the size of its batches and its metrics."""
+"""Checks before a model trains: the size of its batches, weights of examples, metrics, and NaN features."""
 
 import math
 import warnings
@@ -13,10 +13,10 @@ from tfp_noise.metrics import ExpectedCalibrationError
 
 
 def check_batches(x, batch_size, validation_split, strategy):
-    """Refuses training batches that the replicas cannot divide, where their size is known before they come.
+    """Refuses batches whose size is known and not a multiple of the number of replicas.
 
-    Where it is not, and for a last batch of an epoch that they cannot divide, there is a warning: the replicas' means
-    count alike, however few examples they are of.
+    If the size is not known, or only the last batch of an epoch is not such a multiple, there is a warning, because the
+    means of all replicas have equal weights, even if one is the mean of fewer examples.
     """
     if strategy.num_replicas_in_sync == 1:
         return
@@ -26,31 +26,31 @@ def check_batches(x, batch_size, validation_split, strategy):
             distribute.check_batch_size(size, strategy)
         if None in sizes:
             warnings.warn(
-                f"The {strategy.num_replicas_in_sync} replicas should divide every batch. Those of this dataset have a "
-                "size that is not known before they come; in one that they cannot divide, examples on the replica with "
-                "fewer of them weigh more. Make it with `batch(..., drop_remainder=True)`.",
+                f"The sizes of batches should be multiples of the {strategy.num_replicas_in_sync} replicas. Those of "
+                "this dataset are not known in advance; in a batch of another size, examples on the replica with fewer "
+                "of them weigh more. Make it with `batch(..., drop_remainder=True)`.",
                 stacklevel=3,
             )
     elif arrays := [leaf for leaf in keras.tree.flatten(x) if is_array(leaf)]:
-        batch_size = batch_size or 32  # Keras's own
+        batch_size = batch_size or 32  # Keras's default
         distribute.check_batch_size(batch_size, strategy)
         whole, rest = divmod(math.floor(len(arrays[0]) * (1 - validation_split)), batch_size)  # as Keras splits
         if rest % strategy.num_replicas_in_sync:
             warnings.warn(
-                f"The {strategy.num_replicas_in_sync} replicas should divide every batch. The last one of an epoch has "
-                f"{rest} examples: those on the replica with fewer of them weigh more. Leave them out: the others make "
-                f"{whole} whole batches.",
+                f"The sizes of batches should be multiples of the {strategy.num_replicas_in_sync} replicas. The last "
+                f"one of an epoch has {rest} examples: those on the replica with fewer of them weigh more. Leave them "
+                f"out: the others make {whole} whole batches.",
                 stacklevel=3,
             )
 
 
 def check_weights(arguments, ignored=None, batches=False):
-    """Refuses weights that are not finite, and those by class of batches that hold labels to be ignored.
+    """Refuses example weights that are not finite, and class weights for batches with labels to be ignored.
 
     Args:
-        arguments: dict, of `fit` or `evaluate`.
+        arguments: dict, the keyword arguments of `fit` or `evaluate`.
         ignored: int, the loss's `ignore_class`, or `None`.
-        batches: bool, data come in batches, of whose labels Keras looks each up in `class_weight`.
+        batches: bool, true for data in batches, for which Keras looks up every label in `class_weight`.
     """
     weights = arguments.get("sample_weight")
     if weights is not None:
@@ -58,13 +58,13 @@ def check_weights(arguments, ignored=None, batches=False):
         _validation.check_finite("sample_weight", np.asarray(weights), "example", cure)
     if batches and ignored is not None and arguments.get("class_weight") is not None:
         raise ValueError(
-            "`class_weight` must be left out for batches with a loss that has an `ignore_class`, which is no class. "
-            f"Received: ignore_class={ignored}. Give batches of (x, y, sample_weight)."
+            "`class_weight` must be left out for batches and a loss with an `ignore_class`, which has no class weight. "
+            f"Received: ignore_class={ignored}. Pass batches of (x, y, sample_weight)."
         )
 
 
 def check_heed_masks(metrics):
-    """Refuses metrics that would count examples of a loss's `ignore_class`."""
+    """Refuses metrics that cannot leave out examples of a loss's `ignore_class`."""
     for metric in metrics:
         if not isinstance(metric, keras.metrics.MeanMetricWrapper | ExpectedCalibrationError | keras.metrics.Mean):
             raise ValueError(

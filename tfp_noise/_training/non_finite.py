@@ -1,4 +1,4 @@
-"""The end of a training that has diverged."""
+"""A callback that stops a diverged training with an error."""
 
 import keras
 import numpy as np
@@ -6,15 +6,15 @@ from keras import ops
 
 
 class StopAtDivergence(keras.callbacks.Callback):
-    """Raises once the loss is no longer finite, or at an epoch's end a weight.
+    """Raises an error once the loss, or at an epoch's end a weight, is no longer finite.
 
-    As the first of all callbacks: those that save after it keep the last good model.
+    It must be the first of all callbacks, so that callbacks that save do not overwrite the last good model.
 
     Args:
-        each_step: bool, look at the weights after each call of the training function, not only at an epoch's end.
+        each_step: bool, check the weights after each call of the training function, not only at an epoch's end.
 
     Raises:
-        FloatingPointError: it names the steps, the loss and its value.
+        FloatingPointError: if training has diverged; the message names the steps, and the loss or the weight.
     """
 
     def __init__(self, each_step=False):
@@ -24,7 +24,7 @@ class StopAtDivergence(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         del logs
-        # A running minimum starts at infinity. What is trained must be finite from the start.
+        # Weights that may be infinite, such as a running minimum before its first update; none of them is trained.
         self._infinite_by_design = {
             weight.path for weight in self.model.non_trainable_weights if not self._is_finite(weight)
         }
@@ -40,7 +40,7 @@ class StopAtDivergence(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         steps = (self.params or {}).get("steps")
         self._last = batch + 1 if steps is None else min(batch + 1, steps)
-        loss = float((logs or {}).get("loss", 0.0))  # NumPy cannot judge a bfloat16 scalar
+        loss = float((logs or {}).get("loss", 0.0))  # `np.isfinite` takes no bfloat16 scalar
         if not np.isfinite(loss):
             self._stop(f"the loss, {type(self.model.loss).__name__}, became {loss}")
         if self._each_step:
@@ -62,7 +62,7 @@ class StopAtDivergence(keras.callbacks.Callback):
     def _stop(self, what):
         steps = f"step {self._last}" if self._first == self._last else f"one of the steps {self._first} to {self._last}"
         raise FloatingPointError(
-            f"Training stopped at {steps} of epoch {self._epoch}: {what}. Checkpoints from before are as they were. "
+            f"Training stopped at {steps} of epoch {self._epoch}: {what}. Earlier checkpoints were not overwritten. "
             "Lower the learning rate, or clip gradients (`clipnorm` of the optimizer); a label out of range gives NaN, "
             f"too. {self.model.loss.divergence_advice}".rstrip()
         )

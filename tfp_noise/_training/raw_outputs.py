@@ -1,4 +1,4 @@
-"""Networks that do not end in raw outputs, found by the last operations they compute, whatever they are called."""
+"""Refusal of networks that do not end in raw outputs, found by their last operations, not by names of layers."""
 
 import keras
 import tensorflow as tf
@@ -8,12 +8,12 @@ _PASSING = ("Identity", "Cast", "Reshape", "Squeeze", "ExpandDims", "Transpose",
 
 
 def check_raw_outputs(name, network, inputs):
-    """Refuses a network that ends in a softmax, a sigmoid or a relu, be it a layer, an activation or an operation.
+    """Refuses a network that ends in a softmax, a sigmoid or a relu, as a layer, an activation or an operation.
 
     Args:
         name: text, the argument's name.
-        network: a Keras layer or model that is built.
-        inputs: symbolic tensors that it takes, for a subclass, of which only a trace can tell how it ends.
+        network: a built Keras layer or model.
+        inputs: its symbolic inputs, with which a subclassed network is traced.
     """
     last, output = network, None
     while last is not None:
@@ -25,25 +25,29 @@ def check_raw_outputs(name, network, inputs):
         if squashing:
             raise ValueError(
                 f"`{name}` must end in raw outputs. Received: {last.name!r} with a {squashing}. Leave the {squashing} "
-                "out: the loss takes logits, and `predict` gives probabilities."
+                "out: the loss takes logits, and `predict` returns probabilities."
             )
         last = None if output is None else output._keras_history.operation
 
 
 def _symbolic_outputs(model):
-    """Symbolic outputs of a Functional or built Sequential model; nothing for any other layer or operation."""
+    """Symbolic outputs of a Functional or built Sequential model; an empty list for any other layer or operation."""
     outputs = getattr(model, "outputs", None) if isinstance(model, keras.Model) else None
     symbolic = isinstance(outputs, list) and outputs and keras.backend.is_keras_tensor(outputs[0])
     return outputs if symbolic else []
 
 
 def _end(last, output, inputs):
-    """The squashing that an operation ends in, or else the symbolic tensor that it passes on as it is.
+    """The last step of an operation.
 
     Args:
         last: a Keras layer or operation.
         output: the symbolic tensor that it made; `None` for a subclassed network.
-        inputs: symbolic tensors that a subclassed network takes.
+        inputs: symbolic inputs of a subclassed network.
+
+    Returns:
+        `(squashing, tensor)`: the name of a softmax, sigmoid or relu, or `None`; and the symbolic input that the
+        operation returns without change, or `None`.
     """
     if output is None:
         structure, inputs = inputs, keras.tree.flatten(inputs)
@@ -53,7 +57,7 @@ def _end(last, output, inputs):
 
     else:
         if type(last) is keras.layers.Dense and last.activation is keras.activations.linear:
-            return None, None  # most networks: nothing to trace
+            return None, None  # the end of most networks; saves the trace
         node = last._inbound_nodes[output._keras_history.node_index]
         inputs = list(node.input_tensors)
 
@@ -67,7 +71,7 @@ def _end(last, output, inputs):
     specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in inputs]
     try:
         graph = tf.function(call, autograph=False).get_concrete_function(*specs).graph
-    except Exception:  # of what a layer may raise that is not traced so; Keras itself has built it already
+    except Exception:  # a layer that cannot be traced may raise anything; Keras has built it already
         return None, None
     tensor = graph.outputs[0]
     while tensor.op.type in _PASSING:

@@ -1,15 +1,17 @@
-"""Random layers that draw otherwise on each replica."""
+"""Different random numbers on each replica for the network's random layers."""
 
 import keras
 import tensorflow as tf
 
+from tfp_noise import _random
+
 
 class SeedReplicas(keras.callbacks.Callback):
-    """Gives the network's generators on each of several replicas a seed of its own, at the start of each epoch.
+    """Each replica draws different, reproducible random numbers: its generators get new seeds at each epoch's start.
 
-    Keras starts all replicas with one state, so that an example's dropout mask would go by its place in the replica's
-    part of the batch. A replica's seed is a function of its number and of the first one's, which keeps its own. That
-    is what files hold, so that training goes on from them as if it had not stopped.
+    In Keras all replicas start with one state, so that examples at the same position in the replicas' parts of a batch
+    would get the same dropout mask. A replica's seed is a function of its number and of the first replica's seed. The
+    first replica keeps its own seed, which is the one that is saved, so that a resumed training draws the same numbers.
     """
 
     def on_train_begin(self, logs=None):
@@ -21,7 +23,7 @@ class SeedReplicas(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         del epoch, logs
-        if self._any:  # in each epoch again: what is restored gives all replicas the state of the first
+        if self._any:  # in each epoch, because restoring weights gives all replicas the state of the first
             self._seed()
 
 
@@ -31,6 +33,5 @@ def _seed_replica(states):
     own = tf.stack([tf.convert_to_tensor(state) for state in states])
     first = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.where(number == 0, own, tf.zeros_like(own)))
     for state, (seed, count) in zip(states, map(tf.unstack, tf.unstack(first)), strict=True):
-        # Not below 0, for XLA reads negative seeds otherwise than the rest does.
-        drawn = tf.random.stateless_uniform([], [tf.cast(seed, tf.int64), number], 0, 2**31 - 1, tf.int32, alg="philox")
+        drawn = _random.replica_seed(tf.cast(seed, tf.int64), number)
         state.assign(tf.stack([tf.where(number == 0, seed, tf.cast(drawn, seed.dtype)), count]))

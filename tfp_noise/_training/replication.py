@@ -1,4 +1,4 @@
-"""What Keras leaves open where a model trains on several replicas, on several machines, or to an end it cannot see."""
+"""Corrections of Keras for models on several replicas or machines, and for datasets of unknown size."""
 
 import warnings
 
@@ -11,9 +11,9 @@ from tfp_noise.distribute._lost_workers import is_multi_worker, naming_lost_work
 class ReplicatedModel(keras.Model):
     """A model whose `fit`, `evaluate` and `predict` also run under `tf.distribute.MultiWorkerMirroredStrategy`.
 
-    Keras 3 stops there (keras issue 20585): it reduces a batch of labels to build the model, and scalars along an axis
-    that they do not have. Two of its hooks are overridden here; they are no public ones, so that a test with two
-    processes watches them. `fit` ends with a ConnectionError, which names the worker, when one of them is lost.
+    Keras 3 fails there (keras issue 20585): it reduces a batch of labels to build the model, and scalars along an axis
+    that they do not have. This class overrides two hooks, which are not public; a test with two processes notices if
+    Keras changes them. If a worker is lost, `fit` ends with a ConnectionError that names it.
     """
 
     def compile(self, *args, steps_per_execution=1, jit_compile="auto", **kwargs):
@@ -29,29 +29,29 @@ class ReplicatedModel(keras.Model):
         self._check_scope("`metrics`", *(metric for metric in metrics if isinstance(metric, keras.Metric)))
 
     def _check_scope(self, name, *owners):
-        """Refuses variables that are not mirrored: each replica would update them, one after the other."""
+        """Refuses variables that are not mirrored, because all replicas would update the same one in turn."""
         created_in_scope = self.distribute_strategy.extended.variable_created_in_scope
         for owner in owners:
             for variable in owner.variables:
                 if not created_in_scope(variable.value):
                     raise ValueError(
                         f"{name} must be made in the scope of the strategy that the model was made in. Received: the "
-                        f"variable {variable.path!r}, which was not. Make all of them under `with strategy.scope():`."
+                        f"variable {variable.path!r}, which was not. Make all of them in `with strategy.scope():`."
                     )
 
     def _fall_back(self, name, value, works):
         if value != works:
             replicas = self.distribute_strategy.num_replicas_in_sync
             warnings.warn(
-                f"`{name}` must be {works} for {replicas} replicas, for Keras does not do more there. Received: "
-                f"{value}; {works} is taken. Pass `{name}={works}` to `compile`.",
+                f"`{name}` must be {works} for {replicas} replicas, because Keras supports no other value there. "
+                f"Received: {value}; {works} is used. Pass `{name}={works}` to `compile`.",
                 stacklevel=4,
             )
         return works
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         if self._distribute_strategy is not None and iterator is not None:
-            # Shapes are all that is wanted. A batch would be lost to a generator, and a buffer filled for it.
+            # Only shapes are needed. Reading a batch would lose it for training, and fill a shuffle buffer.
             data_batch = keras.tree.map_structure(
                 lambda spec: tf.nest.flatten(spec, expand_composites=True)[0],  # the first replica's
                 iterator._distributed_dataset.element_spec,
@@ -62,9 +62,10 @@ class ReplicatedModel(keras.Model):
         several_workers = is_multi_worker(self.distribute_strategy)
 
         def step(data):
-            # At the end of data of unknown size Keras runs what does not read them all the same: it counts one update
-            # more, and a batch that was not there. What XLA compiles is one operation, which waits by itself; a
-            # dependency within it would keep metrics and layers from making their variables.
+            # At the end of a dataset of unknown size, operations that do not depend on the batch would run once more,
+            # and count an update and a batch too many. Therefore all depend on it. A function that XLA compiles is one
+            # operation and does so anyway; control dependencies in it would keep metrics and layers from making
+            # variables.
             waits_for = [] if self.jit_compile else tf.nest.flatten(data)
             with tf.control_dependencies([part for part in waits_for if isinstance(part, tf.Tensor)]):
                 logs = step_function(data)

@@ -1,16 +1,16 @@
-"""Comparison of a training with the one that it goes on with: what must be the same, and what should be."""
+"""Comparison of a training with the one that it resumes."""
 
 from absl import logging
 
 from tfp_noise import distribute
 from tfp_noise._training.training_facts import environment, leaves
 
-# Values that a resumed training has from its backup, whatever it is given.
+# Values that a resumed training takes from its backup, whatever arguments it is given.
 KEPT_BY_THE_OPTIMIZER = ("optimizer.learning_rate",)
 
 
 def description(model):
-    """Classes and shapes that must be the same for a backup to be loaded."""
+    """Classes and shapes that must be equal for a backup to be loaded."""
     optimizer = model.optimizer
     return {
         "loss": type(model.loss).__name__,
@@ -20,27 +20,27 @@ def description(model):
 
 
 def check_model(model, path, there):
-    """Refuses the backup `path`, of a model with the description `there`, for another one."""
+    """Refuses the backup at `path` if its model's description, `there`, is not that of `model`."""
     ours = description(model)
     changes = [f"{key}: {there[key]} there, {ours[key]} now" for key in ours if there[key] != ours[key]]
     if changes:
         raise ValueError(
             f"`backup_dir` must hold a backup of this model. {path} is of another one ({'; '.join(changes)}). "
-            "Give another folder, or delete this one to start anew."
+            "Pass another folder, or delete this one to start anew."
         )
 
 
 def facts_now(model, of_fit, there):
-    """Facts that the bits of a training depend on, but for its weights, which its backups hold.
+    """Everything that the numbers of a training depend on besides its weights, which its backups hold.
 
     Args:
         model: the compiled model.
-        of_fit: function without arguments that gives what the caller of `fit` has decided.
-        there: facts of the training that it may go on with. What the optimizer keeps is taken from there for a model
-            that has been trained, because its learning rate may have fallen since.
+        of_fit: function without arguments that returns the arguments of `fit` as a dict of text.
+        there: the same of the training that may be resumed. For a model that has been trained before, the learning rate
+            is taken from it, because a callback may have lowered it.
 
     Returns:
-        A dict of text.
+        A dict of text, by name.
     """
     strategy = distribute.description(model.distribute_strategy)
     facts = leaves("", environment() | strategy | {"jit_compile": model.jit_compile}) | of_fit()
@@ -50,10 +50,17 @@ def facts_now(model, of_fit, there):
 
 
 def named_differences(path, training, now):
-    """Texts that name what the training behind the backup `path` had otherwise, and a warning of them.
+    """Names what differs from the training of the backup at `path`, and logs a warning.
 
-    Its other half comes out otherwise, too. Those of earlier halves are among them; of backups without facts nothing is
-    known.
+    With such differences the rest of the training gives other numbers.
+
+    Args:
+        path: of the backup.
+        training: the backup's dict; without "facts", nothing is compared.
+        now: `facts_now` of this training.
+
+    Returns:
+        A list of text: differences at earlier resumptions, then those at this one.
     """
     there, epoch = training.get("facts", {}), training["epoch"]
     names = [name for name in {**there, **now} if there and there.get(name) != now.get(name)]
@@ -63,9 +70,9 @@ def named_differences(path, training, now):
     ]
     if differences:
         logging.warning(
-            "Training goes on from %s, but not bit by bit as if it had not stopped: %s. What the optimizer keeps, a "
-            "learning rate that is a number too, comes from the backup; all else is as it is now. Delete the folder to "
-            "start anew.",
+            "Training is resumed from %s, but not bit by bit as if it had not stopped: %s. The optimizer's state and a "
+            "constant learning rate come from the backup; everything else is as it is now. Delete the folder to start "
+            "anew.",
             path,
             "; ".join(differences),
         )

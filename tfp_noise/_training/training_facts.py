@@ -1,7 +1,7 @@
-"""Facts that decide what a training gives, as text by name: compared between workers, and on resume.
+"""Everything that the numbers of a training depend on, as text by name; compared between workers and on resumption.
 
-The same program gives the same numbers bit by bit only with the same data, arguments and seed, and on CPUs with the
-same threads, for sums are split among them.
+A program computes the same numbers bit by bit only with the same data, arguments, seed and versions, and on CPUs with
+the same number of threads, because sums are split among threads.
 """
 
 import importlib.metadata
@@ -17,15 +17,17 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context
 
+from tfp_noise._training.input_checks import is_array
+
 _PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy")
-_BYTES = 2**26  # of an array, beyond which a digest is taken of evenly spaced rows
+_BYTES = 2**26  # of an array from twice this size on, only evenly spaced rows enter its checksum
 
 
 def environment():
     """Versions, processor, accelerators and threads of this process, as a dict of plain JSON."""
     accelerators = [device for kind in ("GPU", "TPU") for device in tf.config.list_physical_devices(kind)]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    # Zero stands for TensorFlow's choice: the environment's number, or else one thread for each core it may use.
+    # Zero means TensorFlow's default: the environment's number, or else one thread for each core it may use.
     chosen = {
         name: getattr(tf.config.threading, f"get_{name}_parallelism_threads")()
         or int(os.environ.get(f"TF_NUM_{name.replace('_', '').upper()}_THREADS") or cores)
@@ -44,7 +46,7 @@ def environment():
 def _version(package):
     try:
         return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:  # installed under another name, as nightly builds are
+    except importlib.metadata.PackageNotFoundError:  # installed under another name, such as a nightly build
         return "unknown"
 
 
@@ -61,14 +63,15 @@ def _device_name(device):
 
 
 def training_facts(model, data, settings, resumed=False):
-    """Decisions of the caller of `fit`, as a dict of text by the name of the argument.
+    """Data, settings, loss, optimizer and seed of a `fit`, as a dict of text by the name of the argument.
 
     Args:
         model: the compiled model, with `loss` and `optimizer`.
-        data: dict of what `fit` reads, by argument: arrays, datasets, nests of them, or `None`.
+        data: dict of the data for `fit`, by argument: arrays, datasets, nests of them, or `None`.
         settings: dict of numbers, text, or `None`, by argument.
-        resumed: bool, the facts are for the halves of one training, whose datasets read the same files from another
-            epoch on. Otherwise they are for several workers, which may read files of their own from one epoch on.
+        resumed: bool, true for a comparison with the training that is resumed, whose datasets read the same files but
+            begin with another epoch; false for a comparison of workers, whose datasets may read different files but
+            begin with the same epoch.
     """
     facts = {name: repr(value) for name, value in settings.items() if value is not None}
     facts |= {"keras.utils.set_random_seed": repr(context.global_seed())}
@@ -77,7 +80,7 @@ def training_facts(model, data, settings, resumed=False):
 
 
 def leaves(name, config):
-    """The config's values by the names of the arguments that led to them; counted names of objects are no arguments."""
+    """The values in a nested config, as text by dotted name of the argument, without the names that Keras numbers."""
     if isinstance(config, dict):
         items = config["config"] if "class_name" in config and isinstance(config.get("config"), dict) else config
         found = {name: config["class_name"]} if "class_name" in config else {}
@@ -92,21 +95,19 @@ def leaves(name, config):
 def _config(value):
     try:
         return keras.saving.serialize_keras_object(value)
-    except (NotImplementedError, TypeError, ValueError):  # a user's own class, without a config
+    except (NotImplementedError, TypeError, ValueError):  # a user's class without a config
         return type(value).__name__
 
 
 def described(value, resumed=False):
-    """Size and digest of data; of what is read by other ways, such as a generator, the type alone."""
+    """Size and CRC-32 of arrays and datasets; only the type of anything else, such as a generator."""
     found = arrays(value)
     if isinstance(value, numbers.Number | str) or (isinstance(value, dict) and not found):
         return repr(value)
     if isinstance(value, tf.data.Dataset):
-        own_share = (
-            value.options().experimental_distribute.auto_shard_policy == tf.data.experimental.AutoShardPolicy.OFF
-        )
-        crc = "" if own_share else f", CRC-32 {_crc(_dataset_parts(value, resumed)):08x}"
-        count = int(value.cardinality())  # negative where TensorFlow does not know
+        is_shard = value.options().experimental_distribute.auto_shard_policy == tf.data.experimental.AutoShardPolicy.OFF
+        crc = "" if is_shard else f", CRC-32 {_crc(_dataset_parts(value, resumed)):08x}"
+        count = int(value.cardinality())  # negative if unknown
         return f"{count if count >= 0 else 'unknown number of'} batches{crc}"
     if not found:
         return type(value).__name__
@@ -116,18 +117,17 @@ def described(value, resumed=False):
 
 
 def arrays(value):
-    """Values that are at hand: NumPy, pandas and eager tensors, but no symbolic ones and no generators."""
-    found = keras.tree.flatten(value)
-    return [leaf for leaf in found if hasattr(leaf, "__array__") and not keras.backend.is_keras_tensor(leaf)]
+    """All NumPy arrays, tables and eager tensors in a nest; symbolic tensors and generators are left out."""
+    return [leaf for leaf in keras.tree.flatten(value) if is_array(leaf)]
 
 
 def digest(array):
-    """CRC-32 of an array's bytes, of evenly spaced rows where it is large."""
+    """CRC-32 of an array's bytes, or of evenly spaced rows of a large one."""
     return f"CRC-32 {_crc([_bytes(array)]):08x}"
 
 
 def _dataset_parts(dataset, resumed):
-    """Bytes of what an in-memory dataset was made of: its tensors, its functions' and their constants, as seeds are."""
+    """Bytes of an in-memory dataset's tensors, its functions' captured tensors, and constants, such as seeds."""
     for value in keras.tree.flatten([value for _, value in sorted(vars(dataset).items())]):
         if isinstance(value, tf.Tensor) and (value.shape.rank or not resumed):
             yield from _tensor_bytes(value, resumed)
@@ -136,7 +136,7 @@ def _dataset_parts(dataset, resumed):
             yield from _tensor_bytes(captured, resumed)
         graph = wrapper.function.graph.as_graph_def()
         nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
-        # Sorted, because nested functions have counted names, and workers may have counted differently.
+        # Sorted, because the order depends on names that TensorFlow numbers, differently on each worker.
         constants = [node.attr["value"].tensor for node in nodes if node.op == "Const"]
         yield from sorted(one.SerializeToString() for one in constants if one.tensor_shape.dim or not resumed)
     for source in dataset._inputs():

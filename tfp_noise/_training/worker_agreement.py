@@ -1,7 +1,7 @@
-"""Refusal of a `fit` that is not the same on all of several workers, before its first step.
+"""Comparison of the workers' calls of `fit`, before the first step.
 
-Workers add up their gradients, whatever these are gradients of: with another seed, loss, optimizer or data on one of
-them, training would run to its end and give a model that nobody described.
+Workers add up their gradients without any check: if one of them had another seed, loss, optimizer or other data,
+training would run to its end and produce a model that matches no worker's settings.
 """
 
 import json
@@ -11,16 +11,16 @@ from tensorflow.python.eager import context
 
 from tfp_noise._training.training_facts import arrays, digest, environment, leaves, training_facts
 from tfp_noise.distribute._lost_workers import is_multi_worker
-from tfp_noise.distribute._strategies import gather_texts
+from tfp_noise.distribute._workers import gather_texts
 
 
 def check_workers_alike(model, data, **settings):
-    """Refuses, on every one of several workers, a `fit` that differs on some worker, and names what differs.
+    """Raises an error on all workers if their calls of `fit` differ; the message names the differences.
 
     Args:
         model: the compiled model, with `loss` and `optimizer`.
-        data: dict of what `fit` reads, by argument: arrays, datasets, nests of them, or `None`.
-        **settings: numbers, text, or `None`; what else must be alike.
+        data: dict of the data for `fit`, by argument: arrays, datasets, nests of them, or `None`.
+        **settings: numbers, text, or `None`, other arguments that must be equal.
     """
     strategy = model.distribute_strategy
     if not is_multi_worker(strategy):
@@ -30,36 +30,36 @@ def check_workers_alike(model, data, **settings):
     texts = gather_texts(strategy, json.dumps([facts, leaves("", environment())]))
     each, machines = zip(*map(json.loads, texts), strict=True)
     if differing := _differing(machines):
-        logging.warning("Workers differ, and training would give other digits elsewhere: %s.", differing)
+        logging.warning("Workers differ, so that training on other machines would give other digits: %s.", differing)
     if differing := _differing(each):
         raise ValueError(
             f"All workers must call the same `fit`. Received: {differing}. Start all with the same program, "
-            "flags, data and seed. Shares of the data, a different one for each worker, belong into "
+            "flags, data and seed. To give each worker a shard of its own, use "
             "`strategy.distribute_datasets_from_function`."
         )
     if context.global_seed() is None and settings.get("shuffle", True) and arrays(data.get("x")):
         raise ValueError(
-            "Workers must shuffle arrays with one seed. Received: no seed, so that each would take its part of another "
-            "order, some examples twice and some never. Call `keras.utils.set_random_seed(0)` on all, or pass "
-            "`shuffle=False`."
+            "Workers must shuffle arrays with one seed. Received: no seed, so that each worker would take its part of "
+            "a different order, and some examples would be used twice and others never. Call "
+            "`keras.utils.set_random_seed(0)` on all, or pass `shuffle=False`."
         )
 
 
 def _differing(each):
-    """Differences between workers in words; empty if there are none."""
-    names = [name for name in dict.fromkeys(name for one in each for name in one) if len({*_said(each, name)}) > 1]
+    """Text that names up to five differences between workers; empty if there are none."""
+    names = [name for name in dict.fromkeys(name for one in each for name in one) if len({*_values(each, name)}) > 1]
     found = [
-        f"`{name}` is " + ", ".join(f"{said} on worker {i}" for i, said in enumerate(_said(each, name)))
+        f"`{name}` is " + ", ".join(f"{value} on worker {i}" for i, value in enumerate(_values(each, name)))
         for name in names[:5]
     ]
     return "; ".join([*found, f"and {len(names) - 5} more"] if len(names) > 5 else found)
 
 
-def _said(each, name):
-    return [one.get(name, "not there") for one in each]
+def _values(each, name):
+    return [one.get(name, "missing") for one in each]
 
 
 def _weight(weight, model):
-    """Shape and type; before the first update, when all workers must hold the same numbers, a digest of those."""
+    """Shape and dtype; before the first update, when all workers must have equal weights, also their CRC-32."""
     shape = f"{tuple(weight.shape)} {weight.dtype}"
     return shape if model.optimizer.iterations.numpy() else f"{shape}, {digest(weight.numpy())}"

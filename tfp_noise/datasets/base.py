@@ -1,4 +1,4 @@
-"""Data sets: three splits of examples with their true labels, their given ones, or both."""
+"""Examples with their true labels, their given ones, or both; data sets of three splits of them."""
 
 import dataclasses
 
@@ -9,18 +9,26 @@ from tfp_noise import _validation
 
 @dataclasses.dataclass(frozen=True)
 class Examples:
-    """One split of a data set, as NumPy arrays whatever containers it was given in.
+    """One split of a data set, as NumPy arrays, whatever containers it was given in.
 
-    An array is indexed by position: a pandas column that was shuffled would be indexed by label.
+    NumPy arrays are indexed by position; a pandas column that was shuffled would be indexed by its row names.
 
     Args:
-        features: `[n, ...]`; uint8 for images, float32 otherwise. `inputs` are these as networks take them.
-        labels: int32 `[n]`, the true class of each example; `None` where nobody knows it.
-        ids: int64 or strings `[n]`, an identity that stays with an example wherever it is read; label noise is drawn
-            by it.
-        observed: int32 `[n]`, the label that was given; `None` where the true ones were.
-        votes: int `[n, num_classes]`, how many annotators gave each class to each example; `None` where they were not
-            counted.
+        features: `[n, ...]`; uint8 for images, float32 otherwise. `inputs` has them as networks take them.
+        labels: int32 `[n]`, the true class of each example; `None` if nobody knows it.
+        ids: int64 or strings `[n]`, one that identifies an example wherever it is read; label noise is drawn from it.
+        observed: int32 `[n]`, the given label of each example; `None` if the true ones were given.
+        votes: int `[n, num_classes]`, the number of annotators who gave each class; `None` if they were not counted.
+
+    Raises:
+        TypeError: if labels are not integers, or ids neither integers nor strings.
+        ValueError: if the arrays differ in length, labels or ids are not `[n]`, features are not finite, or neither
+            `labels` nor `observed` are given.
+
+    Example:
+        >>> examples = Examples(np.zeros([3, 2]), labels=[0, 1, 1], ids=[7, 8, 9], observed=[0, 1, 0])
+        >>> examples.mislabelled.tolist()
+        [False, False, True]
     """
 
     features: np.ndarray
@@ -59,21 +67,22 @@ class Examples:
 
     @property
     def inputs(self):
-        """Float32 `[n, ...]`, the features as networks take them: images (uint8) scaled from 0..255 to 0..1.
+        """Float32 `[n, ...]`, the features as networks take them: images in uint8 are scaled from 0..255 to 0..1.
 
-        What `pipeline.batches` makes of them batch by batch, for all examples at once, in four times the memory.
+        `pipeline.batches` converts batch by batch; this converts all examples at once, which takes four times the
+        memory of uint8.
         """
         features = np.asarray(self.features, np.float32)
         return features / np.float32(255) if self.features.dtype == np.uint8 else features
 
     @property
     def training_labels(self):
-        """int32 `[n]`, the labels to train on: the given ones where there are any, else the true ones."""
+        """Int32 `[n]`, the labels that training may see: the given ones if there are any, else the true ones."""
         return self.labels if self.observed is None else self.observed
 
     @property
     def mislabelled(self):
-        """Boolean `[n]`, true of an example whose given label is not the true one; an error if nobody knows that."""
+        """Boolean `[n]`, true where the given label is not the true one; an error if nobody knows the true ones."""
         return self.training_labels != true_labels("examples", self)
 
     @property
@@ -96,30 +105,51 @@ class Examples:
             )
         return self.votes
 
-    def take(self, indices):
-        """The examples at `indices`, as another `Examples`."""
-        return Examples(
-            *(None if (v := getattr(self, f.name)) is None else v[indices] for f in dataclasses.fields(self))
-        )
+    def take(self, indices: np.ndarray | slice) -> "Examples":
+        """The examples at `indices`.
+
+        Args:
+            indices: integer or boolean array, or slice, of positions.
+
+        Returns:
+            Another `Examples`.
+
+        Raises:
+            IndexError: if a position is out of range.
+        """
+        parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return Examples(**{name: None if part is None else part[indices] for name, part in parts.items()})
 
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
     """Train, validation and test examples of one classification problem.
 
-    Training and validation labels are noisy once noise has passed (`Examples.observed`); the test split stays clean.
+    Noisy labels of the training and validation splits are in `Examples.observed`; the test split stays clean.
 
     Args:
-        name: the name it was loaded by.
-        train: what is trained on.
-        validation: held out of the training set; it carries the same noise, so that nothing is chosen by clean labels.
-        test: clean; of length 0 where there is no test split.
-        class_names: a name per class.
-        transition: float64 `[num_classes, num_classes]`, the matrix that made the observed labels, or, for
-            human annotators, the one counted from them; `None` where the labels are clean, or nobody knows the true
+        name: text, the name of the data set.
+        train: the training split.
+        validation: examples held out of the training split. Their labels have the same noise, so that hyperparameters
+            are not chosen by true labels.
+        test: the test split, with true labels; of length 0 if there is none.
+        class_names: a name for each class.
+        transition: float64 `[num_classes, num_classes]`, the matrix that the given labels were drawn from, or, for
+            human annotators, the one counted from their labels; `None` if the labels are true, or nobody knows the true
             ones.
-        feature_names: a name per column of features `[n, d]`, such as "age" or "colour=red"; `None` where they have
+        feature_names: a name for each column of features `[n, d]`, such as "age" or "colour=red"; `None` if they have
             none.
+
+    Raises:
+        TypeError: if a split is not an `Examples`, or class names are not strings.
+        ValueError: if labels lie outside `[0, num_classes)`, `transition` is for another number of classes, or feature
+            names do not fit the features.
+
+    Example:
+        >>> split = Examples(np.zeros([3, 2]), labels=[0, 1, 1], ids=[7, 8, 9])
+        >>> data = Dataset("made up", split, split, split, class_names=("cat", "dog"))
+        >>> data.num_classes, data.input_shape, data.effective_rate
+        (2, (2,), 0.0)
     """
 
     name: str
@@ -150,12 +180,12 @@ class Dataset:
 
     @property
     def num_classes(self):
-        """How many classes there are."""
+        """Int, the number of classes."""
         return len(self.class_names)
 
     @property
     def input_shape(self):
-        """Shape of one example's features."""
+        """Tuple of ints, the shape of one example's features."""
         return self.train.features.shape[1:]
 
     @property
@@ -218,8 +248,8 @@ def check_votes(votes):
     return counts.astype(np.int64)
 
 
-def hold_out(examples, share, seed=0):
-    """`examples` in two parts, kept and held out, split by a permutation that depends on `seed` alone."""
+def hold_out(examples, fraction, seed=0):
+    """Splits `examples` into those kept and a fraction held out, by a permutation that depends on `seed` alone."""
     order = np.random.default_rng(seed).permutation(len(examples))
-    size = round(share * len(examples))
+    size = round(fraction * len(examples))
     return examples.take(np.sort(order[size:])), examples.take(np.sort(order[:size]))

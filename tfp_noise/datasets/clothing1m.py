@@ -1,4 +1,4 @@
-"""Clothing1M from its published folder: a million images with noisy labels, and some with clean ones, one by one."""
+"""Clothing1M from its published folder: a million images with noisy labels, and some with clean ones."""
 
 import dataclasses
 import os
@@ -6,14 +6,14 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from tfp_noise import _validation
+from tfp_noise import _random, _validation
 from tfp_noise.datasets import base, human
 
 __all__ = ["Clothing1M", "balanced_stream", "load", "stream"]
 
 PUBLISHER = "https://github.com/Cysu/noisy_label"
 NUM_CLASSES = 14
-PER_CLASS = 18_976  # 265,664 images an epoch
+PER_CLASS = 18_976  # epochs of 14 * 18,976 = 265,664 images
 
 _CLASS_NAMES = "category_names_eng.txt"
 _CURE = "Copy it again from the release."
@@ -28,13 +28,14 @@ _KEYS = {
 
 @dataclasses.dataclass(frozen=True)
 class Clothing1M:
-    """Which image has which labels. The features of all examples are paths of files, strings `[n]`.
+    """The labels of all images, as `load` reads them. The features of all examples are paths of files, strings `[n]`.
 
     Args:
-        noisy: the million images to train on; their `labels` are the noisy ones, for the clean ones are not known.
-        trusted: the images of the clean training split that have a noisy label too, as `observed`; none is in `noisy`.
-        validation: clean labels.
-        test: clean labels.
+        noisy: the million images to train on; their `labels` are noisy, because the clean ones are not known.
+        trusted: the images of the clean training split that also have a noisy label, as `observed`; they are not in
+            `noisy`.
+        validation: images with clean labels.
+        test: images with clean labels.
         class_names: 14 strings.
     """
 
@@ -46,60 +47,61 @@ class Clothing1M:
 
     @property
     def transition(self):
-        """Float64 `[14, 14]`: the share of each clean class (row) with each noisy label, counted over `trusted`."""
+        """Float64 `[14, 14]`: the fraction of each clean class (row) with each noisy label, counted over `trusted`."""
         return human.count_transition(base.true_labels("trusted", self.trusted), self.trusted.observed, NUM_CLASSES)
 
 
-def load(directory):
-    """Reads which images there are, and their labels; no image yet.
+def load(directory: str | os.PathLike) -> Clothing1M:
+    """Reads the paths and labels of all images, but no image.
 
-    `directory` is as published: the seven text files (`noisy_label_kv.txt`, `clean_label_kv.txt`, a list of keys for
-    each of the splits, `category_names_eng.txt`) and `images/0/...` to `images/9/...`, unpacked. A key is a path such
-    as `images/7/23/1.jpg`; a line of the label files is a key and a class from 0 to 13.
+    `directory` has the published layout: the seven text files (`noisy_label_kv.txt`, `clean_label_kv.txt`, a list of
+    keys for each of the splits, `category_names_eng.txt`) and `images/0/...` to `images/9/...`, unpacked. A key is a
+    path such as `images/7/23/1.jpg`; a line of the label files is a key and a class from 0 to 13.
 
     Args:
-        directory: a path.
+        directory: path of the published folder.
 
     Returns:
         A `Clothing1M`. Ids, int64 `[n]`, are positions in the split's list of keys.
 
     Raises:
-        FileNotFoundError: a text file, or an image, is not there.
-        ValueError: a file is not as published.
+        FileNotFoundError: if a text file or an image is missing.
+        TypeError: if `directory` is not a path.
+        ValueError: if a text file has another format than the published one.
 
     References:
         Xiao, Xia, Yang, Huang, Wang. Learning from massive noisy labeled data for image classification. CVPR 2015.
     """
-    directory = _validation.check_path("directory", directory).expanduser()
-    missing = [file for file in [_CLASS_NAMES, *_LABELS.values(), *_KEYS.values()] if not (directory / file).is_file()]
+    folder = _validation.check_path("directory", directory).expanduser()
+    missing = [file for file in [_CLASS_NAMES, *_LABELS.values(), *_KEYS.values()] if not (folder / file).is_file()]
     if missing:
         raise FileNotFoundError(
-            f"{str(directory)!r} must hold the published files of Clothing1M. Missing: {', '.join(missing)}. They and "
-            f"the images are given out by their authors on request, see {PUBLISHER}; put them there as they are."
+            f"{str(folder)!r} must have the published files of Clothing1M. Missing: {', '.join(missing)}. They and "
+            f"the images are given out by their authors on request, see {PUBLISHER}; put them there unchanged."
         )
-    class_names = tuple(_read_text(directory / _CLASS_NAMES).strip().splitlines())
+    class_names = tuple(_read_text(folder / _CLASS_NAMES).strip().splitlines())
     if len(class_names) != NUM_CLASSES:
         raise ValueError(
-            f"{str(directory / _CLASS_NAMES)!r} must name {NUM_CLASSES} classes, one a line. "
+            f"{str(folder / _CLASS_NAMES)!r} must name {NUM_CLASSES} classes, one in each line. "
             f"Received: {len(class_names)}. {_CURE}"
         )
-    labels = {kind: _read_labels(directory / file) for kind, file in _LABELS.items()}
-    keys = {split: _read_text(directory / file).split() for split, file in _KEYS.items()}
+    labels = {kind: _read_labels(folder / file) for kind, file in _LABELS.items()}
+    keys = {split: _read_text(folder / file).split() for split, file in _KEYS.items()}
     twice = [key for key in keys["clean_train"] if key in labels["noisy"]]
-    _check_images(directory, {**keys, "clean_train": twice})
+    _check_images(folder, {**keys, "clean_train": twice})
 
     def examples(split_keys, kind, observed=None):
         unknown = [key for key in split_keys if key not in labels[kind]]
         if unknown:
             raise ValueError(
-                f"{str(directory / _LABELS[kind])!r} must label every key of the lists. Received: {len(unknown)} keys "
+                f"{str(folder / _LABELS[kind])!r} must label every key of the lists. Received: {len(unknown)} keys "
                 f"without a label, the first {unknown[0]!r}. Are all files of one release? {_CURE}"
             )
         return base.Examples(
-            np.array([f"{directory}/{key}" for key in split_keys], dtype=object),
+            np.array([f"{folder}/{key}" for key in split_keys], dtype=object),
             np.array([labels[kind][key] for key in split_keys], np.int32),
             np.arange(len(split_keys)),
-            observed and np.array([labels[observed][key] for key in split_keys], np.int32),
+            np.array([labels[observed][key] for key in split_keys], np.int32) if observed else None,
         )
 
     return Clothing1M(
@@ -111,8 +113,8 @@ def load(directory):
     )
 
 
-def stream(examples):
-    """Images one by one, in the order of `examples`.
+def stream(examples: base.Examples) -> tf.data.Dataset:
+    """Single images with their labels, in the order of `examples`.
 
     Args:
         examples: a split of a `Clothing1M`, or a part of one.
@@ -120,32 +122,38 @@ def stream(examples):
     Returns:
         A `tf.data.Dataset` of `(image, label, id)`: uint8 `[height, width, 3]`, int32, int64; labels are those that
         training may see.
+
+    Raises:
+        TypeError: if `examples` is not a `datasets.Examples`.
     """
     _validation.check_instance("examples", examples, base.Examples)
     columns = examples.features, examples.training_labels, examples.ids
     return tf.data.Dataset.from_tensor_slices(columns).map(_read_image, tf.data.AUTOTUNE)
 
 
-def balanced_stream(examples, per_class=PER_CLASS, seed=0, first_epoch=0):
-    """Endless epochs of as many images of each class, drawn anew each epoch without replacement, and shuffled.
+def balanced_stream(
+    examples: base.Examples, per_class: int = PER_CLASS, seed: int = 0, first_epoch: int = 0
+) -> tf.data.Dataset:
+    """Endless epochs with the same number of images of each class, drawn without replacement and shuffled.
 
-    Balanced by the labels that training sees, the noisy ones. Epoch `e` is a function of `(seed, e)`.
+    Classes are those of the noisy labels, which training sees. Epoch `e` is a function of `(seed, e)`.
 
     Args:
         examples: a split of a `Clothing1M`, or a part of one.
         per_class: int >= 1; an epoch has `14 per_class` images.
         seed: int in [0, 2^31).
-        first_epoch: int >= 0, where a run that resumes begins.
+        first_epoch: int >= 0, the epoch that the stream begins with, for runs that resume.
 
     Returns:
-        A `tf.data.Dataset` as of `stream`, without end.
+        An endless `tf.data.Dataset` with elements as in `stream`.
 
     Raises:
+        TypeError: if an argument is of another type.
         ValueError: if a number is out of range, or a class has fewer than `per_class` images.
 
     References:
-        Li, Socher, Hoi. DivideMix: learning with noisy labels as semi-supervised learning. ICLR 2020. The default gives
-        the 265,664 images an epoch of Englesson et al. 2023.
+        Li, Socher, Hoi. DivideMix: learning with noisy labels as semi-supervised learning. ICLR 2020. The default makes
+        epochs of 265,664 images, as in Englesson et al. 2023.
     """
     _validation.check_instance("examples", examples, base.Examples)
     per_class = _validation.check_int("per_class", per_class, 1)
@@ -162,7 +170,7 @@ def balanced_stream(examples, per_class=PER_CLASS, seed=0, first_epoch=0):
     starts = np.cumsum(sizes) - sizes
 
     def epoch_of_examples(epoch):
-        seeds = tf.random.split(tf.stack([seed, tf.cast(epoch, tf.int32)]))
+        seeds = tf.random.split(_random.epoch_seed(seed, epoch))
         shuffled = tf.random.experimental.stateless_shuffle(tf.range(len(examples)), seeds[0])
         by_class = tf.gather(shuffled, tf.argsort(tf.gather(columns[1], shuffled), stable=True))
         first = tf.gather(by_class, tf.reshape(starts[:, None] + np.arange(per_class), [-1]))
@@ -198,7 +206,7 @@ def _read_labels(path):
 
 
 def _check_images(directory, keys):
-    """Lists each folder once: a million files are not asked for one by one."""
+    """Refuses keys without an image. Each folder is listed once, because a million single look-ups would be slow."""
     there = {
         f"{folder}/{name}"
         for folder in {key.rpartition("/")[0] for split in keys.values() for key in split}

@@ -25,7 +25,7 @@ def _digit_pairs(_):
 
 
 def _pairs_of(digits, split):
-    """Images of two of the digits side by side, `[_PAIRS, 8, 16, 1]`; ids differ between splits."""
+    """Examples of two digits side by side, images `[_PAIRS, 8, 16, 1]`; ids differ between splits."""
     left, right = np.random.default_rng([_SEED, split]).integers(0, len(digits), (2, _PAIRS))
     features = np.concatenate([digits.features[left], digits.features[right]], axis=2)
     labels = 10 * digits.labels[left] + digits.labels[right]
@@ -43,7 +43,7 @@ def _two_circles(_):
 
 
 def _halves(features, labels):
-    """The points, which scikit-learn has shuffled, as a train and a test split of one size."""
+    """Training and test splits of equal size of the points, which scikit-learn has shuffled."""
     whole = base.Examples(features.astype(np.float32), labels.astype(np.int32), np.arange(_POINTS))
     return whole.take(np.s_[: _POINTS // 2]), whole.take(np.s_[_POINTS // 2 :])
 

@@ -1,23 +1,25 @@
-"""Image data sets whose files are read where they lie, a folder a split and in it a folder a class.
+"""Image data sets that are read from folders: one for each split, and in it one for each class.
 
     DATA_DIR/NAME/SPLIT/CLASS/*.jpg        (or .jpeg, .png)
 
-SPLIT is "train" or "test"; others may lie beside them, to be streamed. NAME, and what its publisher gives, is
+SPLIT is "train" or "test"; folders of other splits may be beside them, to be streamed. NAME is one of the following,
+listed with the numbers of training and test images:
 
-- `tiny_imagenet`: 200 classes, 100,000 and 10,000 images of 64x64, read as published: `train/CLASS/images/*`, and as
-  the test split `val/images/*` by `val/val_annotations.txt`. The publisher's own `test` has no labels and stays out.
-- `imagenet100`: 100 classes of ImageNet, of which there are several choices; images of any size, so to be streamed.
-  ImageNet's `val` is the test split.
-- `animals10n`: 10 classes, 50,000 and 5,000 images of 64x64. A file's name starts with its class, which in the training
-  split is what people said, not always what it is; it stands for the clean label, for no other is published.
-- `fgvc_aircraft`: 100 variants of aircraft, 6,667 and 3,333 images of any size, so to be streamed. The publisher's
-  `trainval` is the training split.
+- `tiny_imagenet`: 200 classes, 100,000 and 10,000 images of 64x64, read as published: the training split from
+  `train/CLASS/images/*`, the test split from `val/images/*` and `val/val_annotations.txt`. The publisher's own `test`
+  has no labels and is not read.
+- `imagenet100`: 100 classes of ImageNet, for which several choices are in use. Images differ in size, so that they can
+  only be streamed. ImageNet's `val` is the test split.
+- `animals10n`: 10 classes, 50,000 and 5,000 images of 64x64. A file's name starts with its class. In the training split
+  that is an annotator's label, which may be wrong; it is taken for the clean label, because no other is published.
+- `fgvc_aircraft`: 100 variants of aircraft, 6,667 and 3,333 images that differ in size, so that they can only be
+  streamed. The publisher's `trainval` is the training split.
 
-The images of a class may also lie in a folder `images` in its own. Files and folders whose names begin with a dot are
-passed over, as are files that are no images; images of other formats, and files that are cut short, are refused by
-name. Damage in the middle of a file shows where all images are read, in `load`; in a stream TensorFlow ends training.
-Pixels come as they are stored: a turn that a camera has noted beside them (EXIF) is not made. Pillow makes it:
-`ImageOps.exif_transpose(Image.open(file)).save(file)`.
+The images of a class may also be in a folder `images` inside the folder of the class. Files and folders whose names
+begin with a dot are ignored, and so are files that are not images; images in other formats and truncated files are
+errors that name the file. Damage in the middle of a file is found when the image is decoded: `load` then raises an
+error, and in a stream TensorFlow ends the training. Images are not turned as a camera's EXIF entry asks; Pillow can do
+that beforehand: `ImageOps.exif_transpose(Image.open(file)).save(file)`.
 """
 
 import concurrent.futures
@@ -34,19 +36,19 @@ _NOT_READ = frozenset(
     (".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".pbm", ".pgm", ".ppm", ".tif", ".tiff")
     + (".webp",)
 )
-# How whole files begin and end.
+# First and last bytes of complete files.
 _JPEG, _PNG = (b"\xff\xd8\xff", b"\xff\xd9"), (b"\x89PNG\r\n\x1a\n", b"IEND")
 
 
 class Folder:
-    """The examples of folders of images; any split may be a slice, as "train[10%:]".
+    """The examples of folders of images; any split may be a slice, such as "train[10%:]".
 
     Args:
-        path: where the splits are, a `pathlib.Path`.
+        path: `pathlib.Path` of the folder that has the splits.
 
     Raises:
-        FileNotFoundError: `path` has no `train` or no `test`.
-        ValueError: a split has other classes than `train`, a class no image, or a file another format.
+        FileNotFoundError: if `path` has no `train` or no `test`.
+        ValueError: if a split has other classes than `train`, a class has no image, or a file has another format.
     """
 
     def __init__(self, path):
@@ -64,7 +66,7 @@ class Folder:
         )
 
     def read(self, split):
-        """Examples one by one, never shuffled anew: the files stand in one random, always equal order.
+        """Single examples in a random order that is always the same.
 
         Args:
             split: a split or a slice of one, or a sum of them.
@@ -73,7 +75,7 @@ class Folder:
             A `tf.data.Dataset` of `(image, label, number)`; a number is the position in the whole split.
 
         Raises:
-            ValueError: if a file is empty, cut short or no image.
+            ValueError: if a file is empty, truncated, or not an image.
         """
         first, *others = (self._read(*part) for part in self._parts(split))
         for other in others:
@@ -81,10 +83,10 @@ class Folder:
         return first
 
     def differing(self, split):
-        """Names and shapes of two images of different shapes, as text.
+        """Text that names two images of different shapes, and the shapes.
 
         Raises:
-            ValueError: if one of the images cannot be read; it says which.
+            ValueError: if one of the images cannot be read; the message names it.
         """
         first = None
         for files, _ in self._parts(split):
@@ -98,7 +100,7 @@ class Folder:
         return "several"
 
     def _parts(self, split):
-        """The files of each part of a sum of slices, and the number of the first one."""
+        """The files of each slice in a sum of slices, each with the position of its first file in the split."""
         import tensorflow_datasets as tfds
 
         for part in tfds.core.ReadInstruction.from_spec(split).to_absolute(self.info.splits):
@@ -133,14 +135,14 @@ def _shape(file):
 
 
 def _in_order(split, classes, names):
-    """Files and class indices in the order in which TFDS's `ImageFolder` lists them: it decides on ids."""
+    """Files and class indices in the order of TFDS's `ImageFolder`, which determines the ids."""
     files = [(str(file), label) for label, name in enumerate(names) for file in classes[name]]
     random.Random(split).shuffle(files)
     return files
 
 
 def _check_whole(files):
-    """Refuses files that are empty, cut short or no images: by their ends, or else as TensorFlow reads them."""
+    """Refuses files that are empty, truncated, or not images; those with unusual first or last bytes are decoded."""
     with concurrent.futures.ThreadPoolExecutor() as pool:
         doubtful = [file for file, whole in zip(files, pool.map(_has_ends, files), strict=True) if not whole]
     if damaged := [file for file in doubtful if _shape(file) is None]:
@@ -157,8 +159,8 @@ def _has_ends(file):
 
 def _damaged(files, count):
     return ValueError(
-        f"{files[0]!r} must be a whole JPEG or PNG image. Received {pathlib.Path(files[0]).stat().st_size} bytes that "
-        f"are none, {len(files)} such files among {count}. Fetch them again, or delete them: "
+        f"{files[0]!r} must be a complete JPEG or PNG image. Received {pathlib.Path(files[0]).stat().st_size} bytes "
+        f"that are not; there are {len(files)} such files among {count}. Fetch them again, or delete them: "
         + ", ".join(map(repr, files[:10]))
         + ("." if len(files) <= 10 else " and so on.")
     )
@@ -170,32 +172,32 @@ def _splits(path):
     if missing:
         raise FileNotFoundError(
             f"{path.name!r} must be folders of images. Looked for {' and '.join(str(path / s) for s in missing)}. Put "
-            f"its images in {path / 'SPLIT' / 'CLASS'}, SPLIT being train or test, as {__name__} says."
+            f"its images in {path / 'SPLIT' / 'CLASS'}, where SPLIT is train or test, as {__name__} describes."
         )
     classes = {split.name: {one.name: one for one in _folders(split)} for split in _folders(path)}
     for split, found in classes.items():
         wrong = sorted(found.keys() ^ classes["train"].keys())
         if wrong:
             raise ValueError(
-                f"{str(path / split)!r} must have the classes of 'train', a folder each. Received: {len(found)} and "
-                f"{len(classes['train'])} folders, {wrong[0]!r} in one of them only. Are its images sorted by class?"
+                f"{str(path / split)!r} must have the classes of 'train', one folder for each. Received: {len(found)} "
+                f"and {len(classes['train'])} folders, {wrong[0]!r} in only one of them. Are images sorted by class?"
             )
     return {split: {name: _images(one) for name, one in found.items()} for split, found in classes.items()}
 
 
 def _published_tiny_imagenet(path):
-    """`{split: {class: files}}` of Tiny-ImageNet as it is published; `None` for another layout."""
+    """`{split: {class: files}}` of Tiny-ImageNet in its published layout; `None` for another layout."""
     annotations = path / "val" / "val_annotations.txt"
     if not annotations.is_file() or not (path / "train").is_dir():
         return None
     train = {one.name: _images(one) for one in _folders(path / "train")}
     test = {name: [] for name in train}
     for number, line in enumerate(annotations.read_text().splitlines(), 1):
-        file, name, *_ = [*line.split("\t"), ""]
+        file, name = [*line.split("\t"), ""][:2]
         if name not in test or not (path / "val" / "images" / file).is_file():
             raise ValueError(
                 f"{str(annotations)!r} must name an image in 'images' beside it and its class in each line. Received: "
-                f"{line!r:.100} in line {number}. Are all files of one release, and unpacked?"
+                f"{line!r:.100} in line {number}. Are all files unpacked, and of one release?"
             )
         test[name].append(path / "val" / "images" / file)
     return {"train": train, "test": {name: sorted(files) for name, files in test.items()}}
@@ -217,9 +219,9 @@ def _images(folder):
             f"{str(folder)!r} must hold the images of one class, as {', '.join(_READ)}. Received: "
             f"{'the folder' if below else 'the file'} {wrong[0].name!r}, one of {len(wrong)} such. "
             + (
-                f"Move its images to {str(folder)!r}, or take the folder away."
+                f"Move its images to {str(folder)!r}, or remove the folder."
                 if below
-                else "Convert such files, by Pillow: `Image.open(file).convert('RGB').save(file.with_suffix('.png'))`. "
+                else "Convert such files by Pillow: `Image.open(file).convert('RGB').save(file.with_suffix('.png'))`. "
                 "Then delete them."
             )
         )
@@ -227,6 +229,6 @@ def _images(folder):
     if not images:
         raise ValueError(
             f"{str(folder)!r} must hold images of its class, as {', '.join(_READ)}. Received none. Put them there, or "
-            "take the class's folder out of all splits."
+            "remove the class's folder from all splits."
         )
     return images

@@ -1,4 +1,4 @@
-"""Human label noise: the labels of CIFAR-N, joined to TFDS's CIFAR by the examples' numbers."""
+"""Human label noise: the labels of CIFAR-N, joined to the images of TFDS's CIFAR by id."""
 
 import dataclasses
 import io
@@ -17,12 +17,12 @@ PUBLISHER = "http://noisylabels.com"
 
 @dataclasses.dataclass(frozen=True)
 class Annotation:
-    """Which column of which label file belongs to which images.
+    """The place of a set of human labels: a column of a label file.
 
     Args:
-        images: the name of the data set that was annotated.
-        file: the label file's published name.
-        column: the key of the observed labels in it.
+        images: text, the name of the data set that was annotated.
+        file: text, the label file's published name.
+        column: text, the key of the observed labels in that file.
     """
 
     images: str
@@ -41,26 +41,26 @@ ANNOTATIONS = {
 
 
 def load(name, data_dir):
-    """Reads annotated images.
+    """Reads images and their human labels.
 
     Args:
         name: a key of `ANNOTATIONS`.
-        data_dir: the directory TFDS keeps its data sets in; `None` for its own. The label file lies in `cifar_n` in it.
+        data_dir: directory of TFDS's data sets; `None` for TFDS's default. The label file is read from `cifar_n` in it.
 
     Returns:
-        `(train, test, class_names, transition)`: `train.observed` holds the human labels, and `transition`, float64
-        `[num_classes, num_classes]`, the share of each clean class (row) that was given each label (column).
+        `(train, test, class_names, transition)`: `train.observed` has the human labels; `transition`, float64
+        `[num_classes, num_classes]`, has the fraction of each clean class (row) that was given each label (column).
 
     Raises:
-        FileNotFoundError: the label file or the images are not there.
-        ValueError: the label file is damaged, or its clean labels are not those of the images.
+        FileNotFoundError: if the label file or the images are missing.
+        ValueError: if the label file is damaged, or its clean labels are not those of the images.
     """
     annotation = ANNOTATIONS[name]
     path = label_path(annotation.file, data_dir)
     if not path.exists():
         other = raw_files.in_another_format(path.parent, [path.name])
         raise FileNotFoundError(
-            f"{name!r} needs the label file {str(path)!r}, which is not there.{other} It is published at {PUBLISHER} "
+            f"{name!r} needs the label file {str(path)!r}, which is missing.{other} It is published at {PUBLISHER} "
             f"as {annotation.file!r}."
         )
     table = read_labels(path)
@@ -73,7 +73,7 @@ def load(name, data_dir):
 
 
 def label_path(file, data_dir):
-    """Where a label file lies among TFDS's data sets."""
+    """The path of a label file in the directory of TFDS's data sets."""
     return published.root(data_dir) / "cifar_n" / file
 
 
@@ -81,13 +81,13 @@ def read_labels(path):
     """Reads a label file of CIFAR-N: a zip that holds one pickle of NumPy arrays.
 
     Args:
-        path: the file; its name says which columns it must have.
+        path: `pathlib.Path` of the file; its name determines the columns that it must have.
 
     Returns:
         A dict from column to int32 `[n]`, in the original order of CIFAR's training set.
 
     Raises:
-        ValueError: it is no such file, or its pickle asks for anything but arrays.
+        ValueError: if the file is not such a zip, or its pickle holds anything other than arrays.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -100,12 +100,12 @@ def read_labels(path):
         if not all(isinstance(values, np.ndarray) for values in columns.values()):
             raise ValueError("not all of its columns are arrays")
         if sum(values.nbytes for values in columns.values()) > len(content):
-            raise ValueError("its arrays are larger than itself")
+            raise ValueError("its arrays are larger than the file")
     except Exception as error:  # a damaged pickle can raise anything
         cure = f"Fetch it again from {PUBLISHER}."
         with open(path, "rb") as stream:
             if stream.read(6) == b"\x93NUMPY":
-                cure = f"It is a file of NumPy, as the publisher's .npy are. Put {path.name!r} from {PUBLISHER} there."
+                cure = f"It is a NumPy file, like the publisher's .npy. Put {path.name!r} from {PUBLISHER} there."
         raise ValueError(
             f"{str(path)!r} must be a zip with a pickle of NumPy arrays. Received: {type(error).__name__}: {error}. "
             + cure
@@ -121,14 +121,14 @@ def read_labels(path):
 
 
 def _check_pickle(content):
-    """Refuses what says that it is larger than the whole: memory would be taken for it before it is read."""
-    for opcode, argument, _ in pickletools.genops(content):  # compares lengths with what is there, too
+    """Refuses a declared size that exceeds the pickle: memory for it would be reserved before it is read."""
+    for opcode, argument, _ in pickletools.genops(content):  # raises if a length exceeds the remaining bytes, too
         if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT", "FRAME") and int(argument) > len(content):
             raise pickle.UnpicklingError(f"it asks for {opcode.name} {argument}")
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Rebuilds NumPy arrays and refuses everything else, since a pickle can otherwise run any code."""
+    """Rebuilds NumPy arrays and refuses everything else, because a pickle can otherwise run any code."""
 
     def find_class(self, module, name):
         module = module.replace("numpy.core.", "numpy._core.")  # NumPy 2 renamed it
@@ -138,13 +138,13 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def _empty_array(kind, shape, code):
-    """An array that its state, which follows in a pickle, fills; until then it is empty, whatever `shape` says."""
+    """An empty array, whatever `shape` the pickle declares; the array's state, which follows, fills it."""
     del kind, shape
     return np.empty(0, code)
 
 
 def _latin1(text, encoding):
-    """The bytes of an array as Python 2's protocol stores them."""
+    """The bytes of an array from the text that Python 2's protocol stores."""
     if encoding != "latin1":
         raise pickle.UnpicklingError(f"it asks for {encoding!r}, which is not how arrays are stored")
     return text.encode("latin1")
@@ -152,7 +152,7 @@ def _latin1(text, encoding):
 
 _PARTS_OF_ARRAYS = {
     ("numpy._core.multiarray", "_reconstruct"): _empty_array,
-    ("numpy", "ndarray"): "ndarray",  # named by what `_empty_array` takes, and never called
+    ("numpy", "ndarray"): "ndarray",  # an argument of `_empty_array`, never called
     ("numpy", "dtype"): np.dtype,
     ("_codecs", "encode"): _latin1,
 }
@@ -168,14 +168,14 @@ def _check_join(path, images, clean, train):
         first = train.ids[differs].min()
         raise ValueError(
             f"The clean labels in {str(path)!r} must be those of {images!r}. Received: {differs.sum()} of {len(train)} "
-            f"differ, the first at example {first}. Is the file, or the prepared data set, another one's?"
+            f"differ, the first at example {first}. Does the file belong to another data set?"
         )
 
 
 def count_transition(clean, observed, num_classes):
-    """Float64 `[num_classes, num_classes]`: the share of each clean class (row) with each observed label (column)."""
+    """Float64 `[num_classes, num_classes]`: the fraction of each clean class (row) with each noisy label (column)."""
     counts = np.zeros((num_classes, num_classes))
     np.add.at(counts, (clean, observed), 1)
     unseen = counts.sum(axis=1) == 0
-    counts[unseen, unseen] = 1  # no example, no error: a row must sum to 1 all the same
+    counts[unseen, unseen] = 1  # a class without examples gets no noise, because its row must sum to 1, too
     return counts / counts.sum(axis=1, keepdims=True)

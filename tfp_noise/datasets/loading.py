@@ -1,20 +1,25 @@
-"""Which data sets there are, and how one is loaded by its name."""
+"""Loading of data sets by name."""
 
 import functools
+import os
+from collections.abc import Callable
 
 from tfp_noise import _validation
 from tfp_noise.datasets import base, embedded, folders, human, published
 
-# A loader takes the data directory and returns (train, test, class_names, transition), the train split still whole.
-_LOADERS = {
+# A loader takes the data directory and returns (train, test, class_names, transition); `train` includes validation.
+_LOADERS: dict[str, Callable] = {
     **embedded.LOADERS,
     **{name: functools.partial(published.load, name) for name in (*published.NAMES, *folders.NAMES)},
     **{name: functools.partial(human.load, name) for name in human.ANNOTATIONS},
 }
 
 
-def names():
-    """The names that `load` knows, as a tuple of strings.
+def names() -> tuple[str, ...]:
+    """The names of all data sets that `load` knows.
+
+    Returns:
+        A tuple of strings.
 
     Example:
         >>> "cifar10n:worst" in names()
@@ -23,7 +28,7 @@ def names():
     return tuple(_LOADERS)
 
 
-def load(name, data_dir=None, validation_share=0.1):
+def load(name: str, data_dir: str | os.PathLike | None = None, validation_share: float = 0.1) -> base.Dataset:
     """Loads a data set as arrays.
 
     | name | features | source |
@@ -38,22 +43,25 @@ def load(name, data_dir=None, validation_share=0.1):
     | `cifar10n:aggregate`, `:random1`, `:random2`, `:random3`, `:worst` | as `cifar10` | and human labels [1] |
     | `cifar100n` | as `cifar100` | and human labels [1] |
 
-    Nothing is downloaded: what TensorFlow Datasets has not prepared yet is an error that says how to.
+    Nothing is downloaded. For a data set that TensorFlow Datasets (TFDS) has not prepared yet, the error says how to
+    prepare it.
 
     Args:
         name: one of `names()`.
-        data_dir: directory of the prepared data sets; `None` for TFDS's own (`~/tensorflow_datasets`). The label files
-            of CIFAR-N lie in `cifar_n` below it. The sets that need no files do not read it.
-        validation_share: float in [0, 1), the share of the training split that is held out, always the same examples.
+        data_dir: directory of the prepared data sets; `None` for TFDS's default (`~/tensorflow_datasets`). The label
+            files of CIFAR-N are in `cifar_n` in it. Data sets that need no files do not read it.
+        validation_share: float in [0, 1), the fraction of the training split that is held out, always the same
+            examples.
 
     Returns:
         A `Dataset`. Labels are int32 `[n]`, ids int64 `[n]`: the example's number in its publisher's order where TFDS
-        keeps it (CIFAR, SVHN), else its position in TFDS's fixed reading order. For the human-noise sets, train and
-        validation have `observed` labels, and `transition` is counted over the whole training split.
+        keeps it (CIFAR, SVHN), else its position in TFDS's fixed reading order. For the data sets with human labels,
+        train and validation have `observed` labels, and `transition` is counted over the whole training split.
 
     Raises:
-        ValueError: unknown `name`, `validation_share` outside [0, 1), or label files that do not fit the images.
-        FileNotFoundError: `data_dir`, or the data set in it, is not there.
+        FileNotFoundError: if `data_dir`, or the data set in it, does not exist.
+        TypeError: if an argument is of another type.
+        ValueError: if `name` is unknown, `validation_share` is outside [0, 1), or label files do not match the images.
 
     Example:
         >>> data = load("digits")
@@ -62,17 +70,16 @@ def load(name, data_dir=None, validation_share=0.1):
 
     References:
         [1] Wei et al. Learning with Noisy Labels Revisited: A Study Using Real-World Human Annotations. ICLR 2022.
-        [2] Where they lie, and whose they are: `tfp_noise.datasets.folders`.
+        [2] Layout of the folders and publishers: `tfp_noise.datasets.folders`.
     """
     _validation.check_choice("name", name, _LOADERS, "data set")
-    share = _validation.check_number("validation_share", validation_share, 0, below=1)
-    if data_dir is not None:
-        data_dir = _validation.check_path("data_dir", data_dir).expanduser()
-        if not data_dir.is_dir():
-            raise FileNotFoundError(
-                f"`data_dir` must be an existing directory. Received: {str(data_dir)!r}. "
-                "Leave it out for TFDS's own, or give the directory that data sets were prepared in."
-            )
-    whole, test, class_names, transition = _LOADERS[name](data_dir)
-    train, validation = base.hold_out(whole, share)
+    fraction = _validation.check_number("validation_share", validation_share, 0, below=1)
+    directory = None if data_dir is None else _validation.check_path("data_dir", data_dir).expanduser()
+    if directory is not None and not directory.is_dir():
+        raise FileNotFoundError(
+            f"`data_dir` must be an existing directory. Received: {str(directory)!r}. "
+            "Leave it out for TFDS's default, or pass the directory in which data sets were prepared."
+        )
+    whole, test, class_names, transition = _LOADERS[name](directory)
+    train, validation = base.hold_out(whole, fraction)
     return base.Dataset(name, train, validation, test, class_names, transition)

@@ -1,8 +1,8 @@
-"""Makes TFDS data sets from the publishers' raw files, for machines that cannot download them.
+"""Preparation of TFDS data sets from the publishers' raw files, for machines without internet.
 
     python -m tfp_noise.datasets.prepare NAME --raw DIR --data-dir DIR
 
-DIR of `--raw` holds the files as published, packed or unpacked:
+The directory of `--raw` has the published files, packed or unpacked:
 
     mnist, fashion_mnist   {train,t10k}-{images-idx3,labels-idx1}-ubyte[.gz]
     cifar10                cifar-10-binary.tar.gz, or its folder cifar-10-batches-bin
@@ -10,7 +10,7 @@ DIR of `--raw` holds the files as published, packed or unpacked:
     svhn_cropped           {train,test,extra}_32x32.mat
     cifar10n, cifar100n    CIFAR-10_human.pt, CIFAR-100_human.pt (labels only: the images are cifar10's and cifar100's)
 
-Afterwards `tfp_noise.datasets.load(NAME, data_dir=DIR)`, and `tfds.load` too, find them in DIR of `--data-dir`.
+Afterwards `tfp_noise.datasets.load(NAME, data_dir=DIR)` and `tfds.load` find them in the directory of `--data-dir`.
 """
 
 import argparse
@@ -27,19 +27,19 @@ _LABEL_FILES = {"cifar10n": "CIFAR-10_human.pt", "cifar100n": "CIFAR-100_human.p
 
 
 def prepare(name, raw, data_dir):
-    """Makes one data set, whole or not at all.
+    """Prepares one data set; an interruption leaves no incomplete one.
 
     Args:
-        name: which; see the module's docstring.
+        name: text, a name in the module's docstring.
         raw: directory of the publisher's files.
-        data_dir: directory to make it in; it is made too where it is not there.
+        data_dir: directory to prepare the data set in, made if missing.
 
     Returns:
-        `(path, made)`: where the data set is, and whether it was made now (`False`: it was there already).
+        `(path, made)`: the data set's path, and a bool, false if it had been prepared before.
 
     Raises:
-        ValueError: unknown `name`, or a raw file that is not as it was published.
-        FileNotFoundError: raw files that are not there, each by its name.
+        FileNotFoundError: if raw files are missing; the message names each.
+        ValueError: if `name` is unknown, or a raw file differs from the published one.
     """
     _validation.check_choice("name", name, _PREPARERS, "data set")
     folders = (_validation.check_path(*pair).expanduser() for pair in [("raw", raw), ("data_dir", data_dir)])
@@ -47,7 +47,7 @@ def prepare(name, raw, data_dir):
 
 
 def _build(name, raw, data_dir):
-    """Lets TFDS's own builder read the local files; TFDS writes beside `path` and renames when all is written."""
+    """Lets TFDS's builder read the local files; TFDS writes to a temporary folder and renames it at the end."""
     import tensorflow_datasets as tfds
 
     builder = tfds.builder(name, data_dir=data_dir)
@@ -57,14 +57,14 @@ def _build(name, raw, data_dir):
     with tempfile.TemporaryDirectory() as directory:
         staged = pathlib.Path(directory)
         raw_files.stage(raw, raw_files.PUBLISHED[name], staged)
-        # TFDS has no public way to give a builder uncompressed local files; hence its version is pinned.
+        # TFDS has no public way to pass uncompressed local files to a builder; therefore its version is pinned.
         builder._make_download_manager = lambda **_: _LocalFiles(staged)
         builder.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
     return path, True
 
 
 class _LocalFiles:
-    """What a builder sees as its download manager: every URL is already here, unpacked."""
+    """A builder's download manager for which every URL is already downloaded and unpacked."""
 
     downloaded_size = 0
 
@@ -98,7 +98,7 @@ _PREPARERS = {**dict.fromkeys(raw_files.PUBLISHED, _build), **dict.fromkeys(_LAB
 
 
 def main(argv=None):
-    """The command line; see the module's docstring."""
+    """Runs the command line; see the module's docstring."""
     parser = argparse.ArgumentParser(
         prog="python -m tfp_noise.datasets.prepare",
         description=__doc__,

@@ -1,5 +1,6 @@
-"""Image data sets as TensorFlow Datasets prepares or lists them, as arrays or one example at a time."""
+"""Image data sets of TensorFlow Datasets and of folders, as arrays or as streams."""
 
+import os
 import pathlib
 
 import numpy as np
@@ -12,19 +13,19 @@ NAMES = ("mnist", "fashion_mnist", "cifar10", "cifar100", "svhn_cropped")
 
 
 def load(name, data_dir):
-    """Reads a data set whole.
+    """Reads a whole data set into memory.
 
     Args:
         name: one of `NAMES`, or of `folders.NAMES` where all images have one size.
-        data_dir: the directory TFDS keeps its data sets in; `None` for its own.
+        data_dir: directory of TFDS's data sets; `None` for TFDS's default.
 
     Returns:
         `(train, test, class_names, None)`: two `Examples` with uint8 features `[n, height, width, channels]`, and a
-        tuple of strings. No transition matrix, since the labels are clean.
+        tuple of strings. The `None` is the transition matrix, because the labels are clean.
 
     Raises:
-        FileNotFoundError: it is not prepared there.
-        ValueError: its images differ in size, or a file is damaged.
+        FileNotFoundError: if the data set is not prepared in `data_dir`.
+        ValueError: if its images differ in size, or a file is damaged.
     """
     reader = _reader(name, data_dir)
     try:
@@ -36,26 +37,33 @@ def load(name, data_dir):
     return train, test, class_names(name, data_dir), None
 
 
-def stream(name, split, data_dir=None, input_context=None):
-    """Examples of an image data set one by one, for those that do not fit into memory.
+def stream(
+    name: str,
+    split: str,
+    data_dir: str | os.PathLike | None = None,
+    input_context: tf.distribute.InputContext | None = None,
+) -> tf.data.Dataset:
+    """Single examples of an image data set, for data sets that do not fit into memory.
 
     Args:
-        name: any data set that TensorFlow Datasets knows, with features `image` and `label`, such as
-            "caltech_birds2011", "oxford_flowers102" or "cars196"; or one of folders of images, as "imagenet100".
-        split: as in TFDS, for instance "train" or "validation[:10%]".
-        data_dir: the directory TFDS keeps its data sets in; `None` for its own.
-        input_context: the `tf.distribute.InputContext` of a worker that shall read its share only; `None` for all. The
-            shares have one size, for workers step together: of a split (each, of a sum) that the number of workers does
-            not divide, the last few examples, less than one a worker, are in no share.
+        name: any data set of TensorFlow Datasets (TFDS) with features `image` and `label`, such as "caltech_birds2011",
+            "oxford_flowers102" or "cars196"; or one that is read from folders, such as "imagenet100".
+        split: text, as in TFDS, for instance "train" or "validation[:10%]".
+        data_dir: directory of TFDS's data sets; `None` for TFDS's default.
+        input_context: the `tf.distribute.InputContext` of a worker that reads only its own shard; `None` for the whole
+            split. Shards have equal size, because all workers take the same number of steps: the last examples of a
+            split, fewer than the number of workers, may be in no shard.
 
     Returns:
         A `tf.data.Dataset` of `(image, label, id)` in a fixed order: uint8 `[height, width, channels]`, int64, int64.
-        An example's id is that of `load`, its number in the whole split, whichever slice or share is read, so that
-        noise drawn by id is the same. Of a sum of splits two examples may have one id: one draw then decides for both.
+        An example's id is that of `load`, its number in the whole split, whatever slice or shard is read, so that
+        noise drawn from it is the same. In a sum of splits two examples may have the same id, and then get the same
+        random number.
 
     Raises:
-        ValueError: an unknown name.
-        FileNotFoundError: it is not prepared there.
+        FileNotFoundError: if the data set is not prepared in `data_dir`.
+        TypeError: if an argument is of another type.
+        ValueError: if `name` is unknown.
     """
     import tensorflow_datasets as tfds
 
@@ -63,30 +71,30 @@ def stream(name, split, data_dir=None, input_context=None):
         _validation.check_instance("input_context", input_context, tf.distribute.InputContext)
     reader = _reader(_check_name(name), data_dir)
     if input_context is not None:
-        shares = tfds.even_splits(split, input_context.num_input_pipelines, drop_remainder=True)
-        split = shares[input_context.input_pipeline_id]
+        shards = tfds.even_splits(split, input_context.num_input_pipelines, drop_remainder=True)
+        split = shards[input_context.input_pipeline_id]
     return reader.read(split)
 
 
-def class_names(name, data_dir=None):
-    """Names of the classes of an image data set.
+def class_names(name: str, data_dir: str | os.PathLike | None = None) -> tuple[str, ...]:
+    """The names of the classes of an image data set.
 
     Args:
         name: as in `stream`.
         data_dir: as in `stream`.
 
     Returns:
-        A tuple of strings.
+        A tuple of strings, in the order of the class indices.
 
     Raises:
-        ValueError: an unknown name.
-        FileNotFoundError: it is not prepared there.
+        FileNotFoundError: if the data set is not prepared in `data_dir`.
+        ValueError: if `name` is unknown.
     """
     return tuple(_reader(_check_name(name), data_dir).info.features["label"].names)
 
 
 def _check_name(name):
-    """`name` if it is that of a data set that can be streamed."""
+    """`name` if it is a data set that can be streamed."""
     import tensorflow_datasets as tfds
 
     known = [*folders.NAMES, *tfds.list_builders(with_community_datasets=False)]
@@ -94,10 +102,10 @@ def _check_name(name):
 
 
 def _reader(name, data_dir):
-    """What reads a data set: a `Folder`, or what TFDS has prepared.
+    """The reader of a data set: a `Folder`, or a `Prepared`.
 
     Raises:
-        FileNotFoundError: it is not there.
+        FileNotFoundError: if the data set is missing.
     """
     import tensorflow_datasets as tfds
 
@@ -123,7 +131,7 @@ def _reader(name, data_dir):
 
 
 def root(data_dir):
-    """The directory that `data_dir` means: itself, or for `None` the one TFDS uses."""
+    """`data_dir` as a path; for `None` TFDS's default directory."""
     if data_dir is not None:
         return _validation.check_path("data_dir", data_dir)
     import tensorflow_datasets as tfds
@@ -140,7 +148,7 @@ def _as_arrays(name, reader, split):
             raise
         raise ValueError(
             f"Images of {name!r} must have one size to be loaded as arrays. Received: {reader.differing(split)}. Read "
-            "them with `datasets.stream`, or resize the files."
+            "them by `datasets.stream`, or resize the files."
         ) from error
     if len(labels) != len(examples):
         raise ValueError(f"{name!r} must have {len(examples)} examples. Received: {len(labels)}")
@@ -148,4 +156,4 @@ def _as_arrays(name, reader, split):
 
 
 def _damaged(place, error):
-    return ValueError(f"The data set in {str(place)!r} cannot be read: {error}. Delete it there, and prepare it again.")
+    return ValueError(f"The data set in {str(place)!r} cannot be read: {error}. Delete it, and prepare it again.")

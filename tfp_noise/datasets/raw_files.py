@@ -1,4 +1,4 @@
-"""The publishers' raw files: what they are called, what they weigh, and whether those at hand are whole."""
+"""The publishers' raw files: names, sizes and checksums, and the check of local copies against them."""
 
 import dataclasses
 import gzip
@@ -8,7 +8,7 @@ import tarfile
 import zlib
 
 _BLOCK = 1 << 20  # bytes
-_BESIDES = 1 << 23  # of an archive, for lists of names, web pages and headers, whose sizes are not known
+_BESIDES = 1 << 23  # bytes in an archive besides the files wanted: headers, and files whose sizes are not published
 
 _IDX_SIZES = {
     "train-images-idx3-ubyte": 16 + 60_000 * 28 * 28,
@@ -36,7 +36,7 @@ _CIFAR10 = {
     "data_batch_5.bin": "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
     "test_batch.bin": "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
 }
-# The digests of SVHN are those that TFDS checks its own downloads by.
+# The SHA-256 of SVHN's files are those by which TFDS checks its downloads.
 _SVHN = {
     "train_32x32.mat": (182_040_794, "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8"),
     "test_32x32.mat": (64_275_384, "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b"),
@@ -46,14 +46,14 @@ _SVHN = {
 
 @dataclasses.dataclass(frozen=True)
 class RawFile:
-    """One file as its publisher names it; what is not known is `None` and not checked.
+    """A published file; properties that are `None` are not known and not checked.
 
     Args:
-        path: its path below the raw directory, uncompressed.
-        archive: the file it is published in; `None` where it is published as it is.
-        size: how many bytes it has.
-        sha256: its SHA-256, in hexadecimal.
-        lines: how many lines it has that are not empty.
+        path: text, its path in the raw directory, uncompressed.
+        archive: text, the archive that it is published in; `None` if it is published uncompressed.
+        size: int, bytes.
+        sha256: text, its SHA-256 in hexadecimal.
+        lines: int, the number of lines that are not empty.
     """
 
     path: str
@@ -92,7 +92,7 @@ PUBLISHED = {
 }
 
 
-# What the publishers, or Keras, also give out, by the name of the file that is read instead.
+# Other formats in which publishers or Keras offer a data set, by the name of the file that is read here.
 _OTHER_FORMATS = {
     "cifar-10-binary.tar.gz": ("cifar-10-python.tar.gz", "cifar-10-batches-py", "cifar-10-matlab.tar.gz"),
     "cifar-100-binary.tar.gz": ("cifar-100-python.tar.gz", "cifar-100-python", "cifar-100-matlab.tar.gz"),
@@ -112,9 +112,9 @@ _WHERE = {
 
 
 def in_another_format(directory, names):
-    """Sentences about files of another format that lie where those of these names are missing; empty without any.
+    """Sentences about files in another format that are in `directory` in place of those named; "" if there are none.
 
-    None of them is opened: a pickle, and a NumPy file that holds one, may run any code.
+    None of them is opened, because a pickle, or a NumPy file that contains one, may run any code.
     """
     return "".join(
         f" {other!r}, which is there, is in another format and is not read; fetch {name!r} from {_WHERE[name]}."
@@ -125,14 +125,14 @@ def in_another_format(directory, names):
 
 
 def require(raw, files):
-    """Raises an error that names every one of `files` that is not below `raw`, neither itself nor its archive.
+    """Raises an error that names each of `files` that is not in `raw`, either uncompressed or in its archive.
 
     Args:
         raw: a `pathlib.Path`.
         files: `RawFile`s.
 
     Raises:
-        FileNotFoundError: `raw` or some of the files are not there.
+        FileNotFoundError: if `raw` or some of the files are missing.
     """
     if not raw.is_dir():
         raise FileNotFoundError(f"`raw` must be the directory of the publisher's files. Received: {str(raw)!r}.")
@@ -150,16 +150,16 @@ def require(raw, files):
 
 
 def stage(raw, files, directory):
-    """Lays out `files` uncompressed in `directory`, as links where they are so already, and checks each.
+    """Unpacks `files` into `directory`, with links to those that are uncompressed already, and checks each.
 
     Args:
-        raw: a `pathlib.Path`, where they lie as themselves or in their archives.
+        raw: a `pathlib.Path` with the files or their archives.
         files: `RawFile`s.
         directory: a `pathlib.Path` to an empty directory.
 
     Raises:
-        FileNotFoundError: some are not in `raw`, or not in their archive.
-        ValueError: one is truncated, corrupt, or not the published one.
+        FileNotFoundError: if some are not in `raw`, or not in their archive.
+        ValueError: if one is truncated, corrupt, or differs from the published one.
     """
     require(raw, files)
     plain = [file for file in files if (raw / file.path).exists()]
@@ -175,27 +175,27 @@ def stage(raw, files, directory):
 
 
 def _unpack(archive, directory, size=0):
-    """Unpacks an archive; one that goes on far beyond the `size` bytes of the files wanted is not read to its end."""
+    """Unpacks an archive; reading stops if it has far more than the `size` bytes of the files wanted."""
     try:
         with gzip.open(archive) as packed:
             source = _Capped(packed, size + _BESIDES)
             if archive.name.endswith(".tar.gz"):
                 with tarfile.open(fileobj=source, mode="r|") as tar:
                     tar.extractall(directory, filter="data")
-                while source.read(_BLOCK):  # to its end, where the checksum stands
+                while source.read(_BLOCK):  # to its end, which has the checksum
                     pass
             else:
                 with open(directory / archive.name.removesuffix(".gz"), "wb") as target:
                     shutil.copyfileobj(source, target, _BLOCK)
     except (gzip.BadGzipFile, tarfile.TarError, zlib.error, EOFError, OverflowError, ValueError) as error:
         raise ValueError(
-            f"{str(archive)!r} must be a whole {'tar.gz' if '.tar' in archive.name else 'gzip'} file. "
-            f"Received: {error}. Was the download cut short?"
+            f"{str(archive)!r} must be a complete {'tar.gz' if '.tar' in archive.name else 'gzip'} file. "
+            f"Received: {error}. Was the download interrupted?"
         ) from error
 
 
 class _Capped:
-    """Reads a stream as far as it may be expected to go."""
+    """A stream that raises an error once more than `most` bytes were read from it."""
 
     def __init__(self, stream, most):
         self._stream, self._left, self._most = stream, most, most
@@ -209,19 +209,19 @@ class _Capped:
 
 
 def _check(staged, file, source):
-    """Checks the content of `staged`; `source` is what the user knows it as."""
+    """Checks the content of `staged`; errors name `source`, the user's file."""
     named = f"{file.path!r} from {str(source)!r}"
     if not staged.is_file():
-        raise FileNotFoundError(f"{named} must be in that archive, and is not.")
+        raise FileNotFoundError(f"{named} is missing in that archive.")
     size = staged.stat().st_size
     if file.size not in (None, size):
-        raise ValueError(f"{named} must have {file.size} bytes. Received: {size}. Was the download cut short?")
+        raise ValueError(f"{named} must have {file.size} bytes. Received: {size}. Was the download interrupted?")
     if file.sha256 is not None:
         digest = _sha256(staged)
         if digest != file.sha256:
             raise ValueError(
                 f"{named} must have the SHA-256 {file.sha256}. Received: {digest}. "
-                "Is it damaged, or the file of another data set that has the same name?"
+                "Is it damaged, or a file of the same name from another data set?"
             )
     if file.lines is not None:
         try:
@@ -229,7 +229,9 @@ def _check(staged, file, source):
         except UnicodeDecodeError as error:
             raise ValueError(f"{named} must be UTF-8 text. Received: {error}. Fetch it again.") from error
         if lines != file.lines:
-            raise ValueError(f"{named} must name {file.lines} classes, one a line. Received: {lines}. Fetch it again.")
+            raise ValueError(
+                f"{named} must name {file.lines} classes, one in each line. Received: {lines}. Fetch it again."
+            )
 
 
 def _sha256(path):

@@ -10,11 +10,11 @@ def split(address):
 
 
 def is_address(value):
-    """Whether `value` is a string `host:port`."""
+    """True for a string `host:port`."""
     host, colon, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
     return bool(host and colon and port.isdecimal() and 0 < int(port) < 2**16)
 
 
 def connect(address, timeout):
-    """A connected socket; an `OSError` after `timeout` seconds at most, or at once where nothing listens."""
+    """A connected socket, or an `OSError`: after `timeout` seconds, or at once if the host refuses the connection."""
     return socket.create_connection(split(address), timeout)

@@ -1,4 +1,4 @@
-"""Which workers there are, and which of them this process is: from TF_CONFIG, from Slurm, or as it is told."""
+"""The workers of a training and this process's place among them, from an argument, TF_CONFIG, or Slurm."""
 
 import dataclasses
 import json
@@ -12,7 +12,7 @@ from tfp_noise.distribute import _addresses
 
 _EXAMPLE = '{"cluster": {"worker": ["host1:12345", "host2:12345"]}, "task": {"type": "worker", "index": 0}}'
 _SLURM = ("SLURM_PROCID", "SLURM_NODEID", "SLURM_LOCALID", "SLURM_STEP_NODELIST", "SLURM_STEP_TASKS_PER_NODE")
-_SLURM_PORTS, _SLURM_NUM_PORTS = 20_000, 10_000  # below those that Linux hands out itself, from 32,768 on
+_SLURM_PORTS, _SLURM_NUM_PORTS = 20_000, 10_000  # below 32,768, from which on Linux assigns ports itself
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,13 +20,13 @@ class Cluster:
     """The processes that train one model together.
 
     Args:
-        workers: address of each, "host:port", the same list for all; the first is the chief, which writes what is
-            written.
-        index: int, which of them this process is.
+        workers: the address of each, "host:port", the same list in all processes; the first is the chief, the only one
+            that writes files.
+        index: int, the position of this process in `workers`.
 
     Raises:
-        TypeError: if `workers` is no sequence or `index` no integer.
-        ValueError: if an address is none, or comes twice, or no worker has that index.
+        TypeError: if `workers` is not a sequence or `index` not an integer.
+        ValueError: if an address is malformed or repeated, or `index` is out of range.
 
     Example:
         >>> Cluster(["host1:12345", "host2:12345"], index=1).address
@@ -40,7 +40,7 @@ class Cluster:
         if isinstance(self.workers, str) or not isinstance(self.workers, Sequence):
             raise TypeError(
                 f"`workers` must be a list of addresses. Received: {self.workers!r}. "
-                'Pass one a worker, such as ["host1:12345", "host2:12345"].'
+                'Pass one for each worker, such as ["host1:12345", "host2:12345"].'
             )
         for worker in self.workers:
             if not _addresses.is_address(worker):
@@ -49,7 +49,7 @@ class Cluster:
                 )
             if self.workers.count(worker) > 1:
                 raise ValueError(
-                    f"`workers` must differ. Received: {worker!r} twice. Give those on one machine a port each."
+                    f"`workers` must differ. Received: {worker!r} twice. Give workers on one machine different ports."
                 )
         if _validation.check_int("index", self.index, 0) >= len(self.workers):
             raise ValueError(
@@ -64,34 +64,36 @@ class Cluster:
 
 
 def find(cluster=None):
-    """The cluster that was given or that TF_CONFIG describes, which must agree; without them, that of Slurm.
+    """The cluster of the argument or of TF_CONFIG, which must not differ; without both, that of Slurm.
 
-    Slurm's variables are there in every step of a job, whether several processes were meant to train together or not;
-    what somebody has said counts before them.
+    Slurm comes last because its variables are set in every step of a job, even if its processes are not meant to train
+    one model together.
 
     Raises:
-        TypeError: if `cluster` is no `Cluster`.
-        ValueError: if there is none, TF_CONFIG or Slurm's variables are malformed, or `cluster` and TF_CONFIG differ.
+        TypeError: if `cluster` is not a `Cluster`.
+        ValueError: if there is no cluster, TF_CONFIG or Slurm's variables are malformed, or `cluster` and TF_CONFIG
+            differ.
     """
     if cluster is not None and not isinstance(cluster, Cluster):
         raise TypeError(f"`cluster` must be a `distribute.Cluster`. Received: {cluster!r}.")
     configured = _from_tf_config(os.environ["TF_CONFIG"]) if os.environ.get("TF_CONFIG") else None
     if cluster and configured and cluster != configured:
         raise ValueError(
-            f"`cluster` and TF_CONFIG must say the same. Received: {cluster} and {configured}. Leave one of them out."
+            f"`cluster` and TF_CONFIG must describe the same workers. Received: {cluster} and {configured}. Leave one "
+            "of them out."
         )
     found = cluster or configured or (_from_slurm() if "SLURM_PROCID" in os.environ else None)
     if found is None:
         raise ValueError(
             "The strategy 'multi_worker' needs the workers' addresses. Received: no `cluster`, no TF_CONFIG, no "
             f"SLURM_PROCID. Pass `cluster=distribute.Cluster(workers, index)`, set TF_CONFIG such as '{_EXAMPLE}', or "
-            "start with srun."
+            "start the program with srun."
         )
     return found
 
 
 def _from_tf_config(text):
-    """The cluster of TF_CONFIG; a chief, which TensorFlow counts apart, is the first worker."""
+    """The cluster of TF_CONFIG; a chief, which TensorFlow lists apart from the workers, becomes the first worker."""
 
     def refuse(expected, received):
         return ValueError(f"TF_CONFIG must {expected}. Received: {received!r}. Set it such as '{_EXAMPLE}'.")
@@ -106,7 +108,7 @@ def _from_tf_config(text):
     if not isinstance(cluster, dict) or not cluster:
         raise refuse('name the addresses of the workers under "cluster"', config)
     if not set(cluster) <= {"chief", "worker"}:
-        raise refuse('have "chief" and "worker" only in its cluster, for all train alike', sorted(cluster))
+        raise refuse('have "chief" and "worker" only in its cluster, because all processes train', sorted(cluster))
     if not all(isinstance(addresses, list) for addresses in cluster.values()):
         raise refuse("have lists of addresses in its cluster", cluster)
     if not isinstance(task, dict) or not {"type", "index"} <= set(task):
@@ -114,7 +116,7 @@ def _from_tf_config(text):
     kind, index = task["type"], task["index"]
     if kind not in ("chief", "worker"):
         raise refuse('have the task type "chief" or "worker"', kind)
-    if isinstance(index, str) and index.isdecimal():  # as some launchers write it, and TensorFlow reads it
+    if isinstance(index, str) and index.isdecimal():  # some launchers write it so, and TensorFlow accepts it
         index = int(index)
     if isinstance(index, bool) or not isinstance(index, int):
         raise refuse("have an integer as task index", index)
@@ -130,10 +132,10 @@ def _from_tf_config(text):
 
 
 def _from_slurm():
-    """The cluster of a step that srun started, a worker a task; its ports go by the job's number.
+    """The cluster of a step that srun started: each task is a worker, and its port depends on the job's number.
 
-    TensorFlow's `SlurmClusterResolver` is not used but for reading Slurm's lists: it sorts hosts as text (n10 before
-    n2), so that ranks and addresses part, asks nvidia-smi, and has the same ports for every job.
+    TensorFlow's `SlurmClusterResolver` is used only to parse Slurm's lists: it sorts hosts as text (n10 before n2), so
+    that ranks no longer match addresses, it calls nvidia-smi, and it takes the same ports for every job.
     """
     missing = [name for name in (*_SLURM, "SLURM_JOB_ID") if name not in os.environ]
     if missing:

@@ -1,4 +1,4 @@
-"""An end to the wait for workers that were lost after all had met and before TensorFlow has connected them."""
+"""A time limit for TensorFlow's connection of workers, after all of them have reported to the chief."""
 
 import contextlib
 import faulthandler
@@ -6,10 +6,10 @@ import faulthandler
 
 @contextlib.contextmanager
 def deadline(seconds):
-    """Ends this process, with a message on its standard error, if the block takes longer.
+    """Ends this process, with a message on its standard error, if the block takes longer than `seconds`.
 
-    TensorFlow waits without end there and lets no Python run, so that only a thread that needs none can end it: that of
-    `faulthandler`, whose message is "Timeout" and the functions that were at work.
+    If a worker is lost at this point, TensorFlow waits forever and holds Python's interpreter lock, so that only a
+    thread without Python code can end the process. `faulthandler` has one; it prints "Timeout" and the stack.
     """
     faulthandler.dump_traceback_later(seconds, exit=True, file=2)
     try:
@@ -19,6 +19,6 @@ def deadline(seconds):
 
 
 def connect_workers_that_have_met(seconds, make):
-    """`make()`, named for the message: a timeout here says that a worker was lost after the meeting."""
+    """Returns `make()`. Its name in the stack that `deadline` prints says when a worker was lost."""
     with deadline(seconds):
         return make()

@@ -1,4 +1,4 @@
-"""A worker that is lost while others train: an error that names it."""
+"""Errors that name the worker that was lost while others train."""
 
 import contextlib
 import re
@@ -9,13 +9,13 @@ _TASK = re.compile(r"/job:(\w+)/(?:replica:\d+/)?task:(\d+)")
 
 
 def is_multi_worker(strategy):
-    """Whether other processes take part: by the test that Keras's own reductions make."""
+    """True if several processes train one model, by the same test as in Keras's reductions."""
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and strategy.extended._in_multi_worker_mode()
 
 
 @contextlib.contextmanager
 def naming_lost_workers(strategy):
-    """Turns what TensorFlow says about a lost worker into a ConnectionError with its address."""
+    """Turns TensorFlow's errors about a lost worker into a ConnectionError with its address."""
     try:
         yield
     except (
@@ -35,7 +35,7 @@ def naming_lost_workers(strategy):
         lost = others if len(others) == 1 else [one for one in others if one in named]
         workers = [f"{job} {task} ({resolver.cluster_spec().task_address(job, task)})" for job, task in lost]
         raise ConnectionError(
-            f"All workers must stay until training is over. Lost: {' or '.join(workers) or 'one of them'}, as seen by "
+            f"All workers must run until training ends. Lost: {' or '.join(workers) or 'one of them'}, as seen by "
             f"{resolver.task_type} {resolver.task_id}. Look at its log, then start all workers again: with "
-            "`BackupAndRestore` they go on where the last backup was written."
+            "`BackupAndRestore` they resume from the last backup."
         ) from error

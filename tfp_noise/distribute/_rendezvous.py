@@ -1,11 +1,11 @@
-"""Are all workers there? Asked before TensorFlow connects them, for it waits for a missing one without an end.
+"""A rendezvous of all workers before TensorFlow connects them, with a time limit that TensorFlow lacks.
 
-What TensorFlow 2.21 does alone: the chief waits for ever for a worker that does not come, whatever its
-`cluster_register_timeout`, and is then deaf to SIGTERM; a worker waits an hour for the chief.
+Without it, in TensorFlow 2.21, the chief waits forever for a missing worker, whatever its `cluster_register_timeout`,
+and ignores SIGTERM meanwhile; a worker waits an hour for the chief.
 
-The chief listens at its own address; the others come to it, say who they are, and wait. To each it sends, a line of
-JSON whenever that changes, who is missing and whether it waits for them: no longer when all are there, or when time is
-up. A process that dies meanwhile is missing again.
+The chief listens at its own address; the other workers connect to it, send their index, and wait. Whenever that
+changes, the chief sends each of them a line of JSON: the workers that are missing, and whether it still waits for them.
+It stops waiting when all are present or when the time is up. A process that ends meanwhile is missing again.
 """
 
 import json
@@ -16,26 +16,26 @@ from contextlib import ExitStack, suppress
 
 from tfp_noise.distribute import _addresses
 
-_PATIENCE = 5.0  # seconds for one line, or for one attempt to connect, or for the chief's verdict when time is up
-_PAUSE = 0.2
+_PATIENCE = 5.0  # seconds for one line, for one attempt to connect, and for the chief's last line when time is up
+_PAUSE = 0.2  # seconds between attempts to connect
 _LONGEST = 2**20  # bytes of a line
-_BACKLOG = 128  # beside the workers, strangers may call
+_BACKLOG = 128  # connections, because other programs than the workers may connect, too
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def meet(cluster, timeout, gpus=0):
-    """Returns when all workers of `cluster` are there.
+    """Returns when all workers of `cluster` have reported to the chief.
 
     Args:
         cluster: a `Cluster`.
         timeout: float, seconds.
-        gpus: int, how many this worker trains on.
+        gpus: int, the number of GPUs that this worker trains on.
 
     Raises:
-        OSError: if this worker's port is taken.
-        TimeoutError: if some worker is not there in time; it names each with its address.
-        ValueError: if another process says that it is this worker, has other `workers`, or not as many GPUs as the
-            chief: a driver that is missing on one machine would slow down all.
+        OSError: if this worker's port is in use.
+        TimeoutError: if some worker does not report in time; the message names each with its address.
+        ValueError: if another process has reported with this worker's index, or this worker was given other `workers`
+            or has another number of GPUs than the chief: one machine without a driver would slow down all.
     """
     deadline = time.monotonic() + timeout
     with ExitStack() as stack:
@@ -47,13 +47,13 @@ def meet(cluster, timeout, gpus=0):
     if missing:
         names = ", ".join(f"worker {index} ({cluster.workers[index]})" for index in missing)
         raise TimeoutError(
-            f"All workers must be there within {timeout:g} seconds. Missing: {names}. Seen from worker {cluster.index} "
+            f"All workers must report within {timeout:g} seconds. Missing: {names}. Seen from worker {cluster.index} "
             f"({cluster.address}). Was it started, is its address right, and does a firewall let its port through?"
         )
 
 
 def _listen(cluster):
-    """A server at this worker's port: of this machine alone if the address is, else of all its networks."""
+    """A server at this worker's port; at a loopback address it accepts connections from this machine only."""
     host, port = _addresses.split(cluster.address)
     try:
         if host in _LOOPBACK:
@@ -65,13 +65,13 @@ def _listen(cluster):
     except OSError as error:
         raise OSError(
             f"Worker {cluster.index} must be able to listen at its port. Received: {cluster.address}: {error}. "
-            "Give it another port, or end the process that holds it."
+            "Give it another port, or end the process that uses it."
         ) from error
 
 
 def _gather(cluster, gpus, server, deadline, stack):
-    """The chief's part: who is missing at the end."""
-    present, callers = {}, {}  # callers: who has not said a whole line yet, and by when it must
+    """The chief's part; returns the indices of the workers that are missing at the end."""
+    present, callers = {}, {}  # callers: connections without a whole line yet, each with its deadline and its bytes
     selector = stack.enter_context(selectors.DefaultSelector())
     selector.register(server, selectors.EVENT_READ)
     missing = list(range(1, len(cluster.workers)))
@@ -96,7 +96,7 @@ def _gather(cluster, gpus, server, deadline, stack):
                     connection.close()
                 else:
                     present[index] = connection
-            else:  # a worker has nothing more to say: it is gone
+            else:  # workers send one line only, so that anything more means the end of the connection
                 selector.unregister(connection)
                 del present[next(index for index, other in present.items() if other is connection)]
                 connection.close()
@@ -112,7 +112,7 @@ def _gather(cluster, gpus, server, deadline, stack):
 
 
 def _receive(connection, said):
-    """Adds what has come to `said`; True once no more of the line is to be expected."""
+    """Adds received bytes to `said`; True if the connection has ended or the line is too long."""
     try:
         part = connection.recv(2**16)
     except OSError:
@@ -122,32 +122,32 @@ def _receive(connection, said):
 
 
 def _introduction(cluster, gpus, connection, line, present):
-    """Who has come; `None`, after an answer that says why, for a process that does not belong here."""
+    """The index of the worker that sent `line`; `None` for another program or, after an answer, for a wrong worker."""
     try:
         said = json.loads(line)
         index, workers, its_gpus = said["index"], tuple(said["workers"]), said["gpus"]
     except (ValueError, TypeError, KeyError, RecursionError):
-        return None  # not one of us
+        return None  # another program
     if type(index) is not int or type(its_gpus) is not int:
         return None
     if workers != cluster.workers:
-        problem = f"must be given the same `workers`. Received: {workers} here, {cluster.workers} at the chief."
+        problem = f"must be given the same `workers`. Received: {workers}, and at the chief {cluster.workers}."
     elif its_gpus != gpus:
-        problem = f"must train on as many GPUs as the chief, on {gpus}. Received: {its_gpus}. Is its driver there?"
+        problem = f"must train on as many GPUs as the chief, on {gpus}. Received: {its_gpus}. Is a driver missing?"
     elif index in present or index not in range(1, len(workers)):
         problem = f"must be given an `index` of its own. Received: {index}, which another process has."
     else:
-        try:  # as TensorFlow will: not every address by which a worker can speak lets others in
+        try:  # as TensorFlow will: a worker that can connect to the chief may still not be reachable itself
             _addresses.connect(workers[index], _PATIENCE).close()
             return index
         except OSError as error:
-            problem = f"must be within reach of the chief at its address. Received: {workers[index]}: {error}."
+            problem = f"must be reachable for the chief at its address. Received: {workers[index]}: {error}."
     _send(connection, {"problem": problem})
     return None
 
 
 def _join(cluster, gpus, deadline):
-    """The others' part: who is missing at the end."""
+    """The part of all other workers; returns the indices of the workers that are missing at the end."""
     missing = [0]
     while time.monotonic() < deadline:
         try:
@@ -160,7 +160,7 @@ def _join(cluster, gpus, deadline):
                     if not said["waiting"]:
                         return missing
         except TimeoutError:
-            continue  # the chief's last word counts
+            continue  # keeps the chief's last list of missing workers
         except OSError:
             missing = [0]
         time.sleep(_PAUSE)
@@ -168,7 +168,7 @@ def _join(cluster, gpus, deadline):
 
 
 def _lines(connection, deadline):
-    """What the chief says, until it is gone or its own time, too, must be up."""
+    """The chief's messages, until its connection ends or its time limit must have passed, too."""
     with connection.makefile("rb") as file:
         while True:
             connection.settimeout(max(0, deadline - time.monotonic()) + _PATIENCE)
@@ -178,10 +178,10 @@ def _lines(connection, deadline):
                 keys = ("problem",) if "problem" in said else ("missing", "waiting")
                 said = {key: said[key] for key in keys}
             except (ValueError, TypeError, KeyError, RecursionError) as error:
-                raise ConnectionError("The chief is gone, or something else has its address.") from error
+                raise ConnectionError("The chief has ended, or another program listens at its address.") from error
             yield said
 
 
 def _send(connection, said):
-    with suppress(OSError):  # one that is gone is found to be missing
+    with suppress(OSError):  # a lost connection is noticed when it is read
         connection.sendall(f"{json.dumps(said)}\n".encode())

@@ -1,18 +1,19 @@
-"""Observed labels drawn from clean ones: a function of the label, the example's id and the seed."""
+"""Observed labels drawn from clean ones, as a function of the label, the example's id and the seed."""
 
 import dataclasses
 import warnings
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
-from tfp_noise import _validation
+from tfp_noise import _random, _validation
 from tfp_noise.datasets.base import Dataset
 
-_HASH_BUCKETS = 2**32
 
-
-def corrupt(labels, transition, seed, ids=None):
+def corrupt(
+    labels: ArrayLike | tf.Tensor, transition: ArrayLike, seed: int, ids: ArrayLike | tf.Tensor | None = None
+) -> np.ndarray | tf.Tensor:
     """Draws an observed label from row `labels[n]` of `transition` for every example `n`.
 
     The result is a pure function of (label, id, seed): inverse transform sampling with `u = SipHash(seed, id) / 2^32`.
@@ -20,10 +21,10 @@ def corrupt(labels, transition, seed, ids=None):
 
     Args:
         labels: integers `[n]` (or a scalar, with `ids`), NumPy or tensor, in `[0, K)`.
-        transition: `[K, K]`, rows sum to 1.
+        transition: float `[K, K]`, rows sum to 1.
         seed: int in [0, 2^31).
-        ids: integers or strings, shaped as `labels`: an identity for each example. Defaults to positions, which
-            only an array as a whole has: inside `tf.data` pass them (for instance from `Dataset.enumerate`).
+        ids: integers or strings, shaped as `labels`, one that identifies each example. Defaults to positions in the
+            array; inside `tf.data` there are none, so pass ids (for instance from `Dataset.enumerate`).
 
     Returns:
         Observed labels, shaped as `labels`: int32 NumPy for NumPy, an int32 tensor for a tensor.
@@ -33,7 +34,7 @@ def corrupt(labels, transition, seed, ids=None):
         TypeError: if labels are not integers, or ids neither integers nor strings.
 
     Warns:
-        UserWarning: if all examples of an array have one id, so that one draw decides for all.
+        UserWarning: if all examples of an array have the same id, because one random number then decides for all.
 
     Example:
         >>> corrupt(np.array([0, 1, 2, 2]), np.eye(3), seed=0).tolist()
@@ -43,37 +44,40 @@ def corrupt(labels, transition, seed, ids=None):
         >>> round(float(np.mean(noisy != 0)), 1)
         0.4
     """
-    transition = _validation.check_transition("transition", transition)
+    matrix = _validation.check_transition("transition", transition)
     seed = _validation.check_seed(seed)
-    num_classes = len(transition)
+    num_classes = len(matrix)
     from_tensor = tf.is_tensor(labels)
     symbolic = from_tensor and not hasattr(labels, "numpy")
-    if not symbolic:
-        flat = _validation.as_label_array("labels", labels)
-        _validation.check_labels("labels", flat.reshape(-1), num_classes)
-        labels = tf.constant(flat)
-    elif not labels.dtype.is_integer:
-        raise TypeError(f"`labels` must be integer class indices. Received a tensor of dtype {labels.dtype.name}.")
-    else:
-        indices = tf.cast(labels, tf.int64)  # bounds of a narrow type would wrap
-        in_range = tf.reduce_all((indices >= 0) & (indices < num_classes))
-        tf.debugging.Assert(in_range, [f"`labels` must lie in [0, {num_classes}). Received:", labels])
+    given = _check_symbolic_labels(labels, num_classes) if symbolic else _check_labels(labels, num_classes)
     if ids is None:
-        if symbolic or labels.shape.rank != 1:
+        if symbolic or given.shape.rank != 1:
             raise ValueError(
-                "`ids` must be given for a single label in `labels`, and inside a graph (`tf.data`): positions say "
-                "nothing about the example. Received: None. Pass an identity, for instance from `Dataset.enumerate`."
+                "`ids` must be given for a single label in `labels`, and inside a graph (`tf.data`), where a position "
+                "does not identify the example. Received: None. Pass ids, for instance from `Dataset.enumerate`."
             )
-        ids = np.arange(len(labels))
+        ids = np.arange(len(given))
     _check_ids(ids)
-    shape = tuple(ids.shape) if tf.is_tensor(ids) else np.shape(ids)
-    if not symbolic and shape != tuple(labels.shape):
-        raise ValueError(f"`ids` must be shaped as `labels`, {labels.shape}. Received shape {shape}.")
-    ids = tf.convert_to_tensor(ids)
-    keys = ids if ids.dtype == tf.string else tf.strings.as_string(ids)
-    uniform = tf.cast(tf.strings.to_hash_bucket_strong(keys, _HASH_BUCKETS, key=[seed, 0]), tf.float64) / _HASH_BUCKETS
-    observed = _inverse_transform(labels, uniform, transition)
+    keys = tf.convert_to_tensor(ids)
+    if not symbolic and tuple(keys.shape) != tuple(given.shape):
+        raise ValueError(f"`ids` must be shaped as `labels`, {given.shape}. Received shape {tuple(keys.shape)}.")
+    observed = _inverse_transform(given, _random.hashed_uniform(seed, keys), matrix)
     return observed if from_tensor else observed.numpy()
+
+
+def _check_labels(labels, num_classes):
+    """`labels` of any container and shape as a tensor."""
+    array = _validation.as_label_array("labels", labels)
+    _validation.check_labels("labels", array.reshape(-1), num_classes)
+    return tf.constant(array)
+
+
+def _check_symbolic_labels(labels, num_classes):
+    """`labels`, a tensor inside a graph, with an assertion on their range."""
+    if not labels.dtype.is_integer:
+        raise TypeError(f"`labels` must be integer class indices. Received a tensor of dtype {labels.dtype.name}.")
+    _validation.assert_labels("labels", labels, num_classes)
+    return labels
 
 
 def _check_ids(ids):
@@ -82,7 +86,7 @@ def _check_ids(ids):
         if ids.size > 1 and (ids == ids.flat[0]).all():
             warnings.warn(
                 f"`ids` should differ: one draw decides for all examples with one id. Received: {ids.flat[0]!r} for "
-                f"each of {ids.size} examples. Leave `ids` out to draw by position.",
+                f"each of {ids.size} examples. Leave `ids` out to identify examples by their positions.",
                 stacklevel=3,
             )
     elif not (ids.dtype.is_integer or ids.dtype == tf.string):
@@ -90,10 +94,10 @@ def _check_ids(ids):
 
 
 def _inverse_transform(labels, uniform, transition):
-    """Smallest class whose cumulative probability in the label's row exceeds `uniform`.
+    """The smallest class whose cumulative probability in the label's row exceeds `uniform`.
 
-    All rows are searched as one sorted array, row `i` shifted by `i`: nothing of size n K is made. `uniform` has 32
-    bits, so that label + uniform is exact in float64 and classes of probability 0 are never drawn.
+    All rows are searched as one sorted array, row `i` shifted by `i`, which takes memory for K^2 numbers and not for
+    n K. `uniform` has 32 bits, so that label + uniform is exact in float64, and classes of probability 0 never drawn.
     """
     num_classes = len(transition)
     cumulative = np.cumsum(transition, axis=1)
@@ -104,20 +108,24 @@ def _inverse_transform(labels, uniform, transition):
     return tf.reshape(flat, tf.shape(position)) - num_classes * tf.cast(labels, tf.int32)
 
 
-def corrupt_exact(labels, transition, seed):
+def corrupt_exact(labels: ArrayLike, transition: ArrayLike, seed: int) -> np.ndarray:
     """Flips exact counts: of the `n_i` examples of class `i`, `n_i T[i, j]` become `j`, rounded by largest remainder.
 
-    The seed decides which of several equal remainders are rounded up, so that no observed label is favoured: with
-    symmetric noise all of them are equal. Which examples flip depends on the array as a whole, so that this way is for
-    arrays only.
+    The seed decides which of several equal remainders are rounded up, so that no observed label is favoured (with
+    symmetric noise all remainders are equal). Which examples flip depends on all labels of the array, so that this
+    function takes no batches or streams.
 
     Args:
-        labels: integers `[n]`, NumPy, in `[0, K)`.
-        transition: `[K, K]`, rows sum to 1.
+        labels: integers `[n]`, in `[0, K)`.
+        transition: float `[K, K]`, rows sum to 1.
         seed: int in [0, 2^31).
 
     Returns:
-        int32 `[n]`.
+        int32 `[n]`, the observed labels.
+
+    Raises:
+        TypeError: if labels are not integers.
+        ValueError: if labels or transition are out of range.
 
     Example:
         >>> from tfp_noise import noise
@@ -125,37 +133,39 @@ def corrupt_exact(labels, transition, seed):
         >>> np.bincount(noisy).tolist()
         [550, 50, 50, 50, 50, 50, 50, 50, 50, 50]
     """
-    transition = _validation.check_transition("transition", transition)
-    labels = _validation.check_labels("labels", labels, len(transition))
+    matrix = _validation.check_transition("transition", transition)
+    indices = _validation.check_labels("labels", labels, len(matrix))
     seed = _validation.check_seed(seed)
     rng = np.random.default_rng(seed)
-    ties = np.random.default_rng([seed, 1])  # a generator of its own: where nothing is tied, nothing depends on it
-    observed = np.empty(len(labels), np.int32)
-    for clean, row in enumerate(transition):
-        members = np.flatnonzero(labels == clean)
+    ties = np.random.default_rng([seed, 1])  # a second generator, so that without ties the result does not depend on it
+    observed = np.empty(len(indices), np.int32)
+    for clean, row in enumerate(matrix):
+        members = np.flatnonzero(indices == clean)
         wanted = len(members) * row / row.sum()
         counts = np.floor(wanted).astype(int)
-        # Rounded, because equal remainders may differ in their last bits.
+        # Rounded, because remainders that are equal in theory may differ in their last bits.
         remainders = np.lexsort([ties.permutation(len(row)), np.round(counts - wanted, 9)])
         counts[remainders[: len(members) - counts.sum()]] += 1
         observed[rng.permutation(members)] = np.repeat(np.arange(len(row)), counts)
     return observed
 
 
-def corrupt_dataset(dataset, transition, seed, exact=False):
-    """`dataset` with observed labels in its training and validation splits; the test split stays clean.
+def corrupt_dataset(dataset: Dataset, transition: ArrayLike, seed: int, exact: bool = False) -> Dataset:
+    """A data set with noisy labels in its training and validation splits; the test split stays clean.
 
     Args:
         dataset: a `tfp_noise.datasets.Dataset`.
-        transition: `[K, K]`, rows sum to 1; it is kept as `Dataset.transition`.
+        transition: float `[K, K]`, rows sum to 1; the result has it as `Dataset.transition`.
         seed: int in [0, 2^31).
-        exact: flip exact counts (`corrupt_exact`) instead of drawing each label on its own (`corrupt`).
+        exact: bool, flip exact counts (`corrupt_exact`) instead of drawing each label on its own (`corrupt`).
 
     Returns:
-        A new `Dataset`; its `effective_rate` says which share of the training labels came out wrong.
+        A new `Dataset`; its `effective_rate` is the fraction of training labels that are wrong.
 
     Raises:
-        ValueError: if `dataset` is noisy already, nobody knows its true labels, or `transition` does not fit it.
+        TypeError: if an argument is of another type.
+        ValueError: if `dataset` is noisy already, nobody knows its true labels, or `transition` is for another number
+            of classes.
 
     Example:
         >>> from tfp_noise import datasets, noise
@@ -165,7 +175,7 @@ def corrupt_dataset(dataset, transition, seed, exact=False):
     """
     _validation.check_instance("dataset", dataset, Dataset)
     exact = _validation.check_bool("exact", exact)
-    transition = _validation.check_transition("transition", transition, dataset.num_classes)
+    matrix = _validation.check_transition("transition", transition, dataset.num_classes)
     if dataset.train.labels is None or dataset.validation.labels is None:
         raise ValueError(
             f"`dataset` must have true labels, to draw noisy ones from. Received: {dataset.name!r}, with given labels "
@@ -183,11 +193,11 @@ def corrupt_dataset(dataset, transition, seed, exact=False):
 
     def observe(examples):
         if exact:
-            observed = corrupt_exact(examples.labels, transition, seed)
+            observed = corrupt_exact(examples.labels, matrix, seed)
         else:
-            observed = corrupt(examples.labels, transition, seed, ids=examples.ids)
+            observed = corrupt(examples.labels, matrix, seed, ids=examples.ids)
         return dataclasses.replace(examples, observed=observed)
 
     return dataclasses.replace(
-        dataset, train=observe(dataset.train), validation=observe(dataset.validation), transition=transition
+        dataset, train=observe(dataset.train), validation=observe(dataset.validation), transition=matrix
     )

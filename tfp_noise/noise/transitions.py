@@ -1,8 +1,9 @@
-"""Transition matrices: who is taken for whom, and how often."""
+"""Transition matrices: the probability of each observed label, for each clean one."""
 
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
 
@@ -17,21 +18,22 @@ _ASYMMETRIC_PAIRS = {
 _NUM_CLASSES = {"digits": 10, "mnist": 10, "cifar10": 10, "cifar100": 100}
 
 
-def symmetric(num_classes, rate, include_true=True):
-    """Symmetric noise: with probability `rate` a label is drawn anew, uniformly.
+def symmetric(num_classes: int, rate: float, include_true: bool = True) -> np.ndarray:
+    """Symmetric noise: with probability `rate` a label is replaced by one drawn uniformly.
 
-    `T = (1 - rate) I + rate / K J` with `include_true` (the new label may be the true one, so that a share
+    `T = (1 - rate) I + rate / K J` with `include_true` (the new label may be the true one, so that a fraction
     `rate (K - 1) / K` of the labels ends up wrong), else `T = (1 - rate) I + rate / (K - 1) (J - I)`.
 
     Args:
         num_classes: int, K >= 2.
         rate: float in [0, 1].
-        include_true: whether the uniform draw includes the true class.
+        include_true: bool, whether the uniform draw includes the true class.
 
     Returns:
         float64 `[K, K]`.
 
     Raises:
+        TypeError: if an argument is of another type.
         ValueError: if `num_classes` or `rate` is out of range.
 
     Example:
@@ -52,18 +54,19 @@ def symmetric(num_classes, rate, include_true=True):
     return (1 - rate - off) * np.eye(num_classes) + off
 
 
-def from_pairs(num_classes, pairs, rate):
+def from_pairs(num_classes: int, pairs: Mapping[int, int], rate: float) -> np.ndarray:
     """Noise that turns each class in `pairs` into another one with probability `rate`.
 
     Args:
         num_classes: int, K >= 2.
-        pairs: mapping from a source class to its target class; classes that are no key keep their labels.
+        pairs: mapping from a source class to its target class; all other classes keep their labels.
         rate: float in [0, 1].
 
     Returns:
         float64 `[K, K]`.
 
     Raises:
+        TypeError: if an argument is of another type.
         ValueError: if a class is outside `[0, K)`, a target equals its source, or `rate` is out of range.
 
     Example:
@@ -84,7 +87,7 @@ def from_pairs(num_classes, pairs, rate):
     return transition
 
 
-def pair_flip(num_classes, rate):
+def pair_flip(num_classes: int, rate: float) -> np.ndarray:
     """Noise that turns class `i` into class `i + 1`, and the last into the first, with probability `rate`.
 
     Args:
@@ -93,6 +96,10 @@ def pair_flip(num_classes, rate):
 
     Returns:
         float64 `[K, K]`.
+
+    Raises:
+        TypeError: if an argument is of another type.
+        ValueError: if `num_classes` or `rate` is out of range.
 
     Example:
         >>> pair_flip(3, 0.5).tolist()
@@ -103,14 +110,14 @@ def pair_flip(num_classes, rate):
     return (1 - rate) * np.eye(num_classes) + rate * np.roll(np.eye(num_classes), 1, axis=1)
 
 
-def asymmetric(dataset_name, rate):
+def asymmetric(dataset_name: str, rate: float) -> np.ndarray:
     """The asymmetric noise of Englesson et al. 2023 for a named data set: classes flip to similar ones.
 
     MNIST (and `digits`, which has the same classes): 7 -> 1, 2 -> 7, 5 <-> 6, 3 -> 8. CIFAR-10: bird -> airplane,
     truck -> automobile, cat <-> dog, deer -> horse. CIFAR-100: each class to the next, cyclically.
 
-    The paper's text leaves out truck -> automobile; the authors' code, which made its numbers, has it, as Patrini et
-    al. 2017 have. The map as printed is `from_pairs(10, {2: 0, 3: 5, 5: 3, 4: 7}, rate)`.
+    The paper's text leaves out truck -> automobile; it is in the authors' code, which produced the paper's numbers, and
+    in Patrini et al. 2017. The map as printed is `from_pairs(10, {2: 0, 3: 5, 5: 3, 4: 7}, rate)`.
 
     Args:
         dataset_name: "digits", "mnist", "cifar10" or "cifar100".
@@ -120,6 +127,7 @@ def asymmetric(dataset_name, rate):
         float64 `[K, K]`.
 
     Raises:
+        TypeError: if `rate` is not a number.
         ValueError: if the data set has no published map, or `rate` is out of range.
 
     Example:
@@ -135,8 +143,17 @@ def asymmetric(dataset_name, rate):
     return from_pairs(_NUM_CLASSES[dataset_name], _ASYMMETRIC_PAIRS[dataset_name], rate)
 
 
-def effective_rate(transition):
-    """Share of labels that come out wrong when the classes are balanced: `1 - trace(T) / K`.
+def effective_rate(transition: ArrayLike) -> float:
+    """Fraction of labels that this noise makes wrong if the classes are balanced: `1 - trace(T) / K`.
+
+    Args:
+        transition: float `[K, K]`, rows sum to 1.
+
+    Returns:
+        A float in [0, 1].
+
+    Raises:
+        ValueError: if `transition` is not such a matrix.
 
     Example:
         >>> effective_rate(pair_flip(10, 0.25))
@@ -145,8 +162,19 @@ def effective_rate(transition):
     return float(1 - np.mean(np.diag(_validation.check_transition("transition", transition))))
 
 
-def condition_number(transition):
-    """Condition number of `transition` in the 2-norm, `inf` if it is singular; correction amplifies errors by it.
+def condition_number(transition: ArrayLike) -> float:
+    """Condition number of `transition` in the 2-norm.
+
+    It bounds the factor by which backward correction amplifies relative errors.
+
+    Args:
+        transition: float `[K, K]`, rows sum to 1.
+
+    Returns:
+        A float of at least 1; `inf` if the matrix is singular.
+
+    Raises:
+        ValueError: if `transition` is not such a matrix.
 
     Example:
         >>> round(condition_number(symmetric(10, 0.5)), 6)

@@ -1,23 +1,38 @@
-"""One batch as training sees it, and what part of it a worker takes."""
+"""A batch as training receives it, and a worker's part of it."""
 
+from collections.abc import Callable
+
+import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
 
 
-def prepare(features, labels, augmentation, seed, num_classes):
-    """A batch as training sees it: features in floats, both augmented if asked.
+def prepare(
+    features: tf.Tensor, labels: tf.Tensor, augmentation: Callable | None, seed: ArrayLike, num_classes: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """A batch as training receives it: features as floats, augmented where that is asked for.
 
     Args:
-        features: `[batch, ...]`.
+        features: `[batch, ...]`; images in uint8 are scaled from 0..255 to 0..1.
         labels: int `[batch]`.
         augmentation: as in `batches`.
         seed: int32 `[2]`, a stateless seed.
         num_classes: int, K.
 
     Returns:
-        Float32 features, and the labels; distributions `[batch, num_classes]` only where the augmentation changes
-        them, for indices are cheaper to every loss.
+        Float32 features, and the labels: as given where the augmentation leaves them alone, because class indices are
+        cheaper for every loss; else distributions, float32 `[batch, num_classes]`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: if an augmentation changes labels and one of them is outside [0, num_classes).
+
+    Example:
+        >>> pixels = tf.constant([[0, 255]], tf.uint8)
+        >>> features, labels = prepare(pixels, tf.constant([1]), None, [0, 0], num_classes=2)
+        >>> features.numpy().tolist(), labels.numpy().tolist()
+        ([[0.0, 1.0]], [1])
     """
     inputs = to_float(features)
     if augmentation is None:
@@ -26,35 +41,53 @@ def prepare(features, labels, augmentation, seed, num_classes):
     inputs, augmented = augmentation(inputs, distributions, seed)
     if augmented is distributions:
         return inputs, labels
-    inside = tf.reduce_all((labels >= 0) & (labels < num_classes))  # one_hot gives others a row of zeros
-    message = f"`labels` must lie in [0, {num_classes}). Received:"
-    with tf.control_dependencies([tf.debugging.Assert(inside, [message, labels, "Do the labels start at 1?"])]):
+    # `one_hot` makes a row of zeros, without an error, of a label that is out of range.
+    with tf.control_dependencies([_validation.assert_labels("labels", labels, num_classes)]):
         return inputs, tf.identity(augmented)
 
 
 def check_augmentation(augmentation):
-    """`augmentation` if it is one, or `None`."""
+    """`augmentation` if it is callable or `None`."""
     if augmentation is None:
         return None
-    return _validation.check_callable("augmentation", augmentation, "Pass one such as `CropAndFlip()`.")
+    return _validation.check_callable("augmentation", augmentation, "Pass an instance, such as `CropAndFlip()`.")
 
 
-def to_float(features):
-    """Features as float32; images (uint8) scaled from 0..255 to 0..1."""
+def to_float(features: np.ndarray | tf.Tensor) -> tf.Tensor:
+    """Features as float32; images in uint8 are scaled from 0..255 to 0..1.
+
+    Args:
+        features: array or tensor of numbers, of any shape.
+
+    Returns:
+        Float32, shaped as `features`.
+
+    Example:
+        >>> to_float(tf.constant([0, 255], tf.uint8)).numpy().tolist()
+        [0.0, 1.0]
+    """
     return tf.cast(features, tf.float32) / 255 if features.dtype == tf.uint8 else tf.cast(features, tf.float32)
 
 
-def shard_batches(data):
-    """`data`, of which several workers take each batch together: worker `i` the `i`-th part of it.
+def shard_batches(data: tf.data.Dataset) -> tf.data.Dataset:
+    """`data` with the option that each of several workers takes its part of every batch: worker `i` the `i`-th.
 
-    Every worker makes the whole batch, so that a step sees the same examples on any number of workers. Otherwise
-    TensorFlow looks for files that it could deal out to them.
+    Every worker makes the whole batch, so that a step trains on the same examples with any number of workers. Without
+    this option TensorFlow looks for input files that it could distribute among the workers.
 
     Args:
         data: a `tf.data.Dataset` of global batches, the same on all workers.
 
     Returns:
         A `tf.data.Dataset`.
+
+    Raises:
+        TypeError: if `data` is not a `tf.data.Dataset`.
+
+    Example:
+        >>> data = shard_batches(tf.data.Dataset.range(6).batch(2))
+        >>> data.options().experimental_distribute.auto_shard_policy.name
+        'DATA'
     """
     _validation.check_instance("data", data, tf.data.Dataset)
     options = tf.data.Options()

@@ -1,56 +1,60 @@
-"""Batches of what does not fit into memory: noise by id, order by seed and epoch, a share for each worker."""
+"""Batches of data sets that do not fit into memory: label noise by id, order by seed and epoch, a shard per worker."""
+
+from collections.abc import Callable
 
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
-from tfp_noise import _validation, noise
+from tfp_noise import _random, _validation, noise
 from tfp_noise._training.image_scale import mark_scaled
 from tfp_noise.pipeline._batch import check_augmentation, prepare, shard_batches
 
 
 def stream(
-    source,
-    transition,
-    batch_size,
-    seed=0,
-    augmentation=None,
-    shuffle_buffer=10_000,
-    drop_remainder=False,
-    first_epoch=0,
-    input_context=None,
-):
+    source: tf.data.Dataset,
+    transition: ArrayLike,
+    batch_size: int,
+    seed: int = 0,
+    augmentation: Callable | None = None,
+    shuffle_buffer: int = 10_000,
+    drop_remainder: bool = False,
+    first_epoch: int = 0,
+    input_context: tf.distribute.InputContext | None = None,
+) -> tf.data.Dataset:
     """Endless batches from a `tf.data.Dataset` that does not fit into memory, with label noise drawn on the way.
 
-    Noise goes by the example's id, so that an example has the same observed label in every epoch, on every worker, and
-    in an array. The order of epoch `e` and its augmentation are functions of `(seed, e)`: a run that resumes at epoch
-    `e` passes `first_epoch=e` and sees what it would have seen.
+    Noise is drawn from the example's id, so that an example has the same observed label in every epoch, on every
+    worker, and in an array. The order of epoch `e` and its augmentation are functions of `(seed, e)`: a run that
+    resumes at epoch `e` passes `first_epoch=e` and gets the batches that it would have got without the interruption.
 
-    On several machines each worker reads a share of its own, in its own order; `fit` takes what this gives:
+    On several machines each worker reads its own shard, in its own order. Pass to `fit`:
 
         strategy.distribute_datasets_from_function(
             lambda context: stream(datasets.stream(name, "train", input_context=context), ..., input_context=context)
         )
 
     Args:
-        source: a finite dataset of `(features, label, id)`, one example each, always in the same order; `label` an
-            integer, `id` an integer or string: what `tfp_noise.datasets.stream` gives. With `input_context` the
-            worker's share, of the same size on all workers, for they step together.
-        transition: `[K, K]`, rows sum to 1.
-        batch_size: int >= 1, the global one: what all replicas of all workers take in a step.
+        source: a finite dataset of single examples `(features, label, id)`, always in the same order, such as
+            `tfp_noise.datasets.stream` returns; `label` is an integer, `id` an integer or string. With `input_context`,
+            the worker's shard, of the same size on all workers, because all take the same number of steps.
+        transition: float `[K, K]`, rows sum to 1.
+        batch_size: int >= 1, the global batch size: examples in one step of all replicas of all workers.
         seed: int in [0, 2^31).
         augmentation: as in `batches`.
-        shuffle_buffer: int >= 1, examples that are shuffled at a time, and held in memory.
-        drop_remainder: leave out the last, smaller batch of an epoch; several replicas always do.
-        first_epoch: int >= 0.
+        shuffle_buffer: int >= 1, number of examples that are held in memory to be shuffled.
+        drop_remainder: bool, leave out the last, smaller batch of an epoch; with several replicas it always is.
+        first_epoch: int >= 0, the epoch that the stream begins with.
         input_context: the `tf.distribute.InputContext` of the worker; `None` for one worker, whose replicas, if there
-            are several, divide the batches.
+            are several, divide each batch.
 
     Returns:
-        A `tf.data.Dataset` of `(features, observed labels)` as `Batches.train` gives them; with `input_context` a
-        replica's part of a batch after the other.
+        A `tf.data.Dataset` of `(features, observed labels)`, as in `Batches.train`; with `input_context`, batches for
+        single replicas, one after the other.
 
     Raises:
-        ValueError: if a number is out of range, `source` gives something else, or the replicas do not divide
-            `batch_size`.
+        TypeError: if an argument is of another type.
+        ValueError: if a number is out of range, the elements of `source` are not `(features, label, id)`, or
+            `batch_size` is not a multiple of the number of replicas.
 
     Example:
         >>> number = tf.data.Dataset.range(6)
@@ -68,8 +72,8 @@ def stream(
         _validation.check_instance("input_context", input_context, tf.distribute.InputContext)
     if not (isinstance(source.element_spec, tuple) and len(source.element_spec) == 3):
         raise ValueError(
-            f"`source` must give (features, label, id) for each example. Received: {source.element_spec}. "
-            "`datasets.stream` gives that; elsewhere ids may come from `enumerate()` of a fixed order."
+            f"`source` must have elements (features, label, id). Received: {source.element_spec}. Make them by "
+            "`datasets.stream`, or take ids from `enumerate()` of a dataset with a fixed order."
         )
     shuffle_buffer = _validation.check_int("shuffle_buffer", shuffle_buffer, 1)
     first_epoch = _validation.check_int("first_epoch", first_epoch, 0)
@@ -79,8 +83,9 @@ def stream(
     whole_batches = drop_remainder or replicas > 1
 
     def epoch_of_batches(epoch):
-        epoch_seed = tf.random.fold_in(tf.stack([seed, tf.cast(epoch, tf.int32)]), worker.input_pipeline_id)
-        tf.compat.v1.set_random_seed(1)  # of this function's graph: else the program's own would change the order
+        epoch_seed = tf.random.fold_in(_random.epoch_seed(seed, epoch), worker.input_pipeline_id)
+        # The seed of this function's graph; without it the program's global seed would change the order, too.
+        tf.compat.v1.set_random_seed(1)
         order = tf.random.stateless_uniform([], epoch_seed, minval=None, maxval=None, dtype=tf.int64)
         shuffled = source.shuffle(shuffle_buffer, seed=order, reshuffle_each_iteration=False)
 
@@ -94,5 +99,5 @@ def stream(
     train = tf.data.Dataset.counter(first_epoch).flat_map(epoch_of_batches)
     if replicas > worker.num_input_pipelines:
         train = train.rebatch(batch_size // replicas, drop_remainder=True)
-    # A fixed number: TensorFlow's own choice grows with the time that training takes, and with it the memory.
+    # A fixed number, because the one that TensorFlow chooses grows while training runs, and with it the memory in use.
     return mark_scaled(shard_batches(train.prefetch(4)), source.element_spec[0])

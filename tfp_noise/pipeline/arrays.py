@@ -1,16 +1,17 @@
-"""Examples -> batches: shuffled, augmented, and a function of the seed and the epoch alone.
+"""Shuffled and augmented batches of a data set in memory, a function of the seed and the epoch alone.
 
-Arrays stay in memory as they are (uint8 images too); an epoch is a permutation of indices, and a batch is one gather,
-one scaling and one augmentation, so that the model, never the input, sets the pace.
+Arrays stay in memory in their own dtype (images in uint8, too). An epoch is a permutation of indices, and a batch takes
+one gather, one scaling and one augmentation, so that making batches does not slow down training.
 """
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
-from tfp_noise import _validation
+from tfp_noise import _random, _validation
 from tfp_noise._training.image_scale import mark_scaled
 from tfp_noise.datasets.base import Dataset, Examples
 from tfp_noise.pipeline._batch import check_augmentation, prepare, shard_batches, to_float
@@ -18,15 +19,21 @@ from tfp_noise.pipeline._batch import check_augmentation, prepare, shard_batches
 
 @dataclasses.dataclass(frozen=True)
 class Batches:
-    """What `fit` needs from one noisy data set.
+    """The batches of one noisy data set for `fit` and `evaluate`, as `batches` makes them.
 
     Args:
         train: endless `tf.data.Dataset` of `(features, observed labels)`, from `first_epoch` on; labels are int32
             `[batch]`, or float32 `[batch, num_classes]` where the augmentation changes them.
-        steps_per_epoch: steps after which every training example has been seen once.
-        validation: one pass over the validation split, observed labels.
-        test: one pass over the test split, clean labels; where the data set has no test examples, an error when it is
-            read.
+        steps_per_epoch: int, number of batches in one pass over the training examples.
+        validation: `tf.data.Dataset`, one pass over the validation split, with observed labels.
+        test: `tf.data.Dataset`, one pass over the test split, with clean labels; reading it is an error if the data set
+            has no test examples.
+
+    Example:
+        >>> from tfp_noise import datasets
+        >>> digits = batches(datasets.load("digits"), batch_size=64)
+        >>> digits.steps_per_epoch, digits.steps_per_execution
+        (21, 21)
     """
 
     train: tf.data.Dataset
@@ -36,38 +43,46 @@ class Batches:
 
     @property
     def steps_per_execution(self):
-        """Training steps for one call of the compiled function, for `compile(steps_per_execution=...)`.
+        """Number of training steps in one call of the compiled function, for `compile(steps_per_execution=...)`.
 
-        A divisor of `steps_per_epoch`, for Keras rounds an epoch up to whole calls: the largest one up to 50, or the
-        whole epoch where that would be small. It nearly doubles the throughput of a small network.
+        The largest divisor of `steps_per_epoch` up to 50, because Keras rounds an epoch up to whole calls; where that
+        divisor is below 10, the whole epoch. It nearly doubles the throughput of a small network.
         """
         divisor = max(d for d in range(1, min(50, self.steps_per_epoch) + 1) if self.steps_per_epoch % d == 0)
         return divisor if divisor >= 10 else self.steps_per_epoch
 
 
-def batches(dataset, batch_size, augmentation=None, seed=0, drop_remainder=False, first_epoch=0):
+def batches(
+    dataset: Dataset,
+    batch_size: int,
+    augmentation: Callable | None = None,
+    seed: int = 0,
+    drop_remainder: bool = False,
+    first_epoch: int = 0,
+) -> Batches:
     """Batches of a data set in memory.
 
-    Features become float32, images (uint8) scaled from 0..255 to 0..1, as `Examples.inputs` has them. The order of
-    epoch `e` and its augmentation are functions of `(seed, e)`: a run that resumes at epoch `e` passes `first_epoch=e`
-    and sees what it would have seen.
+    Features become float32, images in uint8 are scaled from 0..255 to 0..1, as in `Examples.inputs`. The order of epoch
+    `e` and its augmentation are functions of `(seed, e)`: a run that resumes at epoch `e` passes `first_epoch=e` and
+    gets the batches that it would have got without the interruption.
 
     Args:
         dataset: a `tfp_noise.datasets.Dataset`.
         batch_size: int >= 1.
-        augmentation: what `tfp_noise.pipeline.augmentation` describes, such as `CropAndFlip()` or
-            `Compose((CropAndFlip(), Mixup(0.2)))`, or `None`; for training only. Where it changes labels, they become
-            distributions over classes, which every loss takes.
+        augmentation: callable as `tfp_noise.pipeline.augmentation` describes it, such as `CropAndFlip()` or
+            `Compose((CropAndFlip(), Mixup(0.2)))`, or `None`; used in training only. Where it changes labels, they
+            become distributions over classes, which every loss takes.
         seed: int in [0, 2^31).
-        drop_remainder: leave out the last, smaller batch of an epoch: shapes are then static, as TPUs and several
+        drop_remainder: bool, leave out the last, smaller batch of an epoch: shapes are then static, as TPUs and several
             replicas need.
-        first_epoch: int >= 0.
+        first_epoch: int >= 0, the epoch that `train` begins with.
 
     Returns:
         A `Batches`.
 
     Raises:
-        ValueError: if a number is out of range, or no batch would be left.
+        TypeError: if an argument is of another type.
+        ValueError: if a number is out of range, or `drop_remainder` leaves out every batch.
 
     Example:
         >>> from tfp_noise import datasets
@@ -86,11 +101,11 @@ def batches(dataset, batch_size, augmentation=None, seed=0, drop_remainder=False
     steps = size // batch_size if drop_remainder else math.ceil(size / batch_size)
     if steps == 0:
         raise ValueError(f"`batch_size` must be at most the {size} training examples. Received: {batch_size}.")
-    with tf.device("CPU:0"):  # an accelerator's memory is for the model
+    with tf.device("CPU:0"):  # keeps the data out of an accelerator's memory, which the model needs
         features, labels = tf.constant(dataset.train.features), tf.constant(dataset.train.training_labels, tf.int32)
 
     def epoch_of_batches(epoch):
-        epoch_seed = tf.stack([seed, tf.cast(epoch, tf.int32)])
+        epoch_seed = _random.epoch_seed(seed, epoch)
         order = tf.random.experimental.stateless_shuffle(tf.range(size), epoch_seed)
 
         def batch(step):
@@ -113,8 +128,28 @@ def batches(dataset, batch_size, augmentation=None, seed=0, drop_remainder=False
     )
 
 
-def one_pass(examples, batch_size):
-    """One ordered pass over `examples`, as `(features, labels for training)`, for evaluation and prediction."""
+def one_pass(examples: Examples, batch_size: int) -> tf.data.Dataset:
+    """One pass over `examples` in their order, for evaluation and prediction.
+
+    Args:
+        examples: a `tfp_noise.datasets.Examples`.
+        batch_size: int >= 1.
+
+    Returns:
+        A `tf.data.Dataset` of `(features, labels)`: float32 `[batch, ...]` as in `batches`, and the labels that
+        training may see (`Examples.training_labels`), int32 `[batch]`.
+
+    Raises:
+        TypeError: if an argument is of another type.
+        ValueError: if `batch_size` is below 1.
+
+    Example:
+        >>> from tfp_noise import datasets
+        >>> digits = datasets.load("digits")
+        >>> features, labels = next(iter(one_pass(digits.test, batch_size=360)))
+        >>> bool((labels.numpy() == digits.test.labels).all())
+        True
+    """
     _validation.check_instance("examples", examples, Examples)
     batch_size = _validation.check_int("batch_size", batch_size, 1)
     if not len(examples):

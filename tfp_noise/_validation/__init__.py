@@ -1,0 +1,57 @@
+"""Checks of arguments: every message names the argument, the expectation, the value received, and the likely cure."""
+
+from tfp_noise._validation.arrays import as_numbers, check_features, check_finite, check_unit_features
+from tfp_noise._validation.labels import (
+    as_label_array,
+    check_distribution_rows,
+    check_distributions,
+    check_ids,
+    check_indices,
+    check_labels,
+    check_targets,
+    row_chunks,
+)
+from tfp_noise._validation.matrices import (
+    ILL_CONDITIONED,
+    check_matrix,
+    check_transition,
+    warn_if_uninformative,
+    warn_of_no_labels,
+)
+from tfp_noise._validation.numbers import check_batch_size, check_bool, check_int, check_number, check_seed, check_top
+from tfp_noise._validation.objects import check_callable, check_choice, check_class_names, check_instance, check_path
+from tfp_noise._validation.tensors import assert_distributions, assert_labels, check_label_spec
+
+__all__ = [
+    "ILL_CONDITIONED",
+    "as_label_array",
+    "as_numbers",
+    "assert_distributions",
+    "assert_labels",
+    "check_batch_size",
+    "check_bool",
+    "check_callable",
+    "check_choice",
+    "check_class_names",
+    "check_distribution_rows",
+    "check_distributions",
+    "check_features",
+    "check_finite",
+    "check_ids",
+    "check_indices",
+    "check_instance",
+    "check_int",
+    "check_label_spec",
+    "check_labels",
+    "check_matrix",
+    "check_number",
+    "check_path",
+    "check_seed",
+    "check_targets",
+    "check_top",
+    "check_transition",
+    "check_unit_features",
+    "row_chunks",
+    "warn_if_uninformative",
+    "warn_of_no_labels",
+]

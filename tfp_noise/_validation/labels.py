@@ -1,0 +1,119 @@
+"""Checks of labels in arrays: class indices, distributions over classes, and ids of examples."""
+
+import numpy as np
+
+from tfp_noise import _labels
+from tfp_noise._validation import wording
+from tfp_noise._validation.arrays import as_array, as_numbers, check_finite
+
+DISTRIBUTION_TOLERANCE = 1e-3  # of the sum of a row, so that float16 predictions pass
+LOGITS_CURE = "Are these logits? Pass their softmax. Did training diverge?"
+_CHUNK_ENTRIES = 2**22
+
+
+def as_label_array(name, labels) -> np.ndarray:
+    """`labels` of any container as a NumPy array; an array of objects is converted like a list."""
+    return as_array(
+        name, labels, "Give every example one class index, or every example a row of as many probabilities."
+    )
+
+
+def check_indices(name, labels) -> np.ndarray:
+    """`labels` of any container as an int array [n]."""
+    if labels is None:
+        raise TypeError(
+            f"`{name}` must be integer class indices [n]. Received: None. If nobody knows the true labels, pass the "
+            "given ones: `examples.training_labels`."
+        )
+    labels = as_label_array(name, labels)
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"`{name}` must be integer class indices. Received dtype {labels.dtype}. {_label_cure(labels)}")
+    if labels.ndim != 1:
+        raise ValueError(f"`{name}` must have shape [n]. Received shape {labels.shape}.")
+    return labels
+
+
+def _label_cure(labels):
+    """Advice for labels that are not integers."""
+    numbers = labels.dtype.kind in "bf" and labels.size
+    if labels.dtype.kind in "USTO":
+        missing = [value for value in labels.ravel().tolist() if value is None or isinstance(value, float)]
+        if missing:
+            return f"Leave out the {len(missing)} examples without a label."
+        return "Number the names: `class_names, labels = np.unique(labels, return_inverse=True)`."
+    if numbers and not np.isfinite(labels).all():
+        return "Leave out the examples whose label is NaN or infinite."
+    if numbers and (labels == np.floor(labels)).all():
+        return 'Pass `labels.astype("int32")`.'
+    if numbers and labels.min() >= 0 and labels.max() <= 1:
+        return "Make rows of probabilities of class 1: `np.stack([1 - labels, labels], axis=-1)`."
+    return "Number the classes from 0, or pass a row of probabilities for each example."
+
+
+def check_labels(name, labels, num_classes, ignored=None) -> np.ndarray:
+    """`labels` of any container as an int array [n] with values in [0, num_classes), or equal to `ignored`."""
+    labels = check_indices(name, labels)
+    outside = ~_labels.are_known(labels, num_classes)
+    if ignored is not None:
+        outside &= labels != ignored
+    if outside.any():
+        position = int(np.argmax(outside))
+        cure = wording.NO_LABEL if labels[position] == -1 else wording.FROM_1
+        raise ValueError(
+            f"{wording.label_range(name, num_classes)} Received: {labels[position]} at position {position}. {cure}"
+        )
+    return labels
+
+
+def check_ids(name, ids) -> np.ndarray:
+    """`ids` of any container as an array of integers or strings, not of floats, because NaN identifies no example."""
+    ids = as_array(name, ids, "Give every example one id.")
+    if ids.dtype.kind not in "iuUS":
+        raise TypeError(
+            f"`{name}` must be integers or strings, one that identifies each example. Received dtype {ids.dtype}. "
+            "Number the examples: `np.arange(n)`."
+        )
+    return ids
+
+
+def check_targets(name, targets, num_classes, ignored=None):
+    """Refuses arrays that are neither class indices `[n]` or `[n, 1]` nor distributions `[n, num_classes]`."""
+    if _labels.are_distributions(targets, num_classes):
+        if targets.dtype.kind not in "biuf":
+            raise TypeError(f"`{name}` must hold numbers. Received dtype {targets.dtype}. {_label_cure(targets)}")
+        check_distributions(name, targets, cure=wording.NORMALISE)
+    elif _labels.are_class_indices(targets):
+        check_labels(name, targets.reshape(-1), num_classes, ignored)
+    else:
+        raise ValueError(
+            f"{wording.label_shapes(name, num_classes)} Received shape {targets.shape}. Is `num_classes` right?"
+        )
+
+
+def check_distributions(name, rows, cure=LOGITS_CURE) -> np.ndarray:
+    """`rows` as a float64 array `[n, k]`, n at least 1: nonnegative, and each row sums to 1."""
+    return check_distribution_rows(name, rows, cure).astype(np.float64)
+
+
+def check_distribution_rows(name, rows, cure=LOGITS_CURE) -> np.ndarray:
+    """`rows` as `check_distributions` returns them, but floats in their own dtype, and without a copy."""
+    rows = as_numbers(name, rows)
+    if rows.ndim != 2 or not rows.size:
+        raise ValueError(f"`{name}` must have shape [n, num_classes], n at least 1. Received shape {rows.shape}.")
+    for part in row_chunks(rows):
+        sums = rows[part].sum(axis=1, dtype=np.float64)
+        right = (np.abs(sums - 1) <= DISTRIBUTION_TOLERANCE) & (rows[part].min(axis=1) >= 0)  # false for NaN
+        if not right.all():
+            check_finite(name, rows, cure=cure)
+            wrong = int(right.argmin())
+            raise ValueError(
+                f"{wording.distributions(name)} Received: row {part.start + wrong} has the minimum "
+                f"{rows[part][wrong].min():g} and the sum {sums[wrong]:g}. {cure}"
+            )
+    return rows if rows.dtype.kind == "f" else rows.astype(np.float64)
+
+
+def row_chunks(rows):
+    """Slices of the first axis of `rows`, each of about four million entries, so that no temporary array is large."""
+    size = max(1, _CHUNK_ENTRIES // rows.shape[1])
+    return [slice(start, min(start + size, len(rows))) for start in range(0, len(rows), size)]

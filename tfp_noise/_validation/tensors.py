@@ -1,0 +1,63 @@
+"""Checks of labels inside a graph: assertions on a batch, and the labels' dtype and shape before there is one."""
+
+import tensorflow as tf
+
+from tfp_noise import _labels
+from tfp_noise._validation import wording
+from tfp_noise._validation.labels import DISTRIBUTION_TOLERANCE
+
+
+def assert_labels(name, labels, num_classes, ignored=None):
+    """An operation that fails unless all `labels` lie in [0, num_classes) or equal `ignored`.
+
+    Args:
+        name: text, the argument's name in errors.
+        labels: integer tensor of any shape.
+        num_classes: int, K.
+        ignored: int, class index of examples without a label, or `None`.
+    """
+    indices = tf.cast(labels, tf.int64)  # `num_classes` may be too large for a narrow integer type
+    inside = _labels.are_known(indices, num_classes)
+    if ignored is not None:
+        inside |= indices == ignored
+    message = f"{wording.label_range(name, num_classes)} Received:"
+    return tf.debugging.Assert(tf.reduce_all(inside), [message, labels, wording.FROM_1])
+
+
+def assert_distributions(name, rows):
+    """An operation that fails unless all `rows`, numbers or booleans `[n, num_classes]`, are distributions."""
+    numbers = tf.cast(rows, tf.float32)
+    sums = tf.reduce_sum(numbers, axis=-1)
+    right = (tf.abs(sums - 1) <= DISTRIBUTION_TOLERANCE) & (tf.reduce_min(numbers, axis=-1) >= 0)
+    message = f"{wording.distributions(name)} Received:"
+    return tf.debugging.Assert(tf.reduce_all(right), [message, rows, wording.NORMALISE])
+
+
+def check_label_spec(name, spec, num_classes):
+    """Refuses the labels of a dataset if their dtype or shape is wrong, before any batch is made.
+
+    Args:
+        name: text, the argument's name in errors.
+        spec: `tf.TensorSpec` of a batch of labels.
+        num_classes: int, K.
+    """
+    shape, dtype = spec.shape, spec.dtype
+    if shape.rank is None:
+        return
+    width = shape[-1] if shape.rank == 2 else None
+    if shape.rank not in (1, 2) or width not in (None, 1, num_classes):
+        raise ValueError(
+            f"{wording.label_shapes(name, num_classes)} Received a dataset with labels of shape {tuple(shape)}. Is "
+            "`num_classes` right, and the dataset batched?"
+        )
+    if dtype.is_integer or (_labels.are_distributions(spec, num_classes) and (dtype.is_floating or dtype.is_bool)):
+        return
+    cures = {
+        tf.string: "Number the names by `keras.layers.StringLookup(vocabulary=class_names, num_oov_indices=0)`.",
+        tf.bool: 'Cast them: `dataset.map(lambda x, y: (x, tf.cast(y, "int32")))`.',
+    }
+    raise TypeError(
+        f"`{name}` must be integer class indices, or distributions [n, {num_classes}]. Received a dataset with labels "
+        f"of dtype {dtype.name} and shape {tuple(shape)}. "
+        + cures.get(dtype, "Give whole numbers an integer dtype, or each example a row of probabilities.")
+    )
