@@ -4,6 +4,18 @@ from tfp_noise.datasets import cifar10h, clothing1m
 from tfp_noise.datasets.base import Dataset, Examples
 from tfp_noise.datasets.loading import load, names
 from tfp_noise.datasets.own_arrays import from_arrays
+from tfp_noise.datasets.own_tables import from_csv
 from tfp_noise.datasets.published import class_names, stream
 
-__all__ = ["Dataset", "Examples", "cifar10h", "class_names", "clothing1m", "from_arrays", "load", "names", "stream"]
+__all__ = [
+    "Dataset",
+    "Examples",
+    "cifar10h",
+    "class_names",
+    "clothing1m",
+    "from_arrays",
+    "from_csv",
+    "load",
+    "names",
+    "stream",
+]
