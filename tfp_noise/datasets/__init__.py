@@ -4,7 +4,9 @@ from tfp_noise.datasets import cifar10h, clothing1m
 from tfp_noise.datasets.base import Dataset, Examples
 from tfp_noise.datasets.loading import load, names
 from tfp_noise.datasets.own_arrays import from_arrays
+from tfp_noise.datasets.own_images import from_directory
 from tfp_noise.datasets.own_tables import from_csv
+from tfp_noise.datasets.own_votes import from_votes
 from tfp_noise.datasets.published import class_names, stream
 
 __all__ = [
@@ -15,6 +17,8 @@ __all__ = [
     "clothing1m",
     "from_arrays",
     "from_csv",
+    "from_directory",
+    "from_votes",
     "load",
     "names",
     "stream",

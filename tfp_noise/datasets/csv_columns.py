@@ -1,6 +1,11 @@
-"""Columns of a CSV file as text."""
+"""Columns of a CSV file as text, and a column of labels."""
 
 import csv
+
+from tfp_noise.datasets import own_labels
+
+# Cells that say that nothing is known. "None" is not among them, because it names a category as often.
+MISSING = ("", "?", "NA", "N/A", "NaN", "nan", "NULL", "null")
 
 _DELIMITERS = ",;\t"
 
@@ -50,3 +55,27 @@ def read(path):
         )
     columns = zip(*(row for _, row in examples), strict=True)
     return dict(zip(names, map(list, columns), strict=True))
+
+
+def labels(argument, path, name, cells, class_names=None):
+    """The labels in a column, integers where all are written as such, so that classes are sorted by number.
+
+    Args:
+        argument: what the user passed, for errors.
+        path: the file.
+        name: of the column.
+        cells: a list of text.
+        class_names: as of `own_labels.find`.
+
+    Raises:
+        ValueError: a cell is one of `MISSING`.
+    """
+    missing = [(position, cell) for position, cell in enumerate(cells) if cell.strip() in MISSING]
+    if missing:
+        (first, cell), count = missing[0], len(missing)
+        raise ValueError(
+            f"`{argument}` must be a column without missing cells. Received: {count} of {len(cells)} missing in {name!r} "
+            f"of {path.name!r}, the first {cell!r} in row {first}. Leave those rows out of the file; if {cell!r} names "
+            "a class, give it another name there."
+        )
+    return own_labels.from_text(cells, class_names)

@@ -66,7 +66,7 @@ def from_arrays(
         given,
         classes,
         true_labels=None if true_labels is None else classes.indices("true_labels", true_labels),
-        test=None if test is None else _test(test, classes, feature_names),
+        test=None if test is None else check_test(test, classes, feature_names),
         feature_names=feature_names,
         validation_share=validation_share,
         seed=seed,
@@ -141,7 +141,14 @@ def _split(given, share, seed):
     return tuple(map(np.sort, parts))
 
 
-def _test(test, classes, feature_names):
+def check_test(test, classes, feature_names):
+    """A pair of features and true labels as `Examples`.
+
+    Args:
+        test: the pair.
+        classes: `own_labels.Classes`.
+        feature_names: those of the training features, which columns of a `DataFrame` must have; or `None`.
+    """
     if not isinstance(test, (tuple, list)) or len(test) != 2:
         raise TypeError(
             f"`test` must be a pair, (features, true labels). Received: {test!r:.100}. Leave it out where no true "

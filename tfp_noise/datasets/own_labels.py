@@ -71,15 +71,37 @@ def find(name, labels, class_names=None):
         TypeError: labels that are neither integers, nor strings, nor bools, or several of these.
     """
     values = read(name, labels)
-    if class_names is not None:
-        classes = _named(class_names, values)
-    else:
-        known = _categories(labels) or sorted(set(values))
-        classes = Classes(tuple(known), tuple(map(str, known)))
-        _check_spellings(name, collections.Counter(values))
+    classes = classes_of(name, labels, values, class_names)
     indices = classes.indices(name, values)
-    _check_sizes(name, classes.names, np.bincount(indices, minlength=len(classes.names)))
+    check_sizes(name, classes.names, np.bincount(indices, minlength=len(classes.names)))
     return classes, indices
+
+
+def classes_of(name, labels, values, class_names=None):
+    """The `Classes` of labels.
+
+    Args:
+        name: as of `find`.
+        labels: as of `find`.
+        values: the same labels as a list, as `read` gives them.
+        class_names: as of `find`.
+    """
+    if class_names is not None:
+        return _named(class_names, values)
+    _check_spellings(name, collections.Counter(values))
+    known = _categories(labels) or sorted(set(values))
+    return Classes(tuple(known), tuple(map(str, known)))
+
+
+def from_text(names, class_names=None):
+    """`names`, a list of strings, as integers if all are written as such, so that classes are sorted by number.
+
+    Names that `class_names` lists stay strings.
+    """
+    different = set(names)
+    listed = class_names is not None and different <= set(_validation.check_class_names(class_names))
+    plain = all(name.removeprefix("-").isdecimal() and str(int(name)) == name for name in different)
+    return [int(name) for name in names] if plain and not listed else names
 
 
 def read(name, labels):
@@ -168,13 +190,13 @@ def _check_spellings(name, counts):
         )
 
 
-def _check_sizes(name, names, sizes):
+def check_sizes(name, names, sizes):
     """Refuses labels that are no classes to learn: one only, too many, or with a single example."""
     occurring = np.count_nonzero(sizes)
     if occurring < 2:
         raise ValueError(
             f"`{name}` must be of two classes or more. Received: {sizes.sum()} labels, all {names[sizes.argmax()]!r}. "
-            "Is it the right column?"
+            "Is it the right column, or folder?"
         )
     if 2 * occurring > sizes.sum():
         raise ValueError(

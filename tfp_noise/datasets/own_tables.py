@@ -10,9 +10,6 @@ from tfp_noise import _validation
 from tfp_noise.datasets import csv_columns, own_arrays, own_labels
 from tfp_noise.datasets.base import Dataset
 
-# Cells that say that nothing is known. "None" is not among them, because it names a category as often.
-MISSING = ("", "?", "NA", "N/A", "NaN", "nan", "NULL", "null")
-
 
 def from_csv(
     path: str | os.PathLike[str],
@@ -63,10 +60,12 @@ def from_csv(
     impute = _validation.check_bool("impute", impute)
     columns = csv_columns.read(path)
     label = _validation.check_choice("label", label, columns, f"column of {path.name!r}")
-    classes, given = own_labels.find("label", _as_labels(path, label, columns[label]), class_names)
+    classes, given = own_labels.find(
+        "label", csv_columns.labels("label", path, label, columns[label], class_names), class_names
+    )
     chosen = _check_chosen(features, label, columns, path)
     table = {name: np.array([cell.strip() for cell in columns[name]], object) for name in chosen}
-    missing = {name: np.isin(cells, MISSING) for name, cells in table.items()}
+    missing = {name: np.isin(cells, csv_columns.MISSING) for name, cells in table.items()}
     _check_missing(path, {name: int(where.sum()) for name, where in missing.items()}, len(given), impute)
     encoded = [_encode(path, name, table[name], missing[name]) for name in chosen]
     return own_arrays.make(
@@ -108,9 +107,9 @@ def _check_missing(path, counts, size, impute):
     found = ", ".join(f"{name!r} ({count})" for name, count in counts.items() if count)
     if found and not impute:
         raise ValueError(
-            f"`features` must be complete. Received missing cells in {found} of {size} rows of {path.name!r}. Fill them "
-            "by `impute=True` (median, or most frequent value), or list the other columns in `features`. If one of "
-            f"{', '.join(map(repr, MISSING[1:]))} names a category, give it another name in the file."
+            f"`features` must be complete. Received missing cells in {found} of {size} rows of {path.name!r}. Fill "
+            "them by `impute=True` (median, or most frequent value), or list the other columns in `features`. If "
+            f"one of {', '.join(map(repr, csv_columns.MISSING[1:]))} names a category, give it another name in the file."
         )
 
 
@@ -138,21 +137,7 @@ def _one_hot(path, name, column, missing):
     if 2 * len(categories) > len(column):
         raise ValueError(
             f"`features` must be columns of numbers or of categories. Received: the column {name!r} of {path.name!r}, "
-            f"which has {len(categories)} different texts in {len(column)} rows, such as {str(categories[0])!r:.50}. List "
-            "the other columns in `features`; or correct cells that are meant to be numbers."
+            f"which has {len(categories)} different texts in {len(column)} rows, such as {str(categories[0])!r:.50}. "
+            "List the other columns in `features`; or correct cells that are meant to be numbers."
         )
     return np.eye(len(categories), dtype=np.float32)[indices], [f"{name}={one}" for one in categories]
-
-
-def _as_labels(path, label, cells):
-    """Cells that are all written as integers as those, so that classes are sorted by number; others as they are."""
-    missing = [(position, cell) for position, cell in enumerate(cells) if cell.strip() in MISSING]
-    if missing:
-        (first, cell), count = missing[0], len(missing)
-        raise ValueError(
-            f"`label` must be a column without missing cells. Received: {count} of {len(cells)} missing in {label!r} of "
-            f"{path.name!r}, the first {cell!r} in row {first}. Leave those rows out of the file; if {cell!r} names a "
-            "class, give it another name there."
-        )
-    plain = all(cell.removeprefix("-").isdecimal() and str(int(cell)) == cell for cell in set(cells))
-    return [int(cell) for cell in cells] if plain else cells
