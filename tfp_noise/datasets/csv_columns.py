@@ -74,8 +74,8 @@ def labels(argument, path, name, cells, class_names=None):
     if missing:
         (first, cell), count = missing[0], len(missing)
         raise ValueError(
-            f"`{argument}` must be a column without missing cells. Received: {count} of {len(cells)} missing in {name!r} "
-            f"of {path.name!r}, the first {cell!r} in row {first}. Leave those rows out of the file; if {cell!r} names "
-            "a class, give it another name there."
+            f"`{argument}` must be a column without missing cells. Received: {count} of {len(cells)} missing in "
+            f"{name!r} of {path.name!r}, the first {cell!r} in row {first}. Leave those rows out of the file; if "
+            f"{cell!r} names a class, give it another name there."
         )
     return own_labels.from_text(cells, class_names)

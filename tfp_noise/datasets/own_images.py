@@ -29,9 +29,9 @@ def from_directory(
 ) -> Dataset:
     """Makes a data set of image files, whose labels may be wrong.
 
-    The files lie in a folder a class, `path/CLASS/*.jpg` (or .jpeg, .png, or in a folder `images` there), or anywhere in
-    `path`, with a CSV file that gives each its label. Files and folders whose names begin with a dot are passed over.
-    Images that cannot be read are left out. All others are in memory at once.
+    The files lie in a folder a class, `path/CLASS/*.jpg` (or .jpeg, .png; or in a folder `images` there), or anywhere
+    in `path`, with a CSV file that gives each its label. Files and folders whose names begin with a dot are passed
+    over. Images that cannot be read are left out. All others are in memory at once.
 
     Args:
         path: a folder.
@@ -78,8 +78,8 @@ def from_directory(
     name = "path" if labels is None else "labels"
     if lost:
         raise ValueError(
-            f"`{name}` must have an image of each class that can be read. Received: none of {lost[0]!r}. Copy its images "
-            "again, or leave the class out."
+            f"`{name}` must have an image of each class that can be read. Received: none of {lost[0]!r}. Copy its "
+            "images again, or leave the class out."
         )
     if labels is None:
         known = own_labels.from_text(known, class_names)
@@ -110,7 +110,7 @@ def _by_folder(path):
         if below:
             raise ValueError(
                 f"`path` must be a folder a class, with images in it. Received: the folder {below[0].name!r} in "
-                f"{folder.name!r}. If the folders in {str(folder)!r} are the classes, pass that; else move their images."
+                f"{folder.name!r}. If the folders in {str(folder)!r} are the classes, pass that; else move the images."
             )
         files = [one for part in (folder, folder / "images") if part.is_dir() for one in sorted(part.iterdir())]
         files = [one for one in files if not one.name.startswith(".")]
@@ -125,8 +125,8 @@ def _by_folder(path):
         found += [(_relative(path, one), folder.name) for one in images]
     if not found:
         raise ValueError(
-            f"`path` must be a folder a class, with images in it. Received no folders in {str(path)!r}. Give the labels of "
-            "images that lie in one folder by an index: `labels='index.csv'`, with the columns 'file' and 'label'."
+            f"`path` must be a folder a class, with images in it. Received no folders in {str(path)!r}. Give the "
+            "labels of images that lie in one folder by an index: `labels='index.csv'`, with the columns 'file' and 'label'."
         )
     return [file for file, _ in found], [label for _, label in found], others
 
@@ -159,6 +159,11 @@ def _by_index(path, labels, class_names):
             f"{twice[0]!r}. Votes of several annotators go by `datasets.from_votes`."
         )
     is_read = [pathlib.PurePath(file).suffix.lower() in folders.READ for file in files]
+    if not any(is_read):
+        raise ValueError(
+            f"`labels` must name images, as {', '.join(folders.READ)}. Received: none among {len(files)} files, such "
+            f"as {files[0]!r}. Convert them, by Pillow: `Image.open(file).convert('RGB').save('file.png')`."
+        )
     others = [file for file, read in zip(files, is_read, strict=True) if not read]
     return list(itertools.compress(files, is_read)), list(itertools.compress(given, is_read)), others
 
@@ -167,7 +172,7 @@ def _read(path, files, size):
     """The images that can be read, uint8 `[n, height, width, 3]`, and bool `[len(files)]`, which these are."""
     with concurrent.futures.ThreadPoolExecutor() as pool:
         images = list(pool.map(lambda file: _image(path / file, size), files))
-    kept = np.array([image is not None for image in images])
+    kept = np.array([image is not None for image in images], bool)
     shapes = {image.shape: file for image, file in zip(images, files, strict=True) if image is not None}
     if len(shapes) > 1:
         (first, one), (second, other) = list(shapes.items())[:2]

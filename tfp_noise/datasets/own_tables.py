@@ -109,7 +109,7 @@ def _check_missing(path, counts, size, impute):
         raise ValueError(
             f"`features` must be complete. Received missing cells in {found} of {size} rows of {path.name!r}. Fill "
             "them by `impute=True` (median, or most frequent value), or list the other columns in `features`. If "
-            f"one of {', '.join(map(repr, csv_columns.MISSING[1:]))} names a category, give it another name in the file."
+            f"one of {', '.join(map(repr, csv_columns.MISSING[1:]))} names a category, give it another name there."
         )
 
 
