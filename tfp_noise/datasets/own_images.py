@@ -126,7 +126,7 @@ def _by_folder(path):
     if not found:
         raise ValueError(
             f"`path` must be a folder a class, with images in it. Received no folders in {str(path)!r}. Give the "
-            "labels of images that lie in one folder by an index: `labels='index.csv'`, with the columns 'file' and 'label'."
+            "labels of images that lie in one folder by an index, `labels='index.csv'`, of columns 'file' and 'label'."
         )
     return [file for file, _ in found], [label for _, label in found], others
 

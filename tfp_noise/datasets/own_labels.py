@@ -107,7 +107,7 @@ def from_text(names, class_names=None):
 def read(name, labels):
     """`labels` as a list of Python integers, strings or bools, all of one kind and none missing."""
     if np.ma.isMaskedArray(labels):
-        labels = labels.astype(object).filled(None)
+        labels = np.where(np.ma.getmaskarray(labels), None, labels.data)
     is_plain = isinstance(labels, (list, tuple))  # NumPy would turn numbers among strings into strings
     array = np.asarray(labels, object) if is_plain else np.asarray(labels)
     if array.ndim == 2 and array.shape[1] == 1:
@@ -126,7 +126,7 @@ def read(name, labels):
             f"`{name}` must give every example a label. Received: {len(missing)} of {len(values)} missing, at "
             f"{_listed(missing)}. Leave those examples out, of the features too."
         )
-    kinds = {type(value): value for value in values}
+    kinds = {type(value): value for value in reversed(values)}  # the first of each
     if len(kinds) != 1 or not kinds.keys() <= _KINDS.keys():
         _refuse_kinds(name, kinds)
     return values
