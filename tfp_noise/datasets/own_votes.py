@@ -63,6 +63,11 @@ def from_votes(
         counts, classes = _count(votes, len(features), class_names)
     else:
         counts = check_votes(votes)
+        if len(counts) != len(features):
+            raise ValueError(
+                f"`votes` must have a row for each of the {len(features)} examples. Received: {len(counts)} rows. Pass "
+                "single votes as a dict of the columns 'item', 'annotator' and 'label'."
+            )
         names = class_names or tuple(map(str, range(counts.shape[1])))
         names = _validation.check_class_names(names, counts.shape[1])
         classes = own_labels.Classes(tuple(range(len(names))), names)
@@ -98,10 +103,10 @@ def _count(table, size, class_names):
     if len(set(lengths.values())) != 1:
         raise ValueError(f"`votes` must have columns of one length. Received: {lengths}.")
     if items.dtype.kind not in "iu" or items.min() < 0 or items.max() >= size:
+        received = f"{items.min()} to {items.max()}" if items.dtype.kind in "iu" else repr(items.tolist()[0])
         raise ValueError(
             f"`votes` must name items by their positions in `features`, integers from 0 to {size - 1}. Received: "
-            f"{items.min() if items.dtype.kind in 'iu' else items[0]!r} and others. Number other identities: "
-            "`np.searchsorted(ids, items)`, with the sorted ids of the rows of `features`."
+            f"{received}. Number other identities: `np.searchsorted(ids, items)`, with the sorted ids of `features`."
         )
     _check_once(items, annotators)
     classes = own_labels.classes_of("votes", table["label"], values, class_names)
