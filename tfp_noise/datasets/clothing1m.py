@@ -31,7 +31,7 @@ class Clothing1M:
     """Which image has which labels. The features of all examples are paths of files, strings `[n]`.
 
     Args:
-        noisy: the million images to train on; their `labels` are the noisy ones, for the clean ones are not known.
+        noisy: the million images to train on; `observed` holds their noisy labels, `labels` is `None`.
         trusted: the images of the clean training split that have a noisy label too, as `observed`; none is in `noisy`.
         validation: clean labels.
         test: clean labels.
@@ -88,19 +88,19 @@ def load(directory):
     twice = [key for key in keys["clean_train"] if key in labels["noisy"]]
     _check_images(directory, {**keys, "clean_train": twice})
 
-    def examples(split_keys, kind, observed=None):
+    def read(split_keys, kind):
         unknown = [key for key in split_keys if key not in labels[kind]]
         if unknown:
             raise ValueError(
                 f"{str(directory / _LABELS[kind])!r} must label every key of the lists. Received: {len(unknown)} keys "
                 f"without a label, the first {unknown[0]!r}. Are all files of one release? {_CURE}"
             )
-        return base.Examples(
-            np.array([f"{directory}/{key}" for key in split_keys], dtype=object),
-            np.array([labels[kind][key] for key in split_keys], np.int32),
-            np.arange(len(split_keys)),
-            observed and np.array([labels[observed][key] for key in split_keys], np.int32),
-        )
+        return np.array([labels[kind][key] for key in split_keys], np.int32)
+
+    def examples(split_keys, *kinds):
+        files = np.array([f"{directory}/{key}" for key in split_keys], dtype=object)
+        true, given = (read(split_keys, kind) if kind in kinds else None for kind in ("clean", "noisy"))
+        return base.Examples(files, true, np.arange(len(split_keys)), given)
 
     return Clothing1M(
         examples(keys["noisy_train"], "noisy"),
