@@ -123,7 +123,7 @@ REFUSED = {
     "a list of labels": (np.arange(N), r"counts \[n, num_classes\], .* Received shape \(40,\)"),
     "rows of votes as an array": (
         COUNTS[1:],
-        "`votes` must have a row for each of the 40 examples. Received: 39 rows. Pass single",
+        "`votes` must have a row for each of the 40 rows of `features`. Received: 39 rows. Pass single",
     ),
     "another table": (
         {"item": [1], "who": ["a"], "label": [1]},

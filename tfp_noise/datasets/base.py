@@ -165,11 +165,8 @@ class Dataset:
 
     def _check_feature_names(self):
         names = self.feature_names
-        if (
-            isinstance(names, str)
-            or not all(isinstance(name, str) for name in names)
-            or (len(names),) != self.input_shape
-        ):
+        are_strings = isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)
+        if not are_strings or (len(names),) != self.input_shape:
             raise ValueError(
                 f"`feature_names` must be as many strings as features, for features of shape {list(self.input_shape)}. "
                 f"Received: {names!r:.100}. Leave them out for images."

@@ -66,13 +66,13 @@ def from_directory(
         >>> data.class_names, data.input_shape, len(data.train), str(data.train.ids[0])
         (('cat', 'dog'), (4, 4, 3), 8, 'cat/0.png')
     """
-    path = _validation.check_path("path", path).expanduser()
+    folder = _validation.check_path("path", path).expanduser()
     size = _check_size(image_size)
-    if not path.is_dir():
-        raise FileNotFoundError(f"`path` must be a folder of images. Received: {str(path)!r}, which is none.")
-    files, given, others = _by_folder(path) if labels is None else _by_index(path, labels, class_names)
-    images, kept = _read(path, files, size)
-    _warn_of_left_out(path, files, kept, others)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"`path` must be a folder of images. Received: {str(folder)!r}, which is none.")
+    files, given, others = _by_folder(folder) if labels is None else _by_index(folder, labels, class_names)
+    images, kept = _read(folder, files, size)
+    _warn_of_left_out(folder, files, kept, others)
     known = list(itertools.compress(given, kept))
     lost = sorted(set(given) - set(known))
     name = "path" if labels is None else "labels"
@@ -85,7 +85,7 @@ def from_directory(
         known = own_labels.from_text(known, class_names)
     classes, indices = own_labels.find(name, known, class_names)
     return own_arrays.make(
-        path.resolve().name,
+        folder.resolve().name,
         images,
         indices,
         classes,

@@ -56,20 +56,20 @@ def from_csv(
         >>> data.class_names, data.feature_names, len(data.train), len(data.validation)
         (('cat', 'dog'), ('weight', 'colour=grey', 'colour=red'), 18, 2)
     """
-    path = _validation.check_path("path", path).expanduser()
+    file = _validation.check_path("path", path).expanduser()
     impute = _validation.check_bool("impute", impute)
-    columns = csv_columns.read(path)
-    label = _validation.check_choice("label", label, columns, f"column of {path.name!r}")
+    columns = csv_columns.read(file)
+    label = _validation.check_choice("label", label, columns, f"column of {file.name!r}")
     classes, given = own_labels.find(
-        "label", csv_columns.labels("label", path, label, columns[label], class_names), class_names
+        "label", csv_columns.labels("label", file, label, columns[label], class_names), class_names
     )
-    chosen = _check_chosen(features, label, columns, path)
+    chosen = _check_chosen(features, label, columns, file)
     table = {name: np.array([cell.strip() for cell in columns[name]], object) for name in chosen}
     missing = {name: np.isin(cells, csv_columns.MISSING) for name, cells in table.items()}
-    _check_missing(path, {name: int(where.sum()) for name, where in missing.items()}, len(given), impute)
-    encoded = [_encode(path, name, table[name], missing[name]) for name in chosen]
+    _check_missing(file, {name: int(where.sum()) for name, where in missing.items()}, len(given), impute)
+    encoded = [_encode(file, name, table[name], missing[name]) for name in chosen]
     return own_arrays.make(
-        path.stem,
+        file.stem,
         np.concatenate([values for values, _ in encoded], axis=1),
         given,
         classes,

@@ -58,25 +58,15 @@ def from_votes(
     """
     seed = _validation.check_seed(seed)
     feature_names = own_arrays.column_names(features)
-    features = own_arrays.check_features("features", features)
-    if isinstance(votes, dict) or own_arrays.column_names(votes):
-        counts, classes = _count(votes, len(features), class_names)
-    else:
-        counts = check_votes(votes)
-        if len(counts) != len(features):
-            raise ValueError(
-                f"`votes` must have a row for each of the {len(features)} examples. Received: {len(counts)} rows. Pass "
-                "single votes as a dict of the columns 'item', 'annotator' and 'label'."
-            )
-        names = class_names or tuple(map(str, range(counts.shape[1])))
-        names = _validation.check_class_names(names, counts.shape[1])
-        classes = own_labels.Classes(tuple(range(len(names))), names)
+    inputs = own_arrays.check_features("features", features)
+    is_table = isinstance(votes, dict) or own_arrays.column_names(votes)
+    counts, classes = (_count if is_table else _check_counts)(votes, len(inputs), class_names)
     ties = np.random.default_rng(seed).random(counts.shape)  # below 1: they decide between equal counts only
     majority = (counts + ties).argmax(axis=1)
     own_labels.check_sizes("votes", classes.names, np.bincount(majority, minlength=len(classes.names)))
     return own_arrays.make(
         "votes",
-        features,
+        inputs,
         majority.astype(np.int32),
         classes,
         true_labels=None if true_labels is None else classes.indices("true_labels", true_labels),
@@ -86,6 +76,19 @@ def from_votes(
         validation_share=validation_share,
         seed=seed,
     )
+
+
+def _check_counts(votes, size, class_names):
+    """Counts as an int array `[size, num_classes]`, and the classes."""
+    counts = check_votes(votes)
+    if len(counts) != size:
+        raise ValueError(
+            f"`votes` must have a row for each of the {size} rows of `features`. Received: {len(counts)} rows. Pass "
+            "single votes as a dict of the columns 'item', 'annotator' and 'label'."
+        )
+    names = tuple(map(str, range(counts.shape[1]))) if class_names is None else class_names
+    names = _validation.check_class_names(names, counts.shape[1])
+    return counts, own_labels.Classes(tuple(range(len(names))), names)
 
 
 def _count(table, size, class_names):
