@@ -70,7 +70,7 @@ def test_examples_may_have_different_numbers_of_votes():
 
 
 def test_ties_are_broken_by_the_seed_and_favour_no_class():
-    """Of 3,000 ties between two of three classes, each class gets a third, within five standard deviations."""
+    """Each of three classes gets a third of 3,000 ties between two of them, within five standard deviations."""
     counts = np.array([[2, 2, 0], [0, 2, 2], [2, 0, 2]] * 1000)
     data = datasets.from_votes(np.zeros([3000, 1]), counts, validation_share=0)
     assert (counts[np.arange(3000), data.train.observed] == 2).all()

@@ -65,7 +65,7 @@ def from_csv(
     )
     chosen = _check_chosen(features, label, columns, file)
     table = {name: np.array([cell.strip() for cell in columns[name]], object) for name in chosen}
-    missing = {name: np.isin(cells, csv_columns.MISSING) for name, cells in table.items()}
+    missing = {name: np.array([cell in csv_columns.MISSING for cell in cells]) for name, cells in table.items()}
     _check_missing(file, {name: int(where.sum()) for name, where in missing.items()}, len(given), impute)
     encoded = [_encode(file, name, table[name], missing[name]) for name in chosen]
     return own_arrays.make(
