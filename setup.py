@@ -38,7 +38,8 @@ setup(
         # What only `experiments` imports, which the wheel does not hold.
         "experiments": [_RICH],
         "search": [_RICH, _KERAS_TUNER],
-        "dev": ["mypy>=1.18", "pytest>=8.0", "pytest-xdist>=3.6", "ruff>=0.14", _RICH, _KERAS_TUNER],
+        # pandas: its tables are taken where there are any, and never imported.
+        "dev": ["mypy>=1.18", "pandas>=2.2", "pytest>=8.0", "pytest-xdist>=3.6", "ruff>=0.14", _RICH, _KERAS_TUNER],
     },
     classifiers=[
         "Development Status :: 4 - Beta",

@@ -67,7 +67,8 @@ def files(data_dir):
 def test_splits_are_the_published_ones(files):
     sizes = [len(split) for split in (files.noisy, files.trusted, files.validation, files.test)]
     assert sizes == [NOISY, TRUSTED, HELD_OUT, HELD_OUT]
-    assert files.noisy.labels.tolist() == [n % 14 for n in range(42)] + [0] * 18
+    assert files.noisy.observed.tolist() == [n % 14 for n in range(42)] + [0] * 18
+    assert files.noisy.labels is None
     assert files.trusted.observed.tolist() == [n % 14 for n in range(NOISY, NOISY + TRUSTED)]
     assert files.trusted.labels.tolist() == [(n + n % 2) % 14 for n in range(NOISY, NOISY + TRUSTED)]
     assert files.validation.observed is None
@@ -101,7 +102,7 @@ def test_balanced_epochs_have_as_many_of_each_class_each_once(files):
     for epoch in epochs(files, 2):
         assert collections.Counter(label for _, label, _ in epoch) == dict.fromkeys(range(14), 3)
         assert len({i for _, _, i in epoch}) == 42
-        assert all(number == i and files.noisy.labels[i] == label for number, label, i in epoch)
+        assert all(number == i and files.noisy.observed[i] == label for number, label, i in epoch)
         assert [label for _, label, _ in epoch] != sorted(label for _, label, _ in epoch)
 
 
@@ -116,10 +117,11 @@ def test_balanced_epochs_are_drawn_anew_by_seed_and_epoch_alone(files):
 
 def test_every_image_of_a_large_class_is_equally_likely(files):
     """Over 200 epochs each of 21 is drawn 29 times, give or take five standard deviations."""
-    large = files.noisy.take(np.flatnonzero(files.noisy.labels == 0)[:21])
+    large = files.noisy.take(np.flatnonzero(files.noisy.observed == 0)[:21])
     others = files.noisy.take(np.arange(1, 14).repeat(3) + np.tile([0, 14, 28], 13))
     both = datasets.Examples(
-        *(np.concatenate([getattr(large, f), getattr(others, f)]) for f in ("features", "labels", "ids"))
+        labels=None,
+        **{f: np.concatenate([getattr(large, f), getattr(others, f)]) for f in ("features", "ids", "observed")},
     )
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(clothing1m, "_read_image", lambda path, label, number: (path, label, number))

@@ -82,7 +82,7 @@ def test_several_damaged_files_are_counted(train, tmp_path):
         datasets.stream(NAME, "train", tmp_path)
 
 
-@pytest.mark.parametrize("ending", [*sorted(folders._NOT_READ), ".BMP", ".Tif"])
+@pytest.mark.parametrize("ending", [*sorted(folders.NOT_READ), ".BMP", ".Tif"])
 def test_images_of_other_formats_are_refused_by_name(ending, train, tmp_path):
     (train / "cat" / f"other{ending}").write_bytes(b"anything")
     with pytest.raises(ValueError, match=rf"cat' must hold .* Received: the file 'other\{ending}', one of 1 such"):
@@ -90,7 +90,7 @@ def test_images_of_other_formats_are_refused_by_name(ending, train, tmp_path):
 
 
 def test_the_formats_that_pillow_writes_are_read_or_refused():
-    known = {*folders._READ, *folders._NOT_READ}
+    known = {*folders.READ, *folders.NOT_READ}
     Image.init()
     common = {"AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP"}
     endings = {ending for ending, kind in Image.registered_extensions().items() if kind in common}

@@ -2,6 +2,8 @@
 
 import functools
 import inspect
+import pathlib
+import tempfile
 
 import keras
 import numpy as np
@@ -77,6 +79,22 @@ def clothes():
     return datasets.Examples(np.array([f"{label}.jpg" for label in labels], object), labels, labels)
 
 
+@functools.cache
+def table():
+    path = pathlib.Path(tempfile.mkdtemp()) / "table.csv"
+    path.write_text("age,colour,kind\n" + "".join(f"{n},red,{name}\n" for n in range(2) for name in NAMES))
+    return path
+
+
+@functools.cache
+def pictures():
+    path = pathlib.Path(tempfile.mkdtemp())
+    for name, number in ((name, number) for name in NAMES for number in range(2)):
+        (path / name).mkdir(exist_ok=True)
+        keras.utils.save_img(path / name / f"{number}.png", np.zeros([2, 2, 3]), scale=False)
+    return path
+
+
 def source():
     return tf.data.Dataset.from_tensor_slices((FEATURES, LABELS, np.arange(N)))
 
@@ -127,6 +145,12 @@ RIGHT = {
     "datasets.clothing1m.balanced_stream": lambda: {"examples": clothes(), "per_class": 1},
     "datasets.clothing1m.load": lambda: {"directory": "nowhere"},
     "datasets.clothing1m.stream": lambda: {"examples": clothes()},
+    "datasets.from_arrays": lambda: {"features": FEATURES, "labels": LABELS, "validation_share": 0.5},
+    "datasets.from_csv": lambda: {"path": table(), "label": "kind", "features": ["age"], "validation_share": 0.5},
+    "datasets.from_directory": lambda: {"path": pictures(), "validation_share": 0.5},
+    "datasets.from_votes": lambda: {
+        **{"features": FEATURES, "votes": np.eye(K, dtype=int)[LABELS], "validation_share": 0.5},
+    },
     "datasets.load": lambda: {"name": "two_moons"},
     "datasets.names": dict,
     "datasets.stream": lambda: {"name": "mnist", "split": "train"},
@@ -290,14 +314,17 @@ ACCEPTED = {
         for argument, keys in case.accepts.items()
     },
     "a bool where one is asked for": dict.fromkeys(
-        ["non_negative", "hard", "per_sample", "identity", "exact", "adapt_vectors", "drop_remainder"], ("True",)
+        ["non_negative", "hard", "per_sample", "identity", "exact", "adapt_vectors", "drop_remainder", "impute"],
+        ("True",),
     ),
     "a path, or text for a log": dict.fromkeys(["log_dir", "barrier.at"], ("text",)),
     "an array of names": dict.fromkeys(["class_names", "classes"], ("strings",)),
     "distributions over seven classes": dict.fromkeys(
         ["from_anchors.probabilities", "apply_temperature.probabilities"], ("wrong width",)
     ),
-    "features and logits may be negative": dict.fromkeys(["Examples.features", "logit_gaps.logits"], ("negative",)),
+    "features and logits may be negative": dict.fromkeys(
+        ["Examples.features", "from_arrays.features", "from_votes.features", "logit_gaps.logits"], ("negative",)
+    ),
     "no pair: no noise": {"from_pairs.pairs": ["{}"]},
     "numbers to draw, whatever they are": {
         **dict.fromkeys(

@@ -117,8 +117,8 @@ class Examples:
         Raises:
             IndexError: if a position is out of range.
         """
-        parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return Examples(**{name: None if part is None else part[indices] for name, part in parts.items()})
+        given = {name: part for name, part in vars(self).items() if part is not None}
+        return dataclasses.replace(self, **{name: part[indices] for name, part in given.items()})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,11 +195,8 @@ class Dataset:
 
     def _check_feature_names(self):
         names = self.feature_names
-        if (
-            isinstance(names, str)
-            or not all(isinstance(name, str) for name in names)
-            or (len(names),) != self.input_shape
-        ):
+        are_strings = isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)
+        if not are_strings or (len(names),) != self.input_shape:
             raise ValueError(
                 f"`feature_names` must be as many strings as features, for features of shape {list(self.input_shape)}. "
                 f"Received: {names!r:.100}. Leave them out for images."

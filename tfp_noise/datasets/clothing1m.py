@@ -31,7 +31,8 @@ class Clothing1M:
     """The labels of all images, as `load` reads them. The features of all examples are paths of files, strings `[n]`.
 
     Args:
-        noisy: the million images to train on; their `labels` are noisy, because the clean ones are not known.
+        noisy: the million images to train on; `observed` holds their noisy labels, and `labels` is `None`, because the
+            clean ones are not known.
         trusted: the images of the clean training split that also have a noisy label, as `observed`; they are not in
             `noisy`.
         validation: images with clean labels.
@@ -90,19 +91,19 @@ def load(directory: str | os.PathLike) -> Clothing1M:
     twice = [key for key in keys["clean_train"] if key in labels["noisy"]]
     _check_images(folder, {**keys, "clean_train": twice})
 
-    def examples(split_keys, kind, observed=None):
+    def read(split_keys, kind):
         unknown = [key for key in split_keys if key not in labels[kind]]
         if unknown:
             raise ValueError(
                 f"{str(folder / _LABELS[kind])!r} must label every key of the lists. Received: {len(unknown)} keys "
                 f"without a label, the first {unknown[0]!r}. Are all files of one release? {_CURE}"
             )
-        return base.Examples(
-            np.array([f"{folder}/{key}" for key in split_keys], dtype=object),
-            np.array([labels[kind][key] for key in split_keys], np.int32),
-            np.arange(len(split_keys)),
-            np.array([labels[observed][key] for key in split_keys], np.int32) if observed else None,
-        )
+        return np.array([labels[kind][key] for key in split_keys], np.int32)
+
+    def examples(split_keys, *kinds):
+        files = np.array([f"{folder}/{key}" for key in split_keys], dtype=object)
+        true, given = (read(split_keys, kind) if kind in kinds else None for kind in ("clean", "noisy"))
+        return base.Examples(files, true, np.arange(len(split_keys)), given)
 
     return Clothing1M(
         examples(keys["noisy_train"], "noisy"),

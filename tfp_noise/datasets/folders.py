@@ -30,9 +30,9 @@ import types
 import numpy as np
 
 NAMES = ("tiny_imagenet", "imagenet100", "animals10n", "fgvc_aircraft")
-
-_READ = (".jpg", ".jpeg", ".png")
-_NOT_READ = frozenset(
+# Endings of the images that are read, and of those that are not.
+READ = (".jpg", ".jpeg", ".png")
+NOT_READ = frozenset(
     (".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".pbm", ".pgm", ".ppm", ".tif", ".tiff")
     + (".webp",)
 )
@@ -113,10 +113,11 @@ class Folder:
         _check_whole([file for file, _ in files])
         paths, labels = [file for file, _ in files], np.array([label for _, label in files], np.int64)
         examples = tf.data.Dataset.from_tensor_slices((paths, labels)).enumerate(start)
-        return examples.map(lambda n, file: (_decode(tf.io.read_file(file[0])), file[1], n), tf.data.AUTOTUNE)
+        return examples.map(lambda n, file: (decode(tf.io.read_file(file[0])), file[1], n), tf.data.AUTOTUNE)
 
 
-def _decode(content):
+def decode(content):
+    """The pixels of an encoded image, uint8 `[height, width, 3]`."""
     import tensorflow as tf
 
     image = tf.io.decode_image(content, channels=3, expand_animations=False)
@@ -129,7 +130,7 @@ def _shape(file):
     import tensorflow as tf
 
     try:
-        return tuple(_decode(tf.io.read_file(file)).shape)
+        return tuple(decode(tf.io.read_file(file)).shape)
     except tf.errors.OpError:
         return None
 
@@ -174,7 +175,7 @@ def _splits(path):
             f"{path.name!r} must be folders of images. Looked for {' and '.join(str(path / s) for s in missing)}. Put "
             f"its images in {path / 'SPLIT' / 'CLASS'}, where SPLIT is train or test, as {__name__} describes."
         )
-    classes = {split.name: {one.name: one for one in _folders(split)} for split in _folders(path)}
+    classes = {split.name: {one.name: one for one in subfolders(split)} for split in subfolders(path)}
     for split, found in classes.items():
         wrong = sorted(found.keys() ^ classes["train"].keys())
         if wrong:
@@ -190,7 +191,7 @@ def _published_tiny_imagenet(path):
     annotations = path / "val" / "val_annotations.txt"
     if not annotations.is_file() or not (path / "train").is_dir():
         return None
-    train = {one.name: _images(one) for one in _folders(path / "train")}
+    train = {one.name: _images(one) for one in subfolders(path / "train")}
     test = {name: [] for name in train}
     for number, line in enumerate(annotations.read_text().splitlines(), 1):
         file, name = [*line.split("\t"), ""][:2]
@@ -203,7 +204,8 @@ def _published_tiny_imagenet(path):
     return {"train": train, "test": {name: sorted(files) for name, files in test.items()}}
 
 
-def _folders(path):
+def subfolders(path):
+    """The folders in `path`, sorted, without hidden ones."""
     return sorted(one for one in path.iterdir() if one.is_dir() and not one.name.startswith("."))
 
 
@@ -213,10 +215,10 @@ def _images(folder):
     below = [one for one in entries if one.is_dir()]
     if [one.name for one in below] == ["images"]:
         return _images(below[0])
-    wrong = below + [one for one in entries if one.suffix.lower() in _NOT_READ]
+    wrong = below + [one for one in entries if one.suffix.lower() in NOT_READ]
     if wrong:
         raise ValueError(
-            f"{str(folder)!r} must hold the images of one class, as {', '.join(_READ)}. Received: "
+            f"{str(folder)!r} must hold the images of one class, as {', '.join(READ)}. Received: "
             f"{'the folder' if below else 'the file'} {wrong[0].name!r}, one of {len(wrong)} such. "
             + (
                 f"Move its images to {str(folder)!r}, or remove the folder."
@@ -225,10 +227,10 @@ def _images(folder):
                 "Then delete them."
             )
         )
-    images = [one for one in entries if one.suffix.lower() in _READ]
+    images = [one for one in entries if one.suffix.lower() in READ]
     if not images:
         raise ValueError(
-            f"{str(folder)!r} must hold images of its class, as {', '.join(_READ)}. Received none. Put them there, or "
+            f"{str(folder)!r} must hold images of its class, as {', '.join(READ)}. Received none. Put them there, or "
             "remove the class's folder from all splits."
         )
     return images

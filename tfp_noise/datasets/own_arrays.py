@@ -42,7 +42,7 @@ def from_arrays(
     Returns:
         A `Dataset` named "arrays". `observed` holds the given labels, `labels` the true ones or `None`, `ids` the
         positions in `features`, of training and validation examples, and in the features of `test`. With `true_labels`,
-        `transition` is counted.
+        `transition` is counted. `feature_names` are the columns of a `DataFrame`.
 
     Raises:
         ValueError: lengths that differ; missing labels or features; fewer than two classes, one with a single example,
@@ -57,6 +57,7 @@ def from_arrays(
         >>> data.train.observed[:4].tolist(), data.train.labels
         ([0, 1, 0, 1], None)
     """
+    feature_names = column_names(features)
     features = check_features("features", features)
     classes, given = own_labels.find("labels", labels, class_names)
     return make(
@@ -65,7 +66,8 @@ def from_arrays(
         given,
         classes,
         true_labels=None if true_labels is None else classes.indices("true_labels", true_labels),
-        test=None if test is None else _test(test, classes),
+        test=None if test is None else check_test(test, classes, feature_names),
+        feature_names=feature_names,
         validation_share=validation_share,
         seed=seed,
     )
@@ -139,16 +141,34 @@ def _split(given, share, seed):
     return tuple(map(np.sort, parts))
 
 
-def _test(test, classes):
+def check_test(test, classes, feature_names):
+    """A pair of features and true labels as `Examples`.
+
+    Args:
+        test: the pair.
+        classes: `own_labels.Classes`.
+        feature_names: those of the training features, which columns of a `DataFrame` must have; or `None`.
+    """
     if not isinstance(test, (tuple, list)) or len(test) != 2:
         raise TypeError(
             f"`test` must be a pair, (features, true labels). Received: {test!r:.100}. Leave it out where no true "
             "labels are known."
         )
+    if feature_names and column_names(test[0]) not in (None, feature_names):
+        raise ValueError(
+            f"`test` must have the columns of `features`, in their order. Received: {column_names(test[0])!r:.200}. "
+            "Pass `table[list(features.columns)]`."
+        )
     features, labels = check_features("test", test[0]), classes.indices("test", test[1])
     if len(features) != len(labels):
         raise ValueError(f"`test` must have a label an example. Received: {len(features)} and {len(labels)}.")
     return Examples(features, labels, np.arange(len(labels)))
+
+
+def column_names(features):
+    """Names of the columns of a pandas `DataFrame`, a tuple of strings; `None` of anything else."""
+    is_table = hasattr(features, "columns") and hasattr(features, "dtypes")
+    return tuple(map(str, features.columns)) if is_table else None
 
 
 def check_features(name, features):
@@ -160,7 +180,7 @@ def check_features(name, features):
         )
     if hasattr(features, "toarray"):
         raise TypeError(f"`{name}` must be a dense array. Received a sparse matrix. Pass `features.toarray()`.")
-    is_table = hasattr(features, "columns") and hasattr(features, "dtypes")
+    is_table = column_names(features) is not None
     if is_table:
         _check_columns(name, features)
     array = _validation.check_features(name, np.asarray(features, np.float32) if is_table else features)

@@ -71,21 +71,43 @@ def find(name, labels, class_names=None):
         TypeError: labels that are neither integers, nor strings, nor bools, or several of these.
     """
     values = read(name, labels)
-    if class_names is not None:
-        classes = _named(class_names, values)
-    else:
-        known = _categories(labels) or sorted(set(values))
-        classes = Classes(tuple(known), tuple(map(str, known)))
-        _check_spellings(name, collections.Counter(values))
+    classes = classes_of(name, labels, values, class_names)
     indices = classes.indices(name, values)
-    _check_sizes(name, classes.names, np.bincount(indices, minlength=len(classes.names)))
+    check_sizes(name, classes.names, np.bincount(indices, minlength=len(classes.names)))
     return classes, indices
+
+
+def classes_of(name, labels, values, class_names=None):
+    """The `Classes` of labels.
+
+    Args:
+        name: as of `find`.
+        labels: as of `find`.
+        values: the same labels as a list, as `read` gives them.
+        class_names: as of `find`.
+    """
+    if class_names is not None:
+        return _named(class_names, values)
+    _check_spellings(name, collections.Counter(values))
+    known = _categories(labels) or sorted(set(values))
+    return Classes(tuple(known), tuple(map(str, known)))
+
+
+def from_text(names, class_names=None):
+    """`names`, a list of strings, as integers if all are written as such, so that classes are sorted by number.
+
+    Names that `class_names` lists stay strings.
+    """
+    different = set(names)
+    listed = class_names is not None and different <= set(_validation.check_class_names(class_names))
+    plain = all(name.removeprefix("-").isdecimal() and str(int(name)) == name for name in different)
+    return [int(name) for name in names] if plain and not listed else names
 
 
 def read(name, labels):
     """`labels` as a list of Python integers, strings or bools, all of one kind and none missing."""
     if np.ma.isMaskedArray(labels):
-        labels = labels.astype(object).filled(None)
+        labels = np.where(np.ma.getmaskarray(labels), None, labels.data)
     is_plain = isinstance(labels, (list, tuple))  # NumPy would turn numbers among strings into strings
     array = np.asarray(labels, object) if is_plain else np.asarray(labels)
     if array.ndim == 2 and array.shape[1] == 1:
@@ -104,7 +126,7 @@ def read(name, labels):
             f"`{name}` must give every example a label. Received: {len(missing)} of {len(values)} missing, at "
             f"{_listed(missing)}. Leave those examples out, of the features too."
         )
-    kinds = {type(value): value for value in values}
+    kinds = {type(value): value for value in reversed(values)}  # the first of each
     if len(kinds) != 1 or not kinds.keys() <= _KINDS.keys():
         _refuse_kinds(name, kinds)
     return values
@@ -168,13 +190,13 @@ def _check_spellings(name, counts):
         )
 
 
-def _check_sizes(name, names, sizes):
+def check_sizes(name, names, sizes):
     """Refuses labels that are no classes to learn: one only, too many, or with a single example."""
     occurring = np.count_nonzero(sizes)
     if occurring < 2:
         raise ValueError(
             f"`{name}` must be of two classes or more. Received: {sizes.sum()} labels, all {names[sizes.argmax()]!r}. "
-            "Is it the right column?"
+            "Is it the right column, or folder?"
         )
     if 2 * occurring > sizes.sum():
         raise ValueError(

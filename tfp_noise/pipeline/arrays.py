@@ -120,11 +120,12 @@ def batches(
     train = tf.data.Dataset.counter(first_epoch).flat_map(epoch_of_batches)
     if drop_remainder or size % batch_size == 0:
         train = train.map(lambda *xy: tuple(tf.ensure_shape(part, [batch_size, *part.shape[1:]]) for part in xy))
+    test = _ordered(dataset.test, dataset.test.labels, batch_size)
     return Batches(
         mark_scaled(shard_batches(train.prefetch(tf.data.AUTOTUNE)), dataset.train.features),
         steps,
-        _ordered(dataset.validation, batch_size),
-        _ordered(dataset.test, batch_size) if len(dataset.test) else _refused(_ordered(dataset.test, batch_size)),
+        _ordered(dataset.validation, dataset.validation.training_labels, batch_size),
+        test if len(dataset.test) else _refused(test),
     )
 
 
@@ -154,7 +155,7 @@ def one_pass(examples: Examples, batch_size: int) -> tf.data.Dataset:
     batch_size = _validation.check_int("batch_size", batch_size, 1)
     if not len(examples):
         raise ValueError("`examples` must hold an example. Received none. Was the data set made without this split?")
-    return _ordered(examples, batch_size)
+    return _ordered(examples, examples.training_labels, batch_size)
 
 
 def _refused(empty):
@@ -171,7 +172,7 @@ def _refused(empty):
     return tf.data.Dataset.range(1).map(refuse).flat_map(lambda _: empty)
 
 
-def _ordered(examples, batch_size):
-    data = tf.data.Dataset.from_tensor_slices((examples.features, examples.training_labels.astype(np.int32)))
+def _ordered(examples, labels, batch_size):
+    data = tf.data.Dataset.from_tensor_slices((examples.features, labels.astype(np.int32)))
     batched = data.batch(batch_size).map(lambda x, y: (to_float(x), y)).prefetch(tf.data.AUTOTUNE)
     return mark_scaled(shard_batches(batched), examples.features)

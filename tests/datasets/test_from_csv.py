@@ -1,0 +1,194 @@
+"""A user's CSV file as a data set: numbers, categories, missing cells, and everything that is refused."""
+
+import csv
+import statistics
+
+import numpy as np
+import pytest
+
+from tfp_noise import datasets
+
+N = 40
+WEIGHTS = [0.5 + i for i in range(N)]
+COLOURS = ["red", "grey", "black"] * 13 + ["red"]
+SPECIES = ["cat", "dog"] * 20
+
+
+@pytest.fixture
+def write(tmp_path):
+    """`write(columns)` -> the path of a CSV file of them."""
+
+    def write(columns, delimiter=",", name="pets.csv", **arguments):
+        path = tmp_path / name
+        with open(path, "w", newline="", **{"encoding": "utf-8"} | arguments) as stream:
+            rows = csv.writer(stream, delimiter=delimiter)
+            rows.writerow(columns)
+            rows.writerows(zip(*columns.values(), strict=True))
+        return path
+
+    return write
+
+
+def table(**columns):
+    return {"weight": WEIGHTS, "colour": COLOURS, "species": SPECIES} | columns
+
+
+def without(value, *positions, values):
+    return [value if i in positions else one for i, one in enumerate(values)]
+
+
+def rows(data):
+    """`{row: (features, name of the given label)}` of training and validation examples."""
+    parts = [(split.ids, split.features, split.observed) for split in (data.train, data.validation)]
+    return {
+        int(i): (row.tolist(), data.class_names[label]) for part in parts for i, row, label in zip(*part, strict=True)
+    }
+
+
+def test_numbers_stay_and_categories_are_one_hot(write):
+    data = datasets.from_csv(write(table()), "species", validation_share=0.2)
+    assert (data.name, data.class_names) == ("pets", ("cat", "dog"))
+    assert data.feature_names == ("weight", "colour=black", "colour=grey", "colour=red")
+    expected = {
+        i: ([WEIGHTS[i], *(float(COLOURS[i] == c) for c in ("black", "grey", "red"))], SPECIES[i]) for i in range(N)
+    }
+    assert rows(data) == expected
+    assert (len(data.train), len(data.validation), len(data.test)) == (32, 8, 0)
+    assert (data.train.labels, data.train.features.dtype, data.train.ids.dtype) == (None, "float32", "int64")
+
+
+def test_columns_are_chosen_in_their_order(write):
+    data = datasets.from_csv(write(table()), "species", ["colour"])
+    assert data.feature_names == ("colour=black", "colour=grey", "colour=red")
+    data = datasets.from_csv(write(table()), label="colour", features=("species", "weight"))
+    assert data.feature_names == ("species=cat", "species=dog", "weight")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"delimiter": ";"}, {"delimiter": "\t"}, {"encoding": "utf-8-sig"}],
+    ids=["semicolon", "tab", "byte order mark"],
+)
+def test_dialects(write, arguments):
+    columns = {"wéight": WEIGHTS, "colour": ["a, b\nc", 'the "d"'] * 20, "species": SPECIES}
+    data = datasets.from_csv(write(columns, **arguments), "species")
+    assert data.feature_names == ("wéight", "colour=a, b\nc", 'colour=the "d"')
+
+
+def test_spaces_around_features_and_empty_lines_mean_nothing(tmp_path):
+    path = tmp_path / "adult.csv"
+    path.write_text("age,work,income\n\n" + "39, State ,<=50K\n 50 ,Private,>50K\n\n" * 10)
+    data = datasets.from_csv(path, "income", validation_share=0)
+    assert data.feature_names == ("age", "work=Private", "work=State")
+    assert data.train.features[:2].tolist() == [[39, 0, 1], [50, 1, 0]]
+    assert data.class_names == ("<=50K", ">50K")
+
+
+def test_labels_written_as_integers_are_sorted_by_number(write):
+    data = datasets.from_csv(write(table(species=[10, 2, 7, 2] * 10)), "species")
+    assert data.class_names == ("2", "7", "10")
+    data = datasets.from_csv(write(table(species=["01", "1", "2", "10"] * 10)), "species")
+    assert data.class_names == ("01", "1", "10", "2")  # "01" is text
+
+
+def test_class_names_are_the_labels_or_what_integers_number(write):
+    path = write(table(species=[1, 0] * 20))
+    assert datasets.from_csv(path, "species", class_names=["1", "0"]).class_names == ("1", "0")
+    assert rows(datasets.from_csv(path, "species", class_names=["1", "0"]))[0][1] == "1"
+    assert rows(datasets.from_csv(path, "species", class_names=["cat", "dog"]))[0][1] == "dog"
+
+
+@pytest.mark.parametrize("cell", ["", "?", "NA", "N/A", "NaN", "nan", "NULL", "null", " "])
+def test_missing_cells_are_counted_by_column(write, cell):
+    columns = table(weight=without(cell, 2, 3, values=WEIGHTS), colour=without(cell, 0, values=COLOURS))
+    with pytest.raises(
+        ValueError,
+        match=r"`features` must be complete.* cells in 'weight' \(2\), 'colour' \(1\) of 40 rows of 'pets.csv'",
+    ):
+        datasets.from_csv(write(columns), "species")
+    assert datasets.from_csv(write(columns | {"colour": COLOURS}), "species", ["colour"]).input_shape == (3,)
+
+
+def test_none_is_a_category(write):
+    data = datasets.from_csv(write(table(colour=["None", "red"] * 20)), "species")
+    assert data.feature_names == ("weight", "colour=None", "colour=red")
+
+
+def test_missing_cells_are_filled_if_asked(write):
+    columns = table(weight=without("", 2, 3, values=WEIGHTS), colour=without("NA", 1, 4, values=COLOURS))
+    data = datasets.from_csv(write(columns), "species", impute=True)
+    found = rows(data)
+    median = statistics.median(weight for i, weight in enumerate(WEIGHTS) if i not in (2, 3))
+    assert [found[2][0][0], found[3][0][0]] == [median, median]
+    assert data.feature_names == ("weight", "colour=black", "colour=grey", "colour=red")
+    assert [found[i][0][1:] for i in (1, 4)] == [[0, 0, 1]] * 2  # 14 are red, 11 grey, 13 black
+    np.testing.assert_array_equal([found[i][0][0] for i in range(4, N)], WEIGHTS[4:])
+
+
+REFUSED = {
+    "label not there": (table(), {"label": "specie"}, "column of 'pets.csv': 'specie'. Did you mean 'species'"),
+    "no label near": (table(), {"label": "y"}, "'y'. Known: colour, species, weight. Received as `label`"),
+    "feature not there": (table(), {"features": ["color"]}, "'color'. Did you mean 'colour'.* Received as `features`"),
+    "label among features": (table(), {"features": ["species"]}, "`features` must be one or more columns other than"),
+    "no feature": (table(), {"features": []}, "`features` must be one or more .* there are 'weight', 'colour' beside"),
+    "feature twice": (table(), {"features": ["weight", "weight"]}, "`features` must be .* each once"),
+    "missing label": (
+        table(species=without("NA", 3, 5, values=SPECIES)),
+        {},
+        "`label` must be .*: 2 of 40 missing in 'species' of 'pets.csv', the first 'NA' in row 3. .* another name",
+    ),
+    "nothing in a column": (table(colour=[""] * N), {"impute": True}, "'colour' of 'pets.csv', where all 40 cells are"),
+    "free text": (
+        table(colour=[f"text {i}" for i in range(N)]),
+        {},
+        "column 'colour' .* 40 different texts in 40 rows",
+    ),
+    "a mistyped number": (
+        table(weight=without("1,5", 0, values=WEIGHTS)),
+        {},
+        "column 'weight' .* such as '1,5'. List",
+    ),
+    "infinity": (table(weight=without("-inf", 7, values=WEIGHTS)), {}, "-inf in the column 'weight' of 'pets.csv'"),
+    "too large": (table(weight=without("1e39", 7, values=WEIGHTS)), {}, r"1e\+39 in the column 'weight'"),
+    "another NaN": (table(weight=without("NAN", 7, values=WEIGHTS)), {}, "nan in the column 'weight'"),
+    "one class": (table(species=["cat"] * N), {}, "`label` must be of two classes or more"),
+    "class of one": (table(species=["cow", "dog", "dog", *SPECIES[3:]]), {}, "one example of 'cow'"),
+    "case and spaces": (table(species=["cat", "Cat ", "cat", "cat"] * 10), {}, r"'cat' \(30 times\) and 'Cat ' \(10"),
+    "a continuous target": (table(species=WEIGHTS), {}, "`label` .* 40 different labels of 40 .* continuous target"),
+    "unknown class": (table(), {"class_names": ["cat", "cow"]}, "Unknown class: 'dog'. .* Received as `label`"),
+}
+
+
+@pytest.mark.parametrize(("columns", "arguments", "message"), REFUSED.values(), ids=REFUSED)
+def test_refused_tables(write, columns, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        datasets.from_csv(write(columns), **{"label": "species"} | arguments)
+
+
+def test_features_are_a_list(write):
+    with pytest.raises(TypeError, match=r'`features` must be a list of columns, such as \["age"\]. Received: \'weight'):
+        datasets.from_csv(write(table()), "species", "weight")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "must have a header line and examples. Received: 0 lines"),
+        (b"a,b\n", "must have a header line and examples. Received: 1 lines"),
+        (b"a,a,b\n1,2,3\n", "must name each column once, .* Received: 'a' more than once. Is there a header"),
+        (b"a,b\n1,2\n1,2,3\n4\n", "must have 2 cells a line, .* Received: 3 in line 3, one of 2 such lines"),
+        (b"a,b\n\xff\xfe,2\n", "must be a CSV file in UTF-8. .*'utf-8' codec"),
+        (b'a,b\n"1,2\n', "must be a CSV file in UTF-8. .*unexpected end of data"),
+    ],
+)
+def test_refused_files(tmp_path, content, message):
+    path = tmp_path / "bad.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"bad\.csv' {message}"):
+        datasets.from_csv(path, "b")
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    for path in (tmp_path, tmp_path / "no.csv"):
+        with pytest.raises(FileNotFoundError, match=r"must be a CSV file\. Received: no file of this name"):
+            datasets.from_csv(path, "b")

@@ -1,0 +1,209 @@
+"""A user's own images as a data set: a folder a class, or an index of files and labels."""
+
+import collections
+import concurrent.futures
+import itertools
+import os
+import pathlib
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_noise import _validation
+from tfp_noise.datasets import csv_columns, folders, own_arrays, own_labels
+from tfp_noise.datasets.base import Dataset
+
+_LISTED = 10
+
+
+def from_directory(
+    path: str | os.PathLike[str],
+    image_size: int | tuple[int, int] | None = None,
+    *,
+    labels: str | os.PathLike[str] | None = None,
+    class_names: Sequence[str] | None = None,
+    validation_share: float = 0.1,
+    seed: int = 0,
+) -> Dataset:
+    """Makes a data set of image files, whose labels may be wrong.
+
+    The files lie in a folder a class, `path/CLASS/*.jpg` (or .jpeg, .png; or in a folder `images` there), or anywhere
+    in `path`, with a CSV file that gives each its label. Files and folders whose names begin with a dot are passed
+    over. Images that cannot be read are left out. All others are in memory at once.
+
+    Args:
+        path: a folder.
+        image_size: height and width in pixels, or one number for both, to which all images are resized, their
+            proportions given up; `None` for images that have one size.
+        labels: a CSV file with the columns "file", a path in `path`, and "label"; `None` where folders are the classes.
+        class_names: all classes in their order; `None` for those that occur, sorted.
+        validation_share: float in [0, 1), the fraction of the examples that is held out, with the classes in the
+            proportions of the given labels.
+        seed: int in [0, 2^31), which decides what is held out.
+
+    Returns:
+        A `Dataset` with the name of the folder. Features are uint8 `[n, height, width, 3]`, `observed` holds the given
+        labels, `labels` is `None`, and `ids` are the files, strings such as "cat/1.jpg".
+
+    Raises:
+        FileNotFoundError: there is no such folder, index, or file of the index.
+        ValueError: images of several sizes without `image_size`; a folder without images that can be read; labels that
+            `from_arrays` refuses.
+
+    Warns:
+        UserWarning: images that cannot be read, or are of another format, are left out.
+
+    Example:
+        >>> import keras, pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp())
+        >>> for name in ("cat", "dog"):
+        ...     (path / name).mkdir()
+        ...     for number in range(5):
+        ...         keras.utils.save_img(path / name / f"{number}.png", np.full([4, 4, 3], number), scale=False)
+        >>> data = from_directory(path, validation_share=0.2)
+        >>> data.class_names, data.input_shape, len(data.train), str(data.train.ids[0])
+        (('cat', 'dog'), (4, 4, 3), 8, 'cat/0.png')
+    """
+    folder = _validation.check_path("path", path).expanduser()
+    size = _check_size(image_size)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"`path` must be a folder of images. Received: {str(folder)!r}, which is none.")
+    files, given, others = _by_folder(folder) if labels is None else _by_index(folder, labels, class_names)
+    images, kept = _read(folder, files, size)
+    _warn_of_left_out(folder, files, kept, others)
+    known = list(itertools.compress(given, kept))
+    lost = sorted(set(given) - set(known))
+    name = "path" if labels is None else "labels"
+    if lost:
+        raise ValueError(
+            f"`{name}` must have an image of each class that can be read. Received: none of {lost[0]!r}. Copy its "
+            "images again, or leave the class out."
+        )
+    if labels is None:
+        known = own_labels.from_text(known, class_names)
+    classes, indices = own_labels.find(name, known, class_names)
+    return own_arrays.make(
+        folder.resolve().name,
+        images,
+        indices,
+        classes,
+        ids=np.array(files)[kept],
+        validation_share=validation_share,
+        seed=seed,
+    )
+
+
+def _check_size(size):
+    if size is None:
+        return None
+    height, width = size if isinstance(size, (tuple, list)) and len(size) == 2 else (size, size)
+    return tuple(_validation.check_int("image_size", one, 1) for one in (height, width))
+
+
+def _by_folder(path):
+    """Files relative to `path`, their labels, and files of other formats, of a folder a class."""
+    found, others = [], []
+    for folder in folders.subfolders(path):
+        below = [one for one in folders.subfolders(folder) if one.name != "images"]
+        if below:
+            raise ValueError(
+                f"`path` must be a folder a class, with images in it. Received: the folder {below[0].name!r} in "
+                f"{folder.name!r}. If the folders in {str(folder)!r} are the classes, pass that; else move the images."
+            )
+        files = [one for part in (folder, folder / "images") if part.is_dir() for one in sorted(part.iterdir())]
+        files = [one for one in files if not one.name.startswith(".")]
+        images = [one for one in files if one.suffix.lower() in folders.READ]
+        others += [_relative(path, one) for one in files if one.suffix.lower() in folders.NOT_READ]
+        if not images:
+            raise ValueError(
+                f"`path` must be a folder a class, with images in it, as {', '.join(folders.READ)}. Received none in "
+                f"{folder.name!r}. Take that folder away, or convert its images, by Pillow: "
+                "`Image.open(file).convert('RGB').save(file.with_suffix('.png'))`."
+            )
+        found += [(_relative(path, one), folder.name) for one in images]
+    if not found:
+        raise ValueError(
+            f"`path` must be a folder a class, with images in it. Received no folders in {str(path)!r}. Give the "
+            "labels of images that lie in one folder by an index, `labels='index.csv'`, of columns 'file' and 'label'."
+        )
+    return [file for file, _ in found], [label for _, label in found], others
+
+
+def _relative(path, file):
+    return file.relative_to(path).as_posix()
+
+
+def _by_index(path, labels, class_names):
+    """Files relative to `path`, their labels, and files of other formats, as a CSV file lists them."""
+    index = _validation.check_path("labels", labels).expanduser()
+    columns = csv_columns.read(index)
+    for name in ("file", "label"):
+        if name not in columns:
+            raise ValueError(
+                f"`labels` must be a CSV file with the columns 'file' and 'label'. Received: "
+                f"{', '.join(map(repr, columns))} in {index.name!r}. Rename its columns in the first line."
+            )
+    files, given = columns["file"], csv_columns.labels("labels", index, "label", columns["label"], class_names)
+    missing = [file for file in files if not (path / file).is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"`labels` must name files in {str(path)!r}. Received: {len(missing)} of {len(files)} that are not there, "
+            f"such as {missing[0]!r}. Give the folder that the paths in {index.name!r} start from as `path`."
+        )
+    twice = [file for file, count in collections.Counter(files).items() if count > 1]
+    if twice:
+        raise ValueError(
+            f"`labels` must name every file once. Received: {len(twice)} more than once in {index.name!r}, such as "
+            f"{twice[0]!r}. Votes of several annotators go by `datasets.from_votes`."
+        )
+    is_read = [pathlib.PurePath(file).suffix.lower() in folders.READ for file in files]
+    if not any(is_read):
+        raise ValueError(
+            f"`labels` must name images, as {', '.join(folders.READ)}. Received: none among {len(files)} files, such "
+            f"as {files[0]!r}. Convert them, by Pillow: `Image.open(file).convert('RGB').save('file.png')`."
+        )
+    others = [file for file, read in zip(files, is_read, strict=True) if not read]
+    return list(itertools.compress(files, is_read)), list(itertools.compress(given, is_read)), others
+
+
+def _read(path, files, size):
+    """The images that can be read, uint8 `[n, height, width, 3]`, and bool `[len(files)]`, which these are."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        images = list(pool.map(lambda file: _image(path / file, size), files))
+    kept = np.array([image is not None for image in images], bool)
+    shapes = {image.shape: file for image, file in zip(images, files, strict=True) if image is not None}
+    if len(shapes) > 1:
+        (first, one), (second, other) = list(shapes.items())[:2]
+        raise ValueError(
+            f"`image_size` must be given for images of several sizes. Received: None, with {one!r} of {first[0]} x "
+            f"{first[1]} pixels and {other!r} of {second[0]} x {second[1]}. Pass the height and width to resize to."
+        )
+    images = [image for image in images if image is not None]
+    return np.stack(images) if images else np.zeros([0, 1, 1, 3], np.uint8), kept
+
+
+def _image(file, size):
+    """An image, uint8 `[height, width, 3]`, or `None` if it cannot be read."""
+    try:
+        image = folders.decode(tf.io.read_file(str(file)))
+    except tf.errors.OpError:
+        return None
+    if size is not None and tuple(image.shape[:2]) != size:
+        image = tf.cast(tf.round(tf.image.resize(image, size, antialias=True)), tf.uint8)
+    return image.numpy()
+
+
+def _warn_of_left_out(path, files, kept, others):
+    for left_out, fault, cure in (
+        (list(itertools.compress(files, ~kept)), "cannot be read", "Copy them again"),
+        (others, f"are no {', '.join(folders.READ)}", "Convert them"),
+    ):
+        if left_out:
+            listed = ", ".join(map(repr, left_out[:_LISTED])) + (" and so on" if len(left_out) > _LISTED else "")
+            warnings.warn(
+                f"{len(left_out)} of {len(files) + len(others)} files in {str(path)!r} {fault} and are left out: "
+                f"{listed}. {cure}, or delete them.",
+                stacklevel=3,
+            )

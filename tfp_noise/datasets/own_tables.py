@@ -1,0 +1,143 @@
+"""A user's own table as a data set: numbers and categories from a CSV file."""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.impute import SimpleImputer
+
+from tfp_noise import _validation
+from tfp_noise.datasets import csv_columns, own_arrays, own_labels
+from tfp_noise.datasets.base import Dataset
+
+
+def from_csv(
+    path: str | os.PathLike[str],
+    label: str,
+    features: Sequence[str] | None = None,
+    *,
+    impute: bool = False,
+    class_names: Sequence[str] | None = None,
+    validation_share: float = 0.1,
+    seed: int = 0,
+) -> Dataset:
+    r"""Makes a data set of a CSV file, whose labels may be wrong.
+
+    A column whose cells are all numbers is one feature, as it stands: put `keras.layers.Normalization` into the network
+    where ranges differ. Any other column is one-hot encoded, a feature for each of its values, sorted; `feature_names`
+    of the data set keep these, such as "colour=red". Of text with more values than half the examples nothing can be
+    learned, so that it is refused.
+
+    Args:
+        path: a CSV file in UTF-8 with a header line; delimited by commas, semicolons or tabs.
+        label: the column of the given labels.
+        features: the columns to learn from; `None` for all others.
+        impute: fill missing cells: with the median of a column of numbers, with the most frequent value of another.
+        class_names: all classes in their order; `None` for those that occur, sorted, by number where they are integers.
+        validation_share: float in [0, 1), the fraction of the examples that is held out, with the classes in the
+            proportions of the given labels.
+        seed: int in [0, 2^31), which decides what is held out.
+
+    Returns:
+        A `Dataset` with the name of the file. `observed` holds the given labels, `labels` is `None`, `ids` are the
+        positions of the rows, from 0 on, and features are float32 `[n, d]`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: no CSV file; a column that is not there; missing cells, of which '', '?', 'NA', 'N/A', 'NaN' and
+            'NULL' are taken for; text that is no category; labels that `from_arrays` refuses.
+        TypeError: columns that are not named by strings.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "pets.csv")
+        >>> _ = path.write_text("weight,colour,species\n" + "4.1,red,cat\n9.8,grey,dog\n" * 10)
+        >>> data = from_csv(path, label="species")
+        >>> data.class_names, data.feature_names, len(data.train), len(data.validation)
+        (('cat', 'dog'), ('weight', 'colour=grey', 'colour=red'), 18, 2)
+    """
+    file = _validation.check_path("path", path).expanduser()
+    impute = _validation.check_bool("impute", impute)
+    columns = csv_columns.read(file)
+    label = _validation.check_choice("label", label, columns, f"column of {file.name!r}")
+    classes, given = own_labels.find(
+        "label", csv_columns.labels("label", file, label, columns[label], class_names), class_names
+    )
+    chosen = _check_chosen(features, label, columns, file)
+    table = {name: np.array([cell.strip() for cell in columns[name]], object) for name in chosen}
+    missing = {name: np.array([cell in csv_columns.MISSING for cell in cells]) for name, cells in table.items()}
+    _check_missing(file, {name: int(where.sum()) for name, where in missing.items()}, len(given), impute)
+    encoded = [_encode(file, name, table[name], missing[name]) for name in chosen]
+    return own_arrays.make(
+        file.stem,
+        np.concatenate([values for values, _ in encoded], axis=1),
+        given,
+        classes,
+        feature_names=tuple(name for _, names in encoded for name in names),
+        validation_share=validation_share,
+        seed=seed,
+    )
+
+
+def _check_chosen(features, label, columns, path):
+    if features is None:
+        chosen = [name for name in columns if name != label]
+    elif isinstance(features, str) or not isinstance(features, Sequence):
+        raise TypeError(
+            f'`features` must be a list of columns, such as ["age"]. Received: {features!r:.100}. Leave it out for all '
+            "columns but `label`."
+        )
+    else:
+        chosen = [_validation.check_choice("features", name, columns, f"column of {path.name!r}") for name in features]
+    if not chosen or label in chosen or len(set(chosen)) < len(chosen):
+        raise ValueError(
+            f"`features` must be one or more columns other than `label`, each once. Received: {chosen!r:.200}. Of "
+            f"{path.name!r} there are {', '.join(repr(name) for name in columns if name != label)} beside {label!r}."
+        )
+    return chosen
+
+
+def _check_missing(path, counts, size, impute):
+    empty = [name for name, count in counts.items() if count == size]
+    if empty:
+        raise ValueError(
+            f"`features` must be columns with values. Received: {', '.join(map(repr, empty))} of {path.name!r}, "
+            f"where all {size} cells are missing. List the other columns in `features`."
+        )
+    found = ", ".join(f"{name!r} ({count})" for name, count in counts.items() if count)
+    if found and not impute:
+        raise ValueError(
+            f"`features` must be complete. Received missing cells in {found} of {size} rows of {path.name!r}. Fill "
+            "them by `impute=True` (median, or most frequent value), or list the other columns in `features`. If "
+            f"one of {', '.join(map(repr, csv_columns.MISSING[1:]))} names a category, give it another name there."
+        )
+
+
+def _encode(path, name, column, missing):
+    """A column as float32 `[n, width]`, and the names of its features."""
+    try:
+        numbers = column[~missing].astype(np.float64)
+    except ValueError:
+        return _one_hot(path, name, column, missing)
+    if not np.abs(numbers).max() <= np.finfo(np.float32).max:
+        raise ValueError(
+            f"`features` must be numbers that float32 holds. Received: {numbers[np.abs(numbers).argmax()]:g} in the "
+            f"column {name!r} of {path.name!r}. Correct it, or list the other columns in `features`."
+        )
+    values = np.full([len(column), 1], np.nan)
+    values[~missing, 0] = numbers
+    return SimpleImputer(strategy="median").fit_transform(values).astype(np.float32), [name]
+
+
+def _one_hot(path, name, column, missing):
+    if missing.any():
+        column = np.where(missing, None, column)
+        column = SimpleImputer(missing_values=None, strategy="most_frequent").fit_transform(column[:, None])[:, 0]
+    categories, indices = np.unique(column.astype(str), return_inverse=True)
+    if 2 * len(categories) > len(column):
+        raise ValueError(
+            f"`features` must be columns of numbers or of categories. Received: the column {name!r} of {path.name!r}, "
+            f"which has {len(categories)} different texts in {len(column)} rows, such as {str(categories[0])!r:.50}. "
+            "List the other columns in `features`; or correct cells that are meant to be numbers."
+        )
+    return np.eye(len(categories), dtype=np.float32)[indices], [f"{name}={one}" for one in categories]
