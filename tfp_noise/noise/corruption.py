@@ -58,10 +58,10 @@ def corrupt(
             )
         ids = np.arange(len(given))
     _check_ids(ids)
-    keys = tf.convert_to_tensor(ids)
-    if not symbolic and tuple(keys.shape) != tuple(given.shape):
-        raise ValueError(f"`ids` must be shaped as `labels`, {given.shape}. Received shape {tuple(keys.shape)}.")
-    observed = _inverse_transform(given, _random.hashed_uniform(seed, keys), matrix)
+    shape = tuple(ids.shape) if tf.is_tensor(ids) else np.shape(ids)
+    if not symbolic and shape != tuple(given.shape):
+        raise ValueError(f"`ids` must be shaped as `labels`, {given.shape}. Received shape {shape}.")
+    observed = _inverse_transform(given, _random.hashed_uniform(seed, tf.convert_to_tensor(ids)), matrix)
     return observed if from_tensor else observed.numpy()
 
 
