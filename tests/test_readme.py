@@ -1,4 +1,4 @@
-"""The README's Python runs as it stands, top to bottom, and with any data set in the place of its own."""
+"""The README's Python code runs unchanged, in its order, and with other data sets."""
 
 import dataclasses
 import pathlib
@@ -21,7 +21,7 @@ PREPARED = {"mnist": 0.9, "fashion_mnist": 0.75, "cifar10": 0.15}
 
 
 def run(blocks, name):
-    """The names that some blocks leave, `datasets.load("digits")` replaced by another set."""
+    """The variables after some blocks, with another data set than `datasets.load("digits")`."""
     keras.utils.set_random_seed(0)
     names = {}
     for block in blocks:
@@ -44,7 +44,7 @@ def test_examples_run(tmp_path, monkeypatch):
 
 @pytest.fixture
 def any_data_set(tmp_path, monkeypatch):
-    """Beside the others, digits as most images are stored; runs happen in a folder of their own."""
+    """Adds the digits as uint8 to the data sets, and runs in an empty folder."""
     monkeypatch.chdir(tmp_path)
     load = datasets.load
 
@@ -81,7 +81,7 @@ def test_the_first_program_learns_any_data_set(name, any_data_set):
 @pytest.mark.torture
 @pytest.mark.parametrize("name", [*BARS, *PREPARED])
 def test_all_programs_learn_any_data_set_or_warn(name, any_data_set):
-    """The recipe for unknown noise trains for few epochs, and says so where it has not learned points by then."""
+    """The recipe for unknown noise trains for few epochs; a warning says if that was not enough."""
     if name in PREPARED:
         try:
             tfds.builder(name).as_dataset("test[:1]")

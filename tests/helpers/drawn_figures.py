@@ -1,4 +1,4 @@
-"""What the tests of figures look at: legends, and that no text lies over other text."""
+"""Checks of figures: texts of legends, and texts that neither overlap nor leave the page."""
 
 
 def legend_texts(figure):
@@ -6,7 +6,7 @@ def legend_texts(figure):
 
 
 def assert_tidy(figure, tmp_path):
-    """It can be saved, and neither its titles, labels nor tick labels overlap or leave the page."""
+    """Saves a figure, and checks that no titles, labels or tick labels overlap or leave the page."""
     figure.savefig(tmp_path / "figure.png")
     texts = [text for axes in figure.axes for text in (axes.title, axes.xaxis.label, axes.yaxis.label)]
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):

@@ -1,4 +1,4 @@
-"""Every loss, under the settings that matter, beside an independent float64 oracle: what the contract is run over."""
+"""The losses under test: each in several settings, with an independent float64 oracle for its value."""
 
 import dataclasses
 from collections.abc import Callable
@@ -81,7 +81,7 @@ def logistic_normal(covariance="low_rank", rank=1, dummy_class=True, temperature
 
 
 class SameSeed:
-    """In place of a loss's seed generator: every call draws what the first one does."""
+    """A stand-in for a loss's seed generator that returns the same seed at every call."""
 
     def next(self):
         return tf.zeros([2], tf.int64)

@@ -89,7 +89,7 @@ class BackupAndRestore(keras.callbacks.Callback):
         self._backups = backup_files.BackupFolder(path.absolute())  # the program may change its working directory
         self.delete_checkpoint = _validation.check_bool("delete_checkpoint", delete_checkpoint)
         self.min_seconds = _validation.check_number("min_seconds", min_seconds, 0)
-        self.differences = []
+        self.differences: list[str] = []
         self.others, self.facts = (), dict  # the callbacks and arguments of the same `fit`, set by the classifier
         self._announced_epoch = None
 
