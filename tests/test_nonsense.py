@@ -1,4 +1,4 @@
-"""Nonsense in the place of every argument of every public callable: refused by the argument's name, or listed."""
+"""Nonsense for every argument of every public callable: an error names the argument, or the case is listed."""
 
 import functools
 import inspect
@@ -52,7 +52,7 @@ def is_default(value, default):
 
 
 def inside(value, nonsense):
-    """`value` with nonsense in the place of the first thing in it."""
+    """`value` with nonsense instead of its first entry."""
     if isinstance(value, dict):
         first = next(iter(value))
         return {**value, first: inside(value[first], nonsense)}
@@ -62,7 +62,7 @@ def inside(value, nonsense):
 
 
 def outcome(name, argument, value):
-    """`None` where the value is accepted, "" where it is refused by the argument's name, else what was raised."""
+    """`None` if the value is accepted, "" if an error names the argument, else the text of the error."""
     function, right = call_of(name)
     try:
         with warnings.catch_warnings():
@@ -91,7 +91,7 @@ def outcomes(name, prefix=""):
 
 
 def rows_that_accept(name, argument, key, prefix):
-    """The places in the table of what is accepted that are about this call."""
+    """The entries of `ACCEPTED` that apply to this call."""
     called = {f"{prefix}{argument}", f"{prefix}{name.rpartition('.')[2]}.{argument}"}
     called.add(f"{prefix}{name}.{argument}")
     return {
@@ -100,7 +100,7 @@ def rows_that_accept(name, argument, key, prefix):
 
 
 def faults(name, prefix=""):
-    """Faults of one callable, a line each."""
+    """The faults of one callable, one in each line."""
     found = []
     for (argument, key), said in outcomes(name, prefix).items():
         if said is None and not rows_that_accept(name, argument, key, prefix):
@@ -137,7 +137,7 @@ def test_every_public_callable_has_a_row():
 
 @pytest.mark.parametrize("name", [name for name in RIGHT if name not in NEED_FILES])
 def test_what_is_right_is_accepted(name):
-    """Else nonsense could be refused for another argument's sake."""
+    """Otherwise an error could be due to another argument."""
     function, right = call_of(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

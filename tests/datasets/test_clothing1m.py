@@ -33,13 +33,13 @@ def key(number):
 
 
 def level(image):
-    """The number of the image whose grey this is; JPEG is off by a little."""
+    """The number of the image with this grey value, which JPEG changes slightly."""
     return int(np.round(np.mean(image) / 2))
 
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
-    """Image `number` is grey, `2 number` bright, its noisy class `number % 14` but for the last noisy ones: class 0."""
+    """Image `number` has the grey value `2 number` and the noisy class `number % 14`, or 0 at the end of the split."""
     folder = tmp_path_factory.mktemp("data") / "clothing1m"
     splits = np.split(
         np.arange(NOISY + TRUSTED + CLEAN_ONLY + 2 * HELD_OUT), np.cumsum([NOISY, TRUSTED + CLEAN_ONLY, HELD_OUT])
@@ -116,7 +116,7 @@ def test_balanced_epochs_are_drawn_anew_by_seed_and_epoch_alone(files):
 
 
 def test_every_image_of_a_large_class_is_equally_likely(files):
-    """Over 200 epochs each of 21 is drawn 29 times, give or take five standard deviations."""
+    """In 200 epochs each of 21 images is drawn 29 times, within five standard deviations."""
     large = files.noisy.take(np.flatnonzero(files.noisy.observed == 0)[:21])
     others = files.noisy.take(np.arange(1, 14).repeat(3) + np.tile([0, 14, 28], 13))
     both = datasets.Examples(
@@ -188,7 +188,7 @@ def test_run(data_dir, tmp_path):
 
 @pytest.fixture
 def changed(data_dir, tmp_path):
-    """A copy of the text files, with links to the images; `changed(name, text)` writes one of them anew."""
+    """A copy of the text files, with links to the images; `changed(name, text)` replaces one of them."""
     for path in (data_dir / "clothing1m").glob("*.txt"):
         (tmp_path / path.name).write_text(path.read_text())
     (tmp_path / "images").symlink_to(data_dir / "clothing1m" / "images")

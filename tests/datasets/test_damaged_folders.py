@@ -1,4 +1,4 @@
-"""Things besides images in folders of images: read, passed over, or refused by name before anything trains."""
+"""Other files in folders of images: ignored, or refused by name before training."""
 
 import io
 import shutil
@@ -134,7 +134,7 @@ def test_images_of_other_sizes_are_named(train, tmp_path):
 
 
 def test_the_order_is_that_of_tfds(train, tmp_path):
-    """Ids are positions in it: labels drawn by them stay as they were."""
+    """Ids are positions in that order, so that noisy labels do not change."""
     listed = tfds.ImageFolder(str(train.parent))._split_examples["train"]
     expected = [tf.io.decode_image(tf.io.read_file(file.image_path)).numpy() for file in listed]
     found = load(tmp_path).train
@@ -145,7 +145,7 @@ def test_the_order_is_that_of_tfds(train, tmp_path):
 
 @pytest.fixture
 def tiny_imagenet(tmp_path):
-    """The publisher's layout, and the one that it was to be brought into before."""
+    """Tiny-ImageNet in the publisher's layout, and the same images sorted into one folder for each class."""
     root, sorted_by_class = tmp_path / "published" / "tiny_imagenet", tmp_path / "sorted" / "tiny_imagenet"
     lines = []
     for label, name in enumerate(("n01", "n02")):

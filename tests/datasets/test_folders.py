@@ -1,4 +1,4 @@
-"""Folders of images are read as the files say: images, classes, slices of splits; other layouts are refused."""
+"""Folders of images: images, classes, slices of splits, and errors about other layouts."""
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ SIZES = {"train": 20, "test": 4}
 
 
 def write(folder, number, size=(8, 8, 3)):
-    """One image whose pixels tell its class and number."""
+    """One image whose pixels encode its class and number."""
     folder.mkdir(parents=True, exist_ok=True)
     image = np.random.default_rng([CLASSES.index(folder.name), number]).integers(256, size=size)
     keras.utils.save_img(folder / f"{number}.png", image, data_format="channels_last", scale=False)

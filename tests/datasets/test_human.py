@@ -32,7 +32,7 @@ def images(tmp_path_factory):
 
 @pytest.fixture
 def cifar10n(images):
-    """The directory, the path of a sound label file in it, and the file's columns."""
+    """The directory, the path of a good label file in it, and the file's columns."""
     data_dir, labels = images
     rng = np.random.default_rng(0)
     columns = {"clean_label": labels["cifar10"]}
@@ -132,7 +132,7 @@ def test_columns_must_be_integers_of_one_length(column, cifar10n):
 
 
 class Touch:
-    """A pickle that runs a function of its writer's choice."""
+    """A pickle that runs any function."""
 
     def __init__(self, function, *arguments):
         self.call = function, arguments

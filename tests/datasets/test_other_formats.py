@@ -1,4 +1,4 @@
-"""Files in a format that is not read, beside those that are missing: named, with what to fetch, and never opened."""
+"""Files in another format in place of those that are missing: the error names both, and none is opened."""
 
 import os
 import pickle

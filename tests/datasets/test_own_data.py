@@ -1,4 +1,4 @@
-"""A user's own data: what comes in is kept as arrays by position, and given labels are not lost."""
+"""A user's own data: containers become arrays by position, and given labels are kept."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ from tfp_noise.datasets import base, cifar10h
 
 
 class Table:
-    """A column as after a shuffle in pandas: `[]` goes by a permuted index, `np.asarray` by position."""
+    """A column like one shuffled in pandas: `[]` uses a permuted index, `np.asarray` positions."""
 
     def __init__(self, values, index):
         self.values, self.index = np.asarray(values), np.asarray(index)
@@ -56,7 +56,7 @@ def test_annotators_labels_are_not_overwritten(split):
 
 
 def test_equal_remainders_are_rounded_by_the_seed():
-    """36 of 90 labels of each of 100 classes flip, each to another class: no class is favoured."""
+    """Of each of 100 classes 36 of 90 labels flip, each to another class, and no class is favoured."""
     labels = np.repeat(np.arange(100), 90)
     observed = noise.corrupt_exact(labels, noise.symmetric(100, 0.4), seed=0)
     wrong = observed[observed != labels]

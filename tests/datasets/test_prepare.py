@@ -29,7 +29,7 @@ def data_dir(tmp_path):
 
 
 def as_bag(images, labels):
-    """The examples without their order, each image with its label."""
+    """The set of pairs of image and label, without their order."""
     return sorted(image.tobytes() + bytes([label]) for image, label in zip(images, labels, strict=True))
 
 
@@ -236,7 +236,7 @@ def test_command_line_fails_with_the_message_alone(raw, data_dir):
 
 
 def test_a_checksum_that_does_not_fit_is_noticed(tmp_path):
-    """The members of a tar archive end before the checksum of the gzip file that it is packed in."""
+    """A tar archive ends before the checksum of the gzip file around it."""
     (tmp_path / "member").write_bytes(bytes(1000))
     archive = tmp_path / "packed.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:

@@ -1,4 +1,4 @@
-"""Texts of legends in figures, and a check that no text covers another."""
+"""Checks of figures: texts of legends, and texts that neither overlap nor leave the page."""
 
 
 def legend_texts(figure):
@@ -6,7 +6,7 @@ def legend_texts(figure):
 
 
 def assert_tidy(figure, tmp_path):
-    """Checks that a figure can be saved, and that titles, labels and tick labels neither overlap nor leave the page."""
+    """Saves a figure, and checks that no titles, labels or tick labels overlap or leave the page."""
     figure.savefig(tmp_path / "figure.png")
     texts = [text for axes in figure.axes for text in (axes.title, axes.xaxis.label, axes.yaxis.label)]
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):

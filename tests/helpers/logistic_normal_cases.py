@@ -1,4 +1,4 @@
-"""Logistic-Normal distributions of three logits, and what NumPy says of them."""
+"""Logistic-Normal distributions of three logits, with their statistics by NumPy."""
 
 import numpy as np
 import tensorflow as tf

@@ -1,4 +1,4 @@
-"""Every loss, under the settings that matter, beside an independent float64 oracle: what the contract is run over."""
+"""The losses under test: each in several settings, with an independent float64 oracle for its value."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""Every public callable with arguments that are right, and the nonsense that is put in the place of each of them."""
+"""Valid arguments of every public callable, and the nonsense that replaces each of them in turn."""
 
 import functools
 import inspect
@@ -125,7 +125,7 @@ _PLANE = {"points": FEATURES[:, :2], "labels": LABELS % 2, "observed": OBSERVED 
 _LOSSES = [case.build(K) for case in LOSSES_UNDER_TEST.values()]
 _K = {"num_classes": K}
 
-# A function for each public callable: it makes the arguments that have no default, or none that is quick.
+# A function for each public callable: it makes the arguments without a default, or with one that is slow to use.
 RIGHT = {
     "DistilledClassifier": lambda: {"network": model(), "loss": losses.LabelSmoothing(K), "teacher": teacher()},
     "NoisyLabelClassifier": lambda: {"network": model(), "loss": losses.LabelSmoothing(K)},
@@ -238,7 +238,7 @@ RIGHT = {
     "visualization.training_by_noise_rate": lambda: {"histories": {"a": {0.2: history()}}},
     "visualization.transition_matrix": lambda: {"transition": TRANSITION, "class_names": NAMES},
 }
-# Methods that take data or settings, by what they are called on.
+# Methods that take data or settings: `(bound method, valid arguments)`.
 METHODS = {
     "ClassSimilarities.subset": lambda: (similar().subset, {"classes": ["a", "b"]}),
     "ClassSimilarities.substitute_teacher": lambda: (similar().substitute_teacher, {"num_classes": K}),
@@ -250,40 +250,40 @@ METHODS = {
         {"y_true": LABELS, "y_pred": PROBABILITIES},
     ),
 }
-# What is no row above, and why.
+# Public callables that are not in the table above, and the reason.
 LEFT_OUT = {
     "callbacks.BackupAndRestore": "its folder has tests of its own",
     "datasets.clothing1m.Clothing1M": "a record that a function returns",
-    "distributions.LogisticNormal": "arguments are converted as by every distribution of TFP",
+    "distributions.LogisticNormal": "its arguments are converted like those of every distribution of TFP",
     "estimation.TrustedCheck": "a record that a function returns",
     "losses.LossSummary": "a record that a function returns",
-    "losses.TopRows": "a record: what reads it checks it",
+    "losses.TopRows": "a record, which the functions that read it check",
     "metrics.RankCorrelation": "a record that a function returns",
     "metrics.ReliabilityCurve": "a record that a function returns",
     "pipeline.Batches": "a record that a function returns",
     "pipeline.prepare": "a step of `tf.data.Dataset.map`, of symbolic tensors",
     "pipeline.to_float": "a step of `tf.data.Dataset.map`, of symbolic tensors",
 }
-# What reads files that are not there.
+# Callables that read files which this machine does not have.
 NEED_FILES = {"datasets.cifar10h.load", "datasets.class_names", "datasets.clothing1m.load", "datasets.stream"}
-# Arguments that are handed on as they are, by whom they are checked.
+# Arguments that are passed on unchecked, with the library that checks them.
 HANDED_ON = {
     **dict.fromkeys(["name", "dtype", "reduction", "kwargs"], "Keras"),
     **dict.fromkeys(["title", "label", "ylabel"], "matplotlib, which writes whatever it is given"),
     "split": "TensorFlow Datasets",
 }
 
-# What a path that is not there is told by: its own name.
+# Values that are valid as paths, so that the error says that no such file exists.
 NO_SUCH_PLACE = {"text", "nowhere"}
-# What else an error may name: a part of the argument, or the array that does not fit it.
+# Other names that an error may use: a part of the argument, or the array that does not match it.
 ALSO_NAMED = {
     "histories": ("rate",),
     "labels": ("logits", "probabilities_by_method"),
     "scores": ("steps", "alpha"),
 }
 _ANY_NUMBER = ("-1", "0", "0.5", "2**63")
-# What is accepted, by `callable.argument`, or `argument` everywhere, and why: with "inside" what stands in the place of
-# the first value in a dict, list or tuple.
+# Nonsense that is accepted, by reason, then by `argument` or `callable.argument`; "inside" means that it replaces the
+# first value in a dict, list or tuple.
 ACCEPTED = {
     "a number that is in the argument's range": {
         **dict.fromkeys(

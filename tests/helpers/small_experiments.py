@@ -35,7 +35,7 @@ ESTIMATED = dataclasses.replace(
 
 
 def result_of(experiment):
-    """A finished result, as its JSON holds it, without a training."""
+    """A finished result as in its JSON file, made without a training."""
     keys = ("test_accuracy", "train_accuracy_clean", "train_accuracy_mislabelled", "train_accuracy_mislabelled_true")
     return {
         "settings": json.loads(json.dumps(experiment.settings())),

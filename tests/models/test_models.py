@@ -1,4 +1,4 @@
-"""Every network: its size, its shapes, that Keras alone can save and clone it, and what it refuses."""
+"""Every network: parameters, shapes, saving and cloning by plain Keras, and errors."""
 
 import keras
 import numpy as np
@@ -117,7 +117,7 @@ def test_resnet18_has_the_published_size_at_64_pixels():
 
 @pytest.mark.parametrize(("name", "groups"), [("resnext29_2x64d", 2), ("resnext29_32x4d", 32)])
 def test_resnext_groups_its_convolutions(name, groups):
-    """A change of one input channel reaches the outputs of its group alone, and CPUs have a gradient."""
+    """A change of one input channel changes only the outputs of its group; gradients work on CPUs."""
     network = models.build(name, (8, 8, 3), 10)
     convolution = next(layer for layer in network.layers if getattr(layer, "groups", 1) > 1)
     channels = convolution.input.shape[-1]

@@ -1,4 +1,4 @@
-"""Networks from files of weights: what they compute of an image, and what they refuse."""
+"""Networks with weights from files: their outputs for an image, and errors."""
 
 import h5py
 import keras
@@ -63,7 +63,7 @@ def test_has_the_published_size(name):
 
 
 def test_efficientnet_normalises_images_as_its_authors_do():
-    """With the numbers of the published file, which calls the deviations variances."""
+    """The numbers are those of the published file, which has deviations in place of variances."""
     inputs, features = pretrained._features("efficientnet_b7", (32, 32, 3))
     assert features.count_params() == SIZES["efficientnet_b7"]
     means, deviations = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
@@ -78,7 +78,7 @@ def test_efficientnet_normalises_images_as_its_authors_do():
 
 @pytest.mark.parametrize("name", SIZES)
 def test_is_found_where_keras_keeps_its_downloads(name, monkeypatch, tmp_path):
-    """The names and folders are those of Keras's source, which a change of version may change."""
+    """Names and folders must be those in Keras's source, which may change between versions."""
     asked = {}
 
     def get_file(fname, origin, **kwargs):

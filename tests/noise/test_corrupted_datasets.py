@@ -1,4 +1,4 @@
-"""Labels of every integer type are corrupted alike wherever they come from, and advice in errors works as it stands."""
+"""Equal noisy labels for every integer type and source of labels, and advice in errors that works."""
 
 import dataclasses
 import re
@@ -14,7 +14,7 @@ CASES = [(dtype, k) for dtype in INTEGERS for k in (2, 127, 128, 129, 256, 300)]
 
 
 def within_tf_data(labels, transition):
-    """Labels that `corrupt` gives one by one, inside `tf.data`."""
+    """Noisy labels from `corrupt` for single examples inside `tf.data`."""
     data = tf.data.Dataset.from_tensor_slices(labels).enumerate()
     return np.array([int(y) for y in data.map(lambda i, y: noise.corrupt(y, transition, seed=3, ids=i))])
 
@@ -49,7 +49,7 @@ def test_the_way_out_of_observed_labels_works():
 
 
 def test_an_estimate_is_decomposed_once(monkeypatch):
-    """One decomposition serves all, because with 3,000 classes it takes many seconds."""
+    """One decomposition for all cases, because with 3,000 classes it takes many seconds."""
     found, condition_number = [], noise.condition_number
     monkeypatch.setattr(noise, "condition_number", lambda matrix: found.append(1) or condition_number(matrix))
     labels = np.array([0, 0, 1, 1])

@@ -8,7 +8,7 @@ from tfp_noise import datasets, noise
 
 @pytest.fixture(scope="module")
 def skewed():
-    """A transition with zeros, a sure row and unequal rows."""
+    """A transition matrix with zeros, a row with a single 1, and unequal rows."""
     return np.array([[0.7, 0.0, 0.3, 0.0], [0.0, 1.0, 0.0, 0.0], [0.25, 0.25, 0.25, 0.25], [0.0, 0.01, 0.0, 0.99]])
 
 
@@ -79,7 +79,7 @@ def test_array_stream_single_examples_and_other_order_agree(skewed):
 
 
 def test_value_is_pinned():
-    """The draw is part of every published result: it must not move between versions or processes."""
+    """Published results depend on these labels, which must not change between versions or processes."""
     observed = noise.corrupt(np.arange(10), noise.symmetric(10, 0.9), seed=42)
     assert observed.tolist() == [0, 9, 1, 3, 4, 8, 0, 7, 5, 3]
 

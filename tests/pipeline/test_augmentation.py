@@ -77,7 +77,7 @@ def test_cutout_blackens_one_square_a_image_at_a_random_place():
 
 
 def test_mixup_mixes_pixels_by_the_weights_of_the_labels():
-    """With a class for each example the labels hold all coefficients: the mixed images are labels times images."""
+    """With one class for each example the labels are the coefficients of the mixture."""
     images = noise_images(40, 5, 4, 2)
     mixed, labels = Mixup(0.7)(tf.constant(images), tf.eye(40), [2, 3])
     labels = labels.numpy().astype(np.float64)
@@ -117,7 +117,7 @@ def test_cutmix_puts_one_rectangle_in_and_weighs_labels_by_its_pixels():
 @pytest.mark.parametrize("seed", [[0, 1], [2, 3], [4, 5]])
 @pytest.mark.parametrize("alpha", [0.4, 1.0])
 def test_cutmix_draws_its_shares_from_a_beta_distribution(alpha, seed):
-    """Away from the ends, which rounding to pixels shifts."""
+    """Only fractions away from 0 and 1, where rounding to pixels has little effect."""
     count, edges = 1000, [0.1, 0.3, 0.5, 0.7, 0.9]
     _, labels = CutMix(alpha)(tf.zeros([count, 32, 32, 1]), tf.eye(count), seed)
     found, _ = np.histogram(1 - np.diag(labels), edges)
@@ -126,7 +126,7 @@ def test_cutmix_draws_its_shares_from_a_beta_distribution(alpha, seed):
 
 
 def test_rand_augment_draws_operations_for_each_image():
-    """Two of the eleven operations draw no strength: of equal images about one in eleven must come out of each."""
+    """Two of the eleven operations have no strength: each must change about one in eleven equal images."""
     image = 0.2 + 0.5 * noise_images(1, 8, 8, 3)
     augmented = images_of(tf.function(RandAugment(num_ops=1)), np.repeat(image, 100, axis=0), [6, 7])
     assert 0 <= augmented.min() <= augmented.max() <= 1
@@ -193,7 +193,7 @@ def test_batches_are_a_function_of_epoch_and_step(digits, augmentation):
 
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS, ids=lambda a: type(a).__name__)
 def test_equal_images_get_a_change_that_is_the_seeds(augmentation):
-    """The order of examples plays no part here, as it does from epoch to epoch: what differs is the change."""
+    """Augmentations are called without a pipeline, which would also change the order of examples."""
     images = np.repeat(noise_images(1, 8, 8, 1), 16, axis=0)
     images[::2] = 1 - images[::2]
     changes = set()

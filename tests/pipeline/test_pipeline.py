@@ -122,7 +122,7 @@ def test_bad_input(numbered, arguments, message):
 
 
 def test_changed_labels_are_distributions_and_others_stay_indices(numbered):
-    """Every image is its number, so that a halved label must stand beside a halved image."""
+    """Every image shows its number, so that a halved label must come with a halved image."""
 
     def halve(images, labels, seed):
         return images / 2, labels / 2

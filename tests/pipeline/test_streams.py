@@ -1,4 +1,4 @@
-"""Streams resume, are dealt out to workers, and keep nothing of what has gone by."""
+"""Streams: resumption, shards for workers, and constant memory."""
 
 import itertools
 import subprocess
@@ -21,7 +21,7 @@ OBSERVED = noise.corrupt(np.arange(60) % K, TRANSITION, seed=3)
 
 
 def source(size=50, worker=None):
-    """Examples that are their own number, or a worker's share of them."""
+    """Examples that show their number, or a worker's shard of them."""
     numbers = tf.data.Dataset.range(size)
     if worker is not None:
         numbers = numbers.shard(worker.num_input_pipelines, worker.input_pipeline_id)
@@ -130,7 +130,7 @@ def test_bad_input(arguments, message):
 
 @pytest.fixture(scope="module")
 def in_files(tmp_path_factory):
-    """A prepared data set whose training split is three files, which TFDS reads side by side."""
+    """A prepared data set whose training split has three files, which TFDS reads in parallel."""
 
     def records(split, count):
         return [(i, {"image": np.array([[[split], [i]]], np.uint8), "label": i % 2}) for i in range(count)]
@@ -187,7 +187,7 @@ def test_workers_read_shares_of_one_size(kind, in_files, tmp_path, monkeypatch):
 
 
 def test_what_has_gone_by_is_not_kept():
-    """55,000 images of 3 kB in 11 epochs; they would be 160 MB."""
+    """Keeping the 55,000 images of 3 kB would take 160 MB."""
     numbers = tf.data.Dataset.range(5000)
     examples = numbers.map(lambda n: (tf.fill([32, 32, 3], tf.cast(n % 256, tf.uint8)), n % K, n))
     batches = iter(stream(examples, batch_size=100, shuffle_buffer=1000, augmentation=None))
