@@ -38,7 +38,7 @@ setup(
         # What only `experiments` imports, which the wheel does not hold.
         "experiments": [_RICH],
         "search": [_RICH, _KERAS_TUNER],
-        "dev": ["mypy>=1.18", "pytest>=8.0", "pytest-xdist>=3.6", "ruff>=0.14", _RICH, _KERAS_TUNER],
+        "dev": ["mypy>=1.18", "pytest>=8.0", "pytest-xdist>=3.7", "ruff>=0.14", _RICH, _KERAS_TUNER],
     },
     classifiers=[
         "Development Status :: 4 - Beta",

@@ -1,9 +1,11 @@
 """Every loss, under the settings that matter, beside an independent float64 oracle: what the contract is run over."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from scipy import optimize, special, stats
 
@@ -134,6 +136,7 @@ def noise_against_noise(sigma):
     return Case(build, oracle)
 
 
+@functools.cache
 def heteroscedastic_noise(shape, rank, chunk=0):
     """The normal numbers `[batch, samples, K]` and `[batch, samples, rank]` of a chunk, under `SameSeed`."""
     *rows, num_classes = shape
@@ -159,7 +162,7 @@ def heteroscedastic(temperature=1.0, rank=0, samples=7):
         return loss
 
     def oracle(targets, outputs):
-        logits = heteroscedastic_logits(outputs, heteroscedastic_noise([len(outputs), samples, targets.shape[1]], rank))
+        logits = heteroscedastic_logits(outputs, heteroscedastic_noise((len(outputs), samples, targets.shape[1]), rank))
         return -np.sum(targets * np.log(special.softmax(logits / temperature, axis=-1).mean(1)), axis=1)
 
     return Case(build, oracle)
@@ -331,6 +334,14 @@ LOSSES_UNDER_TEST = {
 def first_of_class(named):
     """The first name of each class in `{name: loss}`: what is tried every day of what takes long."""
     return set({type(named[name]): name for name in reversed(named)}.values())
+
+
+DAILY = first_of_class({name: case.build(3) for name, case in LOSSES_UNDER_TEST.items()})
+
+
+def names_of_every_setting(daily=DAILY, names=LOSSES_UNDER_TEST):
+    """Parameters for what trains or compiles: every day one setting of each class, in the long run all of them."""
+    return [pytest.param(name, marks=[pytest.mark.torture] * (name not in daily)) for name in names]
 
 
 def examples(loss, batch=6, seed=0):

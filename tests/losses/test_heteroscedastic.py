@@ -130,7 +130,7 @@ def test_gradient_for_the_mean_is_the_papers():
     variable = tf.Variable(outputs)
     with tf.GradientTape() as tape:
         value = loss.call(labels, variable)
-    logits = heteroscedastic_logits(outputs, heteroscedastic_noise([len(outputs), samples, 5], 2))
+    logits = heteroscedastic_logits(outputs, heteroscedastic_noise((len(outputs), samples, 5), 2))
     p = special.softmax(logits / temperature, axis=-1)
     of_label = p[np.arange(len(labels)), :, labels]
     expected = -(np.eye(5)[labels] - np.mean(p * (of_label / of_label.mean(1, keepdims=True))[..., None], 1))
@@ -156,7 +156,7 @@ def test_chunks_that_do_not_divide_the_samples(monkeypatch, jit_compile):
         compute = tf.function(value_and_gradient, input_signature=signature, jit_compile=jit_compile, autograph=False)
     value, gradient = compute(tf.constant(soft), tf.constant(outputs))
 
-    chunks = [heteroscedastic_noise([6, 4, 3], 2, chunk) for chunk in range(3)]
+    chunks = [heteroscedastic_noise((6, 4, 3), 2, chunk) for chunk in range(3)]
     noise = [np.concatenate(parts, axis=1)[:, :10] for parts in zip(*chunks, strict=True)]
 
     def oracle(outputs):
