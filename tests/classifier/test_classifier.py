@@ -23,7 +23,7 @@ def test_fit_predict_and_metrics_speak_of_probabilities(case):
     assert probabilities.shape == (48, 3)
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
     assert model(FEATURES).shape == (48, model.loss.num_outputs)
-    scores = model.evaluate(FEATURES, LABELS, verbose=0, return_dict=True)
+    scores = model.evaluate(FEATURES, LABELS, batch_size=16, verbose=0, return_dict=True)
     assert scores["accuracy"] == pytest.approx(np.mean(probabilities.argmax(1) == LABELS))
     assert scores["loss"] == pytest.approx(float(model.loss(LABELS, model(FEATURES))), rel=1e-4)
     assert history["val_loss"][-1] == pytest.approx(scores["loss"], rel=1e-5)

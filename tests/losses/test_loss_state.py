@@ -1,5 +1,6 @@
 """What a loss learns or counts between steps: trained, saved, mirrored and restored by its classifier."""
 
+import functools
 import warnings
 
 import h5py
@@ -42,6 +43,14 @@ def classifier(name, **compile_arguments):
 
 def fit(model, epochs, **kwargs):
     return model.fit(FEATURES, LABELS, batch_size=24, epochs=epochs, shuffle=False, verbose=0, **kwargs)
+
+
+@functools.cache
+def trained(name):
+    """For tests that read what it has learned and leave it as it is."""
+    model = classifier(name)
+    fit(model, 3)
+    return model
 
 
 def plain(rows):
@@ -104,11 +113,10 @@ def test_backup_and_restore_hold_the_rotated_state(tmp_path):
 
 
 def test_training_learns_and_evaluation_leaves_what_was_learned_untouched(name):
-    alone, validated = classifier(name), classifier(name)
-    start = [np.array(part) for part in plain(alone.loss.class_rows)]
-    fit(alone, 3)
+    alone, validated = trained(name), classifier(name)
+    start = [np.array(part) for part in plain(validated.loss.class_rows)]
     history = fit(validated, 3, validation_data=(FEATURES[::-1], LABELS)).history
-    validated.evaluate(FEATURES, LABELS, verbose=0)
+    validated.evaluate(FEATURES, LABELS, batch_size=24, verbose=0)
     validated.predict(FEATURES, verbose=0)
     for ours, theirs in zip(alone.get_weights(), validated.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -175,9 +183,7 @@ def test_a_loss_without_an_owner_computes_with_its_start(name):
     other = loss_class(K, **arguments)  # its first call is inside
     inside = tf.function(lambda: other(LABELS, outputs), jit_compile=True, autograph=False)()
     assert float(alone(LABELS, outputs)) == pytest.approx(float(inside), rel=1e-5)
-    trained = classifier(name)
-    fit(trained, 2)
-    assert float(trained.loss(LABELS, outputs)) != pytest.approx(float(inside), rel=1e-5)
+    assert float(trained(name).loss(LABELS, outputs)) != pytest.approx(float(inside), rel=1e-5)
     assert float(alone(LABELS, outputs)) == pytest.approx(float(inside), rel=1e-5)
 
 
