@@ -297,12 +297,12 @@ def check_memory():
     heteroscedastic._TRAINING_NUMBERS = 2**18
     heteroscedastic._PREDICTION_NUMBERS = 2**14
     before = peak_memory(3, 2)
-    needed, noise = peak_memory(1000, 64) - before, 500 * 64 * 1000 * 4 / 2**20
+    needed, noise = peak_memory(500, 64) - before, 500 * 64 * 500 * 4 / 2**20
     assert needed < 2 * noise
 
 
 def test_memory_does_not_grow_with_the_samples():
-    """Loss, gradient and prediction together need less than twice the noise, which is 500 x 64 x 1000 floats.
+    """Loss, gradient and prediction together need less than twice the noise, which is 500 x 64 x 500 floats.
 
     With all samples at once the gradient takes 5 times the noise, prediction 2.7 times.
     """

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers import processes
+from tests.helpers.losses_under_test import names_of_every_setting
 from tfp_noise import DistilledClassifier, NoisyLabelClassifier, losses, pipeline
 
 K = 5
@@ -25,6 +26,8 @@ SETTINGS = {
     "learnable_rate": (losses.LearnableLabelSmoothing, {"learning_rate": 0.5}),
     "learnable_top": (losses.LearnableLabelSmoothing, {"top": 2}),
 }
+# Every day the settings that keep most; the others keep a part of what one of these does.
+DAILY = ["online_steps", "online_top", "learnable_rate", "learnable_top"]
 
 
 @pytest.fixture(params=SETTINGS.keys())
@@ -68,24 +71,25 @@ class SaveHalfWay(keras.callbacks.Callback):
             self.model.save(self.path)
 
 
-def go_on(folder):
+def go_on(folder, names):
     warnings.simplefilter("error")
     warnings.simplefilter("ignore", DeprecationWarning)
-    for name in SETTINGS:
+    for name in names:
         model = keras.models.load_model(folder / f"{name}.keras")
         fit(model, 2)
         optimizer = [variable.numpy() for variable in model.optimizer.variables]
         np.savez(folder / f"{name}.npz", *model.get_weights(), *optimizer)
 
 
-def test_training_goes_on_bit_for_bit_in_a_new_process(tmp_path):
+@pytest.mark.parametrize("names", [DAILY, pytest.param([*SETTINGS], marks=pytest.mark.torture)])
+def test_training_goes_on_bit_for_bit_in_a_new_process(names, tmp_path):
     """From a file written half-way, beside the training that went on without a stop."""
     expected = {}
-    for name in SETTINGS:
+    for name in names:
         whole, path = classifier(name), tmp_path / f"{name}.keras"
         fit(whole, 4, callbacks=[SaveHalfWay(path)])
         expected[name] = [*whole.get_weights(), *[variable.numpy() for variable in whole.optimizer.variables]]
-    processes.call(go_on, tmp_path)
+    processes.call(go_on, tmp_path, names)
     for name, weights in expected.items():
         with np.load(tmp_path / f"{name}.npz") as stored:
             for ours, theirs in zip(weights, stored.values(), strict=True):
@@ -112,6 +116,7 @@ def test_backup_and_restore_hold_the_rotated_state(tmp_path):
             np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("name", names_of_every_setting(DAILY, SETTINGS))
 def test_training_learns_and_evaluation_leaves_what_was_learned_untouched(name):
     alone, validated = trained(name), classifier(name)
     start = [np.array(part) for part in plain(validated.loss.class_rows)]
@@ -175,6 +180,7 @@ def test_a_compiled_step_on_a_gpu_reaches_all_of_the_state(name):
     assert not on_hosts_only
 
 
+@pytest.mark.parametrize("name", names_of_every_setting(DAILY, SETTINGS))
 def test_a_loss_without_an_owner_computes_with_its_start(name):
     """Inside a function, too; and what one loss's classifier learns is not another's."""
     loss_class, arguments = SETTINGS[name]

@@ -37,7 +37,8 @@ NETWORKS = {
     "wrn28_2": ((32, 32, 3), 1_467_610),
 }
 FAST = ["alexnet", "digits_cnn", "lenet5", "lenet5_same", "mlp", "resnet8", "resnet29", "wrn28_2"]  # deeper: the same
-DEEP = ["resnet74", "resnet110", "resnet101_small", "resnet101_untrained"]  # more of what resnet56 and resnet50 have
+# More of what resnet20, resnet18 and resnet50 have.
+DEEP = ["resnet32", "resnet56", "resnet74", "resnet110", "resnet34", "resnet101_small", "resnet101_untrained"]
 
 
 @functools.cache
