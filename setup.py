@@ -39,7 +39,7 @@ setup(
         "experiments": [_RICH],
         "search": [_RICH, _KERAS_TUNER],
         # pandas: its tables are taken where there are any, and never imported.
-        "dev": ["mypy>=1.18", "pandas>=2.2", "pytest>=8.0", "pytest-xdist>=3.6", "ruff>=0.14", _RICH, _KERAS_TUNER],
+        "dev": ["mypy>=1.18", "pandas>=2.2", "pytest>=8.0", "pytest-xdist>=3.7", "ruff>=0.14", _RICH, _KERAS_TUNER],
     },
     classifiers=[
         "Development Status :: 4 - Beta",

@@ -4,29 +4,38 @@ import socket
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # pytest runs a process a core
+# XLA's own passes stay; what LLVM makes of their result for this CPU takes half of the time of a compilation.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import pytest
-import tensorflow as tf
-
-from tfp_noise import distribute
-
-# Traced functions are many objects: to look through all of them again and again takes a tenth of the time.
-gc.disable()
-
-# Two logical devices, for the tests with two replicas; it has to be said before TensorFlow touches a device.
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
 
 
-def _iter_untuned(self, iterate=tf.data.Dataset.__iter__):
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return iterate(self.with_options(options))
+def pytest_configure(config):
+    """Sets TensorFlow up in the processes that run tests; one that hands them out to others does without."""
+    if config.getoption("dist", "no") != "no":
+        return
+    import tensorflow as tf
+
+    # Traced functions are many objects: to look through all of them again and again takes a tenth of the time.
+    gc.disable()
+
+    # Two logical devices, for the tests with two replicas; it has to be said before TensorFlow touches a device.
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+    )
+
+    def iter_untuned(self, iterate=tf.data.Dataset.__iter__):
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        return iterate(self.with_options(options))
+
+    # An iterator that is deleted waits for its tuning to wake up; a module's tests leave hundreds.
+    tf.data.Dataset.__iter__ = iter_untuned
 
 
-# An iterator that is deleted waits for its tuning to wake up; a module's tests leave hundreds.
-tf.data.Dataset.__iter__ = _iter_untuned
+def pytest_collection_modifyitems(items):
+    """Files that start processes come first: they take longest, and the others fill what time they leave."""
+    items.sort(key=lambda item: not hasattr(getattr(item, "module", None), "processes"))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -40,6 +49,8 @@ def _collected():
 @pytest.fixture(scope="session")
 def two_replicas():
     """One strategy for all tests: a second MirroredStrategy in a process breaks the collectives of the first."""
+    from tfp_noise import distribute
+
     return distribute.strategy("mirrored", devices=["CPU:0", "CPU:1"])
 
 

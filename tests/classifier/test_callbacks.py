@@ -30,7 +30,7 @@ class Moving(losses.LabelSmoothing):
 def trained(loss, epochs, *seen, **kwargs):
     network = keras.Sequential([keras.Input([2]), keras.layers.Dense(loss.num_outputs)])
     model = NoisyLabelClassifier(network, loss)
-    model.compile("sgd", jit_compile=False)
+    model.compile("sgd", run_eagerly=True)  # a trace costs more than these few steps
     model.fit(np.zeros([4, 2]), np.zeros([4], int), epochs=epochs, callbacks=list(seen), verbose=0, **kwargs)
     return model
 

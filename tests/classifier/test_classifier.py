@@ -5,25 +5,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.helpers.losses_under_test import LOSSES_UNDER_TEST
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, names_of_every_setting
 from tests.helpers.small_classifier import FEATURES, LABELS, NAMES, classifier, fit, network
 from tfp_noise import NoisyLabelClassifier, losses
 
 
-@pytest.fixture(params=NAMES)
-def case(request):
-    return LOSSES_UNDER_TEST[request.param]
-
-
-def test_fit_predict_and_metrics_speak_of_probabilities(case):
-    model = classifier(case.build(3))
+@pytest.mark.parametrize("name", names_of_every_setting({"forward", "logistic_normal_no_dummy_rank2"}, NAMES))
+def test_fit_predict_and_metrics_speak_of_probabilities(name):
+    model = classifier(LOSSES_UNDER_TEST[name].build(3))
     history = fit(model, 5, validation_data=(FEATURES, LABELS))
     assert history["loss"][-1] < history["loss"][0]
     probabilities = model.predict(FEATURES, verbose=0)
     assert probabilities.shape == (48, 3)
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
     assert model(FEATURES).shape == (48, model.loss.num_outputs)
-    scores = model.evaluate(FEATURES, LABELS, verbose=0, return_dict=True)
+    scores = model.evaluate(FEATURES, LABELS, batch_size=16, verbose=0, return_dict=True)
     assert scores["accuracy"] == pytest.approx(np.mean(probabilities.argmax(1) == LABELS))
     assert scores["loss"] == pytest.approx(float(model.loss(LABELS, model(FEATURES))), rel=1e-4)
     assert history["val_loss"][-1] == pytest.approx(scores["loss"], rel=1e-5)

@@ -16,7 +16,7 @@ from tensorflow.python.distribute import tpu_values
 from tensorflow.python.tpu import tpu_replication
 
 from tests.helpers.further_settings import FURTHER_SETTINGS
-from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, first_of_class
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, first_of_class, names_of_every_setting
 from tfp_noise import NoisyLabelClassifier, losses
 from tfp_noise.losses import _state
 
@@ -79,11 +79,7 @@ FIRST_OF_CLASS = first_of_class({name: build() for name, build in BUILDS.items()
 TRAINED_DAILY = {"noise_against_noise", "logistic_normal_annealed", "online_steps_top"}
 
 
-def every_setting(daily):
-    return [pytest.param(name, marks=[] if name in daily else pytest.mark.torture) for name in BUILDS]
-
-
-@pytest.mark.parametrize("name", every_setting(FIRST_OF_CLASS))
+@pytest.mark.parametrize("name", names_of_every_setting(FIRST_OF_CLASS, BUILDS))
 def test_all_steps_are_programs_for_an_accelerator(name):
     model = classifier(BUILDS[name]())
     x, y, weights = batches(1)[0]
@@ -148,7 +144,7 @@ def trained(loss, compiled):
     return [*model.get_weights(), *(variable.numpy() for variable in model.optimizer.variables), *logs.values()]
 
 
-@pytest.mark.parametrize("name", every_setting(TRAINED_DAILY))
+@pytest.mark.parametrize("name", names_of_every_setting(TRAINED_DAILY, BUILDS))
 def test_compiled_training_is_that_in_python_and_traced_once(name):
     """Equal results show that state, schedules and generators are in variables, and nothing is kept in Python."""
     for compiled, eager in zip(*(trained(BUILDS[name](), compiled) for compiled in (True, False)), strict=True):

@@ -49,7 +49,8 @@ def student(loss=None, from_teacher=None, metrics=("accuracy",), **arguments):
     keras.utils.set_random_seed(0)
     own = arguments.pop("own", None) or network(loss.num_outputs)
     model = DistilledClassifier(own, loss, from_teacher, **arguments)
-    model.compile(keras.optimizers.Adam(0.01), metrics=list(metrics) or None, jit_compile=False)
+    # A trace costs more than these few steps.
+    model.compile(keras.optimizers.Adam(0.01), metrics=list(metrics) or None, run_eagerly=True)
     return model
 
 

@@ -98,7 +98,7 @@ def test_run_from_folders_of_images_of_any_size(tmp_path):
         name="small/folders/CE",
         dataset="imagenet100",
         noise=Noise("none"),
-        model="resnet8",
+        model="digits_cnn",
         method=CROSS_ENTROPY,
         epochs=1,
         batch_size=9,

@@ -149,17 +149,17 @@ def test_all_go_on_when_the_last_has_come(order, workers):
 @pytest.mark.parametrize("absent", [0, 1, 2])
 def test_all_name_the_worker_that_does_not_come(absent, workers):
     started = time.monotonic()
-    errors = meet(*(distribute.Cluster(workers, index) for index in range(3) if index != absent), timeout=1.0)
+    errors = meet(*(distribute.Cluster(workers, index) for index in range(3) if index != absent), timeout=0.5)
     assert time.monotonic() - started < 5
     for error in errors:
         assert isinstance(error, TimeoutError)
-        assert f"within 1 seconds. Missing: worker {absent} ({workers[absent]}). Seen from worker" in str(error)
+        assert f"within 0.5 seconds. Missing: worker {absent} ({workers[absent]}). Seen from worker" in str(error)
 
 
 def test_a_worker_that_dies_while_it_waits_is_missing_again(workers):
     chief_port, own_port = (int(workers[index].split(":")[1]) for index in (0, 2))
     with ThreadPoolExecutor(2) as pool:
-        chief = pool.submit(_rendezvous.meet, distribute.Cluster(workers, 0), 2.0)
+        chief = pool.submit(_rendezvous.meet, distribute.Cluster(workers, 0), 1.0)
         time.sleep(0.3)
         with (
             socket.create_server(("127.0.0.1", own_port)),
@@ -167,7 +167,7 @@ def test_a_worker_that_dies_while_it_waits_is_missing_again(workers):
         ):
             third.sendall(json.dumps({"index": 2, "workers": workers, "gpus": 0}).encode() + b"\n")
             assert json.loads(third.makefile().readline()) == {"missing": [1], "waiting": True}
-        second = pool.submit(_rendezvous.meet, distribute.Cluster(workers, 1), 2.0)
+        second = pool.submit(_rendezvous.meet, distribute.Cluster(workers, 1), 1.0)
         for one in (chief, second):
             assert f"Missing: worker 2 ({workers[2]}). Seen" in str(one.exception())
 
@@ -186,16 +186,16 @@ def test_a_worker_without_a_way_back(workers):
 
 def test_what_is_no_worker_is_not_counted(workers, monkeypatch):
     """A port scan, a browser, and another program at the chief's address, none of which is a worker."""
-    monkeypatch.setattr(_rendezvous, "_PATIENCE", 0.5)
+    monkeypatch.setattr(_rendezvous, "_PATIENCE", 0.3)
     with ThreadPoolExecutor(1) as pool:
-        chief = pool.submit(_rendezvous.meet, distribute.Cluster(workers[:2], 0), 2.0)
+        chief = pool.submit(_rendezvous.meet, distribute.Cluster(workers[:2], 0), 1.0)
         time.sleep(0.3)
         for words in (b"", b"GET / HTTP/1.1\r\n\r\n", b"[]\n", b'{"index": 1}\n'):
             with socket.create_connection(("127.0.0.1", int(workers[0].split(":")[1]))) as stranger:
                 stranger.sendall(words)
         assert "Missing: worker 1" in str(chief.exception())
     with socket.create_server(("127.0.0.1", int(workers[0].split(":")[1]))) as other, ThreadPoolExecutor(1) as pool:
-        late = pool.submit(_rendezvous.meet, distribute.Cluster(workers[:2], 1), 1.0)
+        late = pool.submit(_rendezvous.meet, distribute.Cluster(workers[:2], 1), 0.5)
         connection, _ = other.accept()
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         connection.close()
@@ -240,7 +240,7 @@ def test_hostile_lines_do_not_end_the_chief(workers):
 def test_hostile_lines_do_not_end_a_worker(line, workers, monkeypatch):
     monkeypatch.setattr(_rendezvous, "_PATIENCE", 0.3)
     with socket.create_server(("127.0.0.1", int(workers[0].split(":")[1]))) as other, ThreadPoolExecutor(1) as pool:
-        worker = pool.submit(_rendezvous.meet, distribute.Cluster(workers[:2], 1), 0.5)
+        worker = pool.submit(_rendezvous.meet, distribute.Cluster(workers[:2], 1), 0.3)
         connection, _ = other.accept()
         with connection:
             connection.sendall(line)
@@ -255,9 +255,9 @@ def test_a_worker_at_localhost_listens_to_its_own_machine_alone(workers):
 
 def test_two_of_one_index_and_two_lists(workers):
     both = distribute.Cluster(workers, 1)
-    errors = meet(both, both, timeout=1.0)
+    errors = meet(both, both, timeout=0.5)
     assert sum(bool(re.search(r"must be able to listen at its port. Received: 127", str(one))) for one in errors) == 1
-    chief, stranger = meet(distribute.Cluster(workers, 0), distribute.Cluster(workers[:2], 1), timeout=2.0)
+    chief, stranger = meet(distribute.Cluster(workers, 0), distribute.Cluster(workers[:2], 1), timeout=1.0)
     assert isinstance(stranger, ValueError)
     assert f"Worker 1 ({workers[1]}) must be given the same `workers`. Received: " in str(stranger)
     assert "Missing: worker 1" in str(chief)

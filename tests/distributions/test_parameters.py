@@ -1,5 +1,7 @@
 """Parameters of the Logistic-Normal distribution: every use reads and trains them, whatever their source."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -25,30 +27,33 @@ USES = {
 MAKERS = {"tensor": tf.constant, "variable": tf.Variable, "keras": lambda v: keras.Variable(np.float32(v))}
 
 
+def build(loc, scale_diag, *rest):
+    factor = rest[0] if len(rest) > 1 else None
+    return LogisticNormal(loc, scale_diag, factor, rest[-1])
+
+
+@functools.cache
+def gradient_within(form, use):
+    """By parameters that are made after the tape."""
+    inner = [tf.constant(value) for value in VALUES[form] if value is not None]
+    with tf.GradientTape() as tape:
+        tape.watch(inner)
+        value = USES[use](build(*inner))
+    return tape.gradient(value, inner)
+
+
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("form", VALUES)
 def test_parameters_made_before_the_tape_have_the_gradient_of_those_made_within(form, make, use):
-    values = [value for value in VALUES[form] if value is not None]
-
-    def build(loc, scale_diag, *rest):
-        factor = rest[0] if len(rest) > 1 else None
-        return LogisticNormal(loc, scale_diag, factor, rest[-1])
-
-    inner = [tf.constant(value) for value in values]
-    with tf.GradientTape() as tape:
-        tape.watch(inner)
-        value = USES[use](build(*inner))
-    expected = tape.gradient(value, inner)
-
-    outer = [MAKERS[make](value) for value in values]
+    outer = [MAKERS[make](value) for value in VALUES[form] if value is not None]
     distribution = build(*outer)
     watched = [one.value if isinstance(one, keras.Variable) else one for one in outer]
     with tf.GradientTape() as tape:
         tape.watch(watched)
         value = USES[use](distribution)
     for name, ours, theirs in zip(
-        ("loc", "scale_diag", "rest", "rest"), tape.gradient(value, watched), expected, strict=False
+        ("loc", "scale_diag", "rest", "rest"), tape.gradient(value, watched), gradient_within(form, use), strict=False
     ):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6, err_msg=name)
 

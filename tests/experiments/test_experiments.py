@@ -107,23 +107,22 @@ def test_a_run_that_fails_does_not_stop_the_others(tmp_path, capsys):
 
 @pytest.fixture(scope="module")
 def built_on(finished):
-    """Runs with a predecessor, beside the run without."""
+    """Runs with a predecessor, beside the run without; and the predecessor's result after the first of them."""
     workdir, _ = finished
-    return workdir, {experiment.name: run(experiment, workdir) for experiment in (ESTIMATED, STUDENT)}
+    estimated, first = run(ESTIMATED, workdir), results.find(FIRST, workdir)
+    return workdir, {ESTIMATED.name: estimated, STUDENT.name: run(STUDENT, workdir)}, first
 
 
 def test_predecessor_is_run_first_and_once(built_on):
-    workdir, found = built_on
-    first = results.find(FIRST, workdir)
+    workdir, found, first = built_on
     assert first["made_by"]["seconds"] > 0
     for result in found.values():
         assert result["settings"]["predecessor"] == first["settings"]
-    run(dataclasses.replace(ESTIMATED, name="small/estimated/again"), workdir)
     assert results.find(FIRST, workdir) == first
 
 
 def test_transition_is_estimated_from_the_predecessors_predictions(built_on):
-    workdir, found = built_on
+    workdir, found, _ = built_on
     noisy = FIRST.noise.apply(datasets.load("digits"), 0)
     probabilities = results.find_model(FIRST, workdir).predict(pipeline.one_pass(noisy.train, 100), verbose=0)
     expected = estimation.from_anchors(probabilities, 97).transition
@@ -135,7 +134,7 @@ def test_transition_is_estimated_from_the_predecessors_predictions(built_on):
 
 
 def test_teacher_is_the_predecessors_model(built_on):
-    workdir, found = built_on
+    workdir, found, _ = built_on
     student = results.find_model(STUDENT, workdir)
     assert isinstance(student, DistilledClassifier)
     for one, other in zip(student.teacher.get_weights(), results.find_model(FIRST, workdir).get_weights(), strict=True):

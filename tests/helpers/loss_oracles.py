@@ -1,5 +1,7 @@
 """Parts of the losses' float64 oracles, in NumPy and SciPy: what cases, and tests of single losses, are made of."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 from scipy import optimize, special, stats
@@ -60,6 +62,7 @@ def tempered_softmax(outputs, t):
     return np.array(rows)
 
 
+@functools.cache
 def heteroscedastic_noise(shape, rank, chunk=0, seed=0):
     """The normal numbers `[batch, samples, K]` and `[batch, samples, rank]` of a chunk, under `SameSeed`."""
     *rows, num_classes = shape

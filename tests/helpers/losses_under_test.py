@@ -5,6 +5,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import pytest
 from scipy import special, stats
 
 from tests.helpers.loss_oracles import (
@@ -111,7 +112,7 @@ def heteroscedastic(temperature=1.0, rank=0, samples=7, seed=0):
         return loss
 
     def oracle(targets, outputs):
-        noise = heteroscedastic_noise([len(outputs), samples, targets.shape[1]], rank, seed=seed)
+        noise = heteroscedastic_noise((len(outputs), samples, targets.shape[1]), rank, seed=seed)
         logits = heteroscedastic_logits(outputs, noise)
         return -np.sum(targets * np.log(special.softmax(logits / temperature, axis=-1).mean(1)), axis=1)
 
@@ -279,6 +280,14 @@ LOSSES_UNDER_TEST = {
 def first_of_class(named):
     """The first name of each class in `{name: loss}`: what is tried every day of what takes long."""
     return set({type(named[name]): name for name in reversed(named)}.values())
+
+
+DAILY = first_of_class({name: case.build(3) for name, case in LOSSES_UNDER_TEST.items()})
+
+
+def names_of_every_setting(daily=DAILY, names=LOSSES_UNDER_TEST):
+    """Parameters for what trains or compiles: every day one setting of each class, in the long run all of them."""
+    return [pytest.param(name, marks=[pytest.mark.torture] * (name not in daily)) for name in names]
 
 
 def examples(loss, batch=6, seed=0):

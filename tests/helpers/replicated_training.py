@@ -52,6 +52,20 @@ def train(strategy, name, seed=0, **kwargs):
     return history | {f"weight {i}": weight.numpy().tolist() for i, weight in enumerate(model.weights)}
 
 
+def loss_curves(name, seeds):
+    """Those of trainings on one device from the same start, each with the noise of a seed: one model, traced once."""
+    model = classifier(name)
+    model.build_optimizer()
+    variables = [*model.variables, *model.optimizer.variables]
+    start, curves = [variable.numpy() for variable in variables], []
+    for seed in seeds:
+        for variable, value in zip(variables, start, strict=True):
+            variable.assign(value)
+        model.loss.seed_generator.state.assign([seed, 0])
+        curves.append(model.fit(batches(FEATURES, LABELS), epochs=3, shuffle=False, verbose=0).history["loss"])
+    return curves
+
+
 def judge(strategy, name):
     """Predictions for and evaluation of 99 examples, whose last batch is not a multiple of the number of replicas."""
     with strategy.scope():

@@ -1,17 +1,15 @@
-"""Trainings that are killed again and again: `python -m tests.helpers.survivor FOLDER KILLS METHOD...` writes a report.
+"""Trainings that are killed again and again; `write_report` says how they ended.
 
 TensorFlow is imported once and not used in the process that forks; each training is a fork of it. Half of the kills
 happen at random moments of a training, the other half while a file is written.
 """
 
-import contextlib
 import json
 import multiprocessing
 import os
 import pathlib
 import random
 import signal
-import sys
 import time
 
 import keras
@@ -112,8 +110,11 @@ def fork(name, folder, kill_at=0, seconds=None):
     return process.exitcode, time.monotonic() - begun, events.value
 
 
-def main(folder, kills, names):
-    """Starts and kills trainings of each method until all kills are used; every training is resumed to its end."""
+def write_report(folder, kills, names):
+    """Kills each method's training its share of times, until it has ended, as often as there are kills left.
+
+    To be called in a process of its own that has started no TensorFlow; the report is `report.json` in the folder.
+    """
     draw = random.Random(0)
     report = {"kills": 0, "in_a_write": 0, "resumed": 0, "trainings": 0, "different": []}
     for name in names:
@@ -139,15 +140,9 @@ def main(folder, kills, names):
             report["trainings"] += 1
             if _contents(place / "result.npz") != _contents(folder / name / "whole" / "result.npz"):
                 report["different"].append(f"{name} {number}")
-    return report
+    (folder / "report.json").write_text(json.dumps(report))
 
 
 def _contents(path):
     with np.load(path) as stored:
         return [(value.dtype.str, value.shape, value.tobytes()) for value in stored.values()]
-
-
-if __name__ == "__main__":
-    with contextlib.redirect_stdout(sys.stderr):
-        found = main(pathlib.Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:] or list(METHODS))
-    sys.stdout.write(json.dumps(found))

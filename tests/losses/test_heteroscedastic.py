@@ -125,7 +125,7 @@ def test_gradient_for_the_mean_is_the_papers():
     variable = tf.Variable(outputs)
     with tf.GradientTape() as tape:
         value = loss.call(labels, variable)
-    logits = heteroscedastic_logits(outputs, heteroscedastic_noise([len(outputs), samples, 5], 2))
+    logits = heteroscedastic_logits(outputs, heteroscedastic_noise((len(outputs), samples, 5), 2))
     p = special.softmax(logits / temperature, axis=-1)
     of_label = p[np.arange(len(labels)), :, labels]
     expected = -(np.eye(5)[labels] - np.mean(p * (of_label / of_label.mean(1, keepdims=True))[..., None], 1))
@@ -151,7 +151,7 @@ def test_chunks_that_do_not_divide_the_samples(monkeypatch, jit_compile):
         compute = tf.function(value_and_gradient, input_signature=signature, jit_compile=jit_compile, autograph=False)
     value, gradient = compute(tf.constant(soft), tf.constant(outputs))
 
-    chunks = [heteroscedastic_noise([6, 4, 3], 2, chunk) for chunk in range(3)]
+    chunks = [heteroscedastic_noise((6, 4, 3), 2, chunk) for chunk in range(3)]
     noise = [np.concatenate(parts, axis=1)[:, :10] for parts in zip(*chunks, strict=True)]
 
     def oracle(outputs):
@@ -292,12 +292,12 @@ def check_memory():
     heteroscedastic._TRAINING_NUMBERS = 2**18
     heteroscedastic._PREDICTION_NUMBERS = 2**14
     before = peak_memory(3, 2)
-    needed, noise = peak_memory(1000, 64) - before, 500 * 64 * 1000 * 4 / 2**20
+    needed, noise = peak_memory(500, 64) - before, 500 * 64 * 500 * 4 / 2**20
     assert needed < 2 * noise
 
 
 def test_memory_does_not_grow_with_the_samples():
-    """Loss, gradient and prediction together need less than twice the noise, which is 500 x 64 x 1000 floats.
+    """Loss, gradient and prediction together need less than twice the noise, which is 500 x 64 x 500 floats.
 
     With all samples at once the gradient takes 5 times the noise, prediction 2.7 times.
     """

@@ -1,5 +1,6 @@
 """States of losses: variables that a classifier trains, saves, mirrors and restores."""
 
+import functools
 import warnings
 
 import h5py
@@ -9,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers import processes
+from tests.helpers.losses_under_test import names_of_every_setting
 from tfp_noise import DistilledClassifier, NoisyLabelClassifier, losses, pipeline
 
 K = 5
@@ -24,6 +26,8 @@ SETTINGS = {
     "learnable_rate": (losses.LearnableLabelSmoothing, {"learning_rate": 0.5}),
     "learnable_top": (losses.LearnableLabelSmoothing, {"top": 2}),
 }
+# Every day the settings that keep most; the others keep a part of what one of these does.
+DAILY = ["online_steps", "online_top", "learnable_rate", "learnable_top"]
 
 
 @pytest.fixture(params=SETTINGS.keys())
@@ -44,6 +48,14 @@ def fit(model, epochs, **kwargs):
     return model.fit(FEATURES, LABELS, batch_size=24, epochs=epochs, shuffle=False, verbose=0, **kwargs)
 
 
+@functools.cache
+def trained(name):
+    """For tests that read what it has learned and leave it as it is."""
+    model = classifier(name)
+    fit(model, 3)
+    return model
+
+
 def plain(rows):
     """Class rows as a list of arrays."""
     return list(rows) if isinstance(rows, losses.TopRows) else [rows]
@@ -59,24 +71,25 @@ class SaveHalfWay(keras.callbacks.Callback):
             self.model.save(self.path)
 
 
-def go_on(folder):
+def go_on(folder, names):
     warnings.simplefilter("error")
     warnings.simplefilter("ignore", DeprecationWarning)
-    for name in SETTINGS:
+    for name in names:
         model = keras.models.load_model(folder / f"{name}.keras")
         fit(model, 2)
         optimizer = [variable.numpy() for variable in model.optimizer.variables]
         np.savez(folder / f"{name}.npz", *model.get_weights(), *optimizer)
 
 
-def test_training_goes_on_bit_for_bit_in_a_new_process(tmp_path):
+@pytest.mark.parametrize("names", [DAILY, pytest.param([*SETTINGS], marks=pytest.mark.torture)])
+def test_training_goes_on_bit_for_bit_in_a_new_process(names, tmp_path):
     """Training from a file that was written half-way equals training without an interruption."""
     expected = {}
-    for name in SETTINGS:
+    for name in names:
         whole, path = classifier(name), tmp_path / f"{name}.keras"
         fit(whole, 4, callbacks=[SaveHalfWay(path)])
         expected[name] = [*whole.get_weights(), *[variable.numpy() for variable in whole.optimizer.variables]]
-    processes.call(go_on, tmp_path)
+    processes.call(go_on, tmp_path, names)
     for name, weights in expected.items():
         with np.load(tmp_path / f"{name}.npz") as stored:
             for ours, theirs in zip(weights, stored.values(), strict=True):
@@ -103,12 +116,12 @@ def test_backup_and_restore_hold_the_rotated_state(tmp_path):
             np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("name", names_of_every_setting(DAILY, SETTINGS))
 def test_training_learns_and_evaluation_leaves_what_was_learned_untouched(name):
-    alone, validated = classifier(name), classifier(name)
-    start = [np.array(part) for part in plain(alone.loss.class_rows)]
-    fit(alone, 3)
+    alone, validated = trained(name), classifier(name)
+    start = [np.array(part) for part in plain(validated.loss.class_rows)]
     history = fit(validated, 3, validation_data=(FEATURES[::-1], LABELS)).history
-    validated.evaluate(FEATURES, LABELS, verbose=0)
+    validated.evaluate(FEATURES, LABELS, batch_size=24, verbose=0)
     validated.predict(FEATURES, verbose=0)
     for ours, theirs in zip(alone.get_weights(), validated.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -167,6 +180,7 @@ def test_a_compiled_step_on_a_gpu_reaches_all_of_the_state(name):
     assert not on_hosts_only
 
 
+@pytest.mark.parametrize("name", names_of_every_setting(DAILY, SETTINGS))
 def test_a_loss_without_an_owner_computes_with_its_start(name):
     """It does so inside a function too, and losses do not share what they learn."""
     loss_class, arguments = SETTINGS[name]
@@ -175,9 +189,7 @@ def test_a_loss_without_an_owner_computes_with_its_start(name):
     other = loss_class(K, **arguments)  # its first call is inside
     inside = tf.function(lambda: other(LABELS, outputs), jit_compile=True, autograph=False)()
     assert float(alone(LABELS, outputs)) == pytest.approx(float(inside), rel=1e-5)
-    trained = classifier(name)
-    fit(trained, 2)
-    assert float(trained.loss(LABELS, outputs)) != pytest.approx(float(inside), rel=1e-5)
+    assert float(trained(name).loss(LABELS, outputs)) != pytest.approx(float(inside), rel=1e-5)
     assert float(alone(LABELS, outputs)) == pytest.approx(float(inside), rel=1e-5)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, examples, first_of_class
+from tests.helpers.losses_under_test import DAILY, LOSSES_UNDER_TEST, examples, names_of_every_setting
 from tfp_noise import losses
 
 
@@ -79,14 +79,10 @@ def test_float32_agrees_with_float64(case):
         np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-4, atol=2e-5 * np.abs(expected_gradient).max())
 
 
-# XLA compiles one setting of each class in the daily run, because compilation takes longest.
-XLA_DAILY = first_of_class({name: case.build(10) for name, case in LOSSES_UNDER_TEST.items()})
-
-
 @pytest.mark.parametrize(
     ("name", "jit_compile"),
     [(name, False) for name in LOSSES_UNDER_TEST]
-    + [pytest.param(name, True, marks=[pytest.mark.torture] * (name not in XLA_DAILY)) for name in LOSSES_UNDER_TEST],
+    + [pytest.param(name, True, marks=[pytest.mark.torture] * (name not in DAILY)) for name in LOSSES_UNDER_TEST],
 )
 def test_graph_and_xla_agree_with_eager_mode(name, jit_compile):
     """Labels out of range are included, which give NaN for their example only."""
@@ -150,11 +146,12 @@ def test_probabilities_are_distributions_and_read_the_first_outputs_only(case):
     np.testing.assert_array_equal(loss.probabilities(outputs[:, : loss.num_prediction_outputs]), probabilities)
 
 
-def test_works_alone_in_a_plain_keras_model_or_says_why_not(case):
-    loss = case.build(3)
+@pytest.mark.parametrize("name", names_of_every_setting())
+def test_works_alone_in_a_plain_keras_model_or_says_why_not(name):
+    loss = LOSSES_UNDER_TEST[name].build(3)
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input([2]), keras.layers.Dense(loss.num_outputs)])
-    model.compile("sgd", loss=loss, jit_compile=False)
+    model.compile("sgd", loss=loss, run_eagerly=True)  # a trace costs more than these few steps
     if loss.needs_classifier:
         with pytest.raises(
             ValueError, match=f"must belong to a `NoisyLabelClassifier`, because {loss.needs_classifier}"

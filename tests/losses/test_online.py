@@ -34,8 +34,9 @@ def train(loss, logits, labels, weights=None, **compile_arguments):
     model = NoisyLabelClassifier(network, loss)
     model.compile(keras.optimizers.SGD(0.0), **{"jit_compile": False, **compile_arguments})
     weights = np.ones(labels.shape[:3], "float32") if weights is None else weights
-    for epoch in zip(logits, labels, weights, strict=True):
-        model.fit(tf.data.Dataset.from_tensor_slices(epoch), shuffle=False, verbose=0)
+    steps = tuple(a.reshape(-1, *a.shape[2:]) for a in (logits, labels, weights))
+    data = tf.data.Dataset.from_tensor_slices(steps)
+    model.fit(data, epochs=len(logits), steps_per_epoch=logits.shape[1], shuffle=False, verbose=0)
     return model
 
 

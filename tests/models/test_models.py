@@ -1,5 +1,7 @@
 """Every network: parameters, shapes, saving and cloning by plain Keras, and errors."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -36,7 +38,14 @@ NETWORKS = {
     "wrn28_2": ((32, 32, 3), 1_467_610),
 }
 FAST = ["alexnet", "digits_cnn", "lenet5", "lenet5_same", "mlp", "resnet8", "resnet29", "wrn28_2"]  # deeper: the same
-DEEP = ["resnet74", "resnet110", "resnet101_small", "resnet101_untrained"]  # more of what resnet56 and resnet50 have
+# More of what resnet20, resnet18 and resnet50 have.
+DEEP = ["resnet32", "resnet56", "resnet74", "resnet110", "resnet34", "resnet101_small", "resnet101_untrained"]
+
+
+@functools.cache
+def built(name):
+    """One network for all tests that leave it as it is: most of the time is that of building it."""
+    return models.build(name, NETWORKS[name][0], 10)
 
 
 def example(shape, size=3):
@@ -55,7 +64,7 @@ def test_every_network_is_under_test():
     ],
 )
 def test_size_and_shape(name, shape, parameters):
-    network = models.build(name, shape, 10)
+    network = built(name)
     assert sum(int(np.prod(weight.shape)) for weight in network.trainable_weights) == parameters
     assert network.name == name
     assert network.input_shape == (None, *shape)
@@ -64,16 +73,16 @@ def test_size_and_shape(name, shape, parameters):
 
 @pytest.mark.parametrize("name", [*FAST, "resnet50v2"])
 def test_outputs_are_linear(name):
-    last = models.build(name, NETWORKS[name][0], 7).layers[-1]
+    last = built(name).layers[-1]
     assert isinstance(last, keras.layers.Dense)
     assert last.activation is keras.activations.linear
-    assert last.units == 7
+    assert last.units == 10
 
 
 @pytest.mark.parametrize("name", FAST)
 def test_saves_and_clones_without_custom_objects(name, tmp_path):
     shape = NETWORKS[name][0]
-    network = models.build(name, shape, 10)
+    network = built(name)
     expected = network(example(shape))
     network.save(tmp_path / "network.keras")
     loaded = keras.models.load_model(tmp_path / "network.keras", custom_objects={})
@@ -144,7 +153,7 @@ def test_resnet18_for_large_images_halves_them_five_times():
 
 
 def test_shortcuts_are_projections_only_where_the_shape_changes():
-    network = models.build("resnet29", (32, 32, 3), 10)
+    network = built("resnet29")
     adds = [layer for layer in network.layers if isinstance(layer, keras.layers.Add)]
     projected = [isinstance(layer.input[0]._keras_history.operation, keras.layers.BatchNormalization) for layer in adds]
     assert projected == [True, False, False] * 3
@@ -158,7 +167,7 @@ def test_resnet50v2_has_the_published_size():
 
 def test_resnet50v2_is_rebuilt_without_custom_objects():
     """The condition for saving and cloning, tested without writing the 94 MB of a network."""
-    network = models.build("resnet50v2", (32, 32, 3), 10)
+    network = built("resnet50v2")
     rebuilt = keras.models.model_from_json(network.to_json(), custom_objects={})
     rebuilt.set_weights(network.get_weights())
     np.testing.assert_array_equal(rebuilt(example((32, 32, 3))), network(example((32, 32, 3))))

@@ -55,7 +55,13 @@ def test_computes_what_keras_does_with_its_own_preprocessing(pretrained_file, mo
     assert all(layer.trainable for layer in network.layers)
 
 
-@pytest.mark.parametrize("name", sorted(SIZES.keys() - {"efficientnet_b7"}))  # see the next test
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.torture] * (name == "resnet101"))
+        for name in sorted(SIZES.keys() - {"efficientnet_b7"})  # see the next test
+    ],
+)
 def test_has_the_published_size(name):
     inputs, features = pretrained._features(name, (32, 32, 3))
     assert features.count_params() == SIZES[name]

@@ -2,13 +2,12 @@
 
 import json
 import resource
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
 
+from tests.helpers import processes, survivor
 from tfp_noise import NoisyLabelClassifier, losses
 from tfp_noise.callbacks import BackupAndRestore
 
@@ -88,19 +87,19 @@ def flip(path, position, bit=0):
 
 def test_killed_by_the_system_at_any_moment_and_resumed_is_never_killed(tmp_path):
     """Two kills, one of them while a file is written; `make torture` runs many."""
-    assert survivor(tmp_path, 2, "online") == {"kills": 2, "different": []}
+    assert report_of_kills(tmp_path, 2, ["online"]) == {"kills": 2, "different": []}
 
 
 @pytest.mark.torture
 def test_sixty_kills_over_all_methods_with_state(tmp_path):
-    assert survivor(tmp_path, 60) == {"kills": 60, "different": []}
+    assert report_of_kills(tmp_path, 60, list(survivor.METHODS)) == {"kills": 60, "different": []}
 
 
-def survivor(folder, kills, *methods):
-    command = [sys.executable, "-m", "tests.helpers.survivor", str(folder), str(kills), *methods]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    report = json.loads(done.stdout)
+def report_of_kills(folder, kills, methods):
+    process = processes.start(folder, survivor.write_report, folder, kills, methods)
+    process.join()
+    assert process.exitcode == 0, (folder / "stderr").read_text()[-3000:]
+    report = json.loads((folder / "report.json").read_text())
     assert report["in_a_write"] > 0
     assert report["resumed"] > 0
     return {key: report[key] for key in ("kills", "different")}

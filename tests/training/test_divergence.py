@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, first_of_class
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, names_of_every_setting
 from tfp_noise import NoisyLabelClassifier, losses
 
 FEATURES = np.random.default_rng(0).normal(size=(40, 2)).astype("float32")
@@ -45,19 +45,14 @@ def fit(model, *callbacks):
     return model.fit(FEATURES, LABELS, batch_size=10, epochs=3, shuffle=False, verbose=0, callbacks=list(callbacks))
 
 
-DAILY = first_of_class({name: case.build(3) for name, case in LOSSES_UNDER_TEST.items()})
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.torture] * (name not in DAILY)) for name in LOSSES_UNDER_TEST]
-)
+@pytest.mark.parametrize("name", names_of_every_setting())
 def test_every_loss_shows_outputs_that_are_not_finite(name):
     loss = LOSSES_UNDER_TEST[name].build(3)
     name = type(loss).__name__
     with pytest.raises(
         FloatingPointError, match=rf"stopped at step 2 of epoch 2: the loss, {name}, became (nan|-?inf)\."
     ):
-        fit(classifier(loss), Spoil(np.nan, epoch=1, step=1))
+        fit(classifier(loss, run_eagerly=True), Spoil(np.nan, epoch=1, step=1))
 
 
 def test_infinite_outputs():

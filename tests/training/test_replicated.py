@@ -83,8 +83,8 @@ def test_replicas_and_workers_train_as_one_process_does(on_one_device, on_two_re
 
 
 def test_monte_carlo_of_replicas_is_that_of_one_device_in_distribution(on_one_device, two_workers):
-    others = np.array([train(tf.distribute.get_strategy(), "Het", seed)["loss"] for seed in range(1, 5)])
-    curves = np.concatenate([others, [on_one_device["Het"]["loss"]]])
+    others = replicated_training.loss_curves("Het", seeds=range(1, 5))
+    curves = np.array([*others, on_one_device["Het"]["loss"]])
     replicated = np.array(two_workers[0][0]["Het"]["loss"])
     assert not np.allclose(replicated, curves[-1], rtol=1e-6)
     assert np.all(np.abs(replicated - curves.mean(0)) < 4 * curves.std(0, ddof=1))

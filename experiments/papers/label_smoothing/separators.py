@@ -11,6 +11,7 @@ at random, for few examples are flipped: the penalty undoes the tilt; smoothing 
 Lukasik et al., "Does label smoothing mitigate label noise?", 2020, section 4.2 and Figure 5.
 """
 
+import functools
 import pathlib
 
 import numpy as np
@@ -54,6 +55,31 @@ def problem(num_examples, flip_rate, seed):
     return 2 * labels[:, None] - 1 + scatter, labels, noise.corrupt_exact(labels, transition, seed)
 
 
+@functools.cache
+def _compiled_search():
+    """One graph for problems of any size, because tracing the search takes as long as searching a hundred times."""
+    cross_entropy = losses.CrossEntropy(2, dtype="float64")
+
+    @tf.function(
+        input_signature=[tf.TensorSpec(shape, tf.float64) for shape in ([None, 3], [None, 2], [], [])], autograph=False
+    )
+    def search(features, targets, l2, tolerance):
+        def objective(weights):
+            scores = tf.linalg.matvec(features, weights)
+            outputs = tf.stack([tf.zeros_like(scores), scores], axis=1)
+            return cross_entropy(targets, outputs) + l2 * tf.reduce_sum(weights**2)
+
+        # Its line search reads slopes: one that compares values stalls where their rounding hides the last digits.
+        return tfp.optimizer.lbfgs_minimize(
+            lambda weights: tfp.math.value_and_gradient(objective, weights),
+            initial_position=tf.zeros(3, tf.float64),
+            tolerance=tolerance,
+            max_iterations=200,
+        )
+
+    return search
+
+
 def fit(points, observed, alpha=0.0, l2=0.0):
     """Logistic regression to its optimum: the least mean of `LabelSmoothing(2, alpha)` plus `l2 (w w + b b)`.
 
@@ -75,19 +101,9 @@ def fit(points, observed, alpha=0.0, l2=0.0):
             smoothing nor a penalty bounds the weights.
         RuntimeError: if the optimiser does not converge.
     """
-    loss = losses.LabelSmoothing(2, alpha, dtype="float64")
-    features = tf.constant(np.column_stack([points, np.ones(len(points))]))
-
-    def objective(weights):
-        scores = tf.linalg.matvec(features, weights)
-        return loss(observed, tf.stack([tf.zeros_like(scores), scores], axis=1)) + l2 * tf.reduce_sum(weights**2)
-
-    # Its line search reads slopes: one that compares values stalls where their rounding hides the last digits.
-    found = tfp.optimizer.lbfgs_minimize(
-        lambda weights: tfp.math.value_and_gradient(objective, weights),
-        initial_position=tf.zeros(3, tf.float64),
-        tolerance=_TOLERANCE,
-        max_iterations=200,
+    targets = (1 - alpha) * np.eye(2)[observed] + alpha / 2
+    found = _compiled_search()(
+        np.column_stack([points, np.ones(len(points))]), targets, np.float64(l2), np.float64(_TOLERANCE)
     )
     w, b = found.position.numpy()[:2], float(found.position[2])
     if alpha == 0 and l2 == 0 and np.array_equal(points @ w + b > 0, observed == 1):
