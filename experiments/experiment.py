@@ -166,7 +166,7 @@ class Experiment:
 
     @property
     def training_seed(self):
-        """Seed of initialisation, order and augmentation; not the predecessor's, or a student would start as its teacher."""
+        """Seed of initialisation, order and augmentation; a student has another one than its teacher."""
         return self.seed if self.predecessor is None else self.predecessor.training_seed + _NEXT_STAGE
 
     def noisy_data(self, data_dir):
@@ -176,6 +176,27 @@ class Experiment:
             data_dir: where TensorFlow Datasets keeps its data; its own default if `None`.
         """
         return self.noise.apply(self.source.load(self.dataset, data_dir), self.seed)
+
+    def batches(self, noisy, data_dir, first_epoch=0):
+        """Return the batches of the training, under the present `tf.distribute` strategy.
+
+        Args:
+            noisy: what `noisy_data` returned.
+            data_dir: as in `noisy_data`.
+            first_epoch: int, the epoch that the batches begin with.
+
+        Returns:
+            A `tfp_noise.pipeline.Batches`.
+        """
+        return self.source.batches(
+            noisy,
+            batch_size=self.batch_size,
+            augmentation=self.augmentation,
+            seed=self.training_seed,
+            noise_seed=self.seed,
+            data_dir=data_dir,
+            first_epoch=first_epoch,
+        )
 
     def build_network(self, input_shape, num_outputs):
         """Return a new network under the experiment's dtype policy.

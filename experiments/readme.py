@@ -6,7 +6,9 @@ Each table stands between `<!-- generated: NAME -->` and `<!-- end -->`; everyth
 import pathlib
 import re
 
-from experiments import report, results, terminal
+from experiments import report, results
+from experiments.console import terminal
+from experiments.evaluation import summaries
 from tfp_noise import losses
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -50,7 +52,7 @@ def _demonstration(rows):
     columns = [accuracies["digits", noise] for noise in ("symmetric 40%", "pair flip 40%")]
     head = ["accuracy on clean test labels, %", "told of the noise", "to any class", "to the next class"]
     body = [[name, told, *(column[label] for column in columns)] for label, (name, told) in _DEMONSTRATION.items()]
-    return report.markdown_table([head, *body])
+    return summaries.markdown_table([head, *body])
 
 
 def _comparison(rows):
@@ -59,13 +61,13 @@ def _comparison(rows):
     methods = sorted({method for column in columns.values() for method in column})
     head = ["accuracy, %", *(f"{table.rpartition('-')[2].rpartition('/')[2]}, {noise}" for table, noise in columns)]
     body = [[method, *(column.get(method, "") for column in columns.values())] for method in methods]
-    return report.markdown_table([head, *body])
+    return summaries.markdown_table([head, *body])
 
 
 def _losses():
     head = ["loss", "what it is", "needs", "paper"]
     body = [[f"`{one.name}`", one.summary.replace("|", "\\|"), one.needs, one.paper] for one in losses.available()]
-    return report.markdown_table([head, *body])
+    return summaries.markdown_table([head, *body])
 
 
 def main():

@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 import sys
 import time
+from typing import NamedTuple
 
 import keras
 from absl import flags
@@ -35,8 +36,7 @@ def run(experiment, workdir, data_dir=None, resume=True, strategy=None):
     Raises:
         ValueError: if a result, or the backup of a run, of other settings is in its place.
     """
-    train = lambda where: _train(experiment, workdir, data_dir, resume, where)[1]  # noqa: E731
-    return _find_or_train(results.find, train, experiment, workdir, [".json"], strategy)
+    return _find_or_train(results.find, [".json"], "result", experiment, workdir, data_dir, resume, strategy)
 
 
 def trained(experiment, workdir, data_dir=None, resume=True, strategy=None):
@@ -52,20 +52,26 @@ def trained(experiment, workdir, data_dir=None, resume=True, strategy=None):
     Returns:
         A `NoisyLabelClassifier`.
     """
-    train = lambda where: _train(experiment, workdir, data_dir, resume, where)[0]  # noqa: E731
-    return _find_or_train(results.find_model, train, experiment, workdir, [".json", ".keras"], strategy)
+    files = [".json", ".keras"]
+    return _find_or_train(results.find_model, files, "model", experiment, workdir, data_dir, resume, strategy)
 
 
-def _find_or_train(find, train, experiment, workdir, suffixes, strategy):
-    """What `find(experiment, workdir)` gives, or if that is nothing `train(strategy)`, one process at a time."""
+class _Trained(NamedTuple):
+    model: keras.Model
+    result: dict
+
+
+def _find_or_train(find, suffixes, part, experiment, workdir, data_dir, resume, strategy):
+    """The value that `find` reads of a run with files of these suffixes, or the same `part` of a training now."""
     strategy = strategy or distribute.strategy()
     with locks.alone_with_run(experiment, workdir, strategy, suffixes):
         with strategy.scope():
             found = find(experiment, workdir)
         state = "to be trained" if found is None else "finished"
-        distribute.barrier(strategy, f"{locks.title(experiment)}, which is {state}")  # all workers have to do the same
+        # All workers have to do the same.
+        distribute.barrier(strategy, f"{locks.title(experiment)}, which is {state}")
         if found is None:
-            found = train(strategy)
+            found = getattr(_train(experiment, workdir, data_dir, resume, strategy), part)
         if distribute.is_chief(strategy):
             results.drop_backup(experiment, workdir)
     return found
@@ -80,41 +86,28 @@ def _train(experiment, workdir, data_dir, resume, strategy):
     noisy = experiment.noisy_data(data_dir)  # clean labels go no further, except for the scores
     backup = results.start(experiment, workdir, resume, strategy)
     first_epoch = backup.epoch
-    model, batches = build(experiment, noisy, predecessor, strategy, data_dir, first_epoch)
+    model, batches = _build(experiment, noisy, predecessor, data_dir, first_epoch, strategy)
     curves = evaluation.Curves(noisy, experiment.epochs)
     measures = [measure.callback(noisy, experiment.epochs, data_dir) for measure in experiment.measures]
-    fit(experiment, model, batches, [curves, *measures], backup, shown=distribute.is_chief(strategy))
+    _fit(experiment, model, batches, [curves, *measures], backup, shown=distribute.is_chief(strategy))
     scores, probabilities = evaluation.evaluate(model, noisy)
     for measure in measures:
         scores |= measure.scores(probabilities)
-    parts = {
-        "resolved": resolved(experiment, model, noisy),
-        "scores": scores,
-        **evaluation.learned_rows(model, probabilities, noisy.test.labels),
-        "curves": curves.history,
-        "made_by": {
-            **made_by,
-            **distribute.description(strategy),
-            "seconds": round(time.monotonic() - started, 1),  # of this process, without those before a backup
-            **({"resumed_at_epoch": first_epoch} if first_epoch else {}),
-            **({"resumed_with": backup.differences} if backup.differences else {}),
-        },
+    made_by = {
+        **made_by,
+        **distribute.description(strategy),
+        "seconds": round(time.monotonic() - started, 1),  # of this process, without those before a backup
+        **({"resumed_at_epoch": first_epoch} if first_epoch else {}),
+        **({"resumed_with": backup.differences} if backup.differences else {}),
     }
-    return model, record(experiment, workdir, model, noisy, probabilities, parts, strategy)
+    result = _record(experiment, workdir, model, noisy, scores, probabilities, curves.history, made_by, strategy)
+    return _Trained(model, result)
 
 
-def build(experiment, noisy, predecessor, strategy, data_dir, first_epoch):
-    """Return the compiled model of an experiment and its batches from an epoch on, under a strategy."""
+def _build(experiment, noisy, predecessor, data_dir, first_epoch, strategy):
+    """The compiled model of an experiment, and its batches from an epoch on."""
     with strategy.scope():
-        batches = experiment.source.batches(
-            noisy,
-            batch_size=experiment.batch_size,
-            augmentation=experiment.augmentation,
-            seed=experiment.training_seed,
-            noise_seed=experiment.seed,
-            data_dir=data_dir,
-            first_epoch=first_epoch,
-        )
+        batches = experiment.batches(noisy, data_dir, first_epoch)
         loss = experiment.method.build_loss(noisy, predecessor)
         network = experiment.build_network(noisy.input_shape, loss.num_outputs)
         model = experiment.method.build_classifier(network, loss, predecessor)
@@ -128,8 +121,8 @@ def build(experiment, noisy, predecessor, strategy, data_dir, first_epoch):
     return model, batches
 
 
-def fit(experiment, model, batches, callbacks, backup, shown):
-    """Train a model from the last backup on, with a progress bar if `shown`, and an end by Ctrl-C at a safe point."""
+def _fit(experiment, model, batches, callbacks, backup, shown):
+    """Train a model from the last backup on, with a progress bar if `shown`; Ctrl-C ends it at a safe point."""
     title = f"{experiment.name} seed {experiment.seed}"
     with progress.Bar(title, experiment.epochs, shown) as bar, interruption.StopBetweenCalls() as stop:
         model.fit(
@@ -142,19 +135,21 @@ def fit(experiment, model, batches, callbacks, backup, shown):
         )
 
 
-def resolved(experiment, model, noisy):
-    """Return what the settings of an experiment became in this run, as plain JSON."""
-    return {
-        "loss": model.loss.get_config(),
-        "optimizer": model.optimizer.get_config(),
-        "training_seed": experiment.training_seed,
-        "data": described((noisy.train.features, noisy.train.training_labels)),
-        **({"ties": "by seed"} if experiment.noise.exact else {}),
+def _record(experiment, workdir, model, noisy, scores, probabilities, curves, made_by, strategy):
+    """The result of a training; the chief stores it, and the other workers wait until it is there."""
+    parts = {
+        "resolved": {
+            "loss": model.loss.get_config(),
+            "optimizer": model.optimizer.get_config(),
+            "training_seed": experiment.training_seed,
+            "data": described((noisy.train.features, noisy.train.training_labels)),
+            **({"ties": "by seed"} if experiment.noise.exact else {}),
+        },
+        "scores": scores,
+        **evaluation.learned_rows(model, probabilities, noisy.test.labels),
+        "curves": curves,
+        "made_by": made_by,
     }
-
-
-def record(experiment, workdir, model, noisy, probabilities, parts, strategy):
-    """Return the result of a training; the chief stores it, and the other workers wait until it is there."""
     if distribute.is_chief(strategy):
         result = results.write(experiment, workdir, model, noisy, probabilities, parts)
     else:

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from experiments import papers, results
 from experiments.console import shared_flags, terminal
-from experiments.papers.logistic_normal import preset, space
+from experiments.papers.logistic_normal.methods import preset, space
 from experiments.results import locks
 from experiments.run import run, run_all
 from experiments.sweep import check_seeds

@@ -13,7 +13,7 @@ import keras
 class StopBetweenCalls(keras.callbacks.Callback):
     """Callback and `with` block in which Ctrl-C raises KeyboardInterrupt after the present call, and a second at once.
 
-    A signal after the last call, as in the last callbacks or where training ends in an error, raises at the block's end.
+    A signal after the last call, as in the last callbacks or after an error, raises at the end of the block.
     """
 
     def __enter__(self):

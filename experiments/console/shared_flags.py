@@ -46,9 +46,7 @@ def define_strategy():
     flags.DEFINE_string("strategy", "default", "Where to train: default, mirrored, tpu or multi_worker.")
     flags.DEFINE_list("devices", None, "With mirrored: devices to train on, as in GPU:0,GPU:1; all GPUs without it.")
     flags.DEFINE_integer("num_replicas", None, "How many replicas there must be; with mirrored, the first GPUs.")
-    flags.DEFINE_string(
-        "tpu", None, "With tpu: its name or address; without it, TPU_NAME of the environment, or local."
-    )
+    flags.DEFINE_string("tpu", None, "With tpu: its name or address; without it, TPU_NAME of the environment or local.")
     flags.DEFINE_string("communication", "auto", "With multi_worker: auto, ring or nccl.")
     flags.DEFINE_list("workers", None, "With multi_worker: host:port of each; without it, TF_CONFIG or Slurm say so.")
     flags.DEFINE_integer("worker_index", None, "With multi_worker: the index of this process among them, from 0 on.")

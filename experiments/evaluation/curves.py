@@ -12,12 +12,12 @@ _POINTS = 25
 class Curves(keras.callbacks.Callback):
     """Accuracy during training, at about 25 epochs: on clean test labels, and on training examples by their label.
 
-    `train_accuracy_observed` counts the labels that are trained on, right and wrong; `metrics.split_accuracy` has the
-    others.
+    `train_accuracy_observed` counts the labels that are trained on, right and wrong; the other accuracies on training
+    examples are those of `metrics.split_accuracy`.
 
     Args:
-        data: a noisy `Dataset`; at most 5,000 training and 5,000 test examples of it are looked at, the same each time.
-        epochs: how long training will take.
+        data: a noisy `Dataset`; at most 5,000 training and 5,000 test examples of it are predicted, the same each time.
+        epochs: int, how many epochs the training has.
     """
 
     def __init__(self, data, epochs):

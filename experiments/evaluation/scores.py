@@ -11,10 +11,14 @@ _LARGEST_MATRIX = 20  # classes; a result is a file to be read
 
 
 def evaluate(model, data):
-    """Scores of `model` on `data`.
+    """Return the scores of a trained model.
 
-    The scaled scores are those at the temperature that fits the held-out labels, which are noisy, as all that a user
-    would have: they say what that is worth for clean labels.
+    The scaled scores are those at the temperature that fits the held-out labels. These are noisy, like all labels that
+    a user would have; the scaled scores show what such a temperature is worth for clean labels.
+
+    Args:
+        model: a `NoisyLabelClassifier`.
+        data: the noisy `Dataset` of the run.
 
     Returns:
         A dict of scores (accuracies from 0 to 1, NLL in nats), and the test probabilities `[n, num_classes]`.
@@ -38,11 +42,16 @@ def evaluate(model, data):
 
 
 def learned_rows(model, probabilities, labels):
-    """What the loss has learned about classes, and what the network confuses in the test split, as plain lists.
+    """Return the rows that a loss has learned, and the confusion matrix of the test split, as plain lists.
+
+    Args:
+        model: a `NoisyLabelClassifier`.
+        probabilities: float `[n, num_classes]`, predictions for the test split.
+        labels: int `[n]`, its clean labels.
 
     Returns:
-        A dict with `class_rows` and `test_confusion` (counts, a row a true class); empty for a loss that learns
-        nothing of the kind, and for many classes.
+        A dict with `class_rows` and `test_confusion` (counts, a row a true class); empty for a loss without such rows,
+        and for more than 20 classes.
     """
     rows = getattr(model.loss, "class_rows", None)
     if not isinstance(rows, np.ndarray) or len(rows) > _LARGEST_MATRIX:
@@ -52,7 +61,7 @@ def learned_rows(model, probabilities, labels):
 
 
 def predict(model, examples):
-    """What `model.predict` gives for `examples`, in their order."""
+    """Return `model.predict` of a `datasets.Examples`, in its order."""
     return model.predict(pipeline.one_pass(examples, PREDICTION_BATCH), verbose=0)
 
 
@@ -68,5 +77,5 @@ def _calibration(probabilities, labels):
 
 
 def sample(examples):
-    """At most 5,000 of `examples`, evenly spread, the same each time."""
+    """Return at most 5,000 of a `datasets.Examples`, evenly spread, the same each time."""
     return examples.take(np.linspace(0, len(examples) - 1, min(len(examples), _SAMPLE)).round().astype(int))

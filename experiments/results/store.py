@@ -21,11 +21,8 @@ def is_settled(experiment, workdir, suffixes):
         workdir: folder for results.
         suffixes: list of text, those of the files that the finished run must have.
     """
-    there = {
-        suffix
-        for suffix in (*suffixes, ".backup", ".lock")
-        if path_of(experiment, workdir).with_suffix(suffix).exists()
-    }
+    path = path_of(experiment, workdir)
+    there = {suffix for suffix in (*suffixes, ".backup", ".lock") if path.with_suffix(suffix).exists()}
     return there == set(suffixes)
 
 

@@ -9,11 +9,11 @@ import types
 
 import numpy as np
 import pytest
-from experiments.papers.logistic_normal.presets import _TABLES_4_AND_5, METHODS, MODELLED_ON, NATURAL, SYNTHETIC
 
 from experiments import results, search, sources
 from experiments.experiment import CROSS_ENTROPY, Experiment, Method, Noise
-from experiments.papers.logistic_normal import preset, space
+from experiments.papers.logistic_normal.methods import METHODS, preset, space
+from experiments.papers.logistic_normal.published import NATURAL, SYNTHETIC
 from tfp_noise import datasets, losses, pipeline
 
 SMALL = Experiment(

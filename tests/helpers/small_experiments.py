@@ -3,8 +3,7 @@
 import dataclasses
 import json
 
-from experiments.transitions import AnchorTransition, TrueTransition
-
+from experiments.evaluation.resolvers import AnchorTransition, TrueTransition
 from experiments.experiment import CROSS_ENTROPY, Experiment, Method, Noise
 from tfp_noise import losses
 
