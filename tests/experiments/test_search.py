@@ -12,8 +12,8 @@ import pytest
 
 from experiments import results, search, sources
 from experiments.experiment import CROSS_ENTROPY, Experiment, Method, Noise
-from experiments.papers.logistic_normal.methods import METHODS, preset, space
-from experiments.papers.logistic_normal.published import NATURAL, SYNTHETIC
+from experiments.papers.logistic_normal.methods import METHODS, MODELLED_ON, preset, space
+from experiments.papers.logistic_normal.published import NATURAL, SYNTHETIC, TABLES_4_AND_5
 from tfp_noise import datasets, losses, pipeline
 
 SMALL = Experiment(
@@ -235,7 +235,7 @@ def test_command_shows_the_trials_and_the_choice(scripted, tmp_path, monkeypatch
 def test_grids_as_published():
     """Englesson et al., appendix B.2; what the search of the paper chose lies on its grid."""
     sizes = {"Het-tau": 5, "Het-tau-Sigma_full": 15, "GCE": 5, "NAN": 5, "Bi-tempered": 9, "LN": 6}
-    synthetic = itertools.product(METHODS, [*_TABLES_4_AND_5, *MODELLED_ON], SYNTHETIC)
+    synthetic = itertools.product(METHODS, [*TABLES_4_AND_5, *MODELLED_ON], SYNTHETIC)
     for method, dataset, noise in [*synthetic, *itertools.product(METHODS, NATURAL, ["human"])]:
         grid, chosen = space(method, dataset), preset(method, dataset, noise)
         wider = method == "LN" and dataset in ("mnist", "digits")
