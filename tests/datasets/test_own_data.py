@@ -56,7 +56,7 @@ def test_annotators_labels_are_not_overwritten(split):
 
 
 def test_equal_remainders_are_rounded_by_the_seed():
-    """Of each of 100 classes 36 of 90 labels flip, each to another class, and no class is favoured."""
+    """In each of 100 classes 36 of 90 labels flip, each to another class, and no class is favoured."""
     labels = np.repeat(np.arange(100), 90)
     observed = noise.corrupt_exact(labels, noise.symmetric(100, 0.4), seed=0)
     wrong = observed[observed != labels]
