@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from experiments import papers
 from experiments.experiment import DTYPE_POLICIES
-from tests.classifier.test_compiled_steps import BUILDS, batches, classifier, every_setting
-from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, examples
+from tests.classifier.test_compiled_steps import BUILDS, batches, classifier
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, examples, names_of_every_setting
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
@@ -49,7 +49,9 @@ def updates(model):
     return [variable.numpy() - value for variable, value in zip(model.trainable_variables, start, strict=True)]
 
 
-@pytest.mark.parametrize("name", every_setting({"heteroscedastic", "learnable_rate", "logistic_normal", "online_top"}))
+@pytest.mark.parametrize(
+    "name", names_of_every_setting({"heteroscedastic", "learnable_rate", "logistic_normal", "online_top"}, BUILDS)
+)
 def test_training_is_that_of_float32_up_to_rounding(name):
     """Variables of the loss are included; the significands have 8 and 11 bits."""
     wide = updates(under("float32", lambda: classifier(BUILDS[name]())))

@@ -58,7 +58,7 @@ def corrupt(
             )
         ids = np.arange(len(given))
     _check_ids(ids)
-    shape = tuple(ids.shape) if tf.is_tensor(ids) else np.shape(ids)
+    shape = tuple(ids.shape) if hasattr(ids, "shape") else np.shape(ids)
     if not symbolic and shape != tuple(given.shape):
         raise ValueError(f"`ids` must be shaped as `labels`, {given.shape}. Received shape {shape}.")
     observed = _inverse_transform(given, _random.hashed_uniform(seed, tf.convert_to_tensor(ids)), matrix)
