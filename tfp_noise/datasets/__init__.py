@@ -1,4 +1,4 @@
-"""Data sets by name: arrays with clean labels and the annotators' labels beside them where there are any."""
+"""Data sets, by name or of one's own data: arrays with true labels, given ones, or both."""
 
 from tfp_noise.datasets import cifar10h, clothing1m
 from tfp_noise.datasets.base import Dataset, Examples
