@@ -53,7 +53,7 @@ def train(strategy, name, seed=0, **kwargs):
 
 
 def loss_curves(name, seeds):
-    """Those of trainings on one device from the same start, each with the noise of a seed: one model, traced once."""
+    """Loss curves on one device from the same start, one for each seed of the noise; the model is traced once."""
     model = classifier(name)
     model.build_optimizer()
     variables = [*model.variables, *model.optimizer.variables]

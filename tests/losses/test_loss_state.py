@@ -50,7 +50,7 @@ def fit(model, epochs, **kwargs):
 
 @functools.cache
 def trained(name):
-    """For tests that read what it has learned and leave it as it is."""
+    """A model after three epochs, for tests that read it and change nothing."""
     model = classifier(name)
     fit(model, 3)
     return model

@@ -1,4 +1,4 @@
-"""Data sets by name: arrays of features and clean labels, and annotators' labels where there are any."""
+"""Data sets, by name or of one's own data: arrays with true labels, given ones, or both."""
 
 from tfp_noise.datasets import cifar10h, clothing1m
 from tfp_noise.datasets.base import Dataset, Examples
