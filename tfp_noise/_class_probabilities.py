@@ -65,9 +65,9 @@ def predict(model, features, **kwargs):
     shape = getattr(outputs, "shape", None)
     if not shape or len(shape) != 2 or (shape[1] == 1) != binary:
         raise ValueError(
-            f"`model.predict` must give one array [n, {1 if binary else 'K'}] where the loss is {_name(loss)}. Received "
-            f"{type(outputs).__name__} of shape {shape}. Flatten the output before the last layer, or use the loss "
-            "that fits it: a binary one for one output, a categorical one for an output a class."
+            f"`model.predict` must give one array [n, {1 if binary else 'K'}] where the loss is {_name(loss)}. "
+            f"Received {type(outputs).__name__} of shape {shape}. Flatten the output before the last layer, or use the "
+            "loss that fits it: a binary one for one output, a categorical one for an output a class."
         )
     if isinstance(model, NoisyLabelClassifier):
         return outputs.astype(np.float32)

@@ -1,7 +1,6 @@
 """What looks on while a classifier trains: training that survives its process, and targets that are learned."""
 
 import io
-
 from typing import Any
 
 import keras
