@@ -83,23 +83,23 @@ def cross_predict(
     settings["batch_size"] = _validation.check_int("batch_size", batch_size, 1)
     if isinstance(verbose, bool) or verbose not in ("auto", 0, 1, 2):
         raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2. Received: {verbose!r:.100}.")
-    labels = _check_sizes(labels, folds)
-    _check_features(features, len(labels))
+    given = _check_sizes(labels, folds)
+    _check_features(features, len(given))
     model = _fresh_model(build, seed)
     num_classes = _num_classes(model, features)
-    _validation.check_labels("labels", labels, num_classes)
+    _validation.check_labels("labels", given, num_classes)
     stored = None
     if workdir is not None:
-        data = {"features": described(features), "labels": described(labels), "build": _digest(model)}
+        data = {"features": described(features), "labels": described(given), "build": _digest(model)}
         facts = {**data, "folds": folds, "seed": seed, **settings}
         stored = FoldFiles(_validation.check_path("workdir", workdir), facts)
-    splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(labels, labels)
-    probabilities = np.empty([len(labels), num_classes], np.float32)
+    splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(given, given)
+    probabilities = np.empty([len(given), num_classes], np.float32)
     for fold, (others, own) in enumerate(splits):
         predicted = stored.read(fold, own) if stored else None
         if predicted is None:
             model = _fresh_model(build, seed, fold)
-            targets = _class_probabilities.labels_for(model, labels[others], num_classes)
+            targets = _class_probabilities.labels_for(model, given[others], num_classes)
             model.fit(_take(features, others), targets, verbose=verbose, **settings)
             predicted = _class_probabilities.predict(
                 model, _take(features, own), batch_size=batch_size, verbose=verbose

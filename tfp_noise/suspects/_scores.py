@@ -66,16 +66,16 @@ def _posterior(transition: np.ndarray) -> Scorer:
     keeps examples in order whose label looks impossible.
     """
     gram = transition @ transition.T + _RIDGE * np.eye(len(transition))
-    inverse = np.linalg.solve(gram, transition).T
+    inverse, by_label = np.linalg.solve(gram, transition).T, np.ascontiguousarray(transition.T)
 
     def score(probabilities, labels):
-        true = probabilities @ inverse.astype(probabilities.dtype)
-        np.maximum(true, probabilities * probabilities.dtype.type(_LEAST_SHARE), out=true)
-        evidence = np.einsum("ij,ij->i", true, by_label[labels]).astype(np.float64)
+        dtype = probabilities.dtype
+        true = probabilities @ inverse.astype(dtype, copy=False)
+        np.maximum(true, probabilities * dtype.type(_LEAST_SHARE), out=true)
+        evidence = np.einsum("ij,ij->i", true, by_label.astype(dtype, copy=False)[labels]).astype(np.float64)
         kept = _entries(true, labels) * transition[labels, labels]
         return kept / np.maximum(evidence, np.finfo(np.float32).tiny), true.argmax(axis=1)
 
-    by_label = np.ascontiguousarray(transition.T, np.float32)
     return score
 
 

@@ -65,23 +65,22 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str = "self_confide
         scores. Departure: `log(1 + x) / x` maps the weighted entropy to [0, 1].
     """
     name = _validation.check_choice("score", score, _scores.NAMES)
-    probabilities = _validation.check_distribution_rows("probabilities", probabilities, _CURE)
-    num_classes = probabilities.shape[1]
-    labels = _validation.check_labels("labels", labels, num_classes).astype(np.int64)
-    if len(labels) != len(probabilities):
-        raise ValueError(f"`labels` must be as many as `probabilities`, {len(probabilities)}. Received: {len(labels)}.")
-    if np.all(labels == labels[0]):
+    predicted = _validation.check_distribution_rows("probabilities", probabilities, _CURE)
+    given = _validation.check_labels("labels", labels, predicted.shape[1]).astype(np.int64)
+    if len(given) != len(predicted):
+        raise ValueError(f"`labels` must be as many as `probabilities`, {len(predicted)}. Received: {len(given)}.")
+    if np.all(given == given[0]):
         raise ValueError(
-            f"`labels` must be of at least two classes. Received: class {labels[0]} only. A wrong label shows by being "
+            f"`labels` must be of at least two classes. Received: class {given[0]} only. A wrong label shows by being "
             "of another class than the examples that look alike."
         )
-    _, joint = confident_joint(probabilities, labels)
-    score_of, dtype = _scores.scorer(name, joint), np.result_type(probabilities, np.float32)
-    scores, suggested, agree = np.empty(len(labels)), np.empty(len(labels), np.int64), True
-    for part in _validation.row_chunks(probabilities):
-        rows = probabilities[part].astype(dtype, copy=False)
-        scores[part], suggested[part] = score_of(rows, labels[part])
-        agree = agree and bool(np.all(rows.argmax(axis=1) == labels[part]))
+    _, joint = confident_joint(predicted, given)
+    score_of, dtype = _scores.scorer(name, joint), np.result_type(predicted, np.float32)
+    scores, suggested, agree = np.empty(len(given)), np.empty(len(given), np.int64), True
+    for part in _validation.row_chunks(predicted):
+        rows = predicted[part].astype(dtype, copy=False)
+        scores[part], suggested[part] = score_of(rows, given[part])
+        agree = agree and bool(np.all(rows.argmax(axis=1) == given[part]))
     if agree:
         warnings.warn(
             "`probabilities` should be of models that were not trained on these labels. Received: predictions that "
@@ -89,6 +88,6 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str = "self_confide
             stacklevel=2,
         )
     scores = np.clip(scores, 0, 1)  # rows may sum to a little more than 1
-    is_suspect = np.zeros(len(labels), bool)
+    is_suspect = np.zeros(len(given), bool)
     is_suspect[np.argsort(scores, kind="stable")[: round(joint.sum() - np.trace(joint))]] = True
-    return Suspects(labels, suggested, scores, is_suspect & (suggested != labels), joint)
+    return Suspects(given, suggested, scores, is_suspect & (suggested != given), joint)

@@ -167,13 +167,13 @@ class Suspects:
             >>> [axes.get_title() for axes in figure.axes]
             ['cat → dog?']
         """
-        images = _pictures.check_images("images", images, len(self))
+        pictures = _pictures.check_images("images", images, len(self))
         names, count = self._names(class_names), _validation.check_int("count", count, 1)
         shown = self.order[self.is_suspect[self.order]][:count]
         if not len(shown):
             raise ValueError("`is_suspect` must be true for at least one example. Received: none, nothing to draw.")
         captions = [f"{names[self.labels[i]]} → {names[self.suggested[i]]}?" for i in shown]
-        return _pictures.grid(images[shown], captions, title)
+        return _pictures.grid(pictures[shown], captions, title)
 
     def _names(self, class_names):
         names = list(map(str, range(len(self.joint)))) if class_names is None else class_names
