@@ -77,7 +77,12 @@ def cross_predict(
     References:
         Northcutt, Jiang, Chuang, "Confident learning: estimating uncertainty in dataset labels", 2021, section 3.1.
     """
-    _validation.check_callable("build", build, "Pass the function that makes a model, not the model.")
+    if isinstance(build, keras.layers.Layer):
+        raise TypeError(
+            f"`build` must be a function that makes a model. Received: the model {build.name!r}. Each fold needs a new "
+            "one: make it inside a function, and pass that."
+        )
+    _validation.check_callable("build", build, "Pass the function that makes a model.")
     folds, seed = _validation.check_int("folds", folds, 2), _validation.check_seed(seed)
     settings = {"epochs": _validation.check_int("epochs", epochs, 1)}
     settings["batch_size"] = _validation.check_int("batch_size", batch_size, 1)
