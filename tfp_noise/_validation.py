@@ -265,6 +265,14 @@ def _label_cure(labels):
     return "Number the classes from 0, or pass a row of probabilities for each example."
 
 
+def check_flags(name, flags):
+    """`flags` of any container as an array of booleans."""
+    flags = _as_array(name, flags, "Give every example True or False.")
+    if flags.dtype != bool:
+        raise TypeError(f"`{name}` must be booleans. Received dtype {flags.dtype}, first {flags.ravel()[:3].tolist()}.")
+    return flags
+
+
 def check_indices(name, labels):
     """`labels` of any container as an int array [n]."""
     labels = as_label_array(name, labels)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from tfp_noise import _class_probabilities, _learned_rows, _validation, visualization
 from tfp_noise._saving.backup import BackupAndRestore
+from tfp_noise._training.input_checks import check_examples
 
 __all__ = ["BackupAndRestore", "ClassRowsHistory", "MarginHistory"]
 
@@ -123,8 +124,8 @@ class MarginHistory(keras.callbacks.Callback):
         margins: float64 `[n]`, the margins after the last epoch; `None` before the first.
 
     Raises:
-        TypeError, ValueError: for labels that are no class indices, and once training starts, if they are not as many
-            as the examples, lie outside the classes, or the model's outputs cannot be read.
+        TypeError, ValueError: for features that are no arrays, labels that are no class indices or not as many, and
+            once training starts, for labels outside the classes, or a model whose outputs cannot be read.
 
     Example:
         >>> model = keras.Sequential([keras.Input([1]), keras.layers.Dense(2, kernel_initializer="zeros")])
@@ -143,9 +144,9 @@ class MarginHistory(keras.callbacks.Callback):
 
     def __init__(self, features: Any, labels: ArrayLike, batch_size: int = 256):
         super().__init__()
-        self._features = features
         self._labels = _validation.check_indices("labels", labels).astype(np.int64)
-        self._batch_size = _validation.check_int("batch_size", batch_size, 1)
+        check_examples("features", features, len(self._labels))
+        self._features, self._batch_size = features, _validation.check_int("batch_size", batch_size, 1)
         self.epochs = 0
         self.margins: np.ndarray | None = None
         self._sums = np.zeros(len(self._labels))
@@ -187,8 +188,6 @@ class MarginHistory(keras.callbacks.Callback):
         settings = {"batch_size": self._batch_size, "verbose": 0}
         probabilities = _class_probabilities.predict(self.model, self._features, **settings)
         _validation.check_labels("labels", self._labels, probabilities.shape[1])
-        if len(probabilities) != len(self._labels):
-            raise ValueError(f"`labels` must be one an example, {len(probabilities)}. Received: {len(self._labels)}.")
         logits = np.log(np.maximum(probabilities, np.finfo(np.float32).smallest_subnormal))
         own = logits[np.arange(len(logits)), self._labels].astype(np.float64)
         logits[np.arange(len(logits)), self._labels] = -np.inf

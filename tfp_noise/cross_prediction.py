@@ -14,6 +14,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from tfp_noise import _class_probabilities, _validation
 from tfp_noise._saving.fold_files import FoldFiles
+from tfp_noise._training.input_checks import check_examples
 from tfp_noise._training.training_facts import described
 from tfp_noise.classifier import NoisyLabelClassifier
 
@@ -86,10 +87,10 @@ def cross_predict(
     folds, seed = _validation.check_int("folds", folds, 2), _validation.check_seed(seed)
     settings = {"epochs": _validation.check_int("epochs", epochs, 1)}
     settings["batch_size"] = _validation.check_int("batch_size", batch_size, 1)
-    if isinstance(verbose, bool) or verbose not in ("auto", 0, 1, 2):
+    if type(verbose) not in (str, int) or verbose not in ("auto", 0, 1, 2):
         raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2. Received: {verbose!r:.100}.")
     given = _check_sizes(labels, folds)
-    _check_features(features, len(given))
+    check_examples("features", features, len(given))
     model = _fresh_model(build, seed)
     num_classes = _num_classes(model, features)
     _validation.check_labels("labels", given, num_classes)
@@ -133,20 +134,6 @@ def _check_sizes(labels, folds):
             "examples of those classes out."
         )
     return labels
-
-
-def _check_features(features, size):
-    for path, leaf in keras.tree.flatten_with_path(features):
-        place = "`features`" + "".join(f"[{key!r}]" for key in path)
-        if not hasattr(leaf, "__array__") or not getattr(leaf, "shape", ()):
-            raise TypeError(
-                f"{place} must be an array or a data frame of all examples. Received: {leaf!r:.100}. Gather batches "
-                "into arrays first: the folds take examples by position."
-            )
-        if leaf.shape[0] != size:
-            raise ValueError(f"{place} must hold {size} examples, as `labels` do. Received: {leaf.shape[0]}.")
-    if not keras.tree.flatten(features):
-        raise ValueError("`features` must hold at least one array. Received none.")
 
 
 def _take(features, positions):

@@ -48,17 +48,15 @@ class Suspects:
         joint = _validation.check_matrix("joint", self.joint)
         if joint.min() < 0:
             raise ValueError(f"`joint` must hold numbers of examples, at least 0. Received: {joint.min():g}.")
-        score, is_suspect = _validation.as_numbers("score", self.score), np.asarray(self.is_suspect)
+        score = _validation.as_numbers("score", self.score)
         _validation.check_finite("score", score, "example")
         if score.size and not (score.min() >= 0 and score.max() <= 1):
             raise ValueError(f"`score` must lie in [0, 1]. Received: {score.min():g} to {score.max():g}.")
-        if is_suspect.dtype != bool:
-            raise TypeError(f"`is_suspect` must be booleans. Received dtype {is_suspect.dtype}.")
         checked = {
             "labels": _validation.check_labels("labels", self.labels, len(joint)),
             "suggested": _validation.check_labels("suggested", self.suggested, len(joint)),
             "score": score.astype(np.float64),
-            "is_suspect": is_suspect,
+            "is_suspect": _validation.check_flags("is_suspect", self.is_suspect),
         }
         for name, value in checked.items():
             if value.shape != (len(checked["labels"]),):
