@@ -99,7 +99,7 @@ def _name(loss):
 
 
 def _from_logits(loss):
-    """Whether the loss reads logits; `None` if it does not say."""
+    """True if the loss reads logits, `None` if it does not say."""
     if inspect.isfunction(loss):
         parameter = inspect.signature(loss).parameters.get("from_logits")
         return None if parameter is None else bool(parameter.default)

@@ -1,4 +1,4 @@
-"""Which labels are wrong: examples ranked by predictions that were made without them."""
+"""Ranking of examples whose given labels look wrong, by predictions that were made without them."""
 
 from tfp_noise.suspects.ranking import rank
 from tfp_noise.suspects.record import Suspects
