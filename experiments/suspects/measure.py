@@ -23,7 +23,7 @@ LOSSES = {
     "SCE": losses.SymmetricCrossEntropy,
     "LN": losses.LogisticNormal,
 }
-_BATCH = 64
+_BATCH, _FOLDS = 64, 3
 
 
 def main():
@@ -43,7 +43,7 @@ def main():
                     kept = pathlib.Path(args.workdir) / f"{name}-{seed}-{loss}"
                     build, epochs = builder(loss, features.shape[1:], len(SETS[name].transition)), SETS[name].epochs
                     if way == "out of sample":
-                        settings = {"epochs": epochs, "batch_size": _BATCH, "seed": seed}
+                        settings = {"epochs": epochs, "folds": _FOLDS, "batch_size": _BATCH, "seed": seed}
                         probabilities = cross_predict(build, features, given, workdir=kept, verbose=0, **settings)
                         np.savez(kept / "all.npz", probabilities=probabilities, given=given, true=true)
                         areas = None

@@ -24,7 +24,7 @@ class NoisySet:
 
     examples: Callable[[], tuple[np.ndarray, np.ndarray]]
     transition: np.ndarray
-    epochs: int = 40
+    epochs: int = 30
 
     def load(self, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Features, true labels and the noisy ones of this seed."""
