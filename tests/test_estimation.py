@@ -7,7 +7,8 @@ import warnings
 import numpy as np
 import pytest
 
-from tfp_noise import estimation, losses, noise
+from tfp_noise import _validation, estimation, losses, noise
+from tfp_noise.noise import _conditioning
 
 
 def noisy_posteriors(transition, n=20_000, seed=0):
@@ -240,3 +241,54 @@ def test_confident_counts_of_rare_classes_are_named_and_advise_something_else():
     (named,) = [str(one.message) for one in caught if "cannot be trusted: it says" in str(one.message)]
     numbers = named.removeprefix("The estimated row of class ").split(" cannot")[0].split(", ")
     assert set(map(int, numbers)) <= set(range(15, 20))
+
+
+def test_confident_counts_are_the_same_in_chunks_and_for_narrow_labels(monkeypatch):
+    """128 x 128 classes are more pairs than int8 or int16 holds."""
+    rng = np.random.default_rng(4)
+    labels = np.tile(np.arange(128), 6)
+    scores = np.exp(6 * np.eye(128)[labels] + rng.normal(size=(len(labels), 128)))
+    probabilities = (scores / scores.sum(axis=1, keepdims=True)).astype("float32")
+    observed = noise.corrupt(labels, noise.symmetric(128, 0.2), seed=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        whole = estimation.from_confident_counts(probabilities.astype("float64"), observed)
+        monkeypatch.setattr(_validation, "_CHUNK_ENTRIES", 1000)
+        for dtype in ("int8", "uint8", "uint64"):
+            pieces = estimation.from_confident_counts(probabilities, observed.astype(dtype))
+            np.testing.assert_array_equal(pieces.transition, whole.transition)
+            np.testing.assert_array_equal(pieces.support, whole.support)
+            trusted = estimation.from_trusted(labels.astype(dtype), observed.astype(dtype), 128)
+            np.testing.assert_array_equal(trusted.support, np.full(128, 6))
+
+
+def ill_conditioned(size):
+    return 0.02 * np.eye(size) + 0.98 * np.random.default_rng(5).dirichlet(np.full(size, 0.05), size)
+
+
+LARGE = {
+    "symmetric": noise.symmetric(300, 0.6),
+    "pairs": noise.pair_flip(300, 0.3),
+    "random": 0.5 * np.eye(300) + 0.5 * np.random.default_rng(5).dirichlet(np.ones(300), 300),
+    "ill-conditioned": ill_conditioned(300),
+    "permuted": noise.symmetric(300, 0.4)[np.random.default_rng(6).permutation(300)],
+}
+
+
+@pytest.mark.parametrize("matrix", LARGE.values(), ids=LARGE)
+def test_condition_number_of_many_classes_needs_no_svd(matrix, monkeypatch):
+    exact = np.linalg.cond(matrix)
+    monkeypatch.setattr(np.linalg, "cond", None)
+    found = _conditioning.approximate_condition_number(matrix)
+    assert 0.98 * exact <= found <= exact * (1 + 1e-6)
+
+
+def test_condition_number_of_a_singular_matrix_of_many_classes_is_infinite():
+    matrix = np.eye(300)
+    matrix[1] = matrix[0]
+    assert _conditioning.approximate_condition_number(matrix) == np.inf
+
+
+def test_bad_condition_of_many_classes_is_said():
+    with pytest.warns(UserWarning, match="condition number inf"):
+        estimation.from_trusted(np.repeat(np.arange(300), 4), np.repeat(np.arange(300) // 2, 4), 300)

@@ -14,9 +14,11 @@ from tfp_noise import (
     pipeline,
     schedules,
     similarities,
+    suspects,
     visualization,
 )
 from tfp_noise.classifier import NoisyLabelClassifier
+from tfp_noise.cross_prediction import cross_predict
 from tfp_noise.distillation import DistilledClassifier
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "NoisyLabelClassifier",
     "attacks",
     "callbacks",
+    "cross_predict",
     "datasets",
     "distribute",
     "distributions",
@@ -35,5 +38,6 @@ __all__ = [
     "pipeline",
     "schedules",
     "similarities",
+    "suspects",
     "visualization",
 ]

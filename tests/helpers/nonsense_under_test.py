@@ -124,6 +124,7 @@ _PREDICTIONS = {"probabilities": PROBABILITIES, "labels": LABELS}
 _PLANE = {"points": FEATURES[:, :2], "labels": LABELS % 2, "observed": OBSERVED % 2}
 _LOSSES = [case.build(K) for case in LOSSES_UNDER_TEST.values()]
 _K = {"num_classes": K}
+_SUSPECTS = {"labels": LABELS, "suggested": OBSERVED, "score": np.full(N, 0.5), "is_suspect": LABELS != OBSERVED}
 
 # A function for each public callable: it makes the arguments without a default, or with one that is slow to use.
 RIGHT = {
@@ -135,6 +136,7 @@ RIGHT = {
         "num_steps": 1,
     },
     "callbacks.ClassRowsHistory": dict,
+    "callbacks.MarginHistory": lambda: {"features": FEATURES, "labels": LABELS},
     "datasets.Dataset": lambda: {
         **{part: dataset().train for part in ("train", "validation", "test")},
         **{"name": "x", "class_names": NAMES},
@@ -206,6 +208,8 @@ RIGHT = {
     "schedules.LargerBatch": lambda: {"schedule": schedule(), "factor": 2},
     "schedules.WarmUp": lambda: {"schedule": schedule(), "steps": 2},
     "similarities.ClassSimilarities": lambda: {"rows": TRANSITION, "class_names": NAMES},
+    "suspects.Suspects": lambda: {**_SUSPECTS, "joint": TRANSITION},
+    "suspects.rank": lambda: dict(_PREDICTIONS),
     "visualization.class_plane_projection": lambda: {
         **{"representations": {"a": (FEATURES, np.eye(4)[:, :K])}, "labels": LABELS, "observed": OBSERVED},
         "classes": (0, 1, 2),
@@ -244,6 +248,7 @@ METHODS = {
     "ClassSimilarities.substitute_teacher": lambda: (similar().substitute_teacher, {"num_classes": K}),
     "ClassSimilarities.save": lambda: (similar().save, {"path": "nowhere"}),
     "ClassSimilarities.load": lambda: (similar().load, {"path": "nowhere"}),
+    "Suspects.figure": lambda: (suspected().figure, {"images": np.ones([N, 4, 4])}),
     "EstimatedTransition.check": lambda: (estimated().check, {"clean": LABELS, "observed": OBSERVED}),
     "ExpectedCalibrationError.update_state": lambda: (
         metrics.ExpectedCalibrationError().update_state,
@@ -253,6 +258,7 @@ METHODS = {
 # Public callables that are not in the table above, and the reason.
 LEFT_OUT = {
     "callbacks.BackupAndRestore": "its folder has tests of its own",
+    "cross_predict": "it trains models and makes folders; its arguments have tests of their own",
     "datasets.clothing1m.Clothing1M": "a record that a function returns",
     "distributions.LogisticNormal": "its arguments are converted like those of every distribution of TFP",
     "estimation.TrustedCheck": "a record that a function returns",
@@ -323,7 +329,11 @@ ACCEPTED = {
         ["from_anchors.probabilities", "apply_temperature.probabilities"], ("wrong width",)
     ),
     "features and logits may be negative": dict.fromkeys(
-        ["Examples.features", "from_arrays.features", "from_votes.features", "logit_gaps.logits"], ("negative",)
+        [
+            *["Examples.features", "from_arrays.features", "from_votes.features"],
+            *["MarginHistory.features", "logit_gaps.logits"],
+        ],
+        ("negative",),
     ),
     "no pair: no noise": {"from_pairs.pairs": ["{}"]},
     "numbers to draw, whatever they are": {
@@ -360,3 +370,7 @@ def similar():
 
 def estimated():
     return tfp_noise.estimation.EstimatedTransition(TRANSITION, [1, 2, 3])
+
+
+def suspected():
+    return tfp_noise.suspects.Suspects(**_SUSPECTS, joint=TRANSITION)

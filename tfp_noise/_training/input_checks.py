@@ -68,6 +68,33 @@ def is_array(value):
     return hasattr(value, "__array__") and not keras.backend.is_keras_tensor(value)
 
 
+def check_examples(name, features, size):
+    """Refuses features that are not arrays or data frames of so many examples; NaN may be among them.
+
+    Args:
+        name: text, the argument's name.
+        features: an array, or a dict, tuple or list of arrays.
+        size: int, how many examples there are.
+
+    Raises:
+        TypeError: for what is no array, such as batches, and for arrays of other than numbers or text.
+        ValueError: for another number of examples, or infinite features.
+    """
+    leaves = keras.tree.flatten_with_path(features)
+    if not leaves:
+        raise ValueError(f"`{name}` must hold at least one array. Received: {features!r:.100}.")
+    for path, leaf in leaves:
+        place = name + "".join(f"[{key!r}]" for key in path)
+        if not is_array(leaf) or not getattr(leaf, "shape", ()):
+            raise TypeError(
+                f"`{place}` must be an array or a data frame of all examples. Received: {leaf!r:.100}. Gather batches "
+                "into arrays first: examples are taken by position."
+            )
+        _validation.check_features(place, leaf, takes_nan=lambda: True)
+        if leaf.shape[0] != size:
+            raise ValueError(f"`{place}` must hold {size} examples, as `labels` do. Received: {leaf.shape[0]}.")
+
+
 def _check_arrays(batch, *settings):
     """A batch `(x, y, ...)` of arrays, checked by `check_data`."""
     if not isinstance(batch, tuple) or len(batch) < 2:

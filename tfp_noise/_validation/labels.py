@@ -18,6 +18,14 @@ def as_label_array(name, labels) -> np.ndarray:
     )
 
 
+def check_flags(name, flags) -> np.ndarray:
+    """`flags` of any container as an array of booleans."""
+    flags = as_array(name, flags, "Give every example True or False.")
+    if flags.dtype != bool:
+        raise TypeError(f"`{name}` must be booleans. Received dtype {flags.dtype}, first {flags.ravel()[:3].tolist()}.")
+    return flags
+
+
 def check_indices(name, labels) -> np.ndarray:
     """`labels` of any container as an int array [n]."""
     if labels is None:

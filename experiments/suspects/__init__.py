@@ -1,0 +1,1 @@
+"""Detection of wrong labels: scores, losses and estimated counts measured where the true labels are known."""

@@ -1,0 +1,173 @@
+"""Predictions for each example by a model that was not trained on it."""
+
+import json
+import os
+import re
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.model_selection import StratifiedKFold
+
+from tfp_noise import _class_probabilities, _validation
+from tfp_noise._saving.fold_files import FoldFiles
+from tfp_noise._training.input_checks import check_examples
+from tfp_noise._training.training_facts import described
+from tfp_noise.classifier import NoisyLabelClassifier
+
+__all__ = ["cross_predict"]
+
+_CURE = "Does the loss's `from_logits` fit the last layer of the model that `build` returns? Did training diverge?"
+
+
+def cross_predict(
+    build: Callable[[], keras.Model],
+    features: Any,
+    labels: ArrayLike,
+    *,
+    epochs: int,
+    folds: int = 5,
+    batch_size: int = 32,
+    seed: int = 0,
+    workdir: str | os.PathLike[str] | None = None,
+    verbose: str | int = "auto",
+) -> np.ndarray:
+    """Predicts every example by a model that was trained on the other folds.
+
+    The examples are divided into `folds` parts with equal fractions of each class. For each part a fresh model is
+    trained on the rest. `keras.utils.set_random_seed` is called before each model is built, so that the same call gives
+    the same numbers on the same machine; the state of the global random generators is another one afterwards.
+
+    A `NoisyLabelClassifier` predicts probabilities. The outputs of another model are taken as its loss declares them:
+    logits, whose softmax is taken, with `from_logits=True`, else probabilities. One output alone is that of class 1 of
+    two classes. Losses of Keras over distributions (`CategoricalCrossentropy`) are given one-hot labels.
+
+    Args:
+        build: function without arguments that returns a new, compiled `NoisyLabelClassifier` or `keras.Model`.
+        features: array or data frame of `n` examples, or a dict, tuple or list of them, as `fit` takes them.
+        labels: int `[n]`, the given labels in `[0, K)`.
+        epochs: int, how long each model is trained.
+        folds: int, at least 2; each class must have at least as many examples.
+        batch_size: int, as in `fit`.
+        seed: int, for the folds, the weights and the order of examples.
+        workdir: a folder that keeps the predictions of each finished fold, or `None`. The same call takes them from
+            there; a call with other data or settings is refused.
+        verbose: progress as `fit` shows it: `"auto"`, 0, 1 or 2.
+
+    Returns:
+        float32 `[n, K]`, probabilities in the order of the examples; rows sum to 1.
+
+    Raises:
+        TypeError: if `build` does not return a Keras model, or the features are no arrays.
+        ValueError: if a class has fewer examples than folds, the model is not compiled or was trained before, its loss
+            does not say what its outputs are, labels lie outside `[0, K)`, the predictions are no distributions, or
+            `workdir` belongs to another call.
+
+    Example:
+        >>> def build():
+        ...     model = keras.Sequential([keras.Input([4]), keras.layers.Dense(2)])
+        ...     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        ...     return model
+        >>> probabilities = cross_predict(build, np.zeros([8, 4]), np.arange(8) % 2, epochs=1, folds=2, verbose=0)
+        >>> probabilities.shape, np.allclose(probabilities.sum(axis=1), 1)
+        ((8, 2), True)
+
+    References:
+        Northcutt, Jiang, Chuang, "Confident learning: estimating uncertainty in dataset labels", 2021, section 3.1.
+    """
+    if isinstance(build, keras.layers.Layer):
+        raise TypeError(
+            f"`build` must be a function that makes a model. Received: the model {build.name!r}. Each fold needs a new "
+            "one: make it inside a function, and pass that."
+        )
+    _validation.check_callable("build", build, "Pass the function that makes a model.")
+    folds, seed = _validation.check_int("folds", folds, 2), _validation.check_seed(seed)
+    settings = {"epochs": _validation.check_int("epochs", epochs, 1)}
+    settings["batch_size"] = _validation.check_int("batch_size", batch_size, 1)
+    if type(verbose) not in (str, int) or verbose not in ("auto", 0, 1, 2):
+        raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2. Received: {verbose!r:.100}.")
+    given = _check_sizes(labels, folds)
+    check_examples("features", features, len(given))
+    model = _fresh_model(build, seed)
+    num_classes = _num_classes(model, features)
+    _validation.check_labels("labels", given, num_classes)
+    stored = None
+    if workdir is not None:
+        data = {"features": described(features), "labels": described(given), "build": _digest(model)}
+        facts = {**data, "folds": folds, "seed": seed, **settings}
+        stored = FoldFiles(_validation.check_path("workdir", workdir), facts)
+    splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(given, given)
+    probabilities = np.empty([len(given), num_classes], np.float32)
+    for fold, (others, own) in enumerate(splits):
+        predicted = stored.read(fold, own) if stored else None
+        if predicted is None:
+            model = _fresh_model(build, seed, fold)
+            targets = _class_probabilities.labels_for(model, given[others], num_classes)
+            model.fit(_take(features, others), targets, verbose=verbose, **settings)
+            predicted = _class_probabilities.predict(
+                model, _take(features, own), batch_size=batch_size, verbose=verbose
+            )
+            _validation.check_distribution_rows("predictions", predicted, _CURE)
+            if stored:
+                stored.write(fold, own, predicted)
+        probabilities[own] = predicted
+    return probabilities
+
+
+def _check_sizes(labels, folds):
+    """`labels` as an int array `[n]` with at least `folds` examples of each class that there is."""
+    labels = _validation.check_indices("labels", labels).astype(np.int64)
+    classes, sizes = np.unique(labels, return_counts=True)
+    if len(classes) < 2:
+        received = f"class {classes[0]} only" if len(classes) else "none"
+        raise ValueError(f"`labels` must be of at least two classes. Received: {received}.")
+    rare = sizes < folds
+    if rare.any():
+        counted = [f"{size} of class {one}" for one, size in zip(classes[rare], sizes[rare], strict=True)]
+        listed = ", ".join(counted[:10]) + (f" and {len(counted) - 10} more" if len(counted) > 10 else "")
+        cure = f"Pass `folds={sizes.min()}`, or leave" if sizes.min() > 1 else "Leave"
+        raise ValueError(
+            f"`labels` must have at least `folds` = {folds} examples of each class. Received: {listed}. {cure} the "
+            "examples of those classes out."
+        )
+    return labels
+
+
+def _take(features, positions):
+    """The examples at these positions, whatever the index of a data frame says."""
+    return keras.tree.map_structure(
+        lambda leaf: leaf.iloc[positions] if hasattr(leaf, "iloc") else np.asarray(leaf)[positions], features
+    )
+
+
+def _fresh_model(build, seed, fold=0):
+    """A model from `build`, with weights and an order of examples that depend on seed and fold alone."""
+    keras.utils.set_random_seed(int(np.random.SeedSequence([seed, fold]).generate_state(1)[0]))
+    model = _class_probabilities.check_compiled("build", build())
+    steps = int(model.optimizer.iterations)
+    if steps:
+        raise ValueError(
+            f"`build` must give a new model each time. Received one that was trained for {steps} steps and may have "
+            "seen the examples that it is to predict. Make the layers inside the function."
+        )
+    return model
+
+
+def _num_classes(model, features):
+    if isinstance(model, NoisyLabelClassifier):
+        return model.loss.num_classes
+    probabilities = _class_probabilities.predict(model, _take(features, [0]), verbose=0)
+    return _validation.check_distribution_rows("predictions", probabilities, _CURE).shape[1]
+
+
+def _digest(model):
+    """Digest of the model's configuration: layers, loss and optimizer, without the numbers in automatic names."""
+    try:
+        config = json.dumps(keras.saving.serialize_keras_object(model), sort_keys=True, default=str)
+    except (NotImplementedError, TypeError, ValueError):  # a user's own class, without a config
+        config = type(model).__name__
+    text = re.sub(r"(?<=[a-z])_\d+\b| at 0x[0-9a-f]+", "", config)
+    return f"CRC-32 {zlib.crc32(text.encode()):08x}"
