@@ -1,7 +1,7 @@
-"""What the losses cost, and whether the input keeps up: `python -m experiments.bench`.
+"""Costs of the losses and of the input: `python -m experiments.bench`.
 
-Loss and gradient of every method relative to cross-entropy's, by the median of ratios taken in turn in one process:
-absolute times on a shared machine say little. Run it while nothing else runs.
+Prints the time of each loss and its gradient relative to cross-entropy's: the median of ratios taken in turn in one
+process, because absolute times on a shared machine say little. Run it while nothing else runs.
 """
 
 import time
@@ -15,14 +15,15 @@ from rich import box
 from rich.table import Table
 
 import models
-from experiments import step_costs, terminal
+from experiments.console import terminal
+from experiments.evaluation import step_costs
 from tfp_noise import NoisyLabelClassifier, losses, noise, pipeline
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 
 _CROSS_ENTROPY = "cross-entropy (Keras, sparse)"
 _ASSEMBLED = "Logistic-Normal assembled from TFP"
-_LARGEST_MATRIX = 1000  # classes; those of more cost gigabytes
+_LARGEST_MATRIX = 1000  # classes; matrices of more cost gigabytes
 _WITH_MATRIX = {
     "LabelSmearing": lambda k: losses.LabelSmearing(k, noise.symmetric(k, 0.4)),
     "BackwardCorrection": lambda k: losses.BackwardCorrection(k, noise.symmetric(k, 0.4)),
@@ -57,7 +58,11 @@ _LOSSES = {
 
 
 def assembled_from_tfp(num_classes):
-    """The same likelihood as TFP's parts put together as they come: the yardstick."""
+    """Return the Logistic-Normal loss as TFP's parts make it, to compare ours with.
+
+    Args:
+        num_classes: int.
+    """
 
     def loss(labels, outputs):
         loc, factor = tf.split(outputs, 2, axis=-1)
@@ -71,7 +76,17 @@ def assembled_from_tfp(num_classes):
 
 
 def loss_costs(num_classes, jit_compile, batch=256, rounds=60):
-    """Ratios to cross-entropy's cost, by method; `None` for what does not compile."""
+    """Measure loss and gradient of every method.
+
+    Args:
+        num_classes: int.
+        jit_compile: bool, by XLA.
+        batch: int, examples.
+        rounds: int, how often the methods take turns.
+
+    Returns:
+        A dict from method to the ratio of its time to cross-entropy's; `None` if it does not compile.
+    """
     rng = np.random.default_rng(0)
     built = {name: build(num_classes) for name, build in _LOSSES.items()}
     if num_classes <= _LARGEST_MATRIX:
@@ -115,7 +130,18 @@ def loss_costs(num_classes, jit_compile, batch=256, rounds=60):
 
 
 def input_and_model_speed(shape, model, augmentation, batch, examples):
-    """Images a second: of the pipeline alone, and of training fed by it."""
+    """Measure images a second, of the pipeline alone and of a training that it feeds.
+
+    Args:
+        shape: tuple of int, of one image.
+        model: a name that `models.build` knows.
+        augmentation: as in `pipeline.batches`.
+        batch: int, images a step.
+        examples: int, images an epoch.
+
+    Returns:
+        Two floats.
+    """
     batches = pipeline.batches(step_costs.made_up(shape, examples), batch, augmentation, drop_remainder=True)
 
     iterator = iter(batches.train)
@@ -142,7 +168,7 @@ def _cell(ratios, name):
 
 
 def _step_table():
-    """Whole training steps, relative to cross-entropy's."""
+    """The table of whole training steps, relative to cross-entropy's."""
     table = Table("training step / cross-entropy's", box=box.SIMPLE_HEAD)
     table.add_column("ratio", justify="right")
     table.add_column("more memory, MiB", justify="right")
@@ -163,7 +189,7 @@ def _step_table():
 
 
 def main():
-    """Prints what losses cost, what a training step costs, and how fast the input is."""
+    """Print the costs of losses and of training steps, and the speed of the input."""
     console = terminal.console()
     classes = [int(k) for k in flags.FLAGS.classes]
     table = Table("loss + gradient / cross-entropy's", title="Batch 256, float32", box=box.SIMPLE_HEAD)

@@ -8,18 +8,18 @@ import time
 
 from absl import flags
 
-from experiments import terminal
-from experiments.digits import EXPERIMENTS
+from experiments.console import shared_flags, terminal
+from experiments.papers.own.demonstration import EXPERIMENTS
 from experiments.run import run_all
 
 
 def main():
-    """Runs all ten, prints the table, draws the figures."""
+    """Run all ten, print the table, draw the figures."""
     workdir, started = flags.FLAGS.workdir, time.monotonic()
     run_all(EXPERIMENTS, workdir)
     terminal.console().print(f"{time.monotonic() - started:.0f} s. Table and figures: {workdir}/")
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("workdir", "runs/demo", "Folder for results; finished runs in it are not repeated.")
+    shared_flags.define_workdir_to_write("runs/demo")
     terminal.start(main)

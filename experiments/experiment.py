@@ -1,68 +1,17 @@
-"""What an experiment is: frozen data that say everything a run depends on. A variant is `dataclasses.replace`."""
+"""Experiments as frozen data that say everything a run depends on. A variant is `dataclasses.replace`."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
-import numpy as np
 
 import models
-from experiments import clothing1m, sources
-from experiments.measures import Measure
-from tfp_noise import DistilledClassifier, NoisyLabelClassifier, _validation, losses, noise
-
-_TRANSITIONS: dict[str, Callable] = {
-    "none": lambda data, _: np.eye(data.num_classes),
-    "symmetric": lambda data, rate: noise.symmetric(data.num_classes, rate),
-    "symmetric_other": lambda data, rate: noise.symmetric(data.num_classes, rate, include_true=False),
-    "asymmetric": lambda data, rate: noise.asymmetric(data.name, rate),
-    "pair_flip": lambda data, rate: noise.pair_flip(data.num_classes, rate),
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Noise:
-    """Label noise of an experiment.
-
-    Args:
-        kind: "none", "symmetric" (to any class, the true one included), "symmetric_other" (to any other class),
-            "asymmetric" (the published map of the data set), "pair_flip" (to the next class), or "human" for data sets
-            that come with annotators' labels.
-        rate: probability of a flip, as the papers count it.
-        exact: flip exact counts instead of drawing each label on its own.
-    """
-
-    kind: str
-    rate: float = 0.0
-    exact: bool = False
-
-    def __post_init__(self):
-        _validation.check_choice("kind", self.kind, [*_TRANSITIONS, "human"], "kind of noise")
-        _validation.check_number("rate", self.rate, 0, 1)
-
-    @property
-    def name(self):
-        """Kind and rate in percent, as in "symmetric40"."""
-        return f"{self.kind}{round(100 * self.rate)}" if self.rate else self.kind
-
-    def apply(self, data, seed):
-        """`data` with observed labels."""
-        if self.kind == "human":
-            if data.transition is None:
-                raise ValueError(f"Noise 'human' needs annotators' labels. Received: {data.name!r}, which has none.")
-            return data
-        return noise.corrupt_dataset(data, _TRANSITIONS[self.kind](data, self.rate), seed, exact=self.exact)
-
-
-class Resolver:
-    """An argument of a method that is made when a run has its noisy data and its predecessor's model."""
-
-    needs_predecessor = False
-
-    def __call__(self, data, predecessor):
-        """The argument; `predecessor` is a trained model, or `None`."""
-        raise NotImplementedError
+from experiments import sources
+from experiments.evaluation.measures import Measure
+from experiments.evaluation.resolvers import Resolver
+from experiments.sources.label_noise import Noise
+from tfp_noise import DistilledClassifier, NoisyLabelClassifier, _validation, losses
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,10 +21,10 @@ class Method:
     Args:
         label: the row's name.
         loss: a class of `tfp_noise.losses`.
-        arguments: what its constructor gets after `num_classes`; of a `Resolver`, such as those of
-            `experiments.transitions`, what it gives for the noisy data and the predecessor's model.
-        distillation: arguments of `DistilledClassifier`, whose teacher is the predecessor's model; without them the
-            labels alone are learned.
+        arguments: what its constructor gets after `num_classes`. A `Resolver` of `experiments.evaluation.resolvers`
+            is called first, with the noisy data and the predecessor's model.
+        distillation: arguments of `DistilledClassifier`, whose teacher is the predecessor's model; `None` for a
+            method that learns the labels alone.
     """
 
     label: str
@@ -85,12 +34,17 @@ class Method:
 
     @property
     def needs_predecessor(self):
-        """Whether an argument, or the teacher, comes from another run."""
+        """True if an argument, or the teacher, comes from another run."""
         from_others = any(isinstance(value, Resolver) and value.needs_predecessor for value in self.arguments.values())
         return from_others or self.distillation is not None
 
     def build_loss(self, data, predecessor):
-        """The loss for `data`, with its state at the start."""
+        """Return a new loss.
+
+        Args:
+            data: the noisy `Dataset` of the run.
+            predecessor: the model of the run before this one, or `None`.
+        """
         made = {
             key: value(data, predecessor) if isinstance(value, Resolver) else value
             for key, value in self.arguments.items()
@@ -98,13 +52,19 @@ class Method:
         return self.loss(data.num_classes, **made)
 
     def build_classifier(self, network, loss, predecessor):
-        """`network` and `loss` as a model to be trained."""
+        """Return a model to be trained, not compiled.
+
+        Args:
+            network: a `keras.Model` with as many outputs as the loss needs.
+            loss: as `build_loss` returns it.
+            predecessor: as in `build_loss`.
+        """
         if self.distillation is None:
             return NoisyLabelClassifier(network, loss)
         return DistilledClassifier(network, loss, predecessor, **self.distillation)
 
     def settings(self):
-        """Everything above as plain JSON."""
+        """Return everything above as plain JSON."""
         plain = {
             "label": self.label,
             "loss": self.loss.__name__,
@@ -123,7 +83,7 @@ def _plain(argument):
 
 CLEAN = Noise("none")
 
-# Between the training seeds of a run and of what builds on it.
+# Distance between the training seeds of a run and of the one that builds on it.
 _NEXT_STAGE = 1_000_000
 MAX_SEED = _NEXT_STAGE - 1
 
@@ -138,7 +98,7 @@ class Experiment:
 
     Args:
         name: unique; also the folder of its results.
-        dataset: a name that `tfp_noise.datasets.load` knows; of a stream, one that `datasets.stream` knows.
+        dataset: a name that `tfp_noise.datasets.load` knows, or for a `sources.Stream` one that `datasets.stream` does.
         noise: a `Noise`.
         model: a name that `models.build` knows.
         method: a `Method`.
@@ -148,17 +108,18 @@ class Experiment:
         augmentation: as in `tfp_noise.pipeline.batches`.
         published: the paper's clean test accuracy in percent, mean and standard deviation (`None` where it gives
             none), or `None`.
-        predecessor: an experiment to be trained before this one, with its seed: the model that a transition is
-            estimated from, or the teacher.
-        source: where examples come from: of `experiments.sources`, or `Clothing1M()`.
-        measures: of `experiments.measures`, what is measured beyond the scores that every run has.
+        predecessor: an experiment to be trained before this one, with its seed: its model is the teacher, or a
+            transition is estimated from it.
+        source: a `Source` of `experiments.sources`, which reads the examples.
+        measures: tuple of `Measure`, what is measured beyond the scores that every run has.
         dtype_policy: of the network: "float32", "mixed_bfloat16", or "mixed_float16", whose loss Keras scales. What a
             loss computes and keeps is float32 under each.
-        seed: of the noise, and of initialisation, order and augmentation (see `training_seed`).
+        seed: int, of the noise, and of initialisation, order and augmentation (see `training_seed`).
 
     Raises:
-        ValueError: if the predecessor has other data (but all of those that this one has a part of), noise or seed
-            (`with_seed` changes both), or is missing where it is needed.
+        ValueError: if the predecessor has other data, noise or seed (`with_seed` changes both), or is missing where it
+            is needed; or for exact noise on a stream. The predecessor of an experiment on a part of the data may have
+            all of them.
     """
 
     name: str
@@ -172,39 +133,78 @@ class Experiment:
     augmentation: Callable | None = None
     published: tuple[float, float | None] | None = None
     predecessor: "Experiment | None" = None
-    source: sources.InMemory | sources.Stream | clothing1m.Clothing1M = sources.InMemory()  # noqa: RUF009 (frozen)
+    source: sources.Source = sources.InMemory()  # noqa: RUF009 (frozen)
     measures: tuple[Measure, ...] = ()
     dtype_policy: str = "float32"
     seed: int = 0
 
     def __post_init__(self):
         _validation.check_choice("dtype_policy", self.dtype_policy, DTYPE_POLICIES)
+        if self.noise.exact and isinstance(self.source, sources.Stream):
+            raise ValueError(
+                "`noise` must not be exact for a stream, whose labels cannot be counted first. "
+                f"Received: {self.noise!r}. Give `exact=False`."
+            )
         if self.predecessor is None:
             if self.method.needs_predecessor:
                 raise ValueError(f"`predecessor` must be an experiment for {self.method.label!r}. Received: None.")
             return
         for name in ("dataset", "source", "noise", "seed"):
             ours, first = getattr(self, name), getattr(self.predecessor, name)
-            # What was learned from all examples may be handed on to a part of them: no held-out example leaks.
-            if ours != first and not (name == "source" and sources.is_part(ours, first)):
+            # A model of all examples may be handed on to a part of them, because it saw none that is held out.
+            if ours != first and not (name == "source" and ours.is_part_of(first)):
                 raise ValueError(f"`predecessor` must have the same {name}. Received: {first!r}, and here {ours!r}.")
 
     def variant(self, folder, method, **changes):
-        """The same with another method and other fields, under the name `folder/noise/method`."""
+        """Return the experiment with another method and other fields, under the name `folder/noise/method`."""
         noise = changes.get("noise", self.noise)
         return dataclasses.replace(self, name=f"{folder}/{noise.name}/{method.label}", method=method, **changes)
 
     def with_seed(self, seed):
-        """The same with another seed, the predecessor's too."""
+        """Return the experiment with another seed, which its predecessor gets, too."""
         return dataclasses.replace(self, seed=seed, predecessor=self.predecessor and self.predecessor.with_seed(seed))
 
     @property
     def training_seed(self):
-        """Seed of initialisation, order and augmentation: not the predecessor's, or a student starts as its teacher."""
+        """Seed of initialisation, order and augmentation; a student has another one than its teacher."""
         return self.seed if self.predecessor is None else self.predecessor.training_seed + _NEXT_STAGE
 
+    def noisy_data(self, data_dir):
+        """Return the data set with noisy labels.
+
+        Args:
+            data_dir: where TensorFlow Datasets keeps its data; its own default if `None`.
+        """
+        return self.noise.apply(self.source.load(self.dataset, data_dir), self.seed)
+
+    def batches(self, noisy, data_dir, first_epoch=0):
+        """Return the batches of the training, under the present `tf.distribute` strategy.
+
+        Args:
+            noisy: what `noisy_data` returned.
+            data_dir: as in `noisy_data`.
+            first_epoch: int, the epoch that the batches begin with.
+
+        Returns:
+            A `tfp_noise.pipeline.Batches`.
+        """
+        return self.source.batches(
+            noisy,
+            batch_size=self.batch_size,
+            augmentation=self.augmentation,
+            seed=self.training_seed,
+            noise_seed=self.seed,
+            data_dir=data_dir,
+            first_epoch=first_epoch,
+        )
+
     def build_network(self, input_shape, num_outputs):
-        """A new network, under the experiment's dtype policy."""
+        """Return a new network under the experiment's dtype policy.
+
+        Args:
+            input_shape: tuple of int, of one example.
+            num_outputs: int, how many outputs the loss needs.
+        """
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(self.dtype_policy)
         try:
@@ -213,20 +213,20 @@ class Experiment:
             keras.config.set_dtype_policy(before)
 
     def build_optimizer(self):
-        """A new optimizer."""
+        """Return a new optimizer."""
         class_name, arguments = self.optimizer
         schedule = keras.optimizers.schedules.deserialize
         made = {key: schedule(value) if isinstance(value, Mapping) else value for key, value in arguments.items()}
-        name = class_name.lower()  # or Keras counts those of this process, and a resumed run says another one
+        name = class_name.lower()  # or Keras numbers the optimizers of a process, and a resumed run stores another name
         return keras.optimizers.get({"class_name": class_name, "config": {"name": name, **made}})
 
     def settings(self):
-        """Everything above as plain JSON, to stand beside a result."""
+        """Return everything above as plain JSON, to stand beside a result."""
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         del plain["predecessor"]
         plain |= {
             "noise": dataclasses.asdict(self.noise),
-            "source": dataclasses.asdict(self.source),
+            "source": self.source.settings(),
             "measures": list(map(repr, self.measures)),
             "method": self.method.settings(),
             "augmentation": repr(self.augmentation) if self.augmentation else None,
@@ -244,18 +244,24 @@ class Experiment:
         return plain
 
     def smoke(self):
-        """The same in two epochs: does it run?"""
+        """Return the experiment with two epochs, under the name `smoke/...`, to see whether it runs."""
         short = {"name": f"smoke/{self.name}", "epochs": min(2, self.epochs), "published": None}
         return dataclasses.replace(self, **short, predecessor=self.predecessor and self.predecessor.smoke())
 
-    def grown(self, factor):
-        """The same in batches `factor` times as large, the learning rate likewise: Goyal et al.'s linear rule.
+    def with_linear_scaling(self, factor):
+        """Return the experiment with batch size and learning rate times `factor`, by the linear scaling rule.
 
-        Another experiment, under the name `batch_xN/...`, which the paper's number is not for; of a factor of 1 it is
-        the same one. What a method counts in steps, or learns at a rate of its own, stays as it is.
+        It is another experiment, under the name `batch_xN/...`, and has no published number; a factor of 1 returns the
+        same one. Steps that a method counts, and learning rates of its own, stay as they are.
+
+        Args:
+            factor: int >= 1.
 
         Raises:
             ValueError: if the optimizer's learning rate is not declared.
+
+        References:
+            Goyal et al. Accurate, large minibatch SGD: training ImageNet in 1 hour. 2017.
         """
         if factor == 1:
             return self
@@ -272,4 +278,6 @@ class Experiment:
             "optimizer": (class_name, {**arguments, "learning_rate": rate}),
         }
         changes |= {"name": f"batch_x{factor}/{self.name}", "published": None}
-        return dataclasses.replace(self, **changes, predecessor=self.predecessor and self.predecessor.grown(factor))
+        return dataclasses.replace(
+            self, **changes, predecessor=self.predecessor and self.predecessor.with_linear_scaling(factor)
+        )

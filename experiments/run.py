@@ -1,21 +1,24 @@
-"""Runs one experiment: `python -m experiments.run --experiment=NAME --seed=0 --workdir=DIR`."""
+"""One experiment, trained, scored and stored: `python -m experiments.run --experiment=NAME --seed=0 --workdir=DIR`."""
 
 import dataclasses
 import pathlib
 import sys
 import time
+from typing import NamedTuple
 
 import keras
 from absl import flags
 
-from experiments import evaluation, interruption, locks, papers, progress, report, results, strategy_flags, terminal
-from experiments.experiment import DTYPE_POLICIES, MAX_SEED
+from experiments import evaluation, papers, report, results
+from experiments.console import interruption, progress, shared_flags, terminal
+from experiments.experiment import DTYPE_POLICIES
+from experiments.results import locks
 from tfp_noise import distribute
 from tfp_noise._training.training_facts import described
 
 
 def run(experiment, workdir, data_dir=None, resume=True, strategy=None):
-    """The result of an experiment; a finished one with the same settings is read, not repeated.
+    """Return the result of an experiment; a finished one with the same settings is read, not repeated.
 
     A process that finds another one at work on the run waits for it, and then reads its result.
 
@@ -23,8 +26,8 @@ def run(experiment, workdir, data_dir=None, resume=True, strategy=None):
         experiment: an `Experiment`.
         workdir: folder for results; this one's is `workdir/experiment.name`.
         data_dir: where TensorFlow Datasets keeps its data; its own default if `None`.
-        resume: bool, go on with a run that was killed, after its last backup: the result is that of one that was not.
-            Otherwise it starts anew.
+        resume: bool, go on with a run that was killed, after its last backup: the result is that of a run that was not
+            killed. Otherwise it starts anew.
         strategy: of `distribute.strategy`; `None` for one device. All its workers call this, and the chief writes.
 
     Returns:
@@ -33,19 +36,11 @@ def run(experiment, workdir, data_dir=None, resume=True, strategy=None):
     Raises:
         ValueError: if a result, or the backup of a run, of other settings is in its place.
     """
-    strategy = strategy or distribute.strategy()
-    with locks.alone_with_run(experiment, workdir, strategy, [".json"]):
-        finished = results.find(experiment, workdir)
-        distribute.barrier(strategy, _place(experiment, finished))
-        if finished is None:
-            _, finished = _train(experiment, workdir, data_dir, resume, strategy)
-        if distribute.is_chief(strategy):
-            results.drop_backup(experiment, workdir)
-    return finished
+    return _find_or_train(results.find, [".json"], "result", experiment, workdir, data_dir, resume, strategy)
 
 
 def trained(experiment, workdir, data_dir=None, resume=True, strategy=None):
-    """The trained model of an experiment; trained now where its file is missing, as it is from version control.
+    """Return the trained model of an experiment; it is trained now if its file is missing, as in a fresh clone.
 
     Args:
         experiment: as in `run`.
@@ -57,66 +52,94 @@ def trained(experiment, workdir, data_dir=None, resume=True, strategy=None):
     Returns:
         A `NoisyLabelClassifier`.
     """
+    files = [".json", ".keras"]
+    return _find_or_train(results.find_model, files, "model", experiment, workdir, data_dir, resume, strategy)
+
+
+class _Trained(NamedTuple):
+    model: keras.Model
+    result: dict
+
+
+def _find_or_train(find, suffixes, part, experiment, workdir, data_dir, resume, strategy):
+    """The value that `find` reads of a run with files of these suffixes, or the same `part` of a training now."""
     strategy = strategy or distribute.strategy()
-    with locks.alone_with_run(experiment, workdir, strategy, [".json", ".keras"]):
+    with locks.alone_with_run(experiment, workdir, strategy, suffixes):
         with strategy.scope():
-            model = results.find_model(experiment, workdir)
-        distribute.barrier(strategy, _place(experiment, model))
-        if model is None:
-            model, _ = _train(experiment, workdir, data_dir, resume, strategy)
+            found = find(experiment, workdir)
+        state = "to be trained" if found is None else "finished"
+        # All workers have to do the same.
+        distribute.barrier(strategy, f"{locks.title(experiment)}, which is {state}")
+        if found is None:
+            found = getattr(_train(experiment, workdir, data_dir, resume, strategy), part)
         if distribute.is_chief(strategy):
             results.drop_backup(experiment, workdir)
-    return model
-
-
-def _place(experiment, found):
-    """What a worker is about to do: all have to do the same."""
-    return f"{locks.title(experiment)}, which is {'finished' if found else 'to be trained'}"
+    return found
 
 
 def _train(experiment, workdir, data_dir, resume, strategy):
-    """Trains, evaluates and stores one experiment, its predecessor first: its model and its result."""
+    """The model and the result of one experiment, trained after its predecessor."""
     distribute.check_batch_size(experiment.batch_size, strategy)
     predecessor = experiment.predecessor and trained(experiment.predecessor, workdir, data_dir, resume, strategy)
     started, made_by = time.monotonic(), results.made_by()
     keras.utils.set_random_seed(experiment.training_seed)
-    data = experiment.source.load(experiment.dataset, data_dir)
-    is_chief = distribute.is_chief(strategy)
-    results.prepare(experiment, workdir, resume, is_chief)
-    distribute.barrier(strategy)
-    backup = results.backup(experiment, workdir)
+    noisy = experiment.noisy_data(data_dir)  # clean labels go no further, except for the scores
+    backup = results.start(experiment, workdir, resume, strategy)
     first_epoch = backup.epoch
-    noisy = experiment.noise.apply(data, experiment.seed)
+    model, batches = _build(experiment, noisy, predecessor, data_dir, first_epoch, strategy)
+    curves = evaluation.Curves(noisy, experiment.epochs)
+    measures = [measure.callback(noisy, experiment.epochs, data_dir) for measure in experiment.measures]
+    _fit(experiment, model, batches, [curves, *measures], backup, shown=distribute.is_chief(strategy))
+    scores, probabilities = evaluation.evaluate(model, noisy)
+    for measure in measures:
+        scores |= measure.scores(probabilities)
+    made_by = {
+        **made_by,
+        **distribute.description(strategy),
+        "seconds": round(time.monotonic() - started, 1),  # of this process, without those before a backup
+        **({"resumed_at_epoch": first_epoch} if first_epoch else {}),
+        **({"resumed_with": backup.differences} if backup.differences else {}),
+    }
+    result = _record(experiment, workdir, model, noisy, scores, probabilities, curves.history, made_by, strategy)
+    return _Trained(model, result)
+
+
+def _build(experiment, noisy, predecessor, data_dir, first_epoch, strategy):
+    """The compiled model of an experiment, and its batches from an epoch on."""
     with strategy.scope():
-        batches = experiment.source.batches(noisy, experiment, data_dir, first_epoch)
+        batches = experiment.batches(noisy, data_dir, first_epoch)
         loss = experiment.method.build_loss(noisy, predecessor)
-        network = experiment.build_network(data.input_shape, loss.num_outputs)
+        network = experiment.build_network(noisy.input_shape, loss.num_outputs)
         model = experiment.method.build_classifier(network, loss, predecessor)
         model.compile(
             experiment.build_optimizer(),
             metrics=["accuracy"],
-            # Keras has more for one replica only.
+            # Keras has more than 1 for one replica only.
             steps_per_execution=batches.steps_per_execution if strategy.num_replicas_in_sync == 1 else 1,
             jit_compile=False,  # XLA halves the speed of convolutions on CPUs
         )
-    curves = evaluation.Curves(noisy, experiment.epochs)
-    observers = [measure.observe(noisy, experiment.epochs, data_dir) for measure in experiment.measures]
+    return model, batches
+
+
+def _fit(experiment, model, batches, callbacks, backup, shown):
+    """Train a model from the last backup on, with a progress bar if `shown`; Ctrl-C ends it at a safe point."""
     title = f"{experiment.name} seed {experiment.seed}"
-    with progress.Bar(title, experiment.epochs, shown=is_chief) as bar, interruption.StopBetweenCalls() as stop:
+    with progress.Bar(title, experiment.epochs, shown) as bar, interruption.StopBetweenCalls() as stop:
         model.fit(
             batches.train,
             steps_per_epoch=batches.steps_per_epoch,
             epochs=experiment.epochs,
             shuffle=False,
-            callbacks=[curves, *observers, bar, stop, backup],
+            callbacks=[*callbacks, bar, stop, backup],
             verbose=0,
         )
-    scores, probabilities = evaluation.evaluate(model, noisy)
-    for observer in observers:
-        scores |= observer.scores(probabilities)
+
+
+def _record(experiment, workdir, model, noisy, scores, probabilities, curves, made_by, strategy):
+    """The result of a training; the chief stores it, and the other workers wait until it is there."""
     parts = {
         "resolved": {
-            "loss": loss.get_config(),
+            "loss": model.loss.get_config(),
             "optimizer": model.optimizer.get_config(),
             "training_seed": experiment.training_seed,
             "data": described((noisy.train.features, noisy.train.training_labels)),
@@ -124,26 +147,19 @@ def _train(experiment, workdir, data_dir, resume, strategy):
         },
         "scores": scores,
         **evaluation.learned_rows(model, probabilities, noisy.test.labels),
-        "curves": curves.history,
-        "made_by": {
-            **made_by,
-            **distribute.description(strategy),
-            # Of this process: what came before a backup took its own time.
-            "seconds": round(time.monotonic() - started, 1),
-            **({"resumed_at_epoch": first_epoch} if first_epoch else {}),
-            **({"resumed_with": backup.differences} if backup.differences else {}),
-        },
+        "curves": curves,
+        "made_by": made_by,
     }
-    if is_chief:
+    if distribute.is_chief(strategy):
         result = results.write(experiment, workdir, model, noisy, probabilities, parts)
     else:
         result = results.assemble(experiment, parts)
     distribute.barrier(strategy)  # the next run may build on the files of this one
-    return model, result
+    return result
 
 
 def run_all(experiments, workdir, data_dir=None, resume=True, strategy=None):
-    """Runs experiments one after the other, shows their table, and makes the files of `workdir` anew.
+    """Run experiments one after the other, show their table, and make the files of `workdir` anew.
 
     One that fails, because it diverged or an estimated transition has no inverse, does not stop the others.
 
@@ -152,7 +168,7 @@ def run_all(experiments, workdir, data_dir=None, resume=True, strategy=None):
         workdir: as in `run`.
         data_dir: as in `run`.
         resume: as in `run`.
-        strategy: as in `run`; its chief alone shows and writes.
+        strategy: as in `run`; only its chief shows and writes.
 
     Raises:
         SystemExit: 130, after the same for what was finished, if Ctrl-C stops it; 1 if a run failed.
@@ -176,7 +192,7 @@ def run_all(experiments, workdir, data_dir=None, resume=True, strategy=None):
     if finished:
         console.print(report.table(finished))
     if is_chief and any(not results.is_smoke(result["settings"]["name"]) for result in finished):
-        with locks.alone(pathlib.Path(workdir) / "table.lock", "The table"):  # the last one is of all that is finished
+        with locks.alone(pathlib.Path(workdir) / "table.lock", "The table"):  # the last process has all finished runs
             report.refresh(workdir)
     if len(finished) + len(failed) < len(experiments):
         sys.exit(130)
@@ -185,28 +201,18 @@ def run_all(experiments, workdir, data_dir=None, resume=True, strategy=None):
 
 
 def main():
-    """Runs what the flags say and prints its row of the table."""
-    args, strategy = flags.FLAGS, strategy_flags.build()
-    experiment = strategy_flags.grow(papers.find(args.experiment).with_seed(args.seed), strategy)
+    """Run the experiment of the flags and print its row of the table."""
+    args, strategy = flags.FLAGS, shared_flags.build_strategy()
+    experiment = shared_flags.adapted(papers.find(args.experiment).with_seed(args.seed), strategy)
     if args.dtype_policy:
         experiment = dataclasses.replace(experiment, dtype_policy=args.dtype_policy)
-    chosen = [experiment.smoke() if args.smoke else experiment]
-    run_all(chosen, args.workdir, args.data_dir, args.resume, strategy)
-
-
-def _define_flags():
-    flags.DEFINE_string("experiment", None, "Name of an experiment; a wrong one lists the near ones.", required=True)
-    text = "Seed of noise, initialisation, order and augmentation."
-    flags.DEFINE_integer("seed", 0, text, lower_bound=0, upper_bound=MAX_SEED)
-    flags.DEFINE_string("workdir", "runs", "Folder for results.")
-    flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
-    text = "Of the network, in place of the experiment's own; another one is another result: give it another workdir."
-    flags.DEFINE_enum("dtype_policy", None, DTYPE_POLICIES, text)
-    flags.DEFINE_bool("smoke", False, "Two epochs only: does it run?")
-    flags.DEFINE_bool("resume", True, "Go on with a run that was killed; --noresume starts it anew.")
-    strategy_flags.define()
+    run_all([experiment], args.workdir, args.data_dir, args.resume, strategy)
 
 
 if __name__ == "__main__":
-    _define_flags()
+    flags.DEFINE_string("experiment", None, "Name of an experiment; a wrong one lists the near ones.", required=True)
+    shared_flags.define_seed()
+    text = "Precision of the network in place of the experiment's; this makes another result, for another --workdir."
+    flags.DEFINE_enum("dtype_policy", None, DTYPE_POLICIES, text)
+    shared_flags.define_training()
     terminal.start(main)

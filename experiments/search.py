@@ -1,11 +1,11 @@
-"""Chooses a method's hyperparameters as the Logistic-Normal paper does (appendix B.2): on held-out observed labels.
+"""Choice of hyperparameters on held-out observed labels, as in the Logistic-Normal paper (appendix B.2).
 
 `python -m experiments.search --experiment=LN/table1/laptop-digits/symmetric40/LN --seed=0 --workdir=DIR`
 
-One seed, every point of the method's grid, the highest accuracy at the end of training; of equals the first, for the
-paper does not say. A trial is a run like any other and is not repeated, so the same command goes on. Needs KerasTuner,
-which the extras `search` and `dev` bring. Validation labels are as noisy as those of training, but for Clothing1M's,
-which are published clean. `--more_seeds` then trains the chosen values with other seeds, as the paper does with four.
+One seed, every point of the method's grid, the highest accuracy at the end of training; the first of equal ones,
+because the paper does not say. A trial is a run like any other and is not repeated, so that the same command goes on.
+Needs KerasTuner, which the extras `search` and `dev` bring. Validation labels are as noisy as those of training;
+Clothing1M's are published clean. `--more_seeds` then trains the chosen values with other seeds, as the paper does.
 """
 
 import dataclasses
@@ -20,9 +20,10 @@ from keras_tuner.engine.trial import TrialStatus
 from rich import box
 from rich.table import Table
 
-from experiments import locks, papers, results, terminal
-from experiments.experiment import MAX_SEED
-from experiments.papers.logistic_normal import preset, space
+from experiments import papers, results
+from experiments.console import shared_flags, terminal
+from experiments.papers.logistic_normal.methods import preset, space
+from experiments.results import locks
 from experiments.run import run, run_all
 from experiments.sweep import check_seeds
 
@@ -31,7 +32,7 @@ _SHOWN = (_OBJECTIVE, "test_accuracy")
 
 
 def search(experiment, grid, workdir, data_dir=None):
-    """Runs an experiment at every point of a grid, and stores all trials and the chosen values.
+    """Run an experiment at every point of a grid, and store all trials and the chosen values.
 
     A trial that fails, because it diverged, does not stop the others.
 
@@ -60,7 +61,7 @@ def search(experiment, grid, workdir, data_dir=None):
 
 
 def _search(experiment, grid, folder, workdir, data_dir):
-    """`search` by one process alone, because KerasTuner empties its folder first."""
+    """The search of one process alone, because KerasTuner empties its folder first."""
     oracle, count = _oracle(grid, folder), math.prod(map(len, grid.values()))
     console, trials = terminal.console(), []
     while (trial := oracle.create_trial("search")).status == TrialStatus.RUNNING:
@@ -96,10 +97,10 @@ def _search(experiment, grid, folder, workdir, data_dir):
 
 
 def _oracle(grid, folder):
-    """KerasTuner's walk over a grid, always from its start: the finished runs are what a stopped search goes on from.
+    """KerasTuner's walk over a grid, always from its start; a stopped search goes on because finished runs are read.
 
-    KerasTuner 1.4.8 does not store where its `GridSearchOracle` stands: after a reload it fails, or stops early. And a
-    tuner's `search` takes every error, a full disk too, for a failed trial: this one only gives the oracle its folder.
+    KerasTuner 1.4.8 does not store the place of its `GridSearchOracle`: after a reload it fails, or stops early. And a
+    tuner's `search` takes every error, a full disk too, for a failed trial; this tuner only gives the oracle a folder.
     """
     values = keras_tuner.HyperParameters()
     for name, choices in grid.items():
@@ -132,14 +133,14 @@ def _text(values):
 
 
 def table(outcome, published):
-    """The trials for a terminal.
+    """Return the trials as a table for a terminal.
 
     Args:
         outcome: as `search` returns it.
         published: a dict, the values that the paper's search chose.
     """
     shown = Table(
-        caption="Accuracies in percent. Of equals the first is chosen; the clean test labels have no part in it.",
+        caption="Accuracies in percent. The first of equal ones is chosen; the clean test labels have no part in it.",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
@@ -155,7 +156,7 @@ def table(outcome, published):
 
 
 def main():
-    """Searches as the flags say, and prints the trials and the choice."""
+    """Search as the flags say, and print the trials and the choice."""
     args = flags.FLAGS
     experiment = papers.find(args.experiment).with_seed(args.seed)
     method, dataset = experiment.method.label, experiment.dataset
@@ -173,9 +174,8 @@ def main():
 
 if __name__ == "__main__":
     flags.DEFINE_string("experiment", None, "Name of an experiment; a wrong one lists the near ones.", required=True)
-    text = "Seed of noise, initialisation, order and augmentation."
-    flags.DEFINE_integer("seed", 0, text, lower_bound=0, upper_bound=MAX_SEED)
-    flags.DEFINE_list("more_seeds", [], "Seeds to train the chosen values with, besides.")
-    flags.DEFINE_string("workdir", "runs", "Folder for results.")
-    flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
+    shared_flags.define_seed()
+    flags.DEFINE_list("more_seeds", [], "More seeds to train the chosen values with.")
+    shared_flags.define_workdir_to_write()
+    shared_flags.define_data_dir()
     terminal.start(main)

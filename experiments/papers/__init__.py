@@ -1,19 +1,23 @@
-"""One file, or folder, a paper: its experiments as data, and its published numbers to set ours beside."""
+"""The papers' experiments as data, one folder a paper, with the published numbers to set ours beside.
+
+Each folder has the same files, those that apply: `methods` (the rows of the tables), `settings` (data, networks,
+optimizers), `published` (the paper's numbers), `tables` and `studies` (the experiments: those with rows in a table, and
+all others), `figures` and `findings` (scripts that read finished runs). No paper reads another one's folder.
+"""
 
 import pathlib
 
-from experiments import digits, precision
 from experiments.papers import (
     label_smoothing,
     learnable_label_smoothing,
     logistic_normal,
     online_label_smoothing,
+    own,
 )
 from tfp_noise import _validation
 
 _ALL = [
-    *digits.EXPERIMENTS,
-    *precision.EXPERIMENTS,
+    *own.EXPERIMENTS,
     *logistic_normal.EXPERIMENTS,
     *label_smoothing.EXPERIMENTS,
     *learnable_label_smoothing.EXPERIMENTS,
@@ -23,16 +27,16 @@ EXPERIMENTS = {experiment.name: experiment for experiment in _ALL}
 
 
 def find(name):
-    """The experiment of that name.
+    """Return the experiment of that name.
 
     Raises:
-        ValueError: for an unknown name; the message says the near ones.
+        ValueError: for an unknown name; the message lists the near ones.
     """
     return EXPERIMENTS[_validation.check_choice("name", name, EXPERIMENTS, "experiment")]
 
 
 def under(folder):
-    """The experiments of a folder of names, as "LN/table1/mnist", or the one of that name.
+    """Return the experiments of a folder of names, as "LN/table1/mnist", or the one of that name.
 
     Raises:
         ValueError: if there is none.

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiments.clothing1m import Clothing1M
 from experiments.experiment import CROSS_ENTROPY, Experiment, Noise
 from experiments.run import run
+from experiments.sources.clothing1m import Clothing1M
 from tfp_noise import datasets, pipeline
 from tfp_noise.datasets import clothing1m
 
@@ -141,13 +141,13 @@ def test_source_shows_the_centre_of_images_and_both_labels(data_dir, files):
 
 
 def test_sample_is_no_larger_than_asked(data_dir, monkeypatch):
-    monkeypatch.setattr("experiments.clothing1m._SAMPLE", 3)
+    monkeypatch.setattr("experiments.sources.clothing1m._SAMPLE", 3)
     assert len(EXPERIMENT.source.load("clothing1m", data_dir).train) == 3
 
 
 def test_training_batches_are_balanced_crops(data_dir):
     noisy = EXPERIMENT.source.load("clothing1m", data_dir)
-    batches = EXPERIMENT.source.batches(noisy, EXPERIMENT, data_dir)
+    batches = EXPERIMENT.batches(noisy, data_dir)
     assert batches.steps_per_epoch == 7
     labels, numbers = [], []
     for images, some in itertools.islice(batches.train.as_numpy_iterator(), 7):
@@ -157,7 +157,7 @@ def test_training_batches_are_balanced_crops(data_dir):
         labels += some.tolist()
     assert collections.Counter(labels) == dict.fromkeys(range(14), 2)
     assert all(label == (n % 14 if n < 42 else 0) for n, label in zip(numbers, labels, strict=True))
-    again = EXPERIMENT.source.batches(noisy, EXPERIMENT, data_dir)
+    again = EXPERIMENT.batches(noisy, data_dir)
     for (a, _), (b, _) in itertools.islice(zip(batches.train, again.train, strict=True), 2):
         np.testing.assert_array_equal(a, b)
 

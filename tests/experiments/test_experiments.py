@@ -12,7 +12,8 @@ import keras
 import numpy as np
 import pytest
 
-from experiments import report, results, sweep, terminal
+from experiments import report, results, sweep
+from experiments.console import terminal
 from experiments.experiment import Method, Noise
 from experiments.run import run, run_all, trained
 from tests.helpers import processes
@@ -181,7 +182,7 @@ def test_exact_noise_flips_exact_counts():
 
 
 def train_two(workdir):
-    """As a script does: a short run, and one that nobody waits for."""
+    """Run a short experiment, and one that nobody waits for, like a script."""
     sys.argv = ["two"]
     endless = dataclasses.replace(SMALL, name="small/endless/FC", epochs=1_000_000)
     terminal.start(lambda: run_all([SMALL, endless], workdir))

@@ -6,7 +6,7 @@ import signal
 import keras
 import pytest
 
-from experiments.interruption import StopBetweenCalls
+from experiments.console.interruption import StopBetweenCalls
 from tests.saving.test_backup import classifier, fit
 
 

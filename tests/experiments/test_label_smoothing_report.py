@@ -8,10 +8,12 @@ import pytest
 from scipy import stats
 
 import models
-from experiments import evaluation, papers, report, results
+from experiments import evaluation, papers, results
+from experiments.evaluation import summaries
+from experiments.papers import drawing
 from experiments.papers.label_smoothing import figures, findings
-from experiments.papers.label_smoothing.alpha import PUBLISHED
-from experiments.papers.label_smoothing.settings import ALPHAS, FAMILIES, names
+from experiments.papers.label_smoothing.methods import ALPHAS, FAMILIES, names
+from experiments.papers.label_smoothing.published import TABLES_3_AND_4
 from tests.helpers.processes import run_script
 from tests.helpers.small_experiments import SMALL, result_of
 from tfp_noise import NoisyLabelClassifier, datasets, losses, pipeline
@@ -148,8 +150,8 @@ def test_every_comparison_names_declared_methods():
 def test_directions_are_the_papers_own():
     """The paper's Tables 3 and 4 as runs: every finding it draws from them must hold for them."""
     runs = []
-    for (heading, family), by_alpha in PUBLISHED.items():
-        key, factor, _ = report._SCORES[heading]
+    for (heading, family), by_alpha in TABLES_3_AND_4.items():
+        key, factor, _ = summaries.SCORES[heading]
         for alpha, value in by_alpha.items():
             name = f"{FOLDER}/{names(family)[alpha]}"
             for seed in range(4):
@@ -160,7 +162,7 @@ def test_directions_are_the_papers_own():
                 wiggle = value * (1 + 1e-4 * (seed - 1.5)) / factor
                 target = run["scores"]["train"] if heading != "ECE 100" else run["scores"]
                 target[key] = wiggle
-    methods = {name.rsplit("/", 1)[1]: group for name, group in report.by_experiment(runs).items()}
+    methods = {name.rsplit("/", 1)[1]: group for name, group in summaries.by_experiment(runs).items()}
     judged = 0
     for finding, comparisons in findings._alpha_findings(0.2).items():
         if "Table" not in finding:
@@ -183,9 +185,9 @@ def test_committed_report_is_made_from_the_committed_results():
 
 def test_scores_by_alpha_come_from_the_runs():
     runs = runs_of({"CE": 0.7, "LS0.1": 0.72, "FC0.1": 0.8}, spread=0.0)
-    found = figures.by_alpha(runs, FOLDER, names("LS"), "test")
+    found = drawing.by_alpha(runs, FOLDER, names("LS"), "test")
     assert found == {0.0: pytest.approx([70, 72, 74, 76]), 0.1: pytest.approx([72, 74, 76, 78])}
-    assert figures.by_alpha(runs, "elsewhere", names("LS"), "test") == {}
+    assert drawing.by_alpha(runs, "elsewhere", names("LS"), "test") == {}
 
 
 @pytest.fixture
@@ -241,7 +243,7 @@ def test_figures_script_says_what_is_wrong_before_it_trains(tmp_path):
     assert not list(tmp_path.iterdir())
     for classes in (["0", "1"], ["0", "1", "1"], ["0", "1", "two"]):
         with pytest.raises(ValueError, match="`--classes` must be three different class indices"):
-            figures.check_classes(classes)
+            drawing.check_classes(classes)
 
 
 def test_findings_script_writes_the_report(tmp_path):

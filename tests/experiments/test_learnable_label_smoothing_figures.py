@@ -8,8 +8,10 @@ import pytest
 from scipy import stats
 
 from experiments import evaluation
-from experiments.figures import draw
-from experiments.papers.learnable_label_smoothing import ablation, figures, findings, top_entries
+from experiments.papers.drawing import draw
+from experiments.papers.learnable_label_smoothing import figures, findings
+from experiments.papers.learnable_label_smoothing.methods import ABLATION
+from experiments.papers.learnable_label_smoothing.studies import TOP
 from tests.helpers.drawn_figures import assert_tidy, legend_texts
 from tfp_noise import NoisyLabelClassifier, datasets, losses, pipeline
 
@@ -33,8 +35,8 @@ def learned(name, seed=0, parts_seed=0, **kwargs):
     return result(name, seed, **parts, **kwargs)
 
 
-def shares(matrix):
-    """What each row gives to other classes, as shares, NaN on the diagonal."""
+def fractions(matrix):
+    """Fractions of each row without its diagonal, which is NaN."""
     others = np.where(np.eye(len(matrix), dtype=bool), np.nan, np.asarray(matrix, float))
     return others / np.nansum(others, axis=1, keepdims=True)
 
@@ -68,7 +70,7 @@ def test_figure_4_stands_beside_the_confusion_of_lls(finished):
     assert [axes.get_title().split("\n")[0] for axes in (online, learnable, confusion)] == ["OLS", "LLS", "confusion"]
     expected = (finished[0]["class_rows"], finished[1]["class_rows"], finished[1]["test_confusion"])
     for axes, matrix in zip((online, learnable, confusion), expected, strict=True):
-        np.testing.assert_allclose(drawn(axes), shares(matrix), rtol=1e-6)
+        np.testing.assert_allclose(drawn(axes), fractions(matrix), rtol=1e-6)
         assert [label.get_text() for label in axes.get_xticklabels()] == list("0123456789")
     args.seed = 1
     with pytest.raises(FileNotFoundError, match=rf"No finished run of {DIGITS}/OLS with seed 1 in w\."):
@@ -77,14 +79,14 @@ def test_figure_4_stands_beside_the_confusion_of_lls(finished):
 
 def test_figure_9_has_a_panel_a_row_of_the_ablation(finished):
     folder = "LLS/table4/laptop-digits/none"
-    finished += [learned(f"{folder}/{row.label}", 0, number) for number, row in enumerate(ablation.ROWS)]
+    finished += [learned(f"{folder}/{row.label}", 0, number) for number, row in enumerate(ABLATION)]
     args = types.SimpleNamespace(label="laptop-digits", noise="symmetric40", seed=0, workdir="w", data_dir=None)
     ((name, figure),) = figures._FIGURES["9"](args).items()
     assert name == "figure9/laptop-digits"
     *panels, _ = figure.axes
-    assert [axes.get_title().split("\n")[0] for axes in panels] == [row.label for row in ablation.ROWS]
+    assert [axes.get_title().split("\n")[0] for axes in panels] == [row.label for row in ABLATION]
     for axes, run in zip(panels, finished, strict=True):
-        np.testing.assert_allclose(drawn(axes), shares(run["class_rows"]), rtol=1e-6)
+        np.testing.assert_allclose(drawn(axes), fractions(run["class_rows"]), rtol=1e-6)
 
 
 def test_figure_7_takes_all_seeds_of_a_setting(finished, tmp_path):
@@ -138,7 +140,7 @@ def test_clusters_are_of_training_features_by_true_class(finished, untrained, cl
         features = np.maximum(pixels @ kernel + bias, 0)
         means = [features[examples.labels == one].mean(axis=0) for one in chosen]
         units = np.array([mean / np.linalg.norm(mean) for mean in means])
-        np.testing.assert_allclose(drawn(heat), shares(1 - units @ units.T), atol=1e-5)
+        np.testing.assert_allclose(drawn(heat), fractions(1 - units @ units.T), atol=1e-5)
     assert legend_texts(figure) == [[str(one) for one in chosen]]
     assert_tidy(figure, tmp_path)
 
@@ -165,7 +167,7 @@ def cells(text):
 
 
 def test_similarities_are_of_fashion_mnist():
-    """The row of Shirt is made by hand: its own share counts for nothing."""
+    """The row of Shirt is made by hand: its own probability counts for nothing."""
     name = "LLS/table3/laptop-fashion_mnist/none/LLS"
     runs = [learned(name, seed, seed + 1, accuracy=0.9, dataset="fashion_mnist") for seed in (0, 1)]
     by_hand = {0: [0.2, 0, 0.1, 0, 0.05, 0, 0.5, 0, 0, 0.15], 1: [0.3, 0.02, 0.1, 0.02, 0.06, 0, 0.5, 0, 0, 0]}
@@ -177,7 +179,7 @@ def test_similarities_are_of_fashion_mnist():
     assert head[2:] == ["test", "rank correlation", "nearest to Shirt", "Shirt is taken for"]
     apart = ~np.eye(10, dtype=bool)
     expected = [
-        stats.spearmanr(*(shares(run[key])[apart] for key in ("class_rows", "test_confusion"))).statistic
+        stats.spearmanr(*(fractions(run[key])[apart] for key in ("class_rows", "test_confusion"))).statistic
         for run in runs
     ]
     assert line == [
@@ -211,7 +213,7 @@ def test_what_entries_hold():
 
 def made_of_ten(whole):
     """The ten largest entries of each row, as a run of few entries keeps them."""
-    indices = np.argsort(-whole, axis=1)[:, : top_entries.TOP]
+    indices = np.argsort(-whole, axis=1)[:, :TOP]
     values = np.take_along_axis(whole, indices, axis=1)
     return losses.TopRows(indices, values, 1 - values.sum(axis=1))
 

@@ -1,4 +1,4 @@
-"""What the committed runs on Fashion-MNIST have learned about classes: LLS, section 4.3."""
+"""Learned rows of the committed runs on Fashion-MNIST: LLS, section 4.3."""
 
 import json
 import pathlib
@@ -29,7 +29,7 @@ def test_shirts_nearest_classes_are_t_shirt_pullover_and_coat(seed):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_learned_rows_rank_classes_as_the_confusion_matrix_does(seed):
-    """Of 90 entries: a correlation of 0.8 by chance has a probability below 1e-20."""
+    """A correlation of 0.8 over 90 entries has a probability below 1e-20 by chance."""
     result = run("none", "LLS", seed)
     assert metrics.rank_correlation(result["class_rows"], result["test_confusion"]).overall > 0.8
 

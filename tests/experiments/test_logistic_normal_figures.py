@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from experiments import papers
-from experiments.papers.logistic_normal import figures, studies, synthetic
+from experiments.papers.logistic_normal import figures, studies
 from experiments.sources import InMemory
 from tfp_noise import NoisyLabelClassifier, datasets, metrics, pipeline
 
@@ -22,13 +22,13 @@ def result(name, seed, accuracy=0.5, rate=0.4, kind="symmetric", arguments=None)
 
 
 def test_planes_experiments():
-    """As the paper has them, but for the optimizer and the number of points."""
-    assert [e.name for e in synthetic.FIGURE_3] == [
+    """The paper's settings, with another optimizer and number of points."""
+    assert [e.name for e in studies.FIGURE_3] == [
         f"LN/figure3/{dataset}/symmetric40/{method}"
         for dataset in ("two_moons", "two_circles")
         for method in ("CE", "LN")
     ]
-    for experiment in synthetic.FIGURE_3:
+    for experiment in studies.FIGURE_3:
         assert (experiment.model, experiment.epochs) == ("mlp", 2000)
         assert experiment.optimizer == ("Adam", {"learning_rate": 1e-4})
         whole, chosen = datasets.load(experiment.dataset), experiment.source.load(experiment.dataset, None)

@@ -1,4 +1,4 @@
-"""What experiments measure beyond every run's scores, against plain recomputation."""
+"""Measures beyond every run's scores, against plain recomputation."""
 
 import dataclasses
 import json
@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments import measures, papers, results
+from experiments import papers, results
+from experiments.evaluation import measures
+from experiments.evaluation.measures import Attacks, HumanDistance, SnapshotEnsembles, TopAccuracy
 from experiments.experiment import ADAM, CROSS_ENTROPY, Experiment, Noise
-from experiments.measures import Attacks, HumanDistance, SnapshotEnsembles, TopAccuracy
 from experiments.run import run
 from tfp_noise import NoisyLabelClassifier, datasets, losses
 from tfp_noise.datasets import Dataset, Examples
 
 PLAIN = Experiment("small/none/CE", "digits", Noise("none"), "digits_cnn", CROSS_ENTROPY, 4, 128, ADAM)
-MEASURED = dataclasses.replace(PLAIN, measures=(SnapshotEnsembles((1, 2, 9)), TopAccuracy(3), Attacks(iterations=2)))
+MEASURED = dataclasses.replace(PLAIN, measures=(SnapshotEnsembles((1, 2, 9)), TopAccuracy(3), Attacks(num_steps=2)))
 
 
 def dataset(features, labels, num_classes):
@@ -54,27 +55,27 @@ def test_ensembles_average_probabilities_not_votes():
     rng = np.random.default_rng(0)
     told = rng.dirichlet(np.ones(3) / 2, [6, 4]).astype(np.float32)  # epoch, example, class
     measure = SnapshotEnsembles((1, 2, 3, 6, 7))
-    observer = measure.observe(dataset(np.zeros([4, 2], np.float32), labels, 3), 6, None)
-    observer.set_model(Scripted(told))
+    callback = measure.callback(dataset(np.zeros([4, 2], np.float32), labels, 3), 6, None)
+    callback.set_model(Scripted(told))
     for epoch in range(6):
-        observer.on_epoch_end(epoch)
+        callback.on_epoch_end(epoch)
     expected = {
         str(count): (told[np.arange(6 // count - 1, 6, 6 // count)].mean(0).argmax(1) == labels).mean()
         for count in (1, 2, 3, 6)
     }
-    assert observer.scores(told[5]) == {"ensembles": pytest.approx(expected)}
+    assert callback.scores(told[5]) == {"ensembles": pytest.approx(expected)}
     votes = (np.stack([np.bincount(v, minlength=3) for v in told.argmax(2).T]).argmax(1) == labels).mean()
     assert votes != expected["6"]
 
 
 def test_top_accuracy():
     probabilities = np.array([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5], [0.1, 0.6, 0.3]])
-    observer = TopAccuracy(2).observe(dataset(np.zeros([3, 2], np.float32), [1, 0, 2], 3), 1, None)
-    assert observer.scores(probabilities) == {"test_top2_accuracy": pytest.approx(2 / 3)}
+    callback = TopAccuracy(2).callback(dataset(np.zeros([3, 2], np.float32), [1, 0, 2], 3), 1, None)
+    assert callback.scores(probabilities) == {"test_top2_accuracy": pytest.approx(2 / 3)}
 
 
 def test_attacks_on_a_linear_model_are_known(monkeypatch):
-    """Of two classes the gradient's sign is that of the difference of their weights, wherever one is."""
+    """The gradient's sign between two classes is that of the difference of their weights at every example."""
     rng = np.random.default_rng(1)
     features = rng.uniform(size=[50, 6]).astype(np.float32)
     weights, labels = rng.normal(size=[6, 2]).astype(np.float32), rng.integers(0, 2, 50)
@@ -87,9 +88,9 @@ def test_attacks_on_a_linear_model_are_known(monkeypatch):
     expected = ((changed @ weights).argmax(1) == labels).mean()
     assert expected < ((features @ weights).argmax(1) == labels).mean()
     monkeypatch.setattr(measures, "_CHUNK", 20)
-    observer = Attacks(bound=0.1, step=0.05, top=2).observe(dataset(features, labels, 2), 1, None)
-    observer.set_model(model)
-    scores = observer.scores(None)
+    callback = Attacks(epsilon=0.1, step_size=0.05, top=2).callback(dataset(features, labels, 2), 1, None)
+    callback.set_model(model)
+    scores = callback.scores(None)
     # The ascent starts anywhere in the cube and reaches the same corner.
     assert (scores["fgsm_accuracy"], scores["pgd_accuracy"]) == pytest.approx((expected, expected))
     assert scores["fgsm_top2_accuracy"] == scores["pgd_top2_accuracy"] == 1
@@ -99,9 +100,9 @@ def test_human_distance_counts_right_predictions_only(monkeypatch):
     human = np.array([[0.9, 0.1, 0.0], [0.2, 0.5, 0.3], [0.0, 0.0, 1.0]])
     probabilities = np.array([[0.8, 0.1, 0.1], [0.6, 0.2, 0.2], [0.1, 0.2, 0.7]])
     monkeypatch.setattr(datasets.cifar10h, "load", lambda test, data_dir: human)
-    observer = HumanDistance().observe(dataset(np.zeros([3, 2], np.float32), [0, 1, 2], 3), 1, None)
+    callback = HumanDistance().callback(dataset(np.zeros([3, 2], np.float32), [0, 1, 2], 3), 1, None)
     expected = np.mean([stats.entropy(human[i], probabilities[i]) for i in (0, 2)])
-    assert observer.scores(probabilities) == {"human_divergence": pytest.approx(expected)}
+    assert callback.scores(probabilities) == {"human_divergence": pytest.approx(expected)}
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +125,7 @@ def test_measures_stand_among_the_scores_and_in_the_settings(finished):
     assert stored["settings"]["measures"] == [
         "SnapshotEnsembles(counts=(1, 2, 9))",
         "TopAccuracy(k=3)",
-        f"Attacks(bound={8 / 255}, step={2 / 255}, iterations=2, top=None)",
+        f"Attacks(epsilon={8 / 255}, step_size={2 / 255}, num_steps=2, top=None)",
     ]
 
 
@@ -155,9 +156,9 @@ def test_committed_results_are_of_the_declared_settings():
     ("build", "message"),
     [
         (lambda: TopAccuracy(0), r"`k` must be at least 1\. Received: 0"),
-        (lambda: Attacks(bound=-0.1), r"`bound` must be finite and at least 0\. Received: -0\.1"),
-        (lambda: Attacks(step=-0.1), r"`step` must be finite and at least 0\. Received: -0\.1"),
-        (lambda: Attacks(iterations=0), r"`iterations` must be at least 1\. Received: 0"),
+        (lambda: Attacks(epsilon=-0.1), r"`epsilon` must be finite and at least 0\. Received: -0\.1"),
+        (lambda: Attacks(step_size=-0.1), r"`step_size` must be finite and at least 0\. Received: -0\.1"),
+        (lambda: Attacks(num_steps=0), r"`num_steps` must be at least 1\. Received: 0"),
         (lambda: Attacks(top=0), r"`top` must be at least 1\. Received: 0"),
     ],
 )
@@ -170,21 +171,21 @@ def test_bad_settings_are_refused_where_they_are_declared(build, message):
 def test_more_classes_than_there_are_is_an_error_before_the_training(measure, name):
     data = dataset(np.zeros([3, 2], np.float32), [0, 1, 2], 3)
     with pytest.raises(ValueError, match=rf"`{name}` must be at most 3, the classes of 'made up'\. Received: 4"):
-        measure.observe(data, 1, None)
+        measure.callback(data, 1, None)
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, 2])
 def test_features_that_cannot_be_attacked_are_an_error_before_the_training(value):
     data = dataset(np.full([3, 2], value), [0, 1, 2], 3)
     with pytest.raises(ValueError, match=rf"`test.features of 'made up'` must lie in \[0, 1\]\. .* from {value} to"):
-        Attacks().observe(data, 1, None)
+        Attacks().callback(data, 1, None)
 
 
 @pytest.mark.parametrize(
     "features", [np.full([3, 2], 255, np.uint8), np.array([[0.0, 1.0]] * 3), np.eye(3, dtype=np.int32)]
 )
 def test_bytes_and_what_lies_in_the_unit_cube_can_be_attacked(features):
-    assert Attacks().observe(dataset(features, [0, 1, 2], 3), 1, None).scores
+    assert Attacks().callback(dataset(features, [0, 1, 2], 3), 1, None).scores
 
 
 def test_bad_counts():

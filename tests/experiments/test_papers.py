@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 import models
-from experiments import digits, papers, sources
+from experiments import papers, sources
+from experiments.evaluation.resolvers import AnchorTransition, SymmetricTransition, TrueTransition
 from experiments.experiment import CROSS_ENTROPY, Noise
-from experiments.papers import logistic_normal
-from experiments.papers.logistic_normal import presets, published
-from experiments.transitions import AnchorTransition, SymmetricTransition, TrueTransition
+from experiments.papers import label_smoothing, logistic_normal, table_text
+from experiments.papers.logistic_normal import methods, published
+from experiments.papers.own import demonstration
 from tfp_noise import datasets, optimizers, pipeline
 
 
@@ -25,7 +26,8 @@ def test_papers_settings_as_published():
     assert experiment.optimizer == ("Adam", {"learning_rate": 1e-3})
     assert papers.find("LN/table1/mnist/asymmetric40/CE").published == (80.31, 1.81)
     assert papers.find("LN/table1/mnist/asymmetric10/LN").method.arguments["min_scale"] == 0.1
-    assert len(papers.under("LN/table1/mnist/")) == 81
+    rows = [(noise, row) for noise in published.SYNTHETIC for row in published.TABLE_1["mnist"][noise]]
+    assert [e.name for e in papers.under("LN/table1/mnist/")] == [f"LN/table1/mnist/{n}/{row}" for n, row in rows]
     cifar = papers.find("LN/table1/cifar100/asymmetric40/Het-tau-Sigma_full")
     assert cifar.published == (45.75, 1.02)
     assert cifar.method.arguments == {"temperature": 20, "rank": 1}
@@ -61,14 +63,43 @@ def test_optimizers_as_published():
 
 def test_numbers_are_those_that_were_compared_with_the_paper():
     """When this was taken, all 520 numbers of Tables 1 to 6 agreed with the paper's, read by another program."""
-    tables = [published.TABLE_1, published.TABLE_2, published.TABLE_3, presets._TABLES_4_AND_5, presets._TABLE_6]
+    tables = [published.TABLE_1, published.TABLE_2, published.TABLE_3, published.TABLES_4_AND_5, published.TABLE_6]
     assert zlib.crc32(repr(tables).encode()) == 1778726985
+
+
+def test_every_number_of_the_logistic_normal_paper_is_declared():
+    expected = {}
+    for dataset, columns in published.TABLE_1.items():
+        for label in (dataset, f"{dataset}-lenet5_same") if dataset == "mnist" else (dataset,):
+            expected |= {f"table1/{label}/{n}/{row}": cell for n, rows in columns.items() for row, cell in rows.items()}
+    for table, columns in (("table2", published.TABLE_2), ("table3", published.TABLE_3)):
+        for dataset, rows in columns.items():
+            expected |= {f"{table}/{dataset.replace(':', '-')}/human/{row}": cell for row, cell in rows.items()}
+    found = {e.name: e.published for e in papers.under("LN") if e.published and "laptop" not in e.name}
+    assert found == {f"LN/{name}": cell for name, cell in expected.items()}
+
+
+def test_every_number_of_the_smoothing_paper_is_declared():
+    tables = {"table2": label_smoothing.published.TABLE_2, "table5": label_smoothing.published.TABLE_5}
+    tables["alpha"] = label_smoothing.published.TABLE_8
+    assert {e.name: e.published for e in papers.under("LS") if e.published} == {
+        f"LS/{folder}/{label}/symmetric20/{row}": cell
+        for folder, columns in tables.items()
+        for label, rows in columns.items()
+        for row, cell in rows.items()
+    }
+
+
+@pytest.mark.parametrize("text", ["CE 1.0", "- a b\nCE 1.0", "- a\nCE 1.0 2.0"])
+def test_a_row_with_other_cells_than_columns_is_refused(text):
+    with pytest.raises(ValueError, match=r"Row 'CE' must have a cell for each of \d columns\. Received: \d\."):
+        table_text.parse(text, ["a", "b"] if text.startswith("CE") else None)
 
 
 def test_a_folder_is_taken_whole_and_no_other():
     assert {e.name.split("/")[2] for e in papers.under("LN/table1/cifar10")} == {"cifar10"}
     assert [e.name for e in papers.under("digits/symmetric40/LN")] == ["digits/symmetric40/LN"]
-    assert len(papers.under("LN/table1/mnist")) == 81
+    assert papers.under("LN/table1/mnist") == papers.under("LN/table1/mnist/")
     with pytest.raises(ValueError, match=r"Unknown folder of experiments: 'LN/tabel1'. Did you mean 'LN/table1'"):
         papers.under("LN/tabel1")
 
@@ -89,7 +120,7 @@ def test_a_folder_is_taken_whole_and_no_other():
     ],
 )
 def test_presets_as_published(names, expected):
-    assert logistic_normal.preset(*names) == expected
+    assert methods.preset(*names) == expected
 
 
 @pytest.mark.parametrize(
@@ -104,7 +135,7 @@ def test_presets_as_published(names, expected):
 )
 def test_presets_that_the_paper_does_not_have(names, message):
     with pytest.raises(ValueError, match=message):
-        logistic_normal.preset(*names)
+        methods.preset(*names)
 
 
 def test_smoothing_papers_settings_as_published():
@@ -198,7 +229,7 @@ def test_published_tables(table, folder, methods):
 
 
 def test_columns_of_table_5():
-    """Who teaches whom: method of the teacher, loss of the student and its arguments."""
+    """Method of the teacher, loss of the student, and its arguments."""
     expected = {
         "vanilla": ("CE", {"alpha": 0.0}),
         "LS-teacher": ("LS0.1", {"alpha": 0.0}),
@@ -228,6 +259,6 @@ def test_the_true_transition_is_seen_where_it_is_said_only():
 
 
 def test_only_the_corrections_see_the_true_transition():
-    seeing = {e.method.label for e in digits.EXPERIMENTS if TrueTransition() in e.method.arguments.values()}
+    seeing = {e.method.label for e in demonstration.EXPERIMENTS if TrueTransition() in e.method.arguments.values()}
     assert seeing == {"BC", "FC"}
-    assert {e.method.label for e in digits.EXPERIMENTS} == {CROSS_ENTROPY.label, "LS", "BC", "FC", "LN"}
+    assert {e.method.label for e in demonstration.EXPERIMENTS} == {CROSS_ENTROPY.label, "LS", "BC", "FC", "LN"}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from experiments import report, results
+from experiments.evaluation import summaries
 from experiments.run import run, trained
 from tests.helpers.small_experiments import FIRST, SMALL, result_of
 
@@ -93,7 +94,7 @@ def test_failed_write_keeps_what_was_there(tmp_path, monkeypatch):
 
     monkeypatch.setattr(pathlib.Path, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
-        results.atomic_write(path, lambda file: file.write_bytes(b"after"))
+        results.write_text(path, "after")
     assert path.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -132,7 +133,7 @@ def test_seeds_become_mean_and_standard_deviation(finished):
     ],
 )
 def test_results_on_exact_counts_that_favoured_the_first_classes_are_marked(noise, resolved, marked):
-    assert (report.mark([{"settings": {"noise": noise}, "resolved": resolved}]) != "") == marked
+    assert (summaries.mark([{"settings": {"noise": noise}, "resolved": resolved}]) != "") == marked
 
 
 def test_each_list_stands_on_one_line():
@@ -150,3 +151,13 @@ def test_each_list_stands_on_one_line():
 )
 def test_committed_results_are_written_as_runs_write_them(path):
     assert path.read_text() == results.json_text(json.loads(path.read_text())) + "\n"
+
+
+def test_the_legend_explains_the_dagger_only_where_one_is_shown(tmp_path):
+    plain = result_of(SMALL)
+    noise = {**plain["settings"]["noise"], "exact": True}
+    marked = {**plain, "settings": {**plain["settings"], "noise": noise}}
+    assert "†" not in report.markdown([plain])
+    assert report.markdown([marked]).count("†") == 2
+    captions = [report.table(runs).caption for runs in ([plain], [marked])]
+    assert ["†" in caption for caption in captions] == [False, True]

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from experiments import evaluation, results
+from experiments.evaluation.measures import SnapshotEnsembles
 from experiments.experiment import Experiment, Method, Noise
-from experiments.measures import SnapshotEnsembles
 from experiments.run import run
 from tests.saving.test_backup import KilledError
-from tfp_noise import losses
+from tfp_noise import distribute, losses
 
 EXPERIMENT = Experiment(
     name="resumed/symmetric40/OLS",
@@ -34,14 +34,14 @@ def whole(tmp_path_factory):
 
 
 def run_anew(workdir):
-    """As in a process of its own, where Keras counts names from the start."""
+    """Run in a state like a new process's, where Keras counts names from the start."""
     keras.backend.clear_session()
     return {key: value for key, value in run(EXPERIMENT, workdir).items() if key != "made_by"}
 
 
 def test_a_killed_run_goes_on_and_has_the_result_of_one_never_killed(whole, tmp_path, monkeypatch):
     """Killed, as far as a process that lives on can be, in the midst of what follows an epoch."""
-    monkeypatch.setattr(results, "_BACKUP_SECONDS", 0.0)
+    monkeypatch.setattr(results.backups, "_BACKUP_SECONDS", 0.0)
     looked, look = [], evaluation.Curves.on_epoch_end
 
     def look_and_die(self, epoch, logs=None):
@@ -93,19 +93,18 @@ def test_a_run_that_is_killed_after_its_training_is_not_trained_again(module, na
 
 def test_who_does_not_want_a_backup_starts_anew(tmp_path):
     other = dataclasses.replace(EXPERIMENT, batch_size=256)
-    results.prepare(EXPERIMENT, tmp_path, resume=True, is_chief=True)
+    results.start(EXPERIMENT, tmp_path, resume=True, strategy=distribute.strategy())
     (tmp_path / FOLDER / "backup000003.weights.h5").write_bytes(b"damaged, for that matter")
-    results.prepare(other, tmp_path, resume=False, is_chief=True)
-    assert results.backup(other, tmp_path).epoch == 0
+    assert results.start(other, tmp_path, resume=False, strategy=distribute.strategy()).epoch == 0
     assert [path.name for path in (tmp_path / FOLDER).iterdir()] == ["settings.json"]
-    results.prepare(other, tmp_path, resume=True, is_chief=True)
+    results.start(other, tmp_path, resume=True, strategy=distribute.strategy())
 
 
-def test_a_backup_of_nobody_knows_what_is_not_gone_on_with(tmp_path):
-    """As one leaves it who is killed while the folder is deleted."""
+def test_a_backup_without_settings_is_not_gone_on_with(tmp_path):
+    """A process that is killed while it deletes the folder leaves such a backup."""
     (tmp_path / FOLDER).mkdir(parents=True)
     (tmp_path / FOLDER / "backup000003.weights.h5").write_bytes(b"of other settings")
-    results.prepare(EXPERIMENT, tmp_path, resume=True, is_chief=True)
+    results.start(EXPERIMENT, tmp_path, resume=True, strategy=distribute.strategy())
     assert [path.name for path in (tmp_path / FOLDER).iterdir()] == ["settings.json"]
 
 
@@ -113,6 +112,6 @@ def test_a_backup_that_was_left_after_the_result_is_deleted(whole, tmp_path):
     path = tmp_path / EXPERIMENT.name / "seed0.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(whole))
-    results.prepare(EXPERIMENT, tmp_path, resume=True, is_chief=True)
+    results.start(EXPERIMENT, tmp_path, resume=True, strategy=distribute.strategy())
     assert run(EXPERIMENT, tmp_path) == whole
     assert not (tmp_path / FOLDER).exists()

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from absl import flags
 
-from experiments import papers, sources, strategy_flags
+from experiments import papers, sources
+from experiments.console import shared_flags
 from experiments.experiment import CROSS_ENTROPY, Experiment, Noise
 from experiments.run import run
 from tfp_noise import distribute
@@ -21,7 +22,7 @@ WHOLE_BATCHES = Experiment(
     epochs=2,
     batch_size=128,
     optimizer=("SGD", {"learning_rate": 0.01, "momentum": 0.9}),
-    source=sources.FirstExamples(1024),
+    source=sources.InMemory(part=sources.FirstExamples(1024)),
 )
 
 
@@ -51,7 +52,7 @@ def test_a_batch_that_replicas_cannot_divide_is_refused_before_any_work(two_repl
     assert not list(tmp_path.iterdir())
 
 
-def test_a_grown_batch_goes_as_far_by_the_examples_seen():
+def test_a_scaled_batch_goes_as_far_by_the_examples_seen():
     """The learning rate of a step is that of the declared batch, at as many examples, times the factor."""
     schedules = [
         {"class_name": "PiecewiseConstantDecay", "config": {"boundaries": [8, 15], "values": [0.1, 0.01, 0.001]}},
@@ -59,32 +60,33 @@ def test_a_grown_batch_goes_as_far_by_the_examples_seen():
     ]
     for declared in schedules:
         plain = dataclasses.replace(WHOLE_BATCHES, optimizer=("SGD", {"learning_rate": declared, "momentum": 0.9}))
-        grown = plain.grown(4)
-        rate, reference = grown.build_optimizer()._learning_rate, plain.build_optimizer()._learning_rate
+        scaled = plain.with_linear_scaling(4)
+        rate, reference = scaled.build_optimizer()._learning_rate, plain.build_optimizer()._learning_rate
         for step in range(9):
             assert float(rate(step)) == pytest.approx(4 * float(reference(4 * step)), rel=1e-6)
-        again = keras.optimizers.deserialize(keras.optimizers.serialize(grown.build_optimizer()))
+        again = keras.optimizers.deserialize(keras.optimizers.serialize(scaled.build_optimizer()))
         assert float(again._learning_rate(3)) == float(rate(3))
-    assert grown.optimizer[1]["momentum"] == 0.9
-    assert WHOLE_BATCHES.grown(4).optimizer == ("SGD", {"learning_rate": 0.04, "momentum": 0.9})
-    assert WHOLE_BATCHES.grown(4).batch_size == 512
+    assert scaled.optimizer[1]["momentum"] == 0.9
+    assert WHOLE_BATCHES.with_linear_scaling(4).optimizer == ("SGD", {"learning_rate": 0.04, "momentum": 0.9})
+    assert WHOLE_BATCHES.with_linear_scaling(4).batch_size == 512
 
 
-def test_a_grown_batch_is_another_experiment():
+def test_a_scaled_batch_is_another_experiment():
     published = dataclasses.replace(WHOLE_BATCHES, published=(50.0, 1.0), predecessor=WHOLE_BATCHES)
-    grown = published.grown(2)
-    assert (grown.name, grown.published) == ("batch_x2/small/symmetric40/CE", None)
-    assert grown.predecessor == WHOLE_BATCHES.grown(2)
-    assert grown.smoke().name == "smoke/batch_x2/small/symmetric40/CE"
-    assert published.grown(1) is published
+    scaled = published.with_linear_scaling(2)
+    assert (scaled.name, scaled.published) == ("batch_x2/small/symmetric40/CE", None)
+    assert scaled.predecessor == WHOLE_BATCHES.with_linear_scaling(2)
+    assert scaled.smoke().name == "smoke/batch_x2/small/symmetric40/CE"
+    assert published.with_linear_scaling(1) is published
     with pytest.raises(ValueError, match=r"`optimizer` must declare its learning_rate. Received: .*SGD"):
-        dataclasses.replace(WHOLE_BATCHES, optimizer=("SGD", {})).grown(2)
+        dataclasses.replace(WHOLE_BATCHES, optimizer=("SGD", {})).with_linear_scaling(2)
 
 
-def test_every_experiment_of_the_papers_can_grow():
+def test_every_experiment_of_the_papers_can_be_scaled():
     every = [one for paper in ("LS", "LN", "OLS", "LLS") for one in papers.under(paper)]
     for experiment in {repr(one.optimizer): one for one in every}.values():
-        rate, declared = (one.build_optimizer()._learning_rate for one in (experiment.grown(8), experiment))
+        both = experiment.with_linear_scaling(8), experiment
+        rate, declared = (one.build_optimizer()._learning_rate for one in both)
         if isinstance(declared, keras.optimizers.schedules.LearningRateSchedule):
             rate, declared = rate(10), declared(80)
         assert float(rate) == pytest.approx(8 * float(declared), rel=1e-6)
@@ -102,7 +104,7 @@ def told(monkeypatch):
                 define = getattr(flags, f"DEFINE_{kind}")
                 here = lambda *arguments, define=define: define(*arguments, flag_values=own)  # noqa: E731
                 context.setattr(flags, f"DEFINE_{kind}", here)
-            strategy_flags.define()
+            shared_flags.define_training()
         own(["script", *(f"--{name}={value}" for name, value in values.items())])
         monkeypatch.setattr(flags, "FLAGS", own)
 
@@ -111,18 +113,18 @@ def told(monkeypatch):
 
 def test_flags_say_where_to_train(told, two_replicas, monkeypatch):
     told()
-    assert distribute.description(strategy_flags.build()) == {"strategy": "default", "replicas": 1}
+    assert distribute.description(shared_flags.build_strategy()) == {"strategy": "default", "replicas": 1}
     told(strategy="mirrored", devices="CPU:0,CPU:1", num_replicas=2)
-    assert strategy_flags.build() is two_replicas
-    assert strategy_flags.grow(WHOLE_BATCHES, two_replicas) is WHOLE_BATCHES
-    told(grow_batch=True)
-    assert strategy_flags.grow(WHOLE_BATCHES, two_replicas) == WHOLE_BATCHES.grown(2)
+    assert shared_flags.build_strategy() is two_replicas
+    assert shared_flags.adapted(WHOLE_BATCHES, two_replicas) is WHOLE_BATCHES
+    told(linear_scaling=True)
+    assert shared_flags.adapted(WHOLE_BATCHES, two_replicas) == WHOLE_BATCHES.with_linear_scaling(2)
     told(strategy="multi_worker", workers="a:1")
     with pytest.raises(ValueError, match="--workers and --worker_index belong together"):
-        strategy_flags.build()
+        shared_flags.build_strategy()
     given = {}
     monkeypatch.setattr(distribute, "strategy", lambda name, **arguments: given.update(arguments, name=name))
     told(strategy="multi_worker", workers="a:1,b:2", worker_index=1, communication="ring")
-    strategy_flags.build()
+    shared_flags.build_strategy()
     expected = {"devices": None, "num_replicas": None, "tpu": None, "communication": "ring", "name": "multi_worker"}
     assert given == {**expected, "cluster": distribute.Cluster(["a:1", "b:2"], 1)}

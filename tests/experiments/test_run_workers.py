@@ -10,7 +10,8 @@ import time
 import numpy as np
 import pytest
 
-from experiments import results, terminal
+from experiments import results
+from experiments.console import terminal
 from experiments.experiment import Method
 from experiments.run import run_all
 from tests.conftest import free_addresses
@@ -34,7 +35,7 @@ DIVERGING = dataclasses.replace(FIRST, name="small/diverging/CE", optimizer=("SG
 def work(experiments, workdir, **arguments):
     """A script's life on one worker, with a backup after every epoch."""
     sys.argv = ["work"]
-    results._BACKUP_SECONDS = 0.0
+    results.backups._BACKUP_SECONDS = 0.0
     terminal.start(lambda: run_all(experiments, workdir, strategy=distribute.strategy(**arguments)))
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from experiments import results, search, sources
 from experiments.experiment import CROSS_ENTROPY, Experiment, Method, Noise
-from experiments.papers.logistic_normal import preset, space
-from experiments.papers.logistic_normal.presets import METHODS, NATURAL, SYNTHETIC
+from experiments.papers.logistic_normal.methods import METHODS, preset, space
+from experiments.papers.logistic_normal.published import NATURAL, SYNTHETIC
 from tfp_noise import datasets, losses, pipeline
 
 SMALL = Experiment(

@@ -35,7 +35,7 @@ def newton(points, observed, alpha, penalties):
 
 
 def crossing(w, b):
-    """Where the line crosses the axis of the class means, as a distance from the origin."""
+    """Distance from the origin at which the line crosses the axis of the class means."""
     return -np.sqrt(2) * b / (w[0] + w[1])
 
 
@@ -149,7 +149,7 @@ def test_noise_tilts_the_line_at_random(measured):
 
 
 def test_line_ends_near_and_not_at_the_origin(measured):
-    """The closed forms of narrow classes: the flipped share decides what remains."""
+    """The closed forms of narrow classes: the flipped fraction decides what remains."""
     log_odds = lambda p: np.log(p / (1 - p))  # noqa: E731
     for index, alpha in list(enumerate(separators.ALPHAS))[1:]:
         positive = log_odds(1 - alpha / 2)

@@ -1,4 +1,4 @@
-"""A stream shows a run what arrays would: the same examples, labels and noise, and never the whole in memory."""
+"""Sources: a stream has the examples, labels and noise of arrays, and never the whole in memory."""
 
 import dataclasses
 import itertools
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiments import sources, streamed_parts
+from experiments import sources
 from experiments.experiment import CROSS_ENTROPY, Experiment, Noise
 from experiments.run import run
 from tests.helpers import tiny_raw
@@ -56,7 +56,7 @@ def test_splits_are_those_that_were_asked_for(data_dir):
 
 
 def test_sample_is_no_larger_than_asked(data_dir, monkeypatch):
-    monkeypatch.setattr(sources, "_SAMPLE", 3)
+    monkeypatch.setattr(sources.stream, "_SAMPLE", 3)
     found = STREAM.load("cifar10", data_dir)
     assert (len(found.train), len(found.validation), len(found.test)) == (3, 3, tiny_raw.TEST)
 
@@ -64,7 +64,8 @@ def test_sample_is_no_larger_than_asked(data_dir, monkeypatch):
 def test_stream_trains_on_the_labels_that_the_sample_shows(data_dir):
     noisy = EXPERIMENT.noise.apply(STREAM.load("cifar10", data_dir), 7)
     whole_square = dataclasses.replace(EXPERIMENT, augmentation=None, seed=7)
-    batches = dataclasses.replace(STREAM, stored_size=32).batches(noisy, whole_square, data_dir)
+    whole_square = dataclasses.replace(whole_square, source=dataclasses.replace(STREAM, stored_size=32))
+    batches = whole_square.batches(noisy, data_dir)
     assert batches.steps_per_epoch == tiny_raw.TRAIN // 2 // 4
     # Images of this size pass unchanged, so they tell which example it is.
     same_size = dataclasses.replace(STREAM, stored_size=32).load("cifar10", data_dir)
@@ -81,27 +82,27 @@ def test_a_strategy_deals_a_stream_out(data_dir, two_replicas):
     """Each step both replicas have their half of a batch of four, on one machine all of one stream."""
     whole = dataclasses.replace(STREAM, stored_size=32)
     noisy = EXPERIMENT.noise.apply(whole.load("cifar10", data_dir), 7)
-    plain = dataclasses.replace(EXPERIMENT, augmentation=None)
-    alone = whole.batches(noisy, plain, data_dir)
+    plain = dataclasses.replace(EXPERIMENT, augmentation=None, source=whole)
+    alone = plain.batches(noisy, data_dir)
     with two_replicas.scope():
-        both = whole.batches(noisy, plain, data_dir)
+        both = plain.batches(noisy, data_dir)
     assert both.steps_per_epoch == alone.steps_per_epoch == 2
     for (images, labels), (of_both, labels_of_both) in itertools.islice(zip(alone.train, both.train, strict=False), 4):
         np.testing.assert_array_equal(np.concatenate(two_replicas.experimental_local_results(of_both)), images)
         np.testing.assert_array_equal(np.concatenate(two_replicas.experimental_local_results(labels_of_both)), labels)
 
 
-@pytest.mark.parametrize("part", [streamed_parts.RandomExamples, streamed_parts.FirstClasses])
-def test_workers_have_shares_of_a_part(part, data_dir):
-    source = part(**dataclasses.asdict(STREAM), **{"example_share" if "Ex" in part.__name__ else "class_share": 0.7})
+@pytest.mark.parametrize("part", [sources.FirstExamples(6), sources.RandomExamples(0.7), sources.FirstClasses(0.7)])
+def test_workers_have_shards_of_a_part(part, data_dir):
+    source = dataclasses.replace(STREAM, part=part)
 
     def read(worker=None):
-        return {int(n) for _, _, n in source.training_examples("cifar10", data_dir, worker).as_numpy_iterator()}
+        return {int(n) for _, _, n in source.examples("cifar10", source.train, data_dir, worker).as_numpy_iterator()}
 
-    shares = [read(tf.distribute.InputContext(2, i, 2)) for i in range(2)]
-    assert len(shares[0]) == len(shares[1]) == len(read()) // 2 > 0
-    assert not shares[0] & shares[1]
-    assert shares[0] | shares[1] <= read()
+    shards = [read(tf.distribute.InputContext(2, i, 2)) for i in range(2)]
+    assert len(shards[0]) == len(shards[1]) == len(read()) // 2 > 0
+    assert not shards[0] & shards[1]
+    assert shards[0] | shards[1] <= read()
 
 
 @pytest.mark.filterwarnings("ignore:The best temperature")  # noise alone: nothing to calibrate
@@ -115,14 +116,14 @@ def test_run_from_a_stream(data_dir, tmp_path):
 def test_square_is_the_centre_of_any_shape():
     image = np.zeros((20, 60, 3), np.uint8)
     image[:, 20:40] = 200
-    np.testing.assert_array_equal(sources._square(image, 10), np.full((10, 10, 3), 200, np.uint8))
-    np.testing.assert_array_equal(sources._square(image.transpose(1, 0, 2), 10), np.full((10, 10, 3), 200, np.uint8))
+    np.testing.assert_array_equal(sources.stream._square(image, 10), np.full((10, 10, 3), 200, np.uint8))
+    turned = sources.stream._square(image.transpose(1, 0, 2), 10)
+    np.testing.assert_array_equal(turned, np.full((10, 10, 3), 200, np.uint8))
 
 
-def test_exact_noise_is_refused(data_dir):
-    exact = dataclasses.replace(EXPERIMENT, noise=Noise("symmetric", 0.5, exact=True))
-    with pytest.raises(ValueError, match="`noise` must not be exact for a stream"):
-        STREAM.batches(None, exact, data_dir)
+def test_exact_noise_is_refused():
+    with pytest.raises(ValueError, match=r"`noise` must not be exact for a stream.* Received: Noise\(kind='symmetric'"):
+        dataclasses.replace(EXPERIMENT, noise=Noise("symmetric", 0.5, exact=True))
 
 
 def test_settings_of_runs_in_memory_do_not_mention_it():
@@ -130,17 +131,17 @@ def test_settings_of_runs_in_memory_do_not_mention_it():
 
 
 def test_the_first_examples_are_those_of_the_whole():
-    whole, part = datasets.load("digits"), sources.FirstExamples(100).load("digits", None)
+    whole, part = datasets.load("digits"), sources.InMemory(part=sources.FirstExamples(100)).load("digits", None)
     np.testing.assert_array_equal(part.train.ids, whole.train.ids[:100])
     np.testing.assert_array_equal(part.test.ids, whole.test.ids)
-    experiment = dataclasses.replace(EXPERIMENT, source=sources.FirstExamples(100))
+    experiment = dataclasses.replace(EXPERIMENT, source=sources.InMemory(part=sources.FirstExamples(100)))
     assert experiment.settings()["source"] == {"count": 100}
     with pytest.raises(ValueError, match="`count` must be at most 1293, the training examples of 'digits'"):
-        sources.FirstExamples(2000).load("digits", None)
+        sources.InMemory(part=sources.FirstExamples(2000)).load("digits", None)
 
 
 def test_a_random_part_is_one_half_of_the_training_split_alone():
-    whole, part = datasets.load("digits"), sources.RandomExamples(0.5).load("digits", None)
+    whole, part = datasets.load("digits"), sources.InMemory(part=sources.RandomExamples(0.5)).load("digits", None)
     assert len(part.train) == round(0.5 * len(whole.train))
     assert set(part.train.ids) < set(whole.train.ids)
     assert (np.diff(part.train.ids) > 1).any()
@@ -148,23 +149,24 @@ def test_a_random_part_is_one_half_of_the_training_split_alone():
     assert [by_id[i] for i in part.train.ids] == part.train.labels.tolist()
     for split in ("validation", "test"):
         np.testing.assert_array_equal(getattr(part, split).ids, getattr(whole, split).ids)
-    again = sources.RandomExamples(0.5).load("digits", None)
+    again = sources.InMemory(part=sources.RandomExamples(0.5)).load("digits", None)
     np.testing.assert_array_equal(again.train.ids, part.train.ids)
-    shares = np.bincount(part.train.labels) / np.bincount(whole.train.labels)
-    assert shares.min() > 0.3  # every class is there
-    assert shares.max() < 0.7
+    fractions = np.bincount(part.train.labels) / np.bincount(whole.train.labels)
+    assert fractions.min() > 0.3  # every class is there
+    assert fractions.max() < 0.7
 
 
 def test_a_random_part_has_the_noisy_labels_of_the_whole():
     """Noise goes by the example, so that what a predecessor saw is what its part shows."""
     noise = Noise("symmetric", 0.4)
-    whole, part = (noise.apply(s.load("digits", None), 3) for s in (sources.InMemory(), sources.RandomExamples(0.5)))
+    both = sources.InMemory(), sources.InMemory(part=sources.RandomExamples(0.5))
+    whole, part = (noise.apply(source.load("digits", None), 3) for source in both)
     by_id = dict(zip(whole.train.ids, whole.train.observed, strict=True))
     assert [by_id[i] for i in part.train.ids] == part.train.observed.tolist()
 
 
 def test_the_first_classes_are_all_that_is_left():
-    whole, part = datasets.load("digits"), sources.FirstClasses(0.5).load("digits", None)
+    whole, part = datasets.load("digits"), sources.InMemory(part=sources.FirstClasses(0.5)).load("digits", None)
     assert (part.class_names, part.num_classes) == (("0", "1", "2", "3", "4"), 5)
     for split in ("train", "validation", "test"):
         everything, kept = getattr(whole, split), getattr(part, split)
@@ -177,19 +179,19 @@ def test_classes_of_human_labels_are_not_cut(monkeypatch):
     noisy = Noise("symmetric", 0.2).apply(datasets.load("digits"), 0)
     monkeypatch.setattr(datasets, "load", lambda name, data_dir: noisy)
     with pytest.raises(ValueError, match=r"`dataset` must have clean labels, to be cut to some classes."):
-        sources.FirstClasses(0.5).load("cifar10n:worst", None)
+        sources.InMemory(part=sources.FirstClasses(0.5)).load("cifar10n:worst", None)
 
 
 @pytest.mark.parametrize(("share", "left"), [(0.05, 0), (0.1, 1)])
 def test_one_class_is_nothing_to_learn(share, left):
     with pytest.raises(ValueError, match=rf"`class_share` must leave at least two of the 10 .* leaves {left}\."):
-        sources.FirstClasses(share).load("digits", None)
+        sources.InMemory(part=sources.FirstClasses(share)).load("digits", None)
 
 
 @pytest.mark.parametrize("share", [0, 1, 2.0])
 def test_something_is_held_out_and_something_left(share):
     with pytest.raises(ValueError, match="`share` must be finite and above 0 and below 1"):
-        sources.HeldOut(share)
+        sources.InMemory(share=share)
 
 
 def test_no_or_negative_examples():
@@ -199,8 +201,8 @@ def test_no_or_negative_examples():
 
 
 @pytest.mark.parametrize(("part", "name"), [(sources.RandomExamples, "example"), (sources.FirstClasses, "class")])
-def test_shares_say_what_they_are_of(part, name):
-    experiment = dataclasses.replace(EXPERIMENT, source=part(0.5))
+def test_fractions_are_named_for_their_whole(part, name):
+    experiment = dataclasses.replace(EXPERIMENT, source=sources.InMemory(part=part(0.5)))
     assert experiment.settings()["source"] == {f"{name}_share": 0.5}
     for share in (0, 1):
         with pytest.raises(ValueError, match=f"`{name}_share` must be finite and above 0 and below 1"):
@@ -209,7 +211,8 @@ def test_shares_say_what_they_are_of(part, name):
 
 def test_a_predecessor_may_have_seen_all_of_which_this_run_sees_a_part():
     whole = dataclasses.replace(EXPERIMENT, source=sources.InMemory())
-    for part in (sources.FirstExamples(5), sources.RandomExamples(0.5), sources.FirstClasses(0.5)):
+    for one in (sources.FirstExamples(5), sources.RandomExamples(0.5), sources.FirstClasses(0.5)):
+        part = sources.InMemory(part=one)
         assert dataclasses.replace(EXPERIMENT, source=part, predecessor=whole).predecessor == whole
         with pytest.raises(ValueError, match="`predecessor` must have the same source"):
             dataclasses.replace(whole, predecessor=dataclasses.replace(EXPERIMENT, source=part))

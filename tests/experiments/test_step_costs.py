@@ -1,4 +1,4 @@
-"""What the costs of whole steps are measured by: turns in one process, and steps that do train."""
+"""Costs of whole steps: turns in one process, and steps that do train."""
 
 import itertools
 import pathlib
@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import models
-from experiments import bench, step_costs
+from experiments import bench
+from experiments.evaluation import step_costs
 
 
 def clocked(monkeypatch, costs):
@@ -86,7 +87,7 @@ def test_the_peak_of_memory_is_in_mebibytes():
 
 @pytest.mark.parametrize("written", [None, "Name:\tpython\nVmRSS:\t 5 kB\n"])
 def test_the_table_is_printed_where_the_system_does_not_say_the_memory(monkeypatch, tmp_path, written):
-    """As on macOS, which has no such file."""
+    """MacOS has no such file."""
     status = tmp_path / "status"
     if written:
         status.write_text(written)

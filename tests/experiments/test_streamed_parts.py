@@ -1,4 +1,4 @@
-"""Parts of a stream: which examples are left, in which splits, and what a run on them may build on."""
+"""Parts of a stream: the examples that are left in each split, and the runs that one on them may build on."""
 
 import dataclasses
 import itertools
@@ -6,17 +6,17 @@ import itertools
 import numpy as np
 import pytest
 
-from experiments import sources, streamed_parts
+from experiments import sources
+from experiments.evaluation.resolvers import SubstituteTeacher
 from experiments.experiment import CLEAN, Experiment, Method
 from experiments.run import run
-from experiments.transitions import SubstituteTeacher
 from tests.datasets.test_folders import write
 from tfp_noise import datasets, losses, pipeline
 
 SPLITS = {"train": "train[10%:]", "validation": "train[:10%]", "test": "test", "stored_size": 12, "image_size": 8}
 WHOLE = sources.Stream(**SPLITS)
-EXAMPLES = streamed_parts.RandomExamples(**SPLITS, example_share=0.5)
-CLASSES = streamed_parts.FirstClasses(**SPLITS, class_share=0.7)  # two of three
+EXAMPLES = sources.Stream(**SPLITS, part=sources.RandomExamples(0.5))
+CLASSES = sources.Stream(**SPLITS, part=sources.FirstClasses(0.7))  # two of three
 EXPERIMENT = Experiment(
     name="small/whole/LLS",
     dataset="imagenet100",
@@ -48,13 +48,13 @@ def labels_by_id(data_dir, split):
 
 def steps(source, data_dir):
     data = CLEAN.apply(source.load("imagenet100", data_dir), 0)
-    return source.batches(data, dataclasses.replace(EXPERIMENT, source=source), data_dir).steps_per_epoch
+    return dataclasses.replace(EXPERIMENT, source=source).batches(data, data_dir).steps_per_epoch
 
 
 def trained_on(source, data_dir):
-    """How often each image is seen in one epoch: all of them, for the batches have one example."""
+    """Images of one epoch, all of them, because the batches have one example."""
     one = dataclasses.replace(EXPERIMENT, batch_size=1, augmentation=None, source=source)
-    batches = source.batches(CLEAN.apply(source.load("imagenet100", data_dir), 0), one, data_dir)
+    batches = one.batches(one.noisy_data(data_dir), data_dir)
     epoch = itertools.islice(batches.train.as_numpy_iterator(), batches.steps_per_epoch)
     return [(image.tobytes(), int(label)) for (image,), (label,) in epoch]
 
@@ -88,7 +88,7 @@ def test_the_first_classes_are_all_that_is_left(data_dir):
 
 
 def test_a_sample_is_no_larger_than_asked(data_dir, monkeypatch):
-    monkeypatch.setattr(sources, "_SAMPLE", 3)
+    monkeypatch.setattr(sources.stream, "_SAMPLE", 3)
     for source in (EXAMPLES, CLASSES):
         data = source.load("imagenet100", data_dir)
         assert (len(data.train), len(data.validation)) == (3, 3)
@@ -97,7 +97,7 @@ def test_a_sample_is_no_larger_than_asked(data_dir, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore:The best temperature")  # noise alone: nothing to calibrate
 def test_a_part_learns_from_what_the_whole_has_learned(data_dir, tmp_path):
-    """As LLS-ST of Table 7 does."""
+    """LLS-ST of Table 7 does so."""
     student = Method("LLS-ST", losses.LabelSmearing, {"matrix": SubstituteTeacher(0.1)})
     part = EXPERIMENT.variant("small/part", student, source=CLASSES, predecessor=EXPERIMENT)
     result = run(part, tmp_path, data_dir)
@@ -117,19 +117,19 @@ def test_what_a_part_may_build_on():
                 dataclasses.replace(other, predecessor=wrong)
         with pytest.raises(ValueError, match="`predecessor` must have the same source"):
             dataclasses.replace(EXPERIMENT, predecessor=other)
-    smaller = dataclasses.replace(EXPERIMENT, source=dataclasses.replace(EXAMPLES, example_share=0.25))
+    smaller = dataclasses.replace(EXPERIMENT, source=dataclasses.replace(EXAMPLES, part=sources.RandomExamples(0.25)))
     with pytest.raises(ValueError, match="`predecessor` must have the same source"):
         dataclasses.replace(smaller, predecessor=dataclasses.replace(EXPERIMENT, source=EXAMPLES))
 
 
 @pytest.mark.parametrize("share", [0, 1, 2.0])
-def test_shares_are_shares(share):
-    for part, name in ((EXAMPLES, "example_share"), (CLASSES, "class_share")):
+def test_fractions_are_fractions(share):
+    for part, name in ((sources.RandomExamples, "example_share"), (sources.FirstClasses, "class_share")):
         with pytest.raises(ValueError, match=f"`{name}` must be finite and above 0 and below 1"):
-            dataclasses.replace(part, **{name: share})
+            part(share)
 
 
 def test_one_class_is_nothing_to_learn(data_dir):
-    one = dataclasses.replace(CLASSES, class_share=0.4)
+    one = dataclasses.replace(CLASSES, part=sources.FirstClasses(0.4))
     with pytest.raises(ValueError, match=r"`class_share` must leave at least two of the 3 classes .* which leaves 1\."):
         one.load("imagenet100", data_dir)

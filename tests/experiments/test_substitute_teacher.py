@@ -7,8 +7,8 @@ import pytest
 import scipy.special
 
 from experiments import papers, sources
+from experiments.evaluation.resolvers import SubstituteTeacher
 from experiments.run import run
-from experiments.transitions import SubstituteTeacher
 from tfp_noise import datasets
 
 
@@ -19,7 +19,7 @@ def test_substitute_teachers_rows_are_the_softmax_of_the_logits_that_are_left(co
     taught = types.SimpleNamespace(loss=types.SimpleNamespace(q_matrix=scipy.special.softmax(logits, axis=1)))
     data = datasets.load("digits")
     if count < 10:
-        data = sources.FirstClasses(count / 10).load("digits", None)
+        data = sources.InMemory(part=sources.FirstClasses(count / 10)).load("digits", None)
     expected = 0.9 * np.eye(count) + 0.1 * scipy.special.softmax(logits[:count, :count], axis=1)
     np.testing.assert_allclose(SubstituteTeacher(0.1)(data, taught), expected, rtol=1e-12)
 

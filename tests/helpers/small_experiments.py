@@ -3,8 +3,8 @@
 import dataclasses
 import json
 
+from experiments.evaluation.resolvers import AnchorTransition, TrueTransition
 from experiments.experiment import CROSS_ENTROPY, Experiment, Method, Noise
-from experiments.transitions import AnchorTransition, TrueTransition
 from tfp_noise import losses
 
 SMALL = Experiment(

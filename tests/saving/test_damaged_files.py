@@ -10,12 +10,13 @@ import keras
 import numpy as np
 import pytest
 
-from experiments import report, result_files, results
+from experiments import report, results
+from experiments.results import files as result_files
 from experiments.run import run_all
 from tests.helpers import tiny_raw
 from tests.helpers.small_experiments import SMALL, result_of
 from tests.saving.test_backup import classifier, fit, values
-from tfp_noise import datasets
+from tfp_noise import datasets, distribute
 from tfp_noise._saving import atomic_files
 from tfp_noise.callbacks import BackupAndRestore
 from tfp_noise.datasets import cifar10h, clothing1m, human, prepare, raw_files
@@ -81,12 +82,12 @@ def stored_model(folder):
 
 
 def backup_settings(folder):
-    results.prepare(SMALL, folder, resume=True, is_chief=True)
+    results.start(SMALL, folder, resume=True, strategy=distribute.strategy())
     path = folder / SMALL.name / "seed0.backup" / "settings.json"
     whole = json.loads(path.read_text())
 
     def read():
-        results.prepare(SMALL, folder, resume=True, is_chief=True)
+        results.start(SMALL, folder, resume=True, strategy=distribute.strategy())
         return whole
 
     return path, read

@@ -11,7 +11,7 @@ import zlib
 import numpy as np
 import pytest
 
-from experiments import result_files
+from experiments.results import files as result_files
 from tests.helpers import tiny_raw
 from tfp_noise.datasets import Examples, cifar10h, human, raw_files
 from tfp_noise.similarities import ClassSimilarities

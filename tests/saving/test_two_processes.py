@@ -11,7 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from experiments import evaluation, locks, results
+from experiments import evaluation, results
+from experiments.results import locks
 from experiments.run import run, trained
 from tests.helpers import processes
 from tests.helpers.small_experiments import SMALL, result_of
@@ -37,7 +38,7 @@ def pause_after_an_epoch(folder):
 
 
 def run_with_pauses(folder, workdir):
-    results._BACKUP_SECONDS = 0.0
+    results.backups._BACKUP_SECONDS = 0.0
     look = evaluation.Curves.on_epoch_begin
 
     def look_and_pause(self, epoch, logs=None):

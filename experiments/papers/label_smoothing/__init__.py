@@ -1,6 +1,5 @@
 """Lukasik, Bhojanapalli, Menon, Kumar, "Does label smoothing mitigate label noise?", 2020."""
 
-from experiments.papers.label_smoothing import alpha, distillation, estimated, imagenet
+from experiments.papers.label_smoothing import studies, tables
 
-EXPERIMENTS = [*alpha.EXPERIMENTS, *distillation.TABLE_5, *distillation.FIGURE_6, *estimated.EXPERIMENTS]
-EXPERIMENTS += imagenet.TABLE_2
+EXPERIMENTS = [*tables.TABLE_8, *tables.TABLE_5, *studies.FIGURE_6, *studies.ESTIMATED, *tables.TABLE_2]

@@ -6,10 +6,11 @@
     figure2    test accuracy against alpha, and table4 the calibration error
     figure3    logit of the true and of the observed label above the mean logit (Figures 3 and 7)
     figure4    pre-logits of three classes on the plane of their class vectors (Figures 4, 8 and 9)
-    figure6    a student's test accuracy against its teacher's alpha, where such runs are at hand
+    figure6    a student's test accuracy against its teacher's alpha, if such runs are at hand
 
 and those that compare the methods' learning and reliability. Models that are missing are trained: they are not under
-version control. Figure 5 is `experiments.papers.label_smoothing.separators`.
+version control. Figure 5, which no experiment stands behind, is `experiments.papers.label_smoothing.separators`. The
+paper calls the quantity of Figures 3 and 7 a logit; their range would also fit probabilities.
 """
 
 import pathlib
@@ -17,8 +18,10 @@ import types
 
 from absl import flags
 
-from experiments import evaluation, papers, report, results, terminal
-from experiments.papers.label_smoothing.settings import FAMILIES, names
+from experiments import evaluation, papers, report, results
+from experiments.console import shared_flags, terminal
+from experiments.papers.drawing import by_alpha, check_classes
+from experiments.papers.label_smoothing.methods import FAMILIES, names
 from experiments.run import trained
 from tfp_noise import visualization
 
@@ -26,22 +29,19 @@ _AXES = {"test": "clean test accuracy, %", "ECE 100": "expected calibration erro
 
 
 def losses_by_margin(experiments):
-    """Figure 1: the experiments' losses, for two classes."""
+    """Draw Figure 1: the experiments' losses, for two classes."""
     two_classes = types.SimpleNamespace(num_classes=2)
     return visualization.loss_by_margin(
         {e.method.label: e.method.build_loss(two_classes, None) for e in experiments if not e.method.needs_predecessor}
     )
 
 
-def by_alpha(runs, folder, names, heading):
-    """Scores `{alpha: values}` under a heading of the table, of the runs in `folder` that `{alpha: name}` names."""
-    groups = report.by_experiment(runs)
-    found = {alpha: groups.get(f"{folder}/{name}", []) for alpha, name in names.items()}
-    return {alpha: report.values(group, heading) for alpha, group in found.items() if group}
-
-
 def representations(model, examples):
-    """What a run's network makes of training examples: logits, penultimate features, and the last layer's kernel.
+    """Return a network's logits and penultimate features of training examples, and its last layer's kernel.
+
+    Args:
+        model: the model of a run.
+        examples: a `datasets.Examples`.
 
     Returns:
         Logits `[n, num_classes]`, features `[n, size]`, kernel `[size, num_classes]`.
@@ -52,7 +52,7 @@ def representations(model, examples):
 
 
 def draw(experiments, classes, workdir, data_dir):
-    """All figures of one group.
+    """Draw all figures of one group.
 
     Args:
         experiments: those to compare in Figures 1, 3 and 4, of one group and seed.
@@ -64,8 +64,7 @@ def draw(experiments, classes, workdir, data_dir):
         A dict from name to figure.
     """
     first = experiments[0]
-    noisy = first.noise.apply(first.source.load(first.dataset, data_dir), first.seed)
-    examples = evaluation.sample(noisy.train)
+    examples = evaluation.sample(first.noisy_data(data_dir).train)
     seen = {e.method.label: representations(trained(e, workdir, data_dir), examples) for e in experiments}
     under = first.name.rsplit("/", 1)[0]
     labels = (examples.labels, examples.observed)
@@ -92,15 +91,8 @@ def draw(experiments, classes, workdir, data_dir):
     return figures
 
 
-def check_classes(texts):
-    """The classes that `--classes` names, as ints."""
-    if not all(text.isdigit() for text in texts) or len(set(texts)) != 3:
-        raise ValueError(f"`--classes` must be three different class indices, as in 0,1,2. Received: {texts}.")
-    return [int(text) for text in texts]
-
-
 def main():
-    """Draws what the flags say."""
+    """Draw the figures of the flags' group."""
     args = flags.FLAGS
     under = args.under.rstrip("/")
     experiments = [papers.find(f"{under}/{method}").with_seed(args.seed) for method in args.methods]
@@ -114,7 +106,7 @@ if __name__ == "__main__":
     flags.DEFINE_string("under", "LS/alpha/laptop-digits/symmetric20", "Folder of the runs of one data set and noise.")
     flags.DEFINE_list("methods", ["CE", "LS0.2", "FC0.2", "BC0.2"], "Methods to compare.")
     flags.DEFINE_list("classes", ["0", "1", "2"], "The three classes of Figure 4.")
-    flags.DEFINE_integer("seed", 0, "Seed of the runs to compare.", lower_bound=0)
-    flags.DEFINE_string("workdir", "results", "Folder of finished runs.")
-    flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
+    shared_flags.define_seed("Seed of the runs to compare.")
+    shared_flags.define_workdir_to_read()
+    shared_flags.define_data_dir()
     terminal.start(main)

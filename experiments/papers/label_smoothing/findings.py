@@ -1,4 +1,4 @@
-"""Where the paper's findings hold for the runs at hand: `python -m experiments.papers.label_smoothing.findings`.
+"""Verdicts on the paper's findings by the runs at hand: `python -m experiments.papers.label_smoothing.findings`.
 
 Writes `DIR/LS/findings.md`. A finding is a list of comparisons of two methods by a score, over at least three seeds
 that both have, decided by paired t tests at 5 %, two-sided, with Holm's correction within a finding.
@@ -11,10 +11,13 @@ import numpy as np
 from absl import flags
 from scipy import stats
 
-from experiments import report, results, terminal
-from experiments.papers.label_smoothing.alpha import PUBLISHED
-from experiments.papers.label_smoothing.estimated import PERCENTILES
-from experiments.papers.label_smoothing.settings import ALPHAS, FAMILIES, names
+from experiments import results
+from experiments.console import shared_flags, terminal
+from experiments.evaluation import summaries
+from experiments.papers.drawing import seeds_text
+from experiments.papers.label_smoothing.methods import ALPHAS, FAMILIES, names
+from experiments.papers.label_smoothing.published import TABLES_3_AND_4
+from experiments.papers.label_smoothing.studies import PERCENTILES
 
 _LEVEL = 0.05
 _FEWEST_SEEDS = 3
@@ -23,18 +26,18 @@ _HEADER = """\
 # Lukasik et al. 2020: where its findings hold
 
 Made by `python -m experiments.papers.label_smoothing.findings` from the finished runs beside this file. Accuracies in
-percent, mean ± standard deviation over seeds. Of a finding: differences of two methods, in the finding's direction,
-mean ± standard error over paired seeds. One is for (+) or against (-) the finding by a paired t test at 5 %, two-sided,
-with Holm's correction for the comparisons of the finding, if it is at least half a point of accuracy, or 0.005 of
-calibration error; else it is undecided (?). One of "at most 1 point" is for the finding if the 95 % interval of the
-difference, by Bonferroni, lies above -1, and against it if below. Seeds vary the noise, the initialisation and the
-order, and not the test set: its own sampling error comes on top, at 88 % accuracy 1.7 points on the 360 test digits,
-and 0.3 on 10,000 images.
+percent, mean ± standard deviation over seeds. Each finding compares pairs of methods: their difference in the finding's
+direction, mean ± standard error over paired seeds. A difference is for (+) or against (-) the finding by a paired t
+test at 5 %, two-sided, with Holm's correction for the comparisons of the finding, if it is at least half a point of
+accuracy, or 0.005 of calibration error; else it is undecided (?). For a finding of "at most 1 point", a difference is
+for it if its 95 % interval, by Bonferroni, lies above -1, and against it if below. Seeds vary the noise, the
+initialisation and the order, but not the test set. The sampling error of the test set comes on top: at 88 % accuracy
+1.7 points on the 360 test digits, and 0.3 on 10,000 images.
 """
 
 
 class Comparison(NamedTuple):
-    """`better` scores more than `worse` under a heading; with `sign` -1 less; with `within`, at most so much less."""
+    """Claim that `better` scores more than `worse`; with `sign` -1, less; with `within`, at most that much less."""
 
     better: str
     worse: str
@@ -48,7 +51,7 @@ def _smoothing_over_cross_entropy(heading, sign=1):
 
 
 def _alpha_findings(rate):
-    """Of section 4.1, under symmetric noise of `rate`."""
+    """The findings of section 4.1, under symmetric noise of `rate`."""
     near, large = min(ALPHAS, key=lambda alpha: abs(alpha - rate)), max(ALPHAS)
     at_small_alpha = [(family, alpha) for family in ("FC", "BC") for alpha in (0.1, 0.2)]
     return {
@@ -107,7 +110,7 @@ _TABLE_2_FINDINGS = {
 
 
 def differences(methods, comparison):
-    """How far a comparison goes the way it says: `sign (better - worse)`, one number for each seed that both have.
+    """Return `sign (better - worse)` of a comparison, one number for each seed that both methods have.
 
     Args:
         methods: a dict `{method: its results}`.
@@ -117,7 +120,10 @@ def differences(methods, comparison):
         float `[seeds]`, in the heading's unit.
     """
     by_seed = [
-        {result["settings"]["seed"]: report.values([result], comparison.heading) for result in methods.get(method, ())}
+        {
+            result["settings"]["seed"]: summaries.values([result], comparison.heading)
+            for result in methods.get(method, ())
+        }
         for method in (comparison.better, comparison.worse)
     ]
     seeds = sorted(seed for seed in by_seed[0].keys() & by_seed[1].keys() if by_seed[0][seed] and by_seed[1][seed])
@@ -130,7 +136,7 @@ def _standard_error(gain):
 
 
 def _decide(gains, comparisons):
-    """+1, -1 or 0 for each comparison: for the finding, against it, undecided."""
+    """Verdict on each comparison: +1 for the finding, -1 against it, 0 undecided."""
     errors = np.array([_standard_error(gain) for gain in gains])
     means = np.array([gain.mean() for gain in gains])
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -149,7 +155,7 @@ def _decide(gains, comparisons):
 
 
 def _judge(finding, comparisons, methods):
-    """One line: the finding, the verdict, the figures."""
+    """One line of Markdown: verdict, finding, figures."""
     found = [(one, gains) for one in comparisons if len(gains := differences(methods, one)) >= _FEWEST_SEEDS]
     if not found:
         return f"- **Not judged**: fewer than {_FEWEST_SEEDS} seeds. {finding}.\n"
@@ -159,7 +165,7 @@ def _judge(finding, comparisons, methods):
     unanimous = {"for": "Holds", "against": "The opposite holds", "undecided": "Undecided"}
     verdict = next((unanimous[word] for word, count in votes.items() if count == len(decided)), None)
     verdict = verdict or ", ".join(f"{count} {word}" for word, count in votes.items() if count).capitalize()
-    digits = report.decimals(comparisons[0].heading)
+    digits = summaries.decimals(comparisons[0].heading)
     figures = "; ".join(
         f"{one.better} against {one.worse} {gain.mean():+.{digits}f} ± "
         f"{_standard_error(gain):.{digits}f} ({'?+-'[sign]})"
@@ -169,18 +175,18 @@ def _judge(finding, comparisons, methods):
 
 
 def _alpha_tables(methods):
-    """One table a score, a row a family, a column an alpha; then the methods that have none."""
+    """One table a score, with a row a family and a column an alpha; then the methods without alpha."""
     text = ""
     for heading in ("test", "ECE 100", "train", "clean part", "noisy: true", "noisy: fit"):
         rows = [[heading, *(f"alpha {alpha:g}" for alpha in names("LS"))]]
         for family in FAMILIES:
-            rows.append([family, *(report.mean(methods.get(name, []), heading) for name in names(family).values())])
+            rows.append([family, *(summaries.mean(methods.get(name, []), heading) for name in names(family).values())])
         for family in FAMILIES:
-            published = PUBLISHED.get((heading, family))
+            published = TABLES_3_AND_4.get((heading, family))
             if published:
                 cells = (f"{published[alpha]}" if alpha in published else "–" for alpha in names(family))
                 rows.append([f"{family}, paper: ResNet-32, CIFAR-100", *cells])
-        text += report.markdown_table(rows) + "\n"
+        text += summaries.markdown_table(rows) + "\n"
     by_alpha = {name for family in FAMILIES for name in names(family).values()}
     others = {name: group for name, group in methods.items() if name not in by_alpha}
     return text + (_method_table(others) if others else "")
@@ -190,8 +196,8 @@ def _method_table(methods):
     headings = ["test", "ECE 100", "noisy: true", "noisy: fit", "error of T"]
     rows = [["method", "seeds", *headings]]
     for name, group in methods.items():
-        rows.append([name, str(len(group)), *(report.mean(group, heading) for heading in headings)])
-    return report.markdown_table(rows) + "\n"
+        rows.append([name, str(len(group)), *(summaries.mean(group, heading) for heading in headings)])
+    return summaries.markdown_table(rows) + "\n"
 
 
 _SECTIONS = {  # folder: table, findings
@@ -204,13 +210,16 @@ _SECTIONS = {  # folder: table, findings
 
 
 def markdown(runs):
-    """The report on these results, as Markdown.
+    """Return the report as Markdown.
+
+    Args:
+        runs: results; those of other papers are left out.
 
     Raises:
-        ValueError: if none of them is of this paper.
+        ValueError: if none is of this paper.
     """
     groups = {}
-    for name, group in report.by_experiment(runs).items():
+    for name, group in summaries.by_experiment(runs).items():
         folder, method = name.rsplit("/", 1)
         if folder.startswith("LS/"):
             groups.setdefault(folder, {})[method] = group
@@ -220,21 +229,21 @@ def markdown(runs):
     for folder, methods in groups.items():
         table, findings = _SECTIONS[folder.split("/")[1]]
         settings = next(iter(methods.values()))[0]["settings"]
-        seeds = sorted({len(group) for group in methods.values()})
+        seeds = seeds_text([len(group) for group in methods.values()])
         text += f"\n## {folder}\n\n{settings['dataset']}, {settings['model']}, {settings['epochs']} epochs; "
-        text += f"{' to '.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))} seeds a method.\n\n{table(methods)}"
+        text += f"{seeds} seeds a method.\n\n{table(methods)}"
         text += "".join(_judge(*item, methods) for item in findings(settings["noise"]["rate"]).items())
     return text
 
 
 def main():
-    """Writes the report."""
+    """Write the report."""
     folder = pathlib.Path(flags.FLAGS.workdir)
     text = markdown(list(results.load(folder).values()))
-    results.atomic_write(folder / "LS" / "findings.md", lambda file: file.write_text(text))
+    results.write_text(folder / "LS" / "findings.md", text)
     terminal.console().print(f"{folder}/LS/findings.md")
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("workdir", "results", "Folder of finished runs.")
+    shared_flags.define_workdir_to_read()
     terminal.start(main)

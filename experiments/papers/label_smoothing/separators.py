@@ -3,12 +3,13 @@
 `python -m experiments.papers.label_smoothing.separators --workdir=DIR`
 
 Two Gaussians, 5 % of the negatives labelled positive, and logistic regression. The noise draws the line towards the
-negatives. More smoothing, or a larger penalty, brings it back most of the way, and not the whole: with a share `r` of
-the negatives flipped and classes that are narrow, the line tends to cross the axis of the class means at
+negatives. More smoothing, or a larger penalty, brings it back most of the way, but not all of it: with a fraction `r`
+of the negatives flipped and classes that are narrow, the line tends to cross the axis of the class means at
 `-sqrt(2) r / (1 - r)` as alpha tends to 1, and at half of that as the penalty grows. The noise also tilts the line,
-at random, for few examples are flipped: the penalty undoes the tilt; smoothing at 0.6, about two thirds of it.
+at random, because few examples are flipped: the penalty undoes the tilt; smoothing at 0.6, about two thirds of it.
 
-Lukasik et al., "Does label smoothing mitigate label noise?", 2020, section 4.2 and Figure 5.
+References:
+    Lukasik et al., "Does label smoothing mitigate label noise?", 2020, section 4.2 and Figure 5.
 """
 
 import pathlib
@@ -20,7 +21,8 @@ from absl import flags
 from rich import box
 from rich.table import Table
 
-from experiments import results, terminal
+from experiments import results
+from experiments.console import shared_flags, terminal
 from tfp_noise import losses, noise, visualization
 
 ALPHAS = (0.0, 0.1, 0.2, 0.4, 0.6)
@@ -36,11 +38,11 @@ _TOLERANCE = 1e-10  # of the gradient's largest component
 
 
 def problem(num_examples, flip_rate, seed):
-    """Two Gaussians at -(1, 1) and (1, 1), variance 0.01, with some of the negatives labelled positive.
+    """Draw two Gaussians at -(1, 1) and (1, 1), variance 0.01, with some of the negatives labelled positive.
 
     Args:
-        num_examples: int, one half a class.
-        flip_rate: float in [0, 1], the share of the negatives that is flipped; the count is exact.
+        num_examples: int, of both classes together.
+        flip_rate: float in [0, 1], the fraction of the negatives that is flipped; the count is exact.
         seed: int.
 
     Returns:
@@ -55,7 +57,7 @@ def problem(num_examples, flip_rate, seed):
 
 
 def fit(points, observed, alpha=0.0, l2=0.0):
-    """Logistic regression to its optimum: the least mean of `LabelSmoothing(2, alpha)` plus `l2 (w w + b b)`.
+    """Fit logistic regression to its optimum: the least mean of `LabelSmoothing(2, alpha)` plus `l2 (w w + b b)`.
 
     The logits are `(0, w x + b)`. The penalty takes in `b`, which the paper leaves open: its linear model has a bias
     only as the weight of a constant feature. Left out of the penalty, `b` would tend to the log-odds of the observed
@@ -71,8 +73,8 @@ def fit(points, observed, alpha=0.0, l2=0.0):
         `w` float64 `[2]` and `b` float.
 
     Raises:
-        ValueError: if there is no finite optimum, for a line parts the observed labels without an error and neither
-            smoothing nor a penalty bounds the weights.
+        ValueError: if there is no finite optimum, because a line parts the observed labels without an error and
+            neither smoothing nor a penalty bounds the weights.
         RuntimeError: if the optimiser does not converge.
     """
     loss = losses.LabelSmoothing(2, alpha, dtype="float64")
@@ -102,7 +104,7 @@ def fit(points, observed, alpha=0.0, l2=0.0):
 
 
 def angle_and_offset(w, b):
-    """How the line `w x + b = 0` lies beside the Bayes-optimal one, `x_1 + x_2 = 0`.
+    """Return angle and offset of the line `w x + b = 0` from the Bayes-optimal one, `x_1 + x_2 = 0`.
 
     Args:
         w: float `[2]`, not zero.
@@ -120,7 +122,11 @@ def angle_and_offset(w, b):
 
 
 def measure(points, observed):
-    """Fits every alpha and every penalty: the separators of panels (a) and (b), and a row of numbers for each.
+    """Fit every alpha and every penalty: the separators of panels (a) and (b), and a row of numbers for each.
+
+    Args:
+        points: as in `fit`.
+        observed: as in `fit`.
 
     Returns:
         `{panel: {label: (w, b)}}`, and a list of dicts with `alpha`, `l2`, `w`, `b`, `angle` and `offset`.
@@ -140,7 +146,7 @@ def measure(points, observed):
 
 
 def main():
-    """Prints the table; writes `figure5.png` and `figure5.json`."""
+    """Print the table; write `figure5.png` and `figure5.json`."""
     workdir, made_by = pathlib.Path(flags.FLAGS.workdir), results.made_by()
     workdir.mkdir(parents=True, exist_ok=True)
     settings = {"num_examples": flags.FLAGS.num_examples, "flip_rate": flags.FLAGS.flip_rate, "seed": flags.FLAGS.seed}
@@ -162,7 +168,7 @@ def main():
 
 if __name__ == "__main__":
     flags.DEFINE_string("workdir", "runs/figure5", "Folder for the figure and the numbers.")
-    flags.DEFINE_integer("num_examples", 1000, "Examples, half of them a class.", lower_bound=2)
-    flags.DEFINE_float("flip_rate", 0.05, "Share of the negatives labelled positive.")
-    flags.DEFINE_integer("seed", 0, "Seed of the points and of the flips.")
+    flags.DEFINE_integer("num_examples", 1000, "Examples of both classes together.", lower_bound=2)
+    flags.DEFINE_float("flip_rate", 0.05, "Fraction of the negatives labelled positive.")
+    shared_flags.define_seed("Seed of the points and of the flips.")
     terminal.start(main)

@@ -2,24 +2,23 @@
 
 `python -m experiments.papers.learnable_label_smoothing.figures --workdir=DIR --label=laptop-fashion_mnist`
 
-    figure4    what LLS and OLS have learned beside what the network confuses (Figures 3 and 4)
+    figure4    the rows that LLS and OLS have learned beside the network's confusions (Figures 3 and 4)
     figure6    features of three classes, and the distances of their means
     figure7    accuracy against alpha, all seeds
     figure8    features of all classes, and the distances of their means (Figures 5 and 8)
     figure9    the Q that each row of the ablation has learned
 
-Figures 4, 6 and 8 are of Table 3's runs with one noise, `--noise`. Models that are missing beside finished runs are
+Figures 4, 6 and 8 show Table 3's runs with one noise, `--noise`. Models that are missing beside finished runs are
 trained: they are not under version control.
 """
 
 from absl import flags
 
-from experiments import evaluation, papers, results, terminal
-from experiments.experiment import CLEAN, CROSS_ENTROPY, MAX_SEED
-from experiments.figures import draw, missing_run
-from experiments.papers.label_smoothing.figures import by_alpha, check_classes
-from experiments.papers.learnable_label_smoothing import ablation
-from experiments.papers.learnable_label_smoothing.settings import LEARNABLE, ONLINE, SMOOTHING
+from experiments import evaluation, papers, results
+from experiments.console import shared_flags, terminal
+from experiments.experiment import CLEAN, CROSS_ENTROPY
+from experiments.papers.drawing import by_alpha, check_classes, draw, missing_run, seeds_text
+from experiments.papers.learnable_label_smoothing.methods import ABLATION, LEARNABLE, ONLINE, SMOOTHING
 from experiments.run import trained
 from tfp_noise import visualization
 
@@ -44,21 +43,21 @@ def _runs(folder, methods, seed, workdir):
 
 
 def _data(runs, data_dir):
-    """The noisy data set that runs of one folder share."""
+    """The noisy data set of the runs of one folder."""
     experiment, _ = next(iter(runs.values()))
-    return experiment.noise.apply(experiment.source.load(experiment.dataset, data_dir), experiment.seed)
+    return experiment.noisy_data(data_dir)
 
 
 def similarities(folder, methods, seed, workdir, data_dir=None, *, beside_confusion=True):
-    """Figures 3, 4 and 9: a panel a method, and the confusion matrix of the last one's test split.
+    """Draw Figures 3, 4 and 9: a panel a method, and the confusion matrix of the last one's test split.
 
     Args:
-        folder: of the names of the runs, as "LLS/table3/laptop-digits/none".
+        folder: folder of the names of the runs, as "LLS/table3/laptop-digits/none".
         methods: a sequence of `Method`, each with a loss that learns rows.
-        seed: of the runs.
+        seed: int, the runs' seed.
         workdir: folder of finished runs.
         data_dir: where TensorFlow Datasets keeps its data.
-        beside_confusion: whether the confusion matrix is drawn.
+        beside_confusion: bool, draw the confusion matrix.
 
     Returns:
         A `matplotlib.figure.Figure`.
@@ -76,14 +75,14 @@ def similarities(folder, methods, seed, workdir, data_dir=None, *, beside_confus
 
 
 def clusters(folder, seed, workdir, data_dir=None, classes=None):
-    """Figures 5, 6 and 8: what the last layers of CE, LS, LLS and OLS read for at most 5,000 training examples.
+    """Draw Figures 5, 6 and 8: the inputs of the last layers of CE, LS, LLS and OLS, of at most 5,000 examples.
 
     Args:
         folder: as in `similarities`.
-        seed: of the runs.
+        seed: int, the runs' seed.
         workdir: folder of finished runs.
         data_dir: where TensorFlow Datasets keeps its data.
-        classes: those to draw, all by default.
+        classes: list of int, the classes to draw; all by default.
 
     Returns:
         A `matplotlib.figure.Figure`.
@@ -103,7 +102,11 @@ def clusters(folder, seed, workdir, data_dir=None, classes=None):
 
 
 def accuracy_by_alpha(workdir, label):
-    """Figure 7, of all finished runs of a setting.
+    """Draw Figure 7 of all finished runs of a setting.
+
+    Args:
+        workdir: folder of finished runs.
+        label: text, the setting.
 
     Raises:
         FileNotFoundError: if there is none.
@@ -113,13 +116,12 @@ def accuracy_by_alpha(workdir, label):
     scores = by_alpha(results.load(workdir).values(), folder, points, "test")
     if not scores:
         raise missing_run(folder, workdir)
-    counts = sorted({len(values) for values in scores.values()})
-    title = f"{label}, seeds a point: {' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))}"
+    title = f"{label}, seeds a point: {seeds_text([len(values) for values in scores.values()])}"
     return visualization.score_by_alpha({LEARNABLE.label: scores}, "clean test accuracy, %", title)
 
 
 def _of_table_3(number, draw_one):
-    """Of one setting and noise of Table 3: `draw_one(folder, args)`."""
+    """A figure of one setting and noise of Table 3, by `draw_one(folder, args)`."""
 
     def drawn(args):
         column = f"{args.label}/{args.noise}"
@@ -141,7 +143,7 @@ _FIGURES = {
     "9": lambda args: {
         f"figure9/{args.label}": similarities(
             f"LLS/table4/{args.label}/{CLEAN.name}",
-            ablation.ROWS,
+            ABLATION,
             args.seed,
             args.workdir,
             args.data_dir,
@@ -152,7 +154,7 @@ _FIGURES = {
 
 
 def main():
-    """Draws what the flags say."""
+    """Draw the figures of the flags."""
     draw(_FIGURES, flags.FLAGS, "LLS")
 
 
@@ -161,7 +163,7 @@ if __name__ == "__main__":
     flags.DEFINE_string("label", "laptop-fashion_mnist", "Setting: laptop-fashion_mnist or laptop-digits.")
     flags.DEFINE_string("noise", CLEAN.name, "Noise of the runs of Figures 4, 6 and 8: none or symmetric40.")
     flags.DEFINE_list("classes", ["0", "6", "8"], "Classes of Figure 6, by default T-shirt, Shirt and Bag.")
-    flags.DEFINE_integer("seed", 0, "Seed of the runs, but of Figure 7.", lower_bound=0, upper_bound=MAX_SEED)
-    flags.DEFINE_string("workdir", "results", "Folder of finished runs.")
-    flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
+    shared_flags.define_seed("Seed of the runs; Figure 7 has all seeds.")
+    shared_flags.define_workdir_to_read()
+    shared_flags.define_data_dir()
     terminal.start(main)

@@ -1,4 +1,4 @@
-"""What the paper's experiments share (section 4.1, appendix I): data, networks, optimizers, rows of the tables.
+"""Data, networks and optimizers of the paper's experiments (section 4.1, appendix I).
 
 SGD with momentum 0.9, a linear warm-up, and 0.1 (fine-tuning: 0.01) divided by 10 at the epochs below; crops after
 padding, and flips. For an accelerator; nothing of it has been run. Departures:
@@ -12,9 +12,7 @@ padding, and flips. For an accelerator; nothing of it has been run. Departures:
 - Images of Fashion-MNIST stay 28x28; the paper's are 32x32.
 
 Flowers-102 has 2,040 training images, the split of the numbers that the paper takes from others. The `laptop` variants
-are those of the label-smoothing paper, clean: LeNet-5 on Fashion-MNIST for 30 epochs, a small network on 8x8 digits
-for 100, Adam, no augmentation. Clean digits hardly tell methods apart: five runs of Tables 5 and 7 came to 99.4 to
-100 %.
+are those of `papers.laptop`.
 """
 
 import dataclasses
@@ -22,29 +20,9 @@ import math
 from collections.abc import Callable
 
 from experiments import sources
-from experiments.experiment import CLEAN, CROSS_ENTROPY, Experiment, Method
-from experiments.papers.label_smoothing import settings as label_smoothing
-from experiments.papers.online_label_smoothing import methods
-from tfp_noise import losses, pipeline
-
-SMOOTHING = methods.LABEL_SMOOTHING
-ONLINE = dataclasses.replace(methods.ONLINE, arguments={})  # the same alpha, by default
-LEARNABLE = Method("LLS", losses.LearnableLabelSmoothing)
-# Weight and temperature of Yuan et al.'s code for ResNet-18 on CIFAR-100, and so its variant, which made their numbers.
-# Paper OLS's rows of the same loss have the variant of their text (`online_label_smoothing.methods`).
-_TEACHER_FREE = Method("TF-KD-reg", losses.TeacherFree, {"alpha": 0.1, "temperature": 20.0, "variant": "code"})
-ROWS = (CROSS_ENTROPY, SMOOTHING, _TEACHER_FREE, ONLINE, LEARNABLE)  # of Table 3
-_FOCAL = (
-    Method("FL-3", losses.Focal, {"gamma": 3.0}),
-    Method("FLSD-53", losses.Focal, {"gamma": 3.0, "hard_gamma": 5.0}),
-)
-# Their temperature and weight for the same; their factor is T^2 / 2 there, here T^2.
-_SELF_TAUGHT = dataclasses.replace(
-    CROSS_ENTROPY, label="TF-KD-self", distillation={"temperature": 6.0, "label_weight": 0.05}
-)
-METHODS = {method.label: method for method in (*ROWS, *_FOCAL, _SELF_TAUGHT)}
-
-LAPTOP = label_smoothing.CLEAN_LAPTOP
+from experiments.experiment import CLEAN, CROSS_ENTROPY, Experiment
+from experiments.papers.schedules import divided_by_ten
+from tfp_noise import pipeline
 
 # The names of the tables' columns, and of `models`.
 _SMALL_IMAGES = {"R18": "resnet18", "R34": "resnet34", "R50": "resnet50_small", "R101": "resnet101_small"}
@@ -56,7 +34,7 @@ _FINE_GRAINED = ("caltech_birds2011", "oxford_flowers102")
 
 @dataclasses.dataclass(frozen=True)
 class _Setup:
-    """Appendix I for one data set: when the learning rate changes is said in epochs, of `steps` steps."""
+    """Appendix I for one data set: the learning rate changes after epochs, of `steps` steps each."""
 
     steps: int
     batch_size: int
@@ -66,19 +44,13 @@ class _Setup:
     augmentation: Callable | None
     weight_decay: float = 1e-4
     learning_rate: float = 0.1
-    source: sources.InMemory | sources.Stream = sources.InMemory()  # noqa: RUF009 (frozen)
+    source: sources.Source = sources.InMemory()  # noqa: RUF009 (frozen)
 
     def optimizer(self, part):
-        """For `part` of the steps an epoch, from 0 to 1."""
+        """Return SGD for epochs of a fraction `part` of the steps."""
         steps = math.ceil(part * self.steps)
-        decay = {
-            "boundaries": [steps * epoch for epoch in self.decays],
-            "values": [self.learning_rate / 10**i for i in range(len(self.decays) + 1)],
-        }
-        warm_up = {
-            "schedule": {"class_name": "PiecewiseConstantDecay", "config": decay},
-            "steps": steps * self.warm_up,
-        }
+        decay = divided_by_ten(self.learning_rate, [steps * epoch for epoch in self.decays])
+        warm_up = {"schedule": decay, "steps": steps * self.warm_up}
         return "SGD", {
             "learning_rate": {"class_name": "tfp_noise>WarmUp", "config": warm_up},
             "momentum": 0.9,
@@ -115,7 +87,12 @@ _SETUPS = {
 
 
 def model(dataset, network):
-    """What `models` calls a network of a table's column, or `None` if it has none with the weights to start from."""
+    """Return the name in `models` of a network of a table's column, or `None` if it has none with the weights.
+
+    Args:
+        dataset: one of appendix I.
+        network: as a column of the tables calls it.
+    """
     if dataset in _FINE_GRAINED:
         return _FINE_TUNED.get(network)
     if dataset == "imagenet100":
@@ -123,13 +100,24 @@ def model(dataset, network):
     return _SMALL_IMAGES[network]
 
 
+def folder(table, *column):
+    """Return the folder of a column's experiments, as "LLS/table5/cifar100-resnet34-resnet18".
+
+    Args:
+        table: text.
+        *column: data set, and networks as a column of the tables calls them.
+    """
+    dataset, *networks = column
+    return f"LLS/{table}/{'-'.join([dataset, *(model(dataset, network) for network in networks)])}"
+
+
 def base(dataset, network, part=1):
-    """Cross-entropy at the paper's setting, which every experiment is a variant of.
+    """Return cross-entropy at the paper's setting; every experiment is a variant of it.
 
     Args:
         dataset: one of appendix I.
         network: as a column of the tables calls it, one that `model` knows.
-        part: float, the share of the training split that an epoch of the learning rate's schedule has.
+        part: float, the fraction of the training split in an epoch of the learning rate's schedule.
     """
     setup = _SETUPS[dataset]
     return Experiment(

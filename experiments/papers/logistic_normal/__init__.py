@@ -1,9 +1,6 @@
 """Englesson, Mehrpanah, Azizpour, "Logistic-Normal likelihoods for heteroscedastic label noise", 2023."""
 
-from experiments.papers.logistic_normal import studies, synthetic, tables
-from experiments.papers.logistic_normal.presets import preset, space
-
-__all__ = ["EXPERIMENTS", "preset", "space"]
+from experiments.papers.logistic_normal import studies, tables
 
 EXPERIMENTS = [*tables.TABLE_1, *tables.TABLE_2, *tables.TABLE_3]
-EXPERIMENTS += [*synthetic.FIGURE_3, *studies.FIGURE_5, *studies.FIGURE_6]
+EXPERIMENTS += [*studies.FIGURE_3, *studies.FIGURE_5, *studies.FIGURE_6]

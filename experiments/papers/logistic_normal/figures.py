@@ -1,7 +1,7 @@
-"""The paper's figures, written into `DIR/LN/`: `python -m experiments.papers.logistic_normal.figures --workdir=DIR`.
+"""The paper's figures, into `DIR/LN/`: `python -m experiments.papers.logistic_normal.figures --workdir=DIR`.
 
     figure1    a Gaussian over logits beside its density on the simplex
-    figure2    how min_scale bounds the attenuation of the loss
+    figure2    the bound that min_scale sets on the attenuation of the loss
     figure3    decision regions on two moons and on two circles
     figure4    accuracies during training by noise rate, of finished runs of Table 1
     figure5    accuracy by temperature and min_scale, of finished runs of `studies.FIGURE_5`
@@ -17,27 +17,28 @@ import functools
 import numpy as np
 from absl import flags
 
-from experiments import evaluation, report, results, terminal
-from experiments.experiment import MAX_SEED
-from experiments.figures import draw, missing_run
-from experiments.papers.logistic_normal import studies, synthetic
-from experiments.papers.logistic_normal.presets import METHODS
+from experiments import evaluation, results
+from experiments.console import shared_flags, terminal
+from experiments.evaluation import summaries
+from experiments.papers.drawing import draw, missing_run
+from experiments.papers.logistic_normal import studies
+from experiments.papers.logistic_normal.methods import METHODS
 from experiments.run import trained
 from tfp_noise import _validation, metrics, visualization
 
 
 def simplex():
-    """Figure 1: a mean of the first class, and a scale (Eq. 9) that reaches towards the label of the second (Eq. 7)."""
+    """Draw Figure 1: a mean of the first class, and a scale (Eq. 9) towards the label of the second (Eq. 7)."""
     loc, target = np.array([2.0, 0.5]), np.array([0.0, np.log((0.99 * 3 + 0.01) / 0.01)])
     towards = (target - loc) / np.linalg.norm(target - loc)
     return visualization.logits_and_simplex(loc, 0.5 * np.eye(2) + np.outer(towards, towards))
 
 
 def decision_regions(dataset, seed, workdir):
-    """Figure 3: the trained classifiers of one data set of the plane."""
-    chosen = [e.with_seed(seed) for e in synthetic.FIGURE_3 if e.dataset == dataset]
+    """Draw Figure 3: the trained classifiers of one data set of the plane."""
+    chosen = [e.with_seed(seed) for e in studies.FIGURE_3 if e.dataset == dataset]
     first = chosen[0]
-    points = first.noise.apply(first.source.load(dataset, None), seed).train
+    points = first.noisy_data(None).train
     classifiers = {
         e.method.label: functools.partial(trained(e, workdir).predict, batch_size=1000, verbose=0) for e in chosen
     }
@@ -47,13 +48,13 @@ def decision_regions(dataset, seed, workdir):
 
 
 def training(workdir, label, methods, seed):
-    """Figure 4: the curves of finished runs of Table 1 with symmetric noise.
+    """Draw Figure 4: the curves of finished runs of Table 1 with symmetric noise.
 
     Args:
         workdir: folder of finished runs.
         label: a setting of Table 1, as "laptop-digits".
         methods: labels of methods, a column each.
-        seed: whose curves to draw.
+        seed: int, the runs' seed.
 
     Returns:
         A `matplotlib.figure.Figure`.
@@ -76,17 +77,21 @@ def training(workdir, label, methods, seed):
 
 
 def sensitivity(workdir, label):
-    """Figure 5: clean test accuracy of the finished runs of `studies.FIGURE_5`, all seeds.
+    """Draw Figure 5: clean test accuracy of the finished runs of `studies.FIGURE_5`, all seeds.
+
+    Args:
+        workdir: folder of finished runs.
+        label: a setting of Table 1, as "laptop-digits".
 
     Raises:
         FileNotFoundError: if there is none.
     """
     under = f"LN/figure5/{label}/symmetric40"
     scores = {}
-    for name, group in report.by_experiment(results.load(workdir).values()).items():
+    for name, group in summaries.by_experiment(results.load(workdir).values()).items():
         if name.startswith(f"{under}/"):
             arguments = group[0]["settings"]["method"]["arguments"]
-            scores[arguments["temperature"], arguments["min_scale"]] = report.values(group, "test")
+            scores[arguments["temperature"], arguments["min_scale"]] = summaries.values(group, "test")
     if not scores:
         raise missing_run(under, workdir)
     seeds = max(map(len, scores.values()))
@@ -95,9 +100,15 @@ def sensitivity(workdir, label):
 
 
 def label_dependent_terms(learned, identity, workdir, data_dir=None):
-    """Figures 6 and 7: the terms of training examples, for two experiments that are alike but for the covariance."""
-    noisy = learned.noise.apply(learned.source.load(learned.dataset, data_dir), learned.seed)
-    examples = evaluation.sample(noisy.train)
+    """Draw Figures 6 and 7: the terms of training examples, for two experiments that differ in the covariance alone.
+
+    Args:
+        learned: an `Experiment` with a learned covariance.
+        identity: the same with the identity.
+        workdir: folder of finished runs.
+        data_dir: where TensorFlow Datasets keeps its data.
+    """
+    examples = evaluation.sample(learned.noisy_data(data_dir).train)
 
     def term(experiment, as_identity):
         model = trained(experiment, workdir, data_dir)
@@ -118,7 +129,7 @@ _FIGURES = {
     "1": lambda _: {"figure1": simplex()},
     "2": lambda _: {"figure2": visualization.loss_by_residual(studies.MIN_SCALES)},
     "3": lambda args: {
-        f"figure3/{dataset}": decision_regions(dataset, args.seed, args.workdir) for dataset in synthetic.DATASETS
+        f"figure3/{dataset}": decision_regions(dataset, args.seed, args.workdir) for dataset in studies.DATASETS
     },
     "4": lambda args: {f"figure4/{args.label}": training(args.workdir, args.label, args.methods, args.seed)},
     "5": lambda args: {f"figure5/{args.label}": sensitivity(args.workdir, args.label)},
@@ -132,16 +143,18 @@ _FIGURES = {
 
 
 def main():
-    """Draws what the flags say."""
+    """Draw the figures of the flags."""
     draw(_FIGURES, flags.FLAGS, "LN")
 
 
 if __name__ == "__main__":
     flags.DEFINE_multi_enum("figures", list(_FIGURES), list(_FIGURES), "Figures to draw.")
-    flags.DEFINE_string("label", "laptop-digits", "Setting of Table 1 (Figure 6: or 2) of Figures 4 to 6.")
+    flags.DEFINE_string(
+        "label", "laptop-digits", "Setting of Figures 4 to 6: of Table 1, and for Figure 6 also of Table 2."
+    )
     flags.DEFINE_list("noises", ["symmetric40", "asymmetric20"], "Noises of Figure 6.")
     flags.DEFINE_list("methods", ["Het-tau-Sigma_full", "LN"], "Columns of Figure 4.")
-    flags.DEFINE_integer("seed", 0, "Seed of the runs of Figures 3, 4 and 6.", lower_bound=0, upper_bound=MAX_SEED)
-    flags.DEFINE_string("workdir", "results", "Folder of finished runs.")
-    flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps its data.")
+    shared_flags.define_seed("Seed of the runs of Figures 3, 4 and 6.")
+    shared_flags.define_workdir_to_read()
+    shared_flags.define_data_dir()
     terminal.start(main)

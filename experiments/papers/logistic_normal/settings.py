@@ -1,4 +1,4 @@
-"""What the paper's experiments share: data, networks, optimizers (appendix B.1); and the `laptop` variants.
+"""Data, networks and optimizers of the paper's experiments (appendix B.1), and of the `laptop` variants.
 
 MNIST: LeNet-5, Adam 1e-3, batch 256, 100 epochs, 10 % of the training set held out with noisy labels; exact counts of
 labels are flipped, as in the authors' code. "mnist" has the classic LeNet-5 of 61,706 parameters and 54,000 training
@@ -19,11 +19,11 @@ those of cross-entropy; the Het rows average 1,000 samples a step, and take 5 (L
 
 import dataclasses
 
-from experiments import clothing1m, sources
-from experiments.experiment import ADAM, CLEAN, CROSS_ENTROPY, Experiment, Method, Noise
-from experiments.papers.logistic_normal.presets import preset
-from experiments.transitions import AnchorTransition
-from tfp_noise import losses, pipeline
+from experiments import sources
+from experiments.experiment import ADAM, CLEAN, CROSS_ENTROPY, Experiment, Noise
+from experiments.papers import laptop
+from experiments.papers.schedules import divided_by_ten
+from tfp_noise import pipeline
 
 _SGD = ("SGD", {"learning_rate": 0.01, "momentum": 0.9, "nesterov": True, "weight_decay": 5e-3})  # see above
 # Divided by 10 after five epochs of 8,302 steps.
@@ -31,10 +31,7 @@ _FINE_TUNING = (
     "SGD",
     _SGD[1]
     | {
-        "learning_rate": {
-            "class_name": "PiecewiseConstantDecay",
-            "config": {"boundaries": [41_510], "values": [1e-3, 1e-4]},
-        },
+        "learning_rate": divided_by_ten(1e-3, [41_510]),
         "weight_decay": 1e-2,  # as above
     },
 )
@@ -42,10 +39,12 @@ _CROP = pipeline.CropAndFlip(pad=2)
 
 _MNIST = Experiment("", "mnist", CLEAN, "lenet5", CROSS_ENTROPY, 100, 256, ADAM)
 
-# Cross-entropy without noise, which every experiment is a variant of.
+_AS_MANY_AS_THE_AUTHORS = sources.InMemory(part=sources.FirstExamples(45_000))
+
+# Cross-entropy without noise; every experiment is a variant of one of these.
 BASES = {
     "mnist": _MNIST,
-    "mnist-lenet5_same": dataclasses.replace(_MNIST, model="lenet5_same", source=sources.FirstExamples(45_000)),
+    "mnist-lenet5_same": dataclasses.replace(_MNIST, model="lenet5_same", source=_AS_MANY_AS_THE_AUTHORS),
     "cifar10": Experiment("", "cifar10", CLEAN, "wrn28_2", CROSS_ENTROPY, 300, 128, _SGD, _CROP),
     "cifar100": Experiment("", "cifar100", CLEAN, "wrn28_2", CROSS_ENTROPY, 300, 128, _SGD, _CROP),
     "clothing1m": Experiment(
@@ -58,33 +57,8 @@ BASES = {
         32,
         _FINE_TUNING,
         pipeline.CropAndFlip(pad=0),
-        source=clothing1m.Clothing1M(),
+        source=sources.Clothing1M(),
     ),
-    "laptop-digits": Experiment("", "digits", CLEAN, "digits_cnn", CROSS_ENTROPY, 100, 64, ADAM),
+    "laptop-digits": laptop.LAPTOP["laptop-digits"],
     "laptop-cifar10": Experiment("", "cifar10", CLEAN, "lenet5", CROSS_ENTROPY, 30, 256, ADAM, _CROP),
 }
-
-
-def _losses(dataset):
-    """Loss and fixed arguments of each row of the tables."""
-    # Patrini et al. 2017 read anchors at the 97th percentile, and for CIFAR-100 at the largest probability.
-    transition = AnchorTransition(100 if dataset.startswith("cifar100") else 97)
-    return {
-        "CE": (losses.LabelSmoothing, {"alpha": 0.0}),
-        "Bi-tempered": (losses.BiTempered, {}),
-        "GCE": (losses.GeneralizedCrossEntropy, {}),
-        "NAN": (losses.NoiseAgainstNoise, {}),
-        "Forward": (losses.ForwardCorrection, {"transition": transition}),
-        "Het": (losses.Heteroscedastic, {}),
-        "Het-tau": (losses.Heteroscedastic, {}),
-        "Het-tau-Sigma_full": (losses.Heteroscedastic, {}),
-        "LN": (losses.LogisticNormal, {}),
-    }
-
-
-def methods(dataset, noise):
-    """The rows of the tables with the hyperparameters of Tables 4 to 6."""
-    return [
-        Method(label, loss, arguments | preset(label, dataset, noise))
-        for label, (loss, arguments) in _losses(dataset).items()
-    ]

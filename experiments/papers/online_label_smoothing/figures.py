@@ -3,16 +3,17 @@
 `python -m experiments.papers.online_label_smoothing.figures --workdir=DIR --label=laptop-digits`
 
     figure4     training and test error by epoch, a column a noise rate (Table VII's runs)
-    figure5     how far the wrong labels are from being fitted, by epoch, at 40 % noise (the same runs)
+    figure5     error on mislabelled examples by their wrong label, by epoch, at 40 % noise (the same runs)
     figure7a    test error against alpha, all seeds
     figure7b    test error against the period of the updates, all seeds
 """
 
 from absl import flags
 
-from experiments import report, results, terminal
-from experiments.experiment import MAX_SEED
-from experiments.figures import draw, missing_run
+from experiments import results
+from experiments.console import shared_flags, terminal
+from experiments.evaluation import summaries
+from experiments.papers.drawing import draw, missing_run
 from experiments.papers.online_label_smoothing import studies
 from experiments.papers.online_label_smoothing.methods import ONLINE
 from experiments.papers.online_label_smoothing.settings import NOISES
@@ -22,15 +23,15 @@ _ERROR = "clean test error, %"
 
 
 def errors(workdir, label, methods, seed, rates, **kwargs):
-    """Figures 4 and 5: curves of finished runs of Table VII.
+    """Draw Figures 4 and 5: curves of finished runs of Table VII.
 
     Args:
         workdir: folder of finished runs.
         label: a setting of Table VII, as "laptop-digits".
         methods: labels of methods, a line each.
-        seed: whose curves to draw.
-        rates: of the noise, in percent.
-        **kwargs: of `visualization.errors_by_noise_rate`.
+        seed: int, the runs' seed.
+        rates: noise rates in percent, a column each.
+        **kwargs: as in `visualization.errors_by_noise_rate`.
 
     Returns:
         A `matplotlib.figure.Figure`.
@@ -55,17 +56,21 @@ def errors(workdir, label, methods, seed, rates, **kwargs):
 def _test_errors(workdir, under, argument):
     """Test errors in percent of all seeds below a folder, by the value of an argument of the loss."""
     found = {}
-    for name, group in report.by_experiment(results.load(workdir).values()).items():
+    for name, group in summaries.by_experiment(results.load(workdir).values()).items():
         if name.startswith(f"{under}/"):
             value = group[0]["settings"]["method"]["arguments"].get(argument)
-            found[value] = [100 - accuracy for accuracy in report.values(group, "test")]
+            found[value] = [100 - accuracy for accuracy in summaries.values(group, "test")]
     if not found:
         raise missing_run(under, workdir)
     return found
 
 
 def by_alpha(workdir, label):
-    """Figure 7a, of all finished runs of a setting.
+    """Draw Figure 7a of all finished runs of a setting.
+
+    Args:
+        workdir: folder of finished runs.
+        label: text, the setting.
 
     Raises:
         FileNotFoundError: if there is none.
@@ -75,7 +80,11 @@ def by_alpha(workdir, label):
 
 
 def by_period(workdir, label):
-    """Figure 7b, of all finished runs of a setting.
+    """Draw Figure 7b of all finished runs of a setting.
+
+    Args:
+        workdir: folder of finished runs.
+        label: text, the setting.
 
     Raises:
         FileNotFoundError: if there is none.
@@ -102,7 +111,7 @@ _FIGURES = {
 
 
 def main():
-    """Draws what the flags say."""
+    """Draw the figures of the flags."""
     draw(_FIGURES, flags.FLAGS, "OLS")
 
 
@@ -110,6 +119,6 @@ if __name__ == "__main__":
     flags.DEFINE_multi_enum("figures", list(_FIGURES), list(_FIGURES), "Figures to draw.")
     flags.DEFINE_string("label", "laptop-digits", "Setting: of Table VII (Figures 4 and 5), or of Figure 7.")
     flags.DEFINE_list("methods", ["CE", "LS", ONLINE.label], "Lines of Figures 4 and 5.")
-    flags.DEFINE_integer("seed", 0, "Seed of the runs of Figures 4 and 5.", lower_bound=0, upper_bound=MAX_SEED)
-    flags.DEFINE_string("workdir", "results", "Folder of finished runs.")
+    shared_flags.define_seed("Seed of the runs of Figures 4 and 5.")
+    shared_flags.define_workdir_to_read()
     terminal.start(main)

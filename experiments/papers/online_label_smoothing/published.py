@@ -1,13 +1,24 @@
-"""What the paper prints as errors in percent, as accuracies in percent: mean and standard deviation of three runs.
+"""Accuracies in percent, where the paper prints errors: mean and standard deviation of three runs.
 
-Calibration errors (Table XI) and divergences (Table XII) stay as they are printed, those in percent, these in nats.
+Calibration errors (Table XI) stay in percent, and divergences (Table XII) in nats.
 Left out: Xu et al. and BYOT, which change the training of the network and not its loss; Ren et al., MetaWeightNet,
-Arazo et al., PENCIL and Han et al. (Table VII), which relabel or reweight examples; Tf-KD_self (Table IV), of which
-neither temperature nor weight is given; SAN-15 (Table VI) and YOLO (Table X), which Keras does not have.
+Arazo et al., PENCIL and Han et al. (Table VII), which relabel or reweight examples; Tf-KD_self (Table IV), whose
+temperature and weight are not given; SAN-15 (Table VI) and YOLO (Table X), which Keras does not have.
 """
 
+from experiments.papers.table_text import parse
+
+
+def _accuracies(text):
+    """The numbers of a table of errors, as accuracies."""
+    return {
+        column: {row: cell and (round(100 - cell[0], 2), cell[1]) for row, cell in cells.items()}
+        for column, cells in parse(text).items()
+    }
+
+
 # Table II, CIFAR-100.
-_TABLE_2 = """
+TABLE_2 = _accuracies("""
 - resnet34 resnet50_small resnet101_small resnext29_2x64d resnext29_32x4d
 CE 20.62±0.21 21.21±0.25 20.34±0.40 20.92±0.52 20.85±0.17
 Bootsoft 21.65±0.13 21.25±0.67 20.37±0.07 21.20±0.13 20.86±0.24
@@ -17,19 +28,19 @@ SCE 22.86±0.08 22.12±0.11 22.60±0.64 23.07±0.28 22.96±0.09
 LS 20.94±0.08 21.20±0.25 20.12±0.02 20.34±0.24 19.56±0.18
 PC 22.91±0.04 23.09±0.53 22.73±0.39 21.55±0.11 21.74±0.04
 OLS 20.04±0.11 20.65±0.14 19.66±0.15 18.81±0.45 18.79±0.20
-"""
+""")
 # Table III, ResNet-56 on CIFAR-100: a column for each number of models.
-_TABLE_3 = """
+TABLE_3 = _accuracies("""
 - 1 6 10 15 20
 CE 26.41 26.07 25.93 25.87 25.88
 LS 26.37 25.30 25.11 24.97 24.96
 OLS 25.27 24.52 24.22 24.10 23.91
-"""
+""")
 # Table IV, ImageNet, one run: the most probable class, and the five most probable. Tf-KD is quoted there from its
 # authors, whose cross-entropy has an error of 24.23 and whose label smoothing one of 23.62; these two are left out, for
 # the paper has both of its own.
-_TABLE_4 = {
-    "resnet50": """
+TABLE_4 = {
+    "resnet50": _accuracies("""
 - top1 top5
 CE 23.68 7.05
 Bootsoft 23.49 6.85
@@ -40,8 +51,8 @@ Disturb 23.59 6.90
 Tf-KD 23.58 -
 OLS 22.28 6.39
 OLS-Cutout 21.98 6.18
-""",
-    "resnet101": """
+"""),
+    "resnet101": _accuracies("""
 - top1 top5
 CE 21.87 6.29
 LS 21.27 5.85
@@ -49,34 +60,46 @@ Cutout 20.72 5.51
 OLS 20.85 5.50
 LS-Cutout 20.47 5.51
 OLS-Cutout 20.25 5.42
-""",
+"""),
 }
 # Table VI: for each method the most probable class, and the five most probable.
-_TABLE_6 = {
-    "resnet50": """
-- CE CE-top5 LS LS-top5 Tf-KD Tf-KD-top5 OLS OLS-top5
-cub 19.19±0.22 5.00±0.25 18.11±0.14 4.88±0.08 19.04±0.23 4.92±0.16 17.53±0.09 4.01±0.27
-flowers 9.31±0.19 2.43±0.14 7.58±0.07 1.93±0.03 8.70±0.45 2.46±0.09 7.14±0.14 1.55±0.07
-cars 9.58±0.19 1.79±0.01 8.32±0.09 1.57±0.03 8.65±0.16 1.46±0.10 7.46±0.01 0.92±0.04
-aircraft 11.88±0.11 3.86±0.13 9.92±0.07 3.73±0.12 10.55±0.22 3.34±0.21 9.19±0.12 2.60±0.03
-""",
-    "mobilenet_v2": """
-- CE CE-top5 LS LS-top5 Tf-KD Tf-KD-top5 OLS OLS-top5
-cub 22.24±0.33 6.61±0.21 21.33±0.29 7.05±0.09 22.36±0.27 6.41±1.47 20.05±0.11 5.08±0.12
-flowers 8.97±0.09 2.51±0.19 8.06±0.35 2.46±0.08 8.05±0.14 2.23±0.13 7.27±0.17 1.77±0.10
-cars 11.71±0.13 2.29±0.12 10.17±0.07 2.33±0.05 10.57±0.09 2.14±0.04 9.25±0.05 1.33±0.02
-aircraft 13.16±0.33 4.15±0.19 12.05±0.29 4.08±0.17 11.95±0.27 4.04±0.10 10.53±0.25 2.96±0.15
-""",
-    "efficientnet_b7": """
-- CE CE-top5 LS LS-top5 Tf-KD Tf-KD-top5 OLS OLS-top5
-cub 18.44±0.15 5.07±0.13 17.40±0.14 5.02±0.03 20.24±0.09 6.33±0.21 16.21±0.24 3.34±0.02
-flowers 9.50±0.07 2.04±0.07 9.42±0.34 2.34±0.13 8.58±0.37 2.07±0.10 8.16±0.12 1.63±0.15
-cars 9.24±0.22 1.84±0.13 8.42±0.08 1.76±0.07 9.52±0.01 1.64±0.01 7.53±0.13 0.97±0.02
-aircraft 11.61±0.37 3.72±0.20 9.60±0.15 3.62±0.13 9.45±0.49 2.01±0.04 8.83±0.19 2.71±0.12
-""",
+TABLE_6 = {
+    "resnet50": _accuracies("""
+- cub flowers cars aircraft
+CE 19.19±0.22 9.31±0.19 9.58±0.19 11.88±0.11
+CE-top5 5.00±0.25 2.43±0.14 1.79±0.01 3.86±0.13
+LS 18.11±0.14 7.58±0.07 8.32±0.09 9.92±0.07
+LS-top5 4.88±0.08 1.93±0.03 1.57±0.03 3.73±0.12
+Tf-KD 19.04±0.23 8.70±0.45 8.65±0.16 10.55±0.22
+Tf-KD-top5 4.92±0.16 2.46±0.09 1.46±0.10 3.34±0.21
+OLS 17.53±0.09 7.14±0.14 7.46±0.01 9.19±0.12
+OLS-top5 4.01±0.27 1.55±0.07 0.92±0.04 2.60±0.03
+"""),
+    "mobilenet_v2": _accuracies("""
+- cub flowers cars aircraft
+CE 22.24±0.33 8.97±0.09 11.71±0.13 13.16±0.33
+CE-top5 6.61±0.21 2.51±0.19 2.29±0.12 4.15±0.19
+LS 21.33±0.29 8.06±0.35 10.17±0.07 12.05±0.29
+LS-top5 7.05±0.09 2.46±0.08 2.33±0.05 4.08±0.17
+Tf-KD 22.36±0.27 8.05±0.14 10.57±0.09 11.95±0.27
+Tf-KD-top5 6.41±1.47 2.23±0.13 2.14±0.04 4.04±0.10
+OLS 20.05±0.11 7.27±0.17 9.25±0.05 10.53±0.25
+OLS-top5 5.08±0.12 1.77±0.10 1.33±0.02 2.96±0.15
+"""),
+    "efficientnet_b7": _accuracies("""
+- cub flowers cars aircraft
+CE 18.44±0.15 9.50±0.07 9.24±0.22 11.61±0.37
+CE-top5 5.07±0.13 2.04±0.07 1.84±0.13 3.72±0.20
+LS 17.40±0.14 9.42±0.34 8.42±0.08 9.60±0.15
+LS-top5 5.02±0.03 2.34±0.13 1.76±0.07 3.62±0.13
+Tf-KD 20.24±0.09 8.58±0.37 9.52±0.01 9.45±0.49
+Tf-KD-top5 6.33±0.21 2.07±0.10 1.64±0.01 2.01±0.04
+OLS 16.21±0.24 8.16±0.12 7.53±0.13 8.83±0.19
+OLS-top5 3.34±0.02 1.63±0.15 0.97±0.02 2.71±0.12
+"""),
 }
 # Table VII, ResNet-56 on CIFAR-100: a column for each noise rate in percent.
-_TABLE_7 = """
+TABLE_7 = _accuracies("""
 - 0 20 40 60 80
 CE 26.81±0.36 37.75±0.50 47.07±1.08 62.06±0.62 81.56±0.42
 Bootsoft 27.28±0.35 37.99±0.43 46.96±0.33 63.76±0.85 80.32±0.33
@@ -84,9 +107,9 @@ Boothard 26.02±0.22 36.21±0.29 42.73±0.16 54.95±2.20 81.20±1.26
 SCE 28.97±0.31 38.40±0.12 46.97±0.65 62.13±0.55 82.66±0.10
 LS 26.37±0.41 35.48±0.61 43.99±1.04 59.51±0.80 80.36±0.90
 OLS 25.24±0.18 32.67±0.14 38.86±0.13 50.04±0.14 78.22±1.01
-"""
+""")
 # Tables VIII and XII, ResNet-29 on CIFAR-10, one run.
-_TABLE_8 = """
+TABLE_8 = _accuracies("""
 - clean fgsm pgd
 CE 7.18 82.46 93.18
 Bootsoft 6.91 79.83 92.57
@@ -94,54 +117,37 @@ Boothard 7.73 82.68 90.01
 SCE 8.66 77.68 93.96
 LS 6.81 79.48 87.32
 OLS 6.46 60.39 76.29
-"""
-TABLE_12 = {
-    "CE": (0.2974, None),
-    "Bootsoft": (0.3247, None),
-    "Boothard": (0.3188, None),
-    "SCE": (0.5563, None),
-    "LS": (0.1866, None),
-    "OLS": (0.1399, None),
-}
+""")
+TABLE_12 = parse("""
+- divergence
+CE 0.2974
+Bootsoft 0.3247
+Boothard 0.3188
+SCE 0.5563
+LS 0.1866
+OLS 0.1399
+""")["divergence"]
 # Table IX, ResNet-50 on ImageNet, one run.
-_TABLE_9 = """
+TABLE_9 = _accuracies("""
 - fgsm fgsm-top5 pgd pgd-top5
 CE 91.07 66.21 94.93 31.82
 Bootsoft 91.29 67.29 94.56 31.07
 LS 74.44 50.63 80.31 24.46
 OLS 75.79 48.13 74.43 22.14
-"""
+""")
 # Table XI, CIFAR-100.
-_TABLE_11 = """
+TABLE_11 = _accuracies("""
 - resnet56 resnet74 resnet110
 CE 26.81±0.36 25.86±0.19 25.54±0.44
 LS 26.37±0.41 25.90±0.31 25.14±0.31
 OLS 25.24±0.18 24.89±0.08 23.86±0.27
-"""
+""")
 # Its calibration errors. The bins are not said; of the cited Guo et al. they are 15.
-CALIBRATION = {
-    "resnet56": {"CE": (11.37, 0.53), "LS": (3.35, 0.86), "OLS": (2.85, 1.44)},
-    "resnet74": {"CE": (12.70, 0.76), "LS": (2.37, 0.94), "OLS": (1.81, 0.85)},
-    "resnet110": {"CE": (13.14, 1.16), "LS": (2.32, 1.03), "OLS": (2.05, 0.68)},
-}
+CALIBRATION = parse("""
+- resnet56 resnet74 resnet110
+CE 11.37±0.53 12.70±0.76 13.14±1.16
+LS 3.35±0.86 2.37±0.94 2.32±1.03
+OLS 2.85±1.44 1.81±0.85 2.05±0.68
+""")
 # Section V-E, ResNet-56 on CIFAR-100: the prediction for one other example of the class as the soft label.
 SINGLE = (round(100 - 26.18, 2), 0.30)
-
-
-def _parse(text):
-    """A dict `{row: {column: (accuracy in percent, standard deviation or None)}}`; "-" is a cell without a number."""
-    (_, *columns), *rows = map(str.split, text.strip().splitlines())
-    return {row: dict(zip(columns, map(_accuracy, cells), strict=True)) for row, *cells in rows}
-
-
-def _accuracy(cell):
-    if cell == "-":
-        return None
-    error, *spread = map(float, cell.split("±"))
-    return round(100 - error, 2), (spread or [None])[0]
-
-
-TABLE_2, TABLE_3, TABLE_7 = _parse(_TABLE_2), _parse(_TABLE_3), _parse(_TABLE_7)
-TABLE_8, TABLE_9, TABLE_11 = _parse(_TABLE_8), _parse(_TABLE_9), _parse(_TABLE_11)
-TABLE_4 = {network: _parse(text) for network, text in _TABLE_4.items()}
-TABLE_6 = {network: _parse(text) for network, text in _TABLE_6.items()}

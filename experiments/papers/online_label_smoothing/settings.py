@@ -1,13 +1,14 @@
-"""What the paper's experiments share (section V): data, networks, optimizers; and the `laptop` variants.
+"""Data, networks and optimizers of the paper's experiments (section V), and of the `laptop` variants.
 
 CIFAR: batch 128, 300 epochs, SGD with Nesterov momentum 0.9, 0.1 over 10 after 150 and 225 epochs, crops and flips: for
 an accelerator. Weight decay 5e-4; Keras's bypasses the momentum, which multiplies the paper's (part of the gradient) by
-10: 5e-3 shrinks weights as fast. The paper holds nothing out; here a fiftieth of the training labels, without which
-there were none to choose a temperature by. Its authors' code reports the best epoch on the test set, ours the last.
+10: 5e-3 shrinks weights as fast. The paper holds nothing out; here it is a fiftieth of the training labels, to choose
+a temperature by. Its authors' code reports the best epoch on the test set, ours the last. It also standardises the
+inputs by the mean and deviation of each channel; here they are in [0, 1].
 
 ImageNet: batch 256, 250 epochs, 0.1 over 10 after 75, 150 and 225; weight decay 1e-4 (here 1e-3, as above). Crops of
 224 from images of 256, and flips; the authors' code also resizes the crops at random and jitters colours, so that its
-numbers may be better. Streamed; the first percent of the training split is held out.
+numbers may be better, and has Nesterov momentum. Streamed; the first percent of the training split is held out.
 
 Fine-grained: from ImageNet's weights, batch 64, 100 epochs, 0.01 over 10 after 45 and 80 (the factor, the batch and the
 weight decay of 1e-4, here 1e-3, are those of the authors' code), momentum 0.9, crops of 224 from images of 256. That
@@ -16,31 +17,26 @@ folder.
 
 Noise flips exact counts of labels, each to a uniformly drawn other class.
 
-`laptop` variants: a small network on 8x8 digits for 100 epochs (10 s a run on 2 CPU cores), LeNet-5 on Fashion-MNIST
-for 30 epochs (100 s), with Adam.
+`laptop` variants: those of `papers.laptop`.
 """
 
 from experiments import sources
 from experiments.experiment import CLEAN, CROSS_ENTROPY, Experiment, Noise
-from experiments.papers.label_smoothing import settings as label_smoothing
+from experiments.papers.schedules import divided_by_ten
 from tfp_noise import pipeline
 
 RATES = (20, 40, 60, 80)
 NOISES = {0: CLEAN} | {rate: Noise("symmetric_other", rate / 100, exact=True) for rate in RATES}
 
-_CIFAR = sources.HeldOut(0.02)
-# Of 128 from 49,000 examples; the paper counts 384.
+_CIFAR = sources.InMemory(share=0.02)
+# Batches of 128 in 49,000 examples; the paper counts 384.
 STEPS_PER_EPOCH = 383
 
 
 def _sgd(rate, decays, steps_per_epoch, weight_decay, nesterov):
     """SGD whose learning rate is divided by 10 after each number of epochs in `decays`."""
-    schedule = {
-        "boundaries": [epochs * steps_per_epoch for epochs in decays],
-        "values": [rate / 10**i for i in range(len(decays) + 1)],
-    }
     return "SGD", {
-        "learning_rate": {"class_name": "PiecewiseConstantDecay", "config": schedule},
+        "learning_rate": divided_by_ten(rate, [epochs * steps_per_epoch for epochs in decays]),
         "momentum": 0.9,
         "nesterov": nesterov,
         "weight_decay": weight_decay,
@@ -48,7 +44,7 @@ def _sgd(rate, decays, steps_per_epoch, weight_decay, nesterov):
 
 
 def cifar(dataset, model):
-    """Cross-entropy on CIFAR, which the paper's experiments there are variants of."""
+    """Return cross-entropy on CIFAR; the paper's experiments there are variants of it."""
     optimizer = _sgd(0.1, (150, 225), STEPS_PER_EPOCH, weight_decay=5e-3, nesterov=True)
     crops = pipeline.CropAndFlip(pad=4)
     return Experiment("", dataset, CLEAN, model, CROSS_ENTROPY, 300, 128, optimizer, crops, source=_CIFAR)
@@ -61,7 +57,7 @@ def _large(dataset, model, epochs, batch_size, optimizer, **splits):
 
 
 def imagenet(model):
-    """Cross-entropy on ImageNet."""
+    """Return cross-entropy on ImageNet."""
     optimizer = _sgd(0.1, (75, 150, 225), 4_954, weight_decay=1e-3, nesterov=False)  # 1,268,356 examples
     splits = {"train": "train[1%:]", "validation": "train[:1%]", "test": "validation"}
     return _large("imagenet2012", model, 250, 256, optimizer, **splits)
@@ -83,12 +79,11 @@ FINE_GRAINED = {
 
 
 def fine_grained(label, model):
-    """Cross-entropy on one of the data sets of Table V."""
+    """Return cross-entropy on one of the data sets of Table V."""
     dataset, steps, splits = FINE_GRAINED[label]
     optimizer = _sgd(0.01, (45, 80), steps, weight_decay=1e-3, nesterov=False)
     return _large(dataset, model, 100, 64, optimizer, **splits)
 
 
-LAPTOP = label_smoothing.CLEAN_LAPTOP
-# Training steps of an epoch there, for periods in proportion to the paper's.
+# Training steps of an epoch of the `laptop` variants, for periods in proportion to the paper's.
 LAPTOP_STEPS_PER_EPOCH = {"laptop-fashion_mnist": 211, "laptop-digits": 21}

@@ -1,18 +1,19 @@
 """Section V-E: Figure 7, by alpha and by the period of the updates; and variants of online label smoothing.
 
-Figure 7 has ResNet-29; which CIFAR it is on the paper does not say; here CIFAR-100. `laptop` periods are to their epoch
-as the paper's to its 384 steps, and at least one step.
+Figure 7 has ResNet-29; which CIFAR it is on the paper does not say; here CIFAR-100. `laptop` periods are the
+same fractions of their epoch as the paper's of its 384 steps, and at least one step.
 
 Variants, on ResNet-56 and CIFAR-100: the prediction of a single example in place of the mean (the paper's OLS-Single
 draws it from the class at random; here it is the latest of the steps before); those of the authors' code: zeros before
 the first update, and a row that freezes once its largest entry reaches 0.88 (in their fine-grained code, which also
-adds the two losses without halving them: twice the learning rate).
+adds the two losses without halving them: twice the learning rate, and resets a frozen row that has no correct
+prediction in an epoch; here it stays).
 """
 
+from experiments.papers.laptop import LAPTOP
 from experiments.papers.online_label_smoothing import published
 from experiments.papers.online_label_smoothing.methods import ONLINE, online
 from experiments.papers.online_label_smoothing.settings import (
-    LAPTOP,
     LAPTOP_STEPS_PER_EPOCH,
     NOISES,
     STEPS_PER_EPOCH,
@@ -28,12 +29,12 @@ _RESNET_56 = {"cifar100-resnet56": cifar("cifar100", "resnet56"), **LAPTOP}
 
 
 def steps_per_epoch(label):
-    """Training steps of an epoch in a setting of Figure 7."""
+    """Return the training steps of an epoch in a setting of Figure 7."""
     return LAPTOP_STEPS_PER_EPOCH.get(label, STEPS_PER_EPOCH)
 
 
 def periods(label):
-    """Update periods of a setting in steps, ascending; `epoch` stands beside them."""
+    """Return the update periods of a setting in steps, ascending, without the default, an epoch."""
     if label not in LAPTOP_STEPS_PER_EPOCH:
         return _PERIODS
     scale = LAPTOP_STEPS_PER_EPOCH[label] / _PAPERS_EPOCH

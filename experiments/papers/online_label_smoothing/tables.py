@@ -2,17 +2,17 @@
 
 Tables VIII and XII are two measures of the same runs, and so are Tables IV and IX; Table XI's ResNet-56 is Table VII
 without noise, and so are its `laptop` variants. Cutout (Table IV) clears a square of half the image's side: the paper
-does not say its size. What is left out, and why, stands in `published`.
+does not say its size. `published` lists what is left out, and why.
 """
 
 import dataclasses
 
+from experiments.evaluation.measures import Attacks, HumanDistance, SnapshotEnsembles, TopAccuracy
 from experiments.experiment import CROSS_ENTROPY
-from experiments.measures import Attacks, HumanDistance, SnapshotEnsembles, TopAccuracy
+from experiments.papers.laptop import LAPTOP
 from experiments.papers.online_label_smoothing import methods, published
 from experiments.papers.online_label_smoothing.settings import (
     FINE_GRAINED,
-    LAPTOP,
     NOISES,
     cifar,
     fine_grained,
@@ -27,21 +27,17 @@ def _variants(folder, base, rows, numbers, measures=()):
     return [base.variant(folder, method, published=numbers.get(method.label)) for method in rows]
 
 
-def _column(table, column):
-    return {row: cells[column] for row, cells in table.items()}
-
-
 def _imagenet(network, table):
     """A half of Table IV, with the attacks of Table IX where it has them."""
     folder, base = f"OLS/table4/imagenet2012-{network}", imagenet(f"{network}_untrained")
-    numbers, top = _column(table, "top1"), (TopAccuracy(),)
-    attacked = published.TABLE_9 if network == "resnet50" else {}
+    numbers, top = table["top1"], (TopAccuracy(),)
+    attacked = published.TABLE_9["fgsm"] if network == "resnet50" else {}
     for method in methods.IMAGENET[network]:
         measures = (*top, Attacks(top=5)) if method.label in attacked else top
         yield from _variants(folder, base, [method], numbers, measures)
     cut = dataclasses.replace(base, augmentation=pipeline.Compose((base.augmentation, pipeline.Cutout(0.5))))
     rows = {"Cutout": CROSS_ENTROPY, "LS-Cutout": methods.LABEL_SMOOTHING, "OLS-Cutout": methods.ONLINE}
-    rows = [dataclasses.replace(method, label=label) for label, method in rows.items() if label in table]
+    rows = [dataclasses.replace(method, label=label) for label, method in rows.items() if label in numbers]
     yield from _variants(folder, cut, rows, numbers, top)
 
 
@@ -49,10 +45,8 @@ _RESNET_56 = {"cifar100-resnet56": cifar("cifar100", "resnet56"), **LAPTOP}
 
 TABLE_2 = [
     one
-    for network in published.TABLE_2["CE"]
-    for one in _variants(
-        f"OLS/table2/cifar100-{network}", cifar("cifar100", network), methods.ALL, _column(published.TABLE_2, network)
-    )
+    for network, numbers in published.TABLE_2.items()
+    for one in _variants(f"OLS/table2/cifar100-{network}", cifar("cifar100", network), methods.ALL, numbers)
 ]
 TABLE_3 = [
     one
@@ -61,7 +55,7 @@ TABLE_3 = [
         f"OLS/table3/{label}",
         base,
         methods.THREE,
-        {} if label in LAPTOP else _column(published.TABLE_3, "1"),
+        {} if label in LAPTOP else published.TABLE_3["1"],
         (SnapshotEnsembles(),),
     )
 ]
@@ -86,14 +80,14 @@ TABLE_7 = [
         f"OLS/table7/{label}",
         dataclasses.replace(base, noise=noise),
         methods.ROBUST if label == "cifar100-resnet56" else methods.ROBUST_OF_TEN,
-        {} if label in LAPTOP else _column(published.TABLE_7, str(rate)),
+        {} if label in LAPTOP else published.TABLE_7[str(rate)],
     )
 ]
 TABLE_8 = _variants(
     "OLS/table8/cifar10-resnet29",
     cifar("cifar10", "resnet29"),
     methods.ROBUST_OF_TEN,
-    _column(published.TABLE_8, "clean"),
+    published.TABLE_8["clean"],
     (Attacks(), HumanDistance()),
 )
 TABLE_8 += [
@@ -108,6 +102,6 @@ TABLE_11 = [
         f"OLS/table11/cifar100-{network}",
         cifar("cifar100", network),
         methods.THREE,
-        _column(published.TABLE_11, network),
+        published.TABLE_11[network],
     )
 ]

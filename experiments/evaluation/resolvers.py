@@ -1,0 +1,80 @@
+"""Arguments of a method that are resolved at run time, from the noisy data and the predecessor's model."""
+
+import dataclasses
+
+from experiments import evaluation
+from tfp_noise import estimation, noise
+from tfp_noise.similarities import ClassSimilarities
+
+
+class Resolver:
+    """The base of all arguments that are resolved at run time; every other argument is handed on as it is.
+
+    A subclass is a frozen dataclass, because its `repr` stands among the settings of a run.
+    """
+
+    needs_predecessor = False
+
+    def __call__(self, data, predecessor):
+        """Return the argument.
+
+        Args:
+            data: the noisy `Dataset` of the run.
+            predecessor: a trained model, or `None`.
+        """
+        raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True)
+class TrueTransition(Resolver):
+    """The matrix that made the labels noisy; no other way leads from it to a loss."""
+
+    def __call__(self, data, predecessor):
+        del predecessor
+        return data.transition
+
+
+@dataclasses.dataclass(frozen=True)
+class SymmetricTransition(Resolver):
+    """The matrix of symmetric noise at an assumed rate, whatever the true one."""
+
+    rate: float
+
+    def __call__(self, data, predecessor):
+        del predecessor
+        return noise.symmetric(data.num_classes, self.rate)
+
+
+@dataclasses.dataclass(frozen=True)
+class AnchorTransition(Resolver):
+    """A matrix estimated from anchors: the training examples that the predecessor's model is most certain of.
+
+    Args:
+        percentile: as in `tfp_noise.estimation.from_anchors`.
+    """
+
+    percentile: float
+    needs_predecessor = True
+
+    def __call__(self, data, predecessor):
+        return estimation.from_anchors(evaluation.predict(predecessor, data.train), self.percentile).transition
+
+
+@dataclasses.dataclass(frozen=True)
+class SubstituteTeacher(Resolver):
+    """Targets of each class, `(1 - alpha) I + alpha Q`, with the Q that the predecessor's model learned.
+
+    Data that have only the predecessor's first classes get the rows of these, cut to these and divided by their sums:
+    the softmax of the logits that are left.
+
+    Args:
+        alpha: weight of Q.
+    """
+
+    alpha: float
+    needs_predecessor = True
+
+    def __call__(self, data, predecessor):
+        rows = predecessor.loss.q_matrix
+        learned = ClassSimilarities(rows, [str(index) for index in range(len(rows))])
+        return learned.subset(range(data.num_classes)).substitute_teacher(data.num_classes, self.alpha).matrix

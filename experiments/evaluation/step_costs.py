@@ -1,0 +1,152 @@
+"""Costs of whole training steps: small networks, a wide last layer and its memory, and `fit` beside plain Keras's."""
+
+import multiprocessing
+import pathlib
+import time
+
+import keras
+import numpy as np
+
+import models
+from tfp_noise import NoisyLabelClassifier, datasets, losses, pipeline
+
+MANY_CLASSES = 21_843
+_STATUS = pathlib.Path("/proc/self/status")  # of Linux
+_FEATURES = 512  # of the layer before many classes
+METHODS = {
+    "Logistic-Normal": losses.LogisticNormal,
+    "online label smoothing": losses.OnlineLabelSmoothing,
+    "learnable label smoothing": losses.LearnableLabelSmoothing,
+}
+METHODS_FOR_MANY_CLASSES = {
+    "online label smoothing, top=32": lambda k: losses.OnlineLabelSmoothing(k, top=32),
+    "learnable label smoothing, top=32": lambda k: losses.LearnableLabelSmoothing(k, top=32),
+}
+
+
+def cross_entropy(num_classes):
+    """Return the loss that everything is compared with."""
+    return losses.LabelSmoothing(num_classes, alpha=0.0)
+
+
+def seconds_in_turn(functions, rounds, calls):
+    """Measure the seconds of a call of each function; the functions take turns within a round.
+
+    Args:
+        functions: a dict from name to function without arguments.
+        rounds: int; fewer, but at least five, if they would take more than a minute.
+        calls: int, how often a function is called in its turn.
+
+    Returns:
+        A dict from name to seconds a call, float `[rounds]`.
+    """
+    for function in functions.values():
+        function()
+        function()
+    seconds = {name: [] for name in functions}
+    end = time.perf_counter() + 60
+    for number in range(rounds):
+        if number >= 5 and time.perf_counter() > end:
+            break
+        for name, function in functions.items():
+            start = time.perf_counter()
+            for _ in range(calls):
+                function()
+            seconds[name].append((time.perf_counter() - start) / calls)
+    return {name: np.array(values) for name, values in seconds.items()}
+
+
+def of_small_network(model, shape, batch, rounds=200, calls=3):
+    """Return, by method, the ratio of its training step to cross-entropy's, with Adam."""
+    rng = np.random.default_rng(0)
+    images, labels = rng.random((batch, *shape), "float32"), rng.integers(0, 10, batch)
+
+    def step(loss):
+        classifier = NoisyLabelClassifier(models.build(model, shape, loss.num_outputs), loss)
+        classifier.compile("adam", jit_compile=False)
+        return lambda: classifier.train_on_batch(images, labels)
+
+    return _ratios({name: step(build(10)) for name, build in METHODS.items()}, step(cross_entropy(10)), rounds, calls)
+
+
+def of_classifier(rounds=20, epochs=4, steps=100):
+    """Return the ratio of the classifier's `fit` to that of plain Keras, with the same network, loss and metric.
+
+    LeNet-5, batches of 256, as experiments run it: whole calls of `fit`, their start included, in turn.
+    """
+    shape, batch = (28, 28, 1), 256
+    batches = pipeline.batches(made_up(shape, steps * batch), batch)
+
+    def fit(build):
+        loss = cross_entropy(10)
+        network = models.build("lenet5", shape, loss.num_outputs)
+        model, arguments = build(network, loss)
+        execution = {"steps_per_execution": batches.steps_per_execution, "jit_compile": False}
+        model.compile("adam", metrics=["accuracy"], **execution, **arguments)
+        data = {"epochs": epochs, "steps_per_epoch": steps, "shuffle": False, "verbose": 0}
+        return lambda: model.fit(batches.train, **data)
+
+    ours = fit(lambda network, loss: (NoisyLabelClassifier(network, loss), {}))
+    plain = fit(lambda network, loss: (network, {"loss": loss}))
+    return _ratios({"fit": ours}, plain, rounds, calls=1)["fit"]
+
+
+def made_up(shape, examples):
+    """Return a data set of ten classes with random images."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (examples, *shape), np.uint8)
+    split = datasets.Examples(images, rng.integers(0, 10, examples).astype(np.int32), np.arange(examples))
+    few = split.take(np.arange(10))
+    return datasets.Dataset("made up", split, few, few, tuple("0123456789"))
+
+
+def of_many_classes(batch=256, rounds=15):
+    """Return, by method, the ratio of its step to cross-entropy's: SGD on a linear layer to 21,843 classes."""
+    methods = METHODS_FOR_MANY_CLASSES.items()
+    steps = {name: _wide_step(build(MANY_CLASSES), batch) for name, build in methods}
+    return _ratios(steps, _wide_step(cross_entropy(MANY_CLASSES), batch), rounds, calls=1)
+
+
+def memory_of_many_classes(batch=256):
+    """Return, by method, the MiB that a process needs beyond cross-entropy's for the same steps.
+
+    It is the difference of the peaks; the dict is empty on a system that does not report them.
+    """
+    if _peak_memory() is None:
+        return {}
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        peaks = {name: pool.apply(_peak, [name, batch]) for name in [None, *METHODS_FOR_MANY_CLASSES]}
+    return {name: peak - peaks[None] for name, peak in peaks.items() if name}
+
+
+def _ratios(steps, yardstick, rounds, calls):
+    seconds = seconds_in_turn({**steps, None: yardstick}, rounds, calls)
+    return {name: float(np.median(seconds[name] / seconds[None])) for name in steps}
+
+
+def _wide_step(loss, batch):
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(batch, _FEATURES)).astype("float32")
+    labels = rng.integers(0, MANY_CLASSES, batch)
+    layers = [keras.Input([_FEATURES]), keras.layers.Dense(MANY_CLASSES)]
+    classifier = NoisyLabelClassifier(keras.Sequential(layers), loss)
+    classifier.compile(keras.optimizers.SGD(0.1), jit_compile=False)
+    return lambda: classifier.train_on_batch(features, labels)
+
+
+def _peak(name, batch):
+    """The MiB of a process that trains by one method."""
+    build = METHODS_FOR_MANY_CLASSES.get(name, cross_entropy)
+    step = _wide_step(build(MANY_CLASSES), batch)
+    for _ in range(3):
+        step()
+    return _peak_memory()
+
+
+def _peak_memory():
+    """The most MiB that this process has needed, or `None` on a system that does not report it.
+
+    `resource.getrusage` does not tell: a process begins with the peak of its parent there.
+    """
+    lines = _STATUS.read_text().splitlines() if _STATUS.exists() else []
+    return next((int(line.split()[1]) / 2**10 for line in lines if line.startswith("VmHWM:")), None)

@@ -1,0 +1,60 @@
+"""Rows of the paper's tables: methods, terms of the loss, augmentations, and the substitute teacher.
+
+Teacher-free distillation ("TF-KD-reg") has the weight and temperature of Yuan et al.'s code for ResNet-18 on CIFAR-100,
+and the variant of that code, which made their numbers. Table 1 takes its numbers of that row from Table VI of paper OLS
+(77.64 = 100 - 22.36, and so on), whose authors' code has another variant, weight 0.95, and temperatures of 40
+(MobileNetV2) and 6 (ResNet-50): in Table 1 the row is ours beside another loss's numbers. Paper OLS's own rows of the
+same cells have the variant of Yuan et al.'s text.
+"""
+
+import dataclasses
+
+from experiments.evaluation.resolvers import SubstituteTeacher
+from experiments.experiment import CROSS_ENTROPY, Method
+from tfp_noise import losses, pipeline
+
+SMOOTHING = Method("LS", losses.LabelSmoothing, {"alpha": 0.1})
+ONLINE = Method("OLS", losses.OnlineLabelSmoothing)
+LEARNABLE = Method("LLS", losses.LearnableLabelSmoothing)
+_TEACHER_FREE = Method("TF-KD-reg", losses.TeacherFree, {"alpha": 0.1, "temperature": 20.0, "variant": "code"})
+_FOCAL = (
+    Method("FL-3", losses.Focal, {"gamma": 3.0}),
+    Method("FLSD-53", losses.Focal, {"gamma": 3.0, "hard_gamma": 5.0}),
+)
+# Yuan et al.'s temperature and weight for the same network; their factor is T^2 / 2, here T^2.
+_SELF_TAUGHT = dataclasses.replace(
+    CROSS_ENTROPY, label="TF-KD-self", distillation={"temperature": 6.0, "label_weight": 0.05}
+)
+
+ROWS = (CROSS_ENTROPY, SMOOTHING, _TEACHER_FREE, ONLINE, LEARNABLE)
+ROWS_OF_TABLES = {"table1": ROWS, "table2": (*ROWS, *_FOCAL, _SELF_TAUGHT), "table3": ROWS}
+
+_FCE, _RCE = "forward_cross_entropy", "reverse_cross_entropy"
+_PREDICTIONS, _TARGETS = "prediction_entropy", "target_entropy"
+_TERMS = {
+    "no-FCE": (_RCE, _PREDICTIONS, _TARGETS),
+    "no-RCE": (_FCE, _PREDICTIONS, _TARGETS),
+    "no-pred-EM": (_FCE, _RCE, _TARGETS),
+    "no-targets-EM": (_FCE, _RCE, _PREDICTIONS),
+    "FCE-only": (_FCE,),
+    "symmetric-CE": (_FCE, _RCE),
+    "forward-KL": (_FCE, _TARGETS),
+    "reverse-KL": (_RCE, _PREDICTIONS),
+    "LLS": (_FCE, _RCE, _PREDICTIONS, _TARGETS),
+}
+ABLATION = [  # Table 4
+    Method(label, losses.LearnableLabelSmoothing, {"alpha": 0.1, "terms": terms}) for label, terms in _TERMS.items()
+]
+
+# Tables 5 to 7: a trained network as teacher, or its Q alone.
+TEACHERS = (CROSS_ENTROPY, SMOOTHING, LEARNABLE)
+SUBSTITUTE = Method("LLS-ST", losses.LabelSmearing, {"matrix": SubstituteTeacher(0.1)})
+
+# Table 8. The paper gives no settings; these are the ones that their own papers have for small images, RandAugment but
+# for its strength.
+AUGMENTATIONS = {
+    "Co": pipeline.Cutout(0.5),
+    "Mx": pipeline.Mixup(1.0),
+    "Cx": pipeline.CutMix(1.0),
+    "RA": pipeline.RandAugment(),
+}

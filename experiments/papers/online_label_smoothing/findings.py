@@ -1,0 +1,114 @@
+"""Scores beside clean accuracy, the paper's and those of the runs at hand: ensembles, top-5, attacks, calibration.
+
+`python -m experiments.papers.online_label_smoothing.findings --workdir=DIR` writes `DIR/OLS/scores.md`. Clean accuracy
+stands in the table of all results.
+"""
+
+import pathlib
+from typing import NamedTuple
+
+from absl import flags
+
+from experiments import results
+from experiments.console import shared_flags, terminal
+from experiments.evaluation import summaries
+from experiments.papers.online_label_smoothing import published
+
+_LEGEND = (
+    "Percent, and nats for the divergence from annotators; mean ± standard deviation over seeds. An ensemble: test "
+    "accuracy of the mean probabilities of so many epochs. FGSM, PGD: test accuracy after the attack."
+)
+
+
+class _Score(NamedTuple):
+    """Title of a score, factor to its unit, and folders of the experiments whose rows show it."""
+
+    title: str
+    factor: float = 100
+    under: tuple[str, ...] = ("OLS/",)
+
+
+# By the score's key, with "/" before one within a dict. Every run has a calibration error; those of Table XI are shown.
+_SCORES = {
+    **{f"ensembles/{count}": _Score(f"{count} models") for count in ("6", "10", "15", "20")},
+    "test_top5_accuracy": _Score("top 5"),
+    "fgsm_accuracy": _Score("FGSM"),
+    "fgsm_top5_accuracy": _Score("FGSM, top 5"),
+    "pgd_accuracy": _Score("PGD"),
+    "pgd_top5_accuracy": _Score("PGD, top 5"),
+    "human_divergence": _Score("divergence from humans", factor=1),
+    "test_ece_15_bins": _Score("calibration error", under=("OLS/table7/", "OLS/table11/")),
+}
+
+
+def _published():
+    """A dict `{experiment: {key of a score: (mean, standard deviation or None)}}`."""
+    found = {}
+
+    def add(folder, key, numbers):
+        for method, number in numbers.items():
+            if number is not None:
+                found.setdefault(f"OLS/{folder}/{method}", {})[key] = number
+
+    for count, numbers in published.TABLE_3.items():
+        if count != "1":
+            add("table3/cifar100-resnet56/none", f"ensembles/{count}", numbers)
+    for network, table in published.TABLE_4.items():
+        add(f"table4/imagenet2012-{network}/none", "test_top5_accuracy", table["top5"])
+    for column, numbers in published.TABLE_9.items():
+        add("table4/imagenet2012-resnet50/none", f"{column.replace('-', '_')}_accuracy", numbers)
+    for network, table in published.TABLE_6.items():
+        for label, numbers in table.items():
+            top5 = {row.removesuffix("-top5"): number for row, number in numbers.items() if row.endswith("-top5")}
+            add(f"table6/{label}-{network}/none", "test_top5_accuracy", top5)
+    add("table8/cifar10-resnet29/none", "fgsm_accuracy", published.TABLE_8["fgsm"])
+    add("table8/cifar10-resnet29/none", "pgd_accuracy", published.TABLE_8["pgd"])
+    add("table8/cifar10-resnet29/none", "human_divergence", published.TABLE_12)
+    for network, numbers in published.CALIBRATION.items():
+        table = "table7" if network == "resnet56" else "table11"
+        add(f"{table}/cifar100-{network}/none", "test_ece_15_bins", numbers)
+    return found
+
+
+PUBLISHED = _published()
+
+
+def rows(runs):
+    """Return a row of text, headings first, for each score of each of the paper's experiments with finished runs."""
+    lines = [["experiment", "score", "paper", "ours", "seeds"]]
+    for name, group in summaries.by_experiment(runs).items():
+        for key, score in _SCORES.items():
+            found = [_value(result["scores"], key) for result in group]
+            values = [score.factor * value for value in found if value is not None]
+            if values and name.startswith(score.under):
+                numbers = PUBLISHED.get(name, {}).get(key), summaries.mean_and_deviation(values)
+                paper, ours = (summaries.number_text(number, ".4g", ".2g") for number in numbers)
+                lines.append([name + summaries.mark(group), score.title, paper, ours, str(len(values))])
+    return lines
+
+
+def markdown(runs):
+    """Return the table of the scores of these results, as Markdown."""
+    lines = rows(runs)
+    return f"{summaries.markdown_table(lines)}\n{summaries.legend(_LEGEND, lines)}\n"
+
+
+def _value(scores, key):
+    *folder, name = key.split("/")
+    for part in folder:
+        scores = scores.get(part, {})
+    return scores.get(name)
+
+
+def main():
+    """Write the table of the runs at hand, and print it."""
+    folder = pathlib.Path(flags.FLAGS.workdir)
+    text = markdown(results.load(folder).values())
+    (folder / "OLS").mkdir(exist_ok=True)
+    results.write_text(folder / "OLS" / "scores.md", text)
+    terminal.console().print(text, markup=False)
+
+
+if __name__ == "__main__":
+    shared_flags.define_workdir_to_read()
+    terminal.start(main)
