@@ -94,7 +94,7 @@ ADAM = ("Adam", {"learning_rate": 1e-3})
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """One training run but for its seed.
+    """One training run, its seed included.
 
     Args:
         name: unique; also the folder of its results.

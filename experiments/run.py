@@ -212,7 +212,7 @@ def main():
 if __name__ == "__main__":
     flags.DEFINE_string("experiment", None, "Name of an experiment; a wrong one lists the near ones.", required=True)
     shared_flags.define_seed()
-    text = "Precision of the network in place of the experiment's; this makes another result, for another --workdir."
+    text = "Precision of the network in place of the experiment's: another result, which needs another --workdir."
     flags.DEFINE_enum("dtype_policy", None, DTYPE_POLICIES, text)
     shared_flags.define_training()
     terminal.start(main)

@@ -9,12 +9,16 @@ _DATA_DIR = "Folder of TensorFlow Datasets; its own default without it."
 
 
 def define_workdir_to_write(default="runs"):
-    """Define `--workdir`, for a script that runs experiments."""
+    """Define the `--workdir` of a script that runs experiments.
+
+    Args:
+        default: text, the folder without the flag.
+    """
     flags.DEFINE_string("workdir", default, "Folder for results; finished runs in it are not repeated.")
 
 
 def define_workdir_to_read():
-    """Define `--workdir`, for a script that makes tables or figures of finished runs."""
+    """Define the `--workdir` of a script that makes tables or figures of finished runs."""
     flags.DEFINE_string("workdir", "results", "Folder of finished runs.")
 
 

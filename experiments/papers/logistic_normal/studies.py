@@ -14,7 +14,7 @@ classes), and two departures, without which cross-entropy learns hardly any wron
 It costs about a minute a run on one idle CPU core.
 
 Figure 5: each temperature and min_scale of appendix B.2's search, with 40 % symmetric noise. Figures 6 and 7: the
-identity in the place of the learned covariance, for every noise; the learned ones are the tables' own runs.
+identity in place of the learned covariance, under every noise; the runs with a learned covariance are the tables'.
 """
 
 import itertools
