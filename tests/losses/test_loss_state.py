@@ -251,7 +251,7 @@ def test_state_of_another_loss_is_refused(saved, wanted, tmp_path):
         return NoisyLabelClassifier(keras.Sequential([keras.Input([6]), *layers]), others[name]())
 
     build(saved).save_weights(tmp_path / "model.weights.h5")
-    with pytest.raises(ValueError, match=r"must hold the state of this classifier's loss, .*To take over the network"):
+    with pytest.raises(ValueError, match=r"must hold the state of this classifier's loss, .*To load the network alone"):
         build(wanted).load_weights(tmp_path / "model.weights.h5")
 
 
