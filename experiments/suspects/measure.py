@@ -78,7 +78,7 @@ def trained_on_all(build, features, labels, epochs, seed):
 
 
 def measured(probabilities, given, true):
-    """What each score finds, and the estimated number of wrong labels, as plain JSON."""
+    """Quality of each score and its flags, and the estimated number of wrong labels, as plain JSON."""
     found = {}
     for score in SCORES:
         ranked = suspects.rank(probabilities, given, score)
