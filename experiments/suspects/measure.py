@@ -46,11 +46,10 @@ def main():
                         settings = {"epochs": epochs, "folds": _FOLDS, "batch_size": _BATCH, "seed": seed}
                         probabilities = cross_predict(build, features, given, workdir=kept, verbose=0, **settings)
                         np.savez(kept / "all.npz", probabilities=probabilities, given=given, true=true)
-                        areas = None
+                        found[f"{loss}, {way}"] = measured(probabilities, given, true)
                     else:
                         probabilities, areas = trained_on_all(build, features, given, epochs, seed)
-                    found[f"{loss}, {way}"] = measured(probabilities, given, true)
-                    if areas is not None:
+                        found[f"{loss}, {way}"] = measured(probabilities, given, true)
                         found[f"{loss}, {way}"]["area_under_margin"] = quality(areas, given != true)
                     path.write_text(json.dumps(found, indent=1))
                     terminal.console().print(f"{path.stem}: {loss}, {way}")

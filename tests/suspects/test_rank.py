@@ -153,7 +153,7 @@ def test_true_posteriors_give_the_probability_that_a_label_is_right(kind):
     assert found.score[given == true].min() > found.score[given != true].max() + 0.5
 
 
-@pytest.mark.parametrize("rate", [0.1, 0.3, 0.6])
+@pytest.mark.parametrize("rate", [0.05, 0.3, 0.6])
 def test_symmetric_noise_is_counted_and_found(rate):
     probabilities, labels, true = predictions(num_classes=10, n=4000, rate=rate)
     for name in SCORES:

@@ -30,7 +30,8 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str = "self_confide
 
     The number of wrong labels is estimated by the calibrated confident joint. So many examples with the lowest scores
     are suspects, without those whose given label is itself the suggested class. The suggested class is the most
-    probable one by `p`, for `"confident_joint"` by `q`.
+    probable one by `p`, for `"confident_joint"` by `q`. The estimate takes errors of the model for wrong labels: it is
+    too high where the model is wrong about many examples that are labelled correctly.
 
     The predictions must be of models that were not trained on the examples that they predict: `cross_predict`. Robust
     losses that do not memorise wrong labels are an exception. The probabilities are read in chunks: beside them it
