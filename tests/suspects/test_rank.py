@@ -40,7 +40,14 @@ def scores_by_loop(name, probabilities, labels):
     """`(score, suggested)` of each example by the formulas as they are written down."""
     num_classes = probabilities.shape[1]
     joint = joint_by_loop(probabilities, labels)
-    transition = joint / joint.sum(axis=1, keepdims=True)
+    transition = np.zeros_like(joint)
+    for i in range(num_classes):  # one example is added to each pair, and the number of wrong labels kept
+        others = [j for j in range(num_classes) if j != i]
+        wrong = sum(joint[i, j] for j in others)
+        for j in others:
+            transition[i, j] = wrong * (joint[i, j] + 1) / sum(joint[i, k] + 1 for k in others)
+        transition[i, i] = joint[i, i]
+        transition[i] /= joint[i].sum()
     found = []
     for p, y in zip(probabilities, labels, strict=True):
         best = int(np.argmax(p))
