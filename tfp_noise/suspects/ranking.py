@@ -26,7 +26,8 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str = "self_confide
     - `"confidence_weighted_entropy"`: `log(1 + x) / x` with `x = H(p) / (p_y log K)` and `H` the entropy in nats.
     - `"confident_joint"`: `q_y T_yy / sum_j q_j T_jy`, the probability that `y` is the true class by Bayes' rule. `T`
       is the transition from true to given labels that the confident joint implies, smoothed by Laplace's rule, and `q`
-      the probabilities of the true class that it makes of `p`. It is the one to take where certain classes are mistaken for certain others.
+      the probabilities of the true class that it makes of `p`. It is the one to take where certain classes are mistaken
+      for certain others.
 
     The number of wrong labels is estimated by the calibrated confident joint. So many examples with the lowest scores
     are suspects, without those whose given label is itself the suggested class. The suggested class is the most
