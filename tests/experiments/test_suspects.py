@@ -16,7 +16,7 @@ def test_table_is_that_of_the_results():
 
 
 def test_quality_is_counted():
-    """Of the four pairs of a wrong and a right label, three are in order."""
+    """Three of the four pairs of a wrong and a right label are in order."""
     found = measure.quality(np.array([0.1, 0.6, 0.5, 0.9]), np.array([True, True, False, False]))
     assert found == {"auroc": 0.75, "precision_at_true_count": 0.5}
 
