@@ -38,8 +38,8 @@ def check_compiled(name, model):
     from_logits = isinstance(loss, NoisyLabelLoss) or _from_logits(loss)
     if from_logits is None:
         raise ValueError(
-            f"`{name}` must give a model whose loss says whether its outputs are logits or probabilities. Received the "
-            f"loss {model.loss!r:.100}, which has no `from_logits`. {_CURE}"
+            f"The model of `{name}` must have a loss that says whether outputs are logits or probabilities. Received "
+            f"the loss {model.loss!r:.100}, which has no `from_logits`. {_CURE}"
         )
     if from_logits and getattr(model, "outputs", None):
         check_raw_outputs(name, model, model.inputs)

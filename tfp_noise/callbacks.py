@@ -190,7 +190,7 @@ class MarginHistory(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         del logs
-        _class_probabilities.check_compiled("model", self.model)
+        _class_probabilities.check_compiled("fit", self.model)
 
     def on_epoch_end(self, epoch, logs=None):
         del epoch, logs

@@ -46,11 +46,10 @@ def main():
                         settings = {"epochs": epochs, "folds": _FOLDS, "batch_size": _BATCH, "seed": seed}
                         probabilities = cross_predict(build, features, given, workdir=kept, verbose=0, **settings)
                         np.savez(kept / "all.npz", probabilities=probabilities, given=given, true=true)
-                        areas = None
+                        found[f"{loss}, {way}"] = measured(probabilities, given, true)
                     else:
                         probabilities, areas = trained_on_all(build, features, given, epochs, seed)
-                    found[f"{loss}, {way}"] = measured(probabilities, given, true)
-                    if areas is not None:
+                        found[f"{loss}, {way}"] = measured(probabilities, given, true)
                         found[f"{loss}, {way}"]["area_under_margin"] = quality(areas, given != true)
                     path.write_text(json.dumps(found, indent=1))
                     terminal.console().print(f"{path.stem}: {loss}, {way}")
@@ -78,7 +77,7 @@ def trained_on_all(build, features, labels, epochs, seed):
 
 
 def measured(probabilities, given, true):
-    """What each score finds, and the estimated number of wrong labels, as plain JSON."""
+    """Quality of each score and its flags, and the estimated number of wrong labels, as plain JSON."""
     found = {}
     for score in SCORES:
         ranked = suspects.rank(probabilities, given, score)

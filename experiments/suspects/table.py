@@ -16,7 +16,7 @@ _SCORES = {
     "area_under_margin": "area under margin",
 }
 _FLAGS = {"self_confidence": "flags, self-confidence", "confident_joint": "flags, confident joint"}
-_NOTE = """One hidden layer of 128 units, 3 folds; means over the seeds {seeds} of noise, folds and networks. CE is
+_NOTE = """One hidden layer of 128 units, 3 folds; means over these seeds of noise, folds and networks: {seeds}. CE is
 cross-entropy, GCE and SCE are generalized and symmetric cross-entropy, LN is Logistic-Normal, with default
 hyperparameters.
 

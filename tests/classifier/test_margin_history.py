@@ -95,5 +95,5 @@ def test_bad_input_is_told():
         model.fit(FEATURES, LABELS, callbacks=[callbacks.MarginHistory(FEATURES, LABELS + 1)], verbose=0)
     plain = keras.Sequential([keras.Input([6]), keras.layers.Dense(3)])
     plain.compile("sgd", "mse")
-    with pytest.raises(ValueError, match="`model` must give a model whose loss says whether its outputs are logits"):
+    with pytest.raises(ValueError, match="The model of `fit` must have a loss that says whether outputs are logits"):
         plain.fit(FEATURES, np.eye(3)[LABELS], callbacks=[callbacks.MarginHistory(FEATURES, LABELS)], verbose=0)

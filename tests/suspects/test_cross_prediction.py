@@ -261,7 +261,7 @@ BAD = {
     "a loss that does not say": (
         {"make": build(loss="mean_squared_error")},
         ValueError,
-        "`build` must give a model whose loss says whether its outputs are logits or probabilities",
+        "The model of `build` must have a loss that says whether outputs are logits or probabilities",
     ),
     "no loss": ({"make": build(loss=None)}, ValueError, "Received the loss None, which has no `from_logits`"),
     "logits for probabilities": (

@@ -40,7 +40,14 @@ def scores_by_loop(name, probabilities, labels):
     """`(score, suggested)` of each example by the formulas as they are written down."""
     num_classes = probabilities.shape[1]
     joint = joint_by_loop(probabilities, labels)
-    transition = joint / joint.sum(axis=1, keepdims=True)
+    transition = np.zeros_like(joint)
+    for i in range(num_classes):  # one example is added to each pair, and the number of wrong labels kept
+        others = [j for j in range(num_classes) if j != i]
+        wrong = sum(joint[i, j] for j in others)
+        for j in others:
+            transition[i, j] = wrong * (joint[i, j] + 1) / sum(joint[i, k] + 1 for k in others)
+        transition[i, i] = joint[i, i]
+        transition[i] /= joint[i].sum()
     found = []
     for p, y in zip(probabilities, labels, strict=True):
         best = int(np.argmax(p))
@@ -153,7 +160,7 @@ def test_true_posteriors_give_the_probability_that_a_label_is_right(kind):
     assert found.score[given == true].min() > found.score[given != true].max() + 0.5
 
 
-@pytest.mark.parametrize("rate", [0.1, 0.3, 0.6])
+@pytest.mark.parametrize("rate", [0.05, 0.3, 0.6])
 def test_symmetric_noise_is_counted_and_found(rate):
     probabilities, labels, true = predictions(num_classes=10, n=4000, rate=rate)
     for name in SCORES:

@@ -53,9 +53,22 @@ def scorer(name: str, joint: np.ndarray) -> Scorer:
     """
     if name in _BY_PREDICTION:
         return lambda probabilities, labels: (_BY_PREDICTION[name](probabilities, labels), probabilities.argmax(axis=1))
-    sums = joint.sum(axis=1, keepdims=True)
-    transition = np.where(sums > 0, joint, np.eye(len(joint))) / np.where(sums > 0, sums, 1)
-    return _posterior(transition)
+    return _posterior(_smoothed_transition(joint))
+
+
+def _smoothed_transition(joint: np.ndarray) -> np.ndarray:
+    """Rows of the joint divided by their sums, each class's wrong labels smoothed by Laplace's rule.
+
+    One example is added to each pair of different classes, and the estimated number of wrong labels of each class is
+    then restored: of many pairs with few examples each, chance would leave most at 0. A class without examples is
+    taken to be labelled correctly.
+    """
+    sums, right = joint.sum(axis=1), np.diag(joint)
+    smoothed = joint + 1
+    np.fill_diagonal(smoothed, 0)
+    smoothed *= ((sums - right) / smoothed.sum(axis=1))[:, None]
+    np.fill_diagonal(smoothed, np.where(sums > 0, right, 1))
+    return smoothed / np.where(sums > 0, sums, 1)[:, None]
 
 
 def _posterior(transition: np.ndarray) -> Scorer:

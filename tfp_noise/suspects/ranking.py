@@ -25,12 +25,14 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str = "self_confide
     - `"normalized_margin"`: `(p_y - max_{k != y} p_k + 1) / 2`.
     - `"confidence_weighted_entropy"`: `log(1 + x) / x` with `x = H(p) / (p_y log K)` and `H` the entropy in nats.
     - `"confident_joint"`: `q_y T_yy / sum_j q_j T_jy`, the probability that `y` is the true class by Bayes' rule. `T`
-      is the transition from true to given labels that the confident joint implies, and `q` the probabilities of the
-      true class that it makes of `p`. It is the one to take where certain classes are mistaken for certain others.
+      is the transition from true to given labels that the confident joint implies, smoothed by Laplace's rule, and `q`
+      the probabilities of the true class that it makes of `p`. It is the one to take where certain classes are mistaken
+      for certain others.
 
     The number of wrong labels is estimated by the calibrated confident joint. So many examples with the lowest scores
     are suspects, without those whose given label is itself the suggested class. The suggested class is the most
-    probable one by `p`, for `"confident_joint"` by `q`.
+    probable one by `p`, for `"confident_joint"` by `q`. The estimate takes errors of the model for wrong labels: it is
+    too high where the model is wrong about many examples that are labelled correctly.
 
     The predictions must be of models that were not trained on the examples that they predict: `cross_predict`. Robust
     losses that do not memorise wrong labels are an exception. The probabilities are read in chunks: beside them it
