@@ -27,33 +27,46 @@ _ARGUMENTS = "label|features|impute|image_size|folds|seed|epochs"  # of function
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of the command."""
-    text = {"flag_values": values}
-    flags.DEFINE_string("csv", None, "A table in CSV, with a header line.", **text)
-    flags.DEFINE_string("label", None, "With --csv: the column of the labels.", **text)
+    flags.DEFINE_string("csv", None, "A table in CSV, with a header line.", flag_values=values)
+    flags.DEFINE_string("label", None, "With --csv: the column of the labels.", flag_values=values)
     flags.DEFINE_list(
-        "features", None, "With --csv: the columns to learn from, as in age,colour; all others by default.", **text
+        "features",
+        None,
+        "With --csv: the columns to learn from, as in age,colour; all others by default.",
+        flag_values=values,
     )
     flags.DEFINE_bool(
-        "impute", False, "With --csv: fill missing cells, by the median or the most frequent value.", **text
+        "impute", False, "With --csv: fill missing cells, by the median or the most frequent value.", flag_values=values
     )
-    flags.DEFINE_string("images", None, "A folder with a folder of images (.jpg, .png) for each class.", **text)
-    flags.DEFINE_integer("image_size", None, "With --images: resize all to this height and width, in pixels.", **text)
     flags.DEFINE_string(
-        "dataset", None, "A data set by name, such as cifar10n:worst; a wrong one lists the near ones.", **text
+        "images", None, "A folder with a folder of images (.jpg, .png) for each class.", flag_values=values
     )
-    flags.DEFINE_string("out", "audit", "Folder for the report; it must be new, or that of the same audit.", **text)
+    flags.DEFINE_integer(
+        "image_size", None, "With --images: resize all to this height and width, in pixels.", flag_values=values
+    )
+    flags.DEFINE_string(
+        "dataset",
+        None,
+        "A data set by name, such as cifar10n:worst; a wrong one lists the near ones.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "out", "audit", "Folder for the report; it must be new, or that of the same audit.", flag_values=values
+    )
     flags.DEFINE_string(
         "model",
         None,
         "A network of your own, path/to/build.py:function, with a function (input_shape, num_outputs) -> "
         "keras.Model that ends without a softmax; a small network by default.",
-        **text,
+        flag_values=values,
     )
-    flags.DEFINE_integer("folds", 5, "Parts, each of which is predicted by a network trained on the others.", **text)
     flags.DEFINE_integer(
-        "epochs", None, "Epochs of each training; 10 to 100 by the size of the data by default.", **text
+        "folds", 5, "Parts, each of which is predicted by a network trained on the others.", flag_values=values
     )
-    flags.DEFINE_integer("seed", 0, "Seed of folds, weights and order.", **text)
+    flags.DEFINE_integer(
+        "epochs", None, "Epochs of each training; 10 to 100 by the size of the data by default.", flag_values=values
+    )
+    flags.DEFINE_integer("seed", 0, "Seed of folds, weights and order.", flag_values=values)
 
 
 def audit(values: flags.FlagValues, words: list[str]) -> None:
@@ -79,7 +92,7 @@ def audit(values: flags.FlagValues, words: list[str]) -> None:
     except (ValueError, TypeError, FloatingPointError, OSError, tf.errors.OpError) as error:
         sys.exit(f"audit: {_with_flags(str(error))}")
     except KeyboardInterrupt:
-        print(f"\nInterrupted. The same command goes on from what is in {values.out!r}.", file=sys.stderr)
+        sys.stderr.write(f"\nInterrupted. The same command goes on from what is in {values.out!r}.\n")
         sys.exit(130)
 
 

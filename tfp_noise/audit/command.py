@@ -33,22 +33,23 @@ def run(settings: Settings, out: pathlib.Path, progress: Progress) -> None:
         ValueError, TypeError, OSError: if data, settings or folder cannot be used.
         KeyboardInterrupt: by Ctrl-C, at a point from which the same command goes on.
     """
-    started, notes = time.monotonic(), []
+    started, notes = time.monotonic(), list[str]()
     progress.start("data")
     with _noted(notes, progress):
         examples = data.load(settings)
     make_network = networks.find(settings.model, examples)
-    settings = dataclasses.replace(settings, epochs=settings.epochs or default_epochs(len(examples)))
+    epochs = settings.epochs or default_epochs(len(examples))
+    settings = dataclasses.replace(settings, epochs=epochs)
     progress.say(f"      {examples.title}: {len(examples)} examples of {len(examples.class_names)} classes")
     with OutputFolder(out, _facts(settings, examples)) as folder:
         if folder.is_finished:
             progress.say(
-                f"This audit is finished: {folder.file(REPORT)}. Nothing was done. To repeat it, delete {str(out)!r} or "
-                "choose another --out."
+                f"This audit is finished: {folder.file(REPORT)}. Nothing was done. To repeat it, delete {str(out)!r}, "
+                "or choose another --out."
             )
             return
         with StopBetweenCalls() as stop:
-            training = Training(examples, make_network, settings.epochs, settings.seed, (progress, stop))
+            training = Training(examples, make_network, epochs, settings.seed, (progress, stop))
             _audit(settings, training, folder, progress, notes, started)
 
 
@@ -77,18 +78,19 @@ def _audit(settings, training, folder, progress, notes, started):
     folder.write_text(REPORT, report.render(found, examples, ranked))
     folder.finish(found)
     progress.say(
-        f"{found['sentence']} Open {folder.file(REPORT)}; the list is {SUSPECTS}, the model {MODEL}, all numbers {SUMMARY}."
+        f"{found['sentence']} Open {folder.file(REPORT)}; beside it are the list, {SUSPECTS}, the model, {MODEL}, and "
+        f"all numbers, {SUMMARY}."
     )
 
 
 def _facts(settings: Settings, examples: data.AuditedData) -> dict[str, Any]:
     """Data and settings, by which an audit is told from another."""
-    source = None if settings.model is None else pathlib.Path(settings.model.rpartition(":")[0]).expanduser()
     return {
         "features": described(examples.features),
         "labels": described(examples.labels),
         "classes": list(examples.class_names),
-        "model": settings.model and f"{settings.model}, CRC-32 {zlib.crc32(source.read_bytes()):08x}",
+        "model": settings.model
+        and f"{settings.model}, CRC-32 {zlib.crc32(networks.file_of(settings.model).read_bytes()):08x}",
         **{name: getattr(settings, name) for name in ("folds", "epochs", "seed")},
     }
 

@@ -77,7 +77,7 @@ def best(results: list[Result]) -> Result:
             "Training diverged with every loss. Are features on very different scales, or is the learning rate of "
             "`--model` too high for its layers? Add normalisation to the network."
         )
-    return max(finished, key=lambda one: one.accuracy)
+    return max(finished, key=lambda one: one.accuracy or 0.0)
 
 
 def _measured(name, training, loss, train, held_out):

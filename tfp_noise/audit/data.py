@@ -54,7 +54,7 @@ def load(settings: Settings) -> AuditedData:
             has fewer examples than there are folds.
     """
     cells = None
-    if settings.csv:
+    if settings.csv and settings.label:
         found = datasets.from_csv(
             settings.csv, settings.label, settings.features, impute=settings.impute, validation_share=0.0
         )
@@ -70,7 +70,7 @@ def load(settings: Settings) -> AuditedData:
         found, title = datasets.load(settings.dataset, validation_share=0.0), settings.dataset
     else:
         found = _digits_with_hidden_noise(settings.seed)
-        title = f"digits, of which {HIDDEN_NOISE_RATE:.0%} were given a wrong label on purpose"
+        title = f"digits, of which {100 * HIDDEN_NOISE_RATE:.0f} % were given a wrong label on purpose"
     whole = found.train
     _check_sizes(whole.training_labels, found.class_names, settings.folds)
     return AuditedData(

@@ -15,8 +15,8 @@ _UNFINISHED = "unfinished"
 class OutputFolder:
     """The folder of one audit. A `with` block keeps other processes out of it.
 
-    `summary.json` is written last, so that an audit is finished if it is there. Until then the folder `unfinished` keeps
-    the facts of the audit, its folds, and the losses compared so far.
+    `summary.json` is written last, so that an audit is finished if it is there. Until then the folder `unfinished`
+    keeps the facts of the audit, its folds, and the losses compared so far.
 
     Args:
         path: the folder; made if it is not there.

@@ -27,6 +27,11 @@ def find(model: str | None, data: AuditedData) -> MakeNetwork:
     return _convolutional if data.are_images else _dense(data.features)
 
 
+def file_of(model: str) -> pathlib.Path:
+    """The file in `path/to/file.py:function`."""
+    return pathlib.Path(model.rpartition(":")[0]).expanduser()
+
+
 def _dense(features: np.ndarray) -> MakeNetwork:
     """Two hidden layers behind the normalisation of each feature."""
 
@@ -55,8 +60,8 @@ def _convolutional(input_shape, num_outputs):
 
 
 def _users(model: str) -> MakeNetwork:
+    path = file_of(model)
     name, _, function = model.rpartition(":")
-    path = pathlib.Path(name).expanduser()
     form = "`--model` must be path/to/file.py:function, a function (input_shape, num_outputs) -> keras.Model."
     if not name or not path.is_file():
         raise ValueError(f"{form} Received: {model!r}, with no file {name!r}. Is the path right?")

@@ -29,7 +29,7 @@ def summarize(
     """
     share = ranked.estimated_count / len(ranked)
     return {
-        "sentence": f"About {ranked.estimated_count} of {len(ranked)} labels look wrong ({share:.1%}).",
+        "sentence": f"About {ranked.estimated_count} of {len(ranked)} labels look wrong ({100 * share:.1f} %).",
         "source": data.title,
         "examples": len(ranked),
         "estimated_wrong": ranked.estimated_count,

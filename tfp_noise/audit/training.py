@@ -51,7 +51,7 @@ class Training:
         model = NoisyLabelClassifier(network, loss)
         model.compile(keras.optimizers.Adam(_LEARNING_RATE), metrics=["accuracy"], jit_compile=False)
         # Set on the instance, because `cross_predict` calls `fit` itself.
-        model.fit = functools.partial(model.fit, callbacks=list(self.callbacks))
+        model.fit = functools.partial(model.fit, callbacks=list(self.callbacks))  # type: ignore[method-assign]
         return model
 
     def trained(self, loss: losses.NoisyLabelLoss, positions: np.ndarray) -> NoisyLabelClassifier:

@@ -1,0 +1,62 @@
+"""Everything that an audit refuses, in one sentence for the user."""
+
+import csv
+import re
+
+import pytest
+from absl import flags
+
+from tfp_noise.audit import __main__ as main
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """`run(*arguments)` -> what the command says when it ends with status 1."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        values = flags.FlagValues()
+        main.define_flags(values)
+        words = values(["audit", *arguments])[1:]
+        with pytest.raises(SystemExit) as ended:
+            main.audit(values, words)
+        assert isinstance(ended.value.code, str)  # which Python prints, with status 1
+        return ended.value.code
+
+    return run
+
+
+def write(path, rows):
+    with open(path, "w", newline="") as stream:
+        csv.writer(stream).writerows([["weight", "species"], *rows])
+
+
+ROWS = [[i, "cat" if i % 2 else "dog"] for i in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "arguments", "message"),
+    [
+        (ROWS, ["--label=specie"], "Unknown column of 'pets.csv': 'specie'.*'species'"),
+        (ROWS, [], "`--label` must name the column"),
+        ([[i, "cat"] for i in range(20)], ["--label=species"], "two classes or more.*all 'cat'"),
+        ([*ROWS, [1, "owl"], [2, "owl"]], ["--label=species"], "2 of 'owl'. Pass --folds=2, or leave"),
+        ([*ROWS, [1, "owl"]], ["--label=species"], "one example of 'owl'"),
+        ([*ROWS, ["", "cat"]], ["--label=species"], r"missing cells in 'weight' \(1\).*Fill them by `--impute`"),
+        ([*ROWS, [1, "Cat "], [2, "Cat "]], ["--label=species"], "'cat' .10 times. and 'Cat '.*if they are several"),
+        (ROWS, ["--label=species", "--features=age"], "Unknown column of 'pets.csv': 'age'.*`--features`"),
+        (ROWS, ["--label=species", "--folds=1"], "`--folds` must be"),
+        (ROWS, ["--label=species", "--epochs=0"], "`--epochs` must be"),
+        (ROWS, ["--label=species", "--image_size=8"], "`--image_size` belongs to `--images`"),
+        (ROWS, ["--label=species", "--images=photos"], "One source.*--csv and --images"),
+        (ROWS, ["--label=species", "--model=net.py:build"], "`--model` must be.*no file 'net.py'"),
+        (ROWS, ["--label=species", "pets.csv"], "Every argument must be a flag.*pets.csv"),
+    ],
+)
+def test_tables_and_flags(rows, arguments, message, run, tmp_path):
+    write(tmp_path / "pets.csv", rows)
+    said = run("--csv=pets.csv", *arguments)
+    assert said.startswith("audit: ")
+
+    assert re.search(message, said), said
+    assert not (tmp_path / "audit").exists()
