@@ -3,10 +3,13 @@
 import csv
 import re
 
+import keras
+import numpy as np
 import pytest
 from absl import flags
 
 from tfp_noise.audit import __main__ as main
+from tfp_noise.audit import comparison
 
 
 @pytest.fixture
@@ -60,3 +63,43 @@ def test_tables_and_flags(rows, arguments, message, run, tmp_path):
 
     assert re.search(message, said), said
     assert not (tmp_path / "audit").exists()
+
+
+def test_unreadable_images_are_named_and_left_out(run, tmp_path, capsys):
+    for name in ("cat", "dog"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(5):
+            keras.utils.save_img(tmp_path / "photos" / name / f"{number}.png", np.zeros([4, 4, 3]), scale=False)
+    (tmp_path / "photos" / "dog" / "5.png").write_bytes(b"no picture")
+    said = run("--images=photos", "--model=net.py:build")  # an error that comes after the data
+    assert "`--model` must be" in said
+    assert "note: 1 of 11 files in 'photos' cannot be read and are left out: 'dog/5.png'" in capsys.readouterr().out
+
+
+def test_images_of_several_sizes(run, tmp_path):
+    for name, side in (("cat", 4), ("dog", 5)):
+        (tmp_path / name).mkdir()
+        keras.utils.save_img(tmp_path / name / "1.png", np.zeros([side, side, 3]), scale=False)
+    assert "`--image_size` must be given for images of several sizes" in run(f"--images={tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("", "has no function 'build'. Is it misspelt"),
+        ("1 / 0", "fails in importing 'net.py': ZeroDivisionError"),
+        ("def build(shape): return shape", "fails in build.*TypeError"),
+        ("def build(shape, outputs): return outputs", "Received from 'build': 2. Return the network"),
+    ],
+)
+def test_models_of_ones_own(code, message, run, tmp_path):
+    write(tmp_path / "pets.csv", ROWS)
+    (tmp_path / "net.py").write_text(code)
+    assert re.search(
+        message, run("--csv=pets.csv", "--label=species", "--folds=2", "--epochs=1", "--model=net.py:build")
+    )
+
+
+def test_losses_that_all_diverge():
+    with pytest.raises(FloatingPointError, match="diverged with every loss"):
+        comparison.best([comparison.Result("CrossEntropy", None, None, None)])

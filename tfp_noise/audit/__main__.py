@@ -64,7 +64,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "folds", 5, "Parts, each of which is predicted by a network trained on the others.", flag_values=values
     )
     flags.DEFINE_integer(
-        "epochs", None, "Epochs of each training; 10 to 100 by the size of the data by default.", flag_values=values
+        "epochs", None, "Epochs of each training; 10 to 60 by the size of the data by default.", flag_values=values
     )
     flags.DEFINE_integer("seed", 0, "Seed of folds, weights and order.", flag_values=values)
 

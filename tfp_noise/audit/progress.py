@@ -8,6 +8,7 @@ import keras
 
 _STEPS = 6
 _SECONDS_BETWEEN = 0.2
+_LEAST_SHARE = 0.02  # before, the time of compilation would be taken for that of training
 
 
 class Progress(keras.callbacks.Callback):
@@ -43,6 +44,8 @@ class Progress(keras.callbacks.Callback):
         del epoch, logs
         self._done += self.params["steps"] or 1
         share, now = min(self._done / max(self._total, 1), 1.0), time.monotonic()
+        if share < _LEAST_SHARE:
+            return
         left = round((now - self._started) * (1 / share - 1))
         text = f"      {share:4.0%} of all training, {left // 60}:{left % 60:02} left"
         if self._is_terminal and now - self._shown_at > _SECONDS_BETWEEN:

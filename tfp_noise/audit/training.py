@@ -19,8 +19,8 @@ _EXAMPLES_SEEN = 40_000  # by a training of the default length
 
 
 def default_epochs(num_examples: int) -> int:
-    """A number of epochs that gives small and large data about as many steps, between 10 and 100."""
-    return min(max(round(_EXAMPLES_SEEN / num_examples), 10), 100)
+    """A number of epochs that gives small and large data about as many steps, between 10 and 60."""
+    return min(max(round(_EXAMPLES_SEEN / num_examples), 10), 60)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Training:
         """A new compiled classifier."""
         network = self.make_network(self.data.features.shape[1:], loss.num_outputs)
         model = NoisyLabelClassifier(network, loss)
-        model.compile(keras.optimizers.Adam(_LEARNING_RATE), metrics=["accuracy"], jit_compile=False)
+        model.compile(keras.optimizers.Adam(_LEARNING_RATE), jit_compile=False)
         # Set on the instance, because `cross_predict` calls `fit` itself.
         model.fit = functools.partial(model.fit, callbacks=list(self.callbacks))  # type: ignore[method-assign]
         return model
