@@ -103,3 +103,7 @@ def test_models_of_ones_own(code, message, run, tmp_path):
 def test_losses_that_all_diverge():
     with pytest.raises(FloatingPointError, match="diverged with every loss"):
         comparison.best([comparison.Result("CrossEntropy", None, None, None)])
+
+
+def test_unknown_data_sets(run):
+    assert re.search("Unknown data set 'digit'.*'digits'.*`--dataset`", run("--dataset=digit"))

@@ -22,7 +22,12 @@ from tfp_noise.audit import command
 from tfp_noise.audit.progress import Progress
 from tfp_noise.audit.settings import Settings
 
-_ARGUMENTS = "label|features|impute|image_size|folds|seed|epochs"  # of functions, named like flags
+# Flags by the argument of the function that refuses their value.
+_FLAGS = {name: name for name in Settings.__dataclass_fields__} | {
+    "path": "images",
+    "name": "dataset",
+    "network": "model",
+}
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -105,8 +110,12 @@ def settings(values: flags.FlagValues) -> Settings:
 
 def _with_flags(message):
     """An error's text with flags in place of the arguments of the functions that raised it."""
-    message = re.sub(rf"`({_ARGUMENTS})=True`", r"`--\1`", message)
-    return re.sub(rf"`({_ARGUMENTS})(=\d+)?`", r"`--\1\2`", message).replace("`path`", "`--images`")
+
+    def flag(match):
+        name, value = match.groups()
+        return f"`--{_FLAGS[name]}{'' if value == '=True' else value or ''}`" if name in _FLAGS else match[0]
+
+    return re.sub(r"`(\w+)(=\w+)?`", flag, message)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,9 @@ class OutputFolder:
         self._lock = file_locks.take(path / ".lock")
         if self._lock is None:
             raise ValueError(f"`--out` is in use by another process. Received: {str(path)!r}. Wait, or choose another.")
-        if not self.is_finished:
+        if self.is_finished:
+            shutil.rmtree(self._unfinished, ignore_errors=True)  # of a process that was killed while it finished
+        else:
             self._unfinished.mkdir(exist_ok=True)
             delete_leftovers(path, r"(report\.html|suspects\.csv|summary\.json|model\.keras)")
             self.store("facts", self._facts)
@@ -86,7 +88,7 @@ class OutputFolder:
     def _check_content(self):
         found = _read(self.file(SUMMARY)).get("facts") if self.is_finished else self.stored("facts")
         if found is None:
-            others = [one.name for one in self._path.glob("*") if one.name != _UNFINISHED]
+            others = [one.name for one in self._path.glob("[!.]*") if one.name != _UNFINISHED]
             if others:
                 raise ValueError(
                     f"`--out` must be a new folder, or that of the same audit. Received: {str(self._path)!r}, which "
