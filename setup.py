@@ -17,12 +17,13 @@ setup(
     author="The tfp_noise maintainers",
     keywords="label noise, noisy labels, label smoothing, logistic-normal, keras, tensorflow-probability",
     packages=find_packages(include=["tfp_noise", "tfp_noise.*"]),
-    package_data={"tfp_noise": ["py.typed"]},
+    package_data={"tfp_noise": ["py.typed"], "tfp_noise.audit": ["report.html.jinja"]},
     python_requires=">=3.11,<3.14",  # Keras 3.15 needs 3.11, TensorFlow 2.21 ends at 3.13
     install_requires=[
         "absl-py>=2.0",
         "filelock>=4.3,<5",
         "h5py>=3.11",
+        "jinja2>=3.1",
         "keras>=3.15,<3.16",  # the classifier overrides hooks of Keras's trainer, checked against 3.15
         "matplotlib>=3.9",
         "numpy>=1.26,<2.4",  # 2.4 drops np.reshape(newshape=), which tfb.SoftmaxCentered calls

@@ -10,10 +10,11 @@ import keras
 from absl import flags
 
 from experiments import evaluation, papers, report, results
-from experiments.console import interruption, progress, shared_flags, terminal
+from experiments.console import progress, shared_flags, terminal
 from experiments.experiment import DTYPE_POLICIES
 from experiments.results import locks
 from tfp_noise import distribute
+from tfp_noise._training import interruption
 from tfp_noise._training.training_facts import described
 
 

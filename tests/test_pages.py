@@ -27,6 +27,11 @@ LEFT = {
     "README.md": lambda names: (
         accuracy(names, "probabilities") > BARS["digits"] and pathlib.Path("plain.keras").exists()
     ),
+    "find_wrong_labels.md": lambda names: (
+        found_most_wrong_labels(names["found"], names["data"].train)
+        and pathlib.Path("suspects.csv").exists()
+        and names["model"].optimizer.iterations > 0
+    ),
     "keras.md": lambda names: (
         names["calibrated"].shape == (360, 10)
         and names["history"].epochs == [1, 2, 3, 4, 5]
@@ -44,6 +49,11 @@ def run(blocks, name="digits"):
     for block in blocks:
         exec(block.replace('datasets.load("digits")', f"datasets.load({name!r})"), names)
     return names
+
+
+def found_most_wrong_labels(found, examples):
+    right_flags = found.is_suspect & examples.mislabelled
+    return right_flags.sum() > 0.8 * examples.mislabelled.sum() and right_flags.sum() > 0.7 * found.is_suspect.sum()
 
 
 def accuracy(names, result):

@@ -1,1 +1,1 @@
-"""The scripts' flags and what they print: tables, messages, a progress bar, and an end by Ctrl-C."""
+"""The scripts' flags and what they print: tables, messages, a progress bar."""

@@ -33,5 +33,6 @@ class StopBetweenCalls(keras.callbacks.Callback):
         self.noted = True
 
     def on_train_batch_end(self, batch, logs=None):
+        del batch, logs
         if self.noted:
             raise KeyboardInterrupt

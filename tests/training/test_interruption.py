@@ -6,8 +6,8 @@ import signal
 import keras
 import pytest
 
-from experiments.console.interruption import StopBetweenCalls
 from tests.saving.test_backup import classifier, fit
+from tfp_noise._training.interruption import StopBetweenCalls
 
 
 @pytest.fixture(scope="module")

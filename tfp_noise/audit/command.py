@@ -1,0 +1,116 @@
+"""Audit of labels from loading to report, step by step."""
+
+import contextlib
+import dataclasses
+import pathlib
+import time
+import warnings
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tfp_noise import estimation, suspects
+from tfp_noise._training.interruption import StopBetweenCalls
+from tfp_noise._training.training_facts import described, environment
+from tfp_noise.audit import comparison, data, networks, report, summary
+from tfp_noise.audit.folder import MODEL, REPORT, SUMMARY, SUSPECTS, OutputFolder
+from tfp_noise.audit.progress import Progress
+from tfp_noise.audit.settings import Settings
+from tfp_noise.audit.training import Training, default_epochs
+
+
+def run(settings: Settings, out: pathlib.Path, progress: Progress) -> None:
+    """Audits the labels of the data that the settings name.
+
+    Args:
+        settings: data and training.
+        out: folder of the report; an interrupted audit in it goes on, and a finished one is not repeated.
+        progress: shows the steps.
+
+    Raises:
+        ValueError, TypeError, OSError: if data, settings or folder cannot be used.
+        KeyboardInterrupt: by Ctrl-C, at a point from which the same command goes on.
+    """
+    started, notes = time.monotonic(), list[str]()
+    progress.start("data")
+    with _noted(notes, progress):
+        examples = data.load(settings)
+    make_network = networks.find(settings.model, examples)
+    epochs = settings.epochs or default_epochs(len(examples))
+    settings = dataclasses.replace(settings, epochs=epochs)
+    progress.say(f"      {examples.title}: {len(examples)} examples of {len(examples.class_names)} classes")
+    with OutputFolder(out, _facts(settings, examples)) as folder:
+        if folder.is_finished:
+            progress.say(
+                f"This audit is finished: {folder.file(REPORT)}. Nothing was done. To repeat it, delete {str(out)!r}, "
+                "or choose another --out."
+            )
+            return
+        with StopBetweenCalls() as stop:
+            training = Training(examples, make_network, epochs, settings.seed, (progress, stop))
+            _audit(settings, training, folder, progress, notes, started)
+
+
+def _audit(settings, training, folder, progress, notes, started):
+    examples, everything = training.data, np.arange(len(training.data))
+    train, held_out = comparison.split(examples.labels, settings.folds, settings.seed)
+    _expect(progress, training, settings.folds, len(train), folder)
+    progress.start(f"predictions for each example by a network that did not see it, {settings.folds} folds")
+    probabilities = training.predicted_out_of_sample(settings.folds, folder.folds)
+    progress.start("suspects")
+    with _noted(notes, progress):
+        ranked = suspects.rank(probabilities, examples.labels)
+        transition = estimation.from_confident_counts(probabilities[train], examples.labels[train])
+    progress.say(f"      about {ranked.estimated_count} of {len(ranked)} labels look wrong")
+    progress.start(f"comparison of {len(comparison.LOSSES)} losses on {len(held_out)} given labels held out")
+    results = comparison.compare(training, transition.transition, train, held_out, folder)
+    chosen = comparison.best(results)
+    progress.start(f"training on all examples with {chosen.loss}")
+    loss = comparison.LOSSES[chosen.loss](len(examples.class_names), transition.transition)
+    model = training.trained(loss, everything).deployable()
+    progress.start("report")
+    ranked.to_csv(folder.file(SUSPECTS), examples.ids, examples.class_names)
+    model.save(folder.file(MODEL))
+    found = summary.summarize(settings, examples, ranked, results, chosen, notes)
+    found |= {"made_by": environment(), "seconds": round(time.monotonic() - started, 1)}
+    folder.write_text(REPORT, report.render(found, examples, ranked))
+    folder.finish(found)
+    progress.say(
+        f"{found['sentence']} Open {folder.file(REPORT)}; beside it are the list, {SUSPECTS}, the model, {MODEL}, and "
+        f"all numbers, {SUMMARY}."
+    )
+
+
+def _facts(settings: Settings, examples: data.AuditedData) -> dict[str, Any]:
+    """Data and settings, by which an audit is told from another."""
+    return {
+        "features": described(examples.features),
+        "labels": described(examples.labels),
+        "classes": list(examples.class_names),
+        "model": settings.model
+        and f"{settings.model}, CRC-32 {zlib.crc32(networks.file_of(settings.model).read_bytes()):08x}",
+        **{name: getattr(settings, name) for name in ("folds", "epochs", "seed")},
+    }
+
+
+def _expect(progress, training, folds, num_train, folder):
+    """Tells the progress how many batches are left to train."""
+    finished = len(list(folder.folds.glob("fold_*.npz"))), len(folder.stored("comparison") or {})
+    left = folds - finished[0] + len(comparison.LOSSES) - finished[1]
+    progress.expect(left * training.batches(num_train) + training.batches(len(training.data)))
+    if any(finished):
+        progress.say(f"      goes on: {finished[0]} folds and {finished[1]} losses are there from before")
+
+
+@contextlib.contextmanager
+def _noted(notes: list[str], progress: Progress) -> Iterator[None]:
+    """Collects the warnings of a block for the report, and shows them."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for one in caught:
+        notes.append(str(one.message))
+        progress.say(f"      note: {one.message}")
