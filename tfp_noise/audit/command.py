@@ -37,32 +37,31 @@ def run(settings: Settings, out: pathlib.Path, progress: Progress) -> None:
     progress.start("data")
     with _noted(notes, progress):
         examples = data.load(settings)
-    make_network = networks.find(settings.model, examples)
-    epochs = settings.epochs or default_epochs(len(examples))
-    settings = dataclasses.replace(settings, epochs=epochs)
-    progress.say(f"      {examples.title}: {len(examples)} examples of {len(examples.class_names)} classes")
-    with OutputFolder(out, _facts(settings, examples)) as folder:
-        if folder.is_finished:
-            progress.say(
-                f"This audit is finished: {folder.file(REPORT)}. Nothing was done. To repeat it, delete {str(out)!r}, "
-                "or choose another --out."
-            )
-            return
-        with StopBetweenCalls() as stop:
+        make_network = networks.find(settings.model, examples)
+        epochs = settings.epochs or default_epochs(len(examples))
+        settings = dataclasses.replace(settings, epochs=epochs)
+        progress.say(f"      {examples.title}: {len(examples)} examples of {len(examples.class_names)} classes")
+        with OutputFolder(out, _facts(settings, examples)) as folder, StopBetweenCalls() as stop:
+            if folder.is_finished:
+                progress.say(
+                    f"This audit is finished: {folder.file(REPORT)}. Nothing was done. To repeat it, delete "
+                    f"{str(out)!r}, or choose another --out."
+                )
+                return
             training = Training(examples, make_network, epochs, settings.seed, (progress, stop))
             _audit(settings, training, folder, progress, notes, started)
 
 
 def _audit(settings, training, folder, progress, notes, started):
+    """Everything after the data, written to the folder."""
     examples, everything = training.data, np.arange(len(training.data))
     train, held_out = comparison.split(examples.labels, settings.folds, settings.seed)
     _expect(progress, training, settings.folds, len(train), folder)
     progress.start(f"predictions for each example by a network that did not see it, {settings.folds} folds")
     probabilities = training.predicted_out_of_sample(settings.folds, folder.folds)
     progress.start("suspects")
-    with _noted(notes, progress):
-        ranked = suspects.rank(probabilities, examples.labels)
-        transition = estimation.from_confident_counts(probabilities[train], examples.labels[train])
+    ranked = suspects.rank(probabilities, examples.labels)
+    transition = estimation.from_confident_counts(probabilities[train], examples.labels[train])
     progress.say(f"      about {ranked.estimated_count} of {len(ranked)} labels look wrong")
     progress.start(f"comparison of {len(comparison.LOSSES)} losses on {len(held_out)} given labels held out")
     results = comparison.compare(training, transition.transition, train, held_out, folder)
@@ -106,11 +105,15 @@ def _expect(progress, training, folds, num_train, folder):
 
 @contextlib.contextmanager
 def _noted(notes: list[str], progress: Progress) -> Iterator[None]:
-    """Collects the warnings of a block for the report, and shows them."""
-    with warnings.catch_warnings(record=True) as caught:
+    """Shows the warnings of a block, each once, and adds them to the notes of the report."""
+
+    def note(message, *_, **__):
+        if str(message) not in notes:
+            notes.append(str(message))
+            progress.say(f"      note: {message}")
+
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = note
         yield
-    for one in caught:
-        notes.append(str(one.message))
-        progress.say(f"      note: {one.message}")
