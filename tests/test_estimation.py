@@ -253,7 +253,7 @@ def test_confident_counts_are_the_same_in_chunks_and_for_narrow_labels(monkeypat
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         whole = estimation.from_confident_counts(probabilities.astype("float64"), observed)
-        monkeypatch.setattr(_validation, "_CHUNK_ENTRIES", 1000)
+        monkeypatch.setattr(_validation.labels, "_CHUNK_ENTRIES", 1000)
         for dtype in ("int8", "uint8", "uint64"):
             pieces = estimation.from_confident_counts(probabilities, observed.astype(dtype))
             np.testing.assert_array_equal(pieces.transition, whole.transition)

@@ -35,7 +35,7 @@ def start(experiment, workdir, resume, strategy):
     changes = "" if there is None else changes_of(there, experiment)
     if changes:
         raise ValueError(
-            f"`workdir` holds {folder}, the backup of a run with other settings ({changes}). Give another `workdir`, "
+            f"`workdir` holds {folder}, the backup of a run with other settings ({changes}). Pass another `workdir`, "
             "or start anew with `--noresume`."
         )
     if distribute.is_chief(strategy):

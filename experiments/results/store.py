@@ -42,7 +42,7 @@ def find(experiment, workdir):
     result = files.read_result(path)
     changes = changes_of(result["settings"], experiment)
     if changes:
-        raise ValueError(f"`workdir` holds {path}, a result of other settings ({changes}). Give another `workdir`.")
+        raise ValueError(f"`workdir` holds {path}, a result of other settings ({changes}). Pass another `workdir`.")
     return result
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from absl import flags
 from sklearn import metrics
 
-from experiments import terminal
+from experiments.console import terminal
 from experiments.suspects.sets import SETS
 from tfp_noise import NoisyLabelClassifier, callbacks, cross_predict, losses, suspects
 

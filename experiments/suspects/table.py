@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 from absl import flags
 
-from experiments import terminal
+from experiments.console import terminal
 
 _SCORES = {
     "self_confidence": "self-confidence",

@@ -142,9 +142,7 @@ def test_noise_needs_true_labels(unknown):
 
 
 def test_no_labels_are_no_class_indices(unknown):
-    with pytest.raises(
-        TypeError, match=r"`labels` must be integer class indices \[n\]\. Received: None\. Where nobody"
-    ):
+    with pytest.raises(TypeError, match=r"`labels` must be integer class indices \[n\]\. Received: None\. If nobody"):
         metrics.accuracy(np.full([len(unknown.train), K], 1 / K), unknown.train.labels)
 
 

@@ -21,7 +21,7 @@ from tests.helpers.small_experiments import ESTIMATED, FIRST, SMALL, STUDENT
 from tfp_noise import DistilledClassifier, datasets, estimation, losses, noise, pipeline
 
 # Networks of two epochs make estimates that nobody should believe, and are told so.
-pytestmark = pytest.mark.filterwarnings("ignore:The row of class")
+pytestmark = pytest.mark.filterwarnings("ignore:The estimated row of class")
 
 
 @pytest.fixture(scope="module")

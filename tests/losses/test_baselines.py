@@ -128,7 +128,7 @@ def test_a_disturbed_label_is_each_class_equally_often():
 
 
 def test_disturbing_all_labels_is_warned_of():
-    with pytest.warns(UserWarning, match="`rate` should be below 1. Received: 1, at which nothing is left"):
+    with pytest.warns(UserWarning, match="`rate` should be below 1. Received: 1, at which the smoothed labels"):
         losses.DisturbLabel(5, 1)
 
 

@@ -52,7 +52,7 @@ def test_identity_forward_correction_is_cross_entropy_at_logits_of_any_size():
     ],
 )
 def test_what_leaves_nothing_of_the_labels_is_warned_of(build):
-    with pytest.warns(UserWarning, match="nothing is left of the labels"):
+    with pytest.warns(UserWarning, match="no longer depend on the given ones|nothing is left of the labels"):
         build()
 
 
@@ -158,7 +158,7 @@ def test_zero_weights_minimise_the_regulariser_of_a_linear_model():
     """Lukasik et al., Theorem 1: Omega is smoothing with alpha = 1, times L; convex in W, and least at W = 0 only."""
     rng = np.random.default_rng(0)
     features = rng.normal(size=(50, 8))
-    with pytest.warns(UserWarning, match="nothing is left"):
+    with pytest.warns(UserWarning, match="no longer depend on the given ones"):
         omega = losses.LabelSmoothing(5, alpha=1.0, dtype="float64")
     labels = rng.integers(0, 5, 50)
     weights = tf.Variable(np.zeros((8, 5)))

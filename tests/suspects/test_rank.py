@@ -101,7 +101,7 @@ def test_narrow_dtypes_give_nearly_the_same(name, dtype):
 def test_chunks_make_no_difference(name, monkeypatch):
     probabilities, labels, _ = predictions()
     whole = suspects.rank(probabilities, labels, name)
-    monkeypatch.setattr(_validation, "_CHUNK_ENTRIES", 4 * 7)
+    monkeypatch.setattr(_validation.labels, "_CHUNK_ENTRIES", 4 * 7)
     pieces = suspects.rank(probabilities, labels, name)
     for field in ("score", "suggested", "is_suspect", "joint"):
         np.testing.assert_allclose(getattr(pieces, field), getattr(whole, field), rtol=1e-12)

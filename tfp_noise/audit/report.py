@@ -60,7 +60,7 @@ def render(summary: dict[str, Any], data: AuditedData, ranked: Suspects) -> str:
 
 
 def _columns(data: AuditedData) -> dict[str, Any]:
-    """What is shown of an example beside its picture, by column."""
+    """Columns shown for an example beside its picture."""
     if data.cells is not None:
         return dict(list(data.cells.items())[:_COLUMNS_SHOWN])
     if data.are_images:
