@@ -106,4 +106,4 @@ def test_losses_that_all_diverge():
 
 
 def test_unknown_data_sets(run):
-    assert re.search("Unknown data set 'digit'.*'digits'.*`--dataset`", run("--dataset=digit"))
+    assert re.search("Unknown data set: 'digit'.*'digits'.*`--dataset`", run("--dataset=digit"))
