@@ -198,7 +198,7 @@ def run_all(experiments, workdir, data_dir=None, resume=True, strategy=None):
     if len(finished) + len(failed) < len(experiments):
         sys.exit(130)
     if failed:
-        sys.exit(f"{len(failed)} of {len(experiments)} runs failed, as said above: {'; '.join(failed)}.")
+        sys.exit(f"{len(failed)} of {len(experiments)} runs failed, see the messages above: {'; '.join(failed)}.")
 
 
 def main():

@@ -84,7 +84,7 @@ def _search(experiment, grid, folder, workdir, data_dir):
         keras.backend.clear_session()  # else every trained model's functions stay in memory
     (best,) = oracle.get_best_trials()
     if best.status != TrialStatus.COMPLETED:
-        raise ValueError(f"None of the {count} trials finished, as said above: nothing to choose from.")
+        raise ValueError(f"None of the {count} trials finished, see the messages above: nothing to choose from.")
     outcome = {
         "settings": experiment.settings(),
         "grid": grid,

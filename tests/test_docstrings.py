@@ -54,7 +54,8 @@ def docstrings(path):
     tree = ast.parse(path.read_text())
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
     nodes = [node for node in ast.walk(tree) if isinstance(node, kinds) and ast.get_docstring(node)]
-    return {getattr(node, "name", "module"): ast.get_docstring(node).partition("\n")[0] for node in nodes}
+    places = [f"{getattr(node, 'name', 'module')}, line {getattr(node, 'lineno', 1)}" for node in nodes]
+    return {place: ast.get_docstring(node).partition("\n")[0] for place, node in zip(places, nodes, strict=True)}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -18,12 +18,12 @@ ROOT = pathlib.Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 BLOCKS = {page.name: re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL) for page in PAGES}
 FIRST = BLOCKS["README.md"][:1]
-LISTING = "ARCHITECTURE.md"  # its program is a listing: nothing stands in it that the others do not run
 # Least accuracy on clean labels, far above chance.
 BARS = {"digits": 0.8, "uint8 digits": 0.8, "digit_pairs": 0.5, "two_moons": 0.8, "two_circles": 0.65}
 PREPARED = {"mnist": 0.9, "fashion_mnist": 0.75, "cifar10": 0.15}
 # Checks of the names that a page's programs leave.
 LEFT = {
+    "ARCHITECTURE.md": lambda names: names["scores"] > 0.2,
     "README.md": lambda names: (
         accuracy(names, "probabilities") > BARS["digits"] and pathlib.Path("plain.keras").exists()
     ),
@@ -60,7 +60,7 @@ def accuracy(names, result):
     return metrics.accuracy(names[result], names["data"].test.labels)
 
 
-@pytest.mark.parametrize("page", [name for name, blocks in BLOCKS.items() if blocks and name != LISTING])
+@pytest.mark.parametrize("page", [name for name, blocks in BLOCKS.items() if blocks])
 def test_programs_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert LEFT[page](run(BLOCKS[page]))

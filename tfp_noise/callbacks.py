@@ -1,4 +1,4 @@
-"""Callbacks for `fit`: a backup from which training resumes, and a history of learned targets."""
+"""Callbacks for `fit`: a backup from which training resumes, and histories of learned targets and of margins."""
 
 import io
 import os

@@ -107,6 +107,13 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         class indices or distributions, decides what "accuracy" means. Later labels in the other form are converted; the
         class index of a distribution is that of its largest entry.
 
+        Args:
+            optimizer: as in Keras.
+            loss: refused, because the constructor has it.
+            loss_weights: refused.
+            metrics: as in Keras.
+            **kwargs: other arguments of `keras.Model.compile`.
+
         Raises:
             ValueError: if `loss` or `loss_weights` is given, or, on several replicas, if an optimizer or a metric was
                 not made in the scope of their strategy.
@@ -192,6 +199,15 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         Several workers receive the same data, with the same seed (`keras.utils.set_random_seed`) if it is shuffled, and
         each worker takes its part of every batch; or each worker receives its own shard of a distributed dataset.
 
+        Args:
+            x: as in Keras.
+            y: class indices `[n]` or `[n, 1]`, or distributions over classes `[n, num_classes]`.
+            batch_size: as in Keras; the global one on several replicas.
+            epochs: as in Keras.
+            verbose: as in Keras.
+            callbacks: as in Keras.
+            **kwargs: other arguments of `keras.Model.fit`.
+
         Returns:
             A `keras.callbacks.History`.
 
@@ -226,11 +242,17 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             return super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
+        """Evaluates like `keras.Model.evaluate`, after the checks of `fit`; the loss is `loss.evaluation_loss`."""
         check_weights(kwargs)
         return super().evaluate(*self._checked(x, y), *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """Predicts class probabilities, with the arguments of `keras.Model.predict`.
+
+        Args:
+            x: as in Keras.
+            *args: as in Keras.
+            **kwargs: as in Keras.
 
         Returns:
             A float array `[n, num_classes]`; rows sum to 1.

@@ -27,9 +27,9 @@ def cross_predict(
     build: Callable[[], keras.Model],
     features: Any,
     labels: ArrayLike,
+    folds: int = 5,
     *,
     epochs: int,
-    folds: int = 5,
     batch_size: int = 32,
     seed: int = 0,
     workdir: str | os.PathLike[str] | None = None,
@@ -49,8 +49,8 @@ def cross_predict(
         build: function without arguments that returns a new, compiled `NoisyLabelClassifier` or `keras.Model`.
         features: array or data frame of `n` examples, or a dict, tuple or list of them, as `fit` takes them.
         labels: int `[n]`, the given labels in `[0, K)`.
-        epochs: int, how long each model is trained.
         folds: int, at least 2; each class must have at least as many examples.
+        epochs: int, how long each model is trained.
         batch_size: int, as in `fit`.
         seed: int, for the folds, the weights and the order of examples.
         workdir: a folder that keeps the predictions of each finished fold, or `None`. The same call takes them from

@@ -113,8 +113,8 @@ def _warn_of_another_model(path, stored, made):
     ]
     if different:
         logging.warning(
-            "The model of %s was missing and has been trained again, but came out otherwise than that of the stored "
-            "result: %s. For both from one training give another `workdir`.",
+            "The model of %s was missing. It was trained again and has other scores than the stored result (%s). Pass "
+            "another `workdir` to get result and model from one training.",
             path,
             "; ".join(different),
         )

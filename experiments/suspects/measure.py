@@ -18,7 +18,7 @@ from tfp_noise import NoisyLabelClassifier, callbacks, cross_predict, losses, su
 
 SCORES = ("self_confidence", "normalized_margin", "confidence_weighted_entropy", "confident_joint")
 LOSSES = {
-    "CE": lambda k: losses.LabelSmoothing(k, alpha=0.0),
+    "CE": losses.CrossEntropy,
     "GCE": losses.GeneralizedCrossEntropy,
     "SCE": losses.SymmetricCrossEntropy,
     "LN": losses.LogisticNormal,

@@ -99,7 +99,7 @@ def test_missing_model_is_trained_again_and_the_finished_result_stays(finished, 
 def test_a_run_that_fails_does_not_stop_the_others(tmp_path, capsys):
     singular = Method("BC", losses.BackwardCorrection, {"transition": [[0.1] * 10] * 10})
     failing = dataclasses.replace(SMALL, name="small/symmetric40/BC", method=singular)
-    with pytest.raises(SystemExit, match=r"1 of 2 runs failed, as said above: 1/2 small/symmetric40/BC"):
+    with pytest.raises(SystemExit, match=r"1 of 2 runs failed, see the messages above: 1/2 small/symmetric40/BC"):
         run_all([failing, SMALL], tmp_path)
     assert results.find(SMALL, tmp_path)
     assert (tmp_path / "table.md").exists()

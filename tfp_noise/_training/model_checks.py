@@ -1,4 +1,4 @@
-"""Checks before a model trains: the size of its batches, weights of examples, metrics, and NaN features."""
+"""Checks before a model trains: the size of its batches, weights of examples, and metrics."""
 
 import math
 import warnings

@@ -12,7 +12,7 @@ def check_parts(network, loss):
     if not isinstance(loss, NoisyLabelLoss):
         raise TypeError(
             "`loss` must be an instance of a loss of tfp_noise.losses. "
-            f"Received: {loss!r}. For cross-entropy pass `tfp_noise.losses.LabelSmoothing(num_classes, alpha=0)`."
+            f"Received: {loss!r}. For cross-entropy pass `tfp_noise.losses.CrossEntropy(num_classes)`."
         )
     if loss.reduction in (None, "none"):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Audit of labels: finds those that look wrong, and trains a model that does not believe them.
+"""Audit of labels: finds those that look wrong, and trains a model that is robust to them.
 
     python -m tfp_noise.audit --csv=pets.csv --label=species --out=pets_audit
     python -m tfp_noise.audit --images=photos --image_size=64 --out=photos_audit

@@ -1,4 +1,4 @@
-"""Output folder of an audit: whose it is, what is finished in it, and what an interrupted audit goes on from."""
+"""Output folder of an audit: its settings, its finished parts, and its lock."""
 
 import json
 import pathlib

@@ -213,8 +213,8 @@ def true_labels(name, examples):
     """
     if examples.labels is None:
         raise ValueError(
-            f"`{name}` must have true labels. Received: {len(examples)} examples with given labels only, of which "
-            "nobody knows how many are wrong. Compare with the given ones, `training_labels`; or, where the true ones "
+            f"`{name}` must have true labels. Received: {len(examples)} examples with given labels only, whose "
+            "true ones are unknown. Compare with the given ones, `training_labels`; or, where the true ones "
             "are known, pass them: `datasets.from_arrays(..., true_labels=..., test=(features, true_labels))`."
         )
     return examples.labels

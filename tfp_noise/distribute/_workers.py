@@ -85,7 +85,7 @@ def barrier(strategy: tf.distribute.Strategy, at: str = "") -> None:
     Args:
         strategy: a `tf.distribute.Strategy`.
         at: text that names this point of the program. Workers with other flags, or other files before them, may reach
-            different points; without this check their gradients would be added up all the same.
+            different points; without this check gradients of different programs would be summed silently.
 
     Raises:
         ConnectionError: if a worker is lost; the message names it.

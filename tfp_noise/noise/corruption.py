@@ -85,8 +85,9 @@ def _check_ids(ids):
         ids = _validation.check_ids("ids", ids)
         if ids.size > 1 and (ids == ids.flat[0]).all():
             warnings.warn(
-                f"`ids` should differ: one draw decides for all examples with one id. Received: {ids.flat[0]!r} for "
-                f"each of {ids.size} examples. Leave `ids` out to identify examples by their positions.",
+                "`ids` should differ: examples with equal ids get the same random number. Received: "
+                f"{ids.flat[0]!r} for each of {ids.size} examples. Leave `ids` out to identify examples by their "
+                "positions.",
                 stacklevel=3,
             )
     elif not (ids.dtype.is_integer or ids.dtype == tf.string):

@@ -22,7 +22,6 @@ class LearnedTargets(NoisyLabelLoss):
     """
 
     needs = "a `NoisyLabelClassifier`"
-    top = None  # how many entries of each row are kept, of losses that have that choice
     top = None  # the number of entries that are kept in each row, of losses that have this argument
 
     def __init__(self, num_classes: int, **kwargs: Any):

@@ -110,9 +110,8 @@ class OnlineLabelSmoothing(LearnedTargets):
 
     @property
     def state_name(self):
-        return super().state_name + (
-            "" if self.update_period == "epoch" else " by steps"
-        )  # this state has a step counter
+        counts_steps = self.update_period != "epoch"
+        return super().state_name + (" by steps" if counts_steps else "")
 
     @property
     def soft_labels(self) -> np.ndarray | TopRows:
@@ -152,9 +151,7 @@ def _check_period(period):
     """`period`, if it is "epoch" or a number of steps."""
     if period is None or (isinstance(period, str) and period != "epoch"):
         raise ValueError(f'`update_period` must be "epoch" or a number of training steps. Received: {period!r}.')
-    return (
-        period if isinstance(period, str) and period == "epoch" else _validation.check_int("update_period", period, 1)
-    )
+    return period if isinstance(period, str) else _validation.check_int("update_period", period, 1)
 
 
 def _check_thaws(loss):
