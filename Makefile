@@ -19,6 +19,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_docstrings.py -k first_lines
 
 bench: $(READY)
 	$(BIN)/python -m experiments.bench
