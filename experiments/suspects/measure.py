@@ -15,6 +15,7 @@ from sklearn import metrics
 from experiments.console import terminal
 from experiments.suspects.sets import SETS
 from tfp_noise import NoisyLabelClassifier, callbacks, cross_predict, losses, suspects
+from tfp_noise._saving.json_files import write_object
 
 SCORES = ("self_confidence", "normalized_margin", "confidence_weighted_entropy", "confident_joint")
 LOSSES = {
@@ -51,7 +52,7 @@ def main():
                         probabilities, areas = trained_on_all(build, features, given, epochs, seed)
                         found[f"{loss}, {way}"] = measured(probabilities, given, true)
                         found[f"{loss}, {way}"]["area_under_margin"] = quality(areas, given != true)
-                    path.write_text(json.dumps(found, indent=1))
+                    write_object(path, found)
                     terminal.console().print(f"{path.stem}: {loss}, {way}")
 
 

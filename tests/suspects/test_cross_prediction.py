@@ -220,9 +220,10 @@ def test_damaged_folds_and_files_in_the_way_are_told(tmp_path):
     np.savez(path, positions=np.arange(3), probabilities=np.ones([3, 3]))
     with pytest.raises(ValueError, match=r"`workdir` must hold this call's folds.*of other examples"):
         predicted(workdir=tmp_path)
-    (tmp_path / "cross_prediction.json").write_text("{")
-    with pytest.raises(ValueError, match=r"cross_prediction.json, damaged"):
-        predicted(workdir=tmp_path)
+    for text in ("{", "3", "[1]"):  # the last two are JSON, but of something else
+        (tmp_path / "cross_prediction.json").write_text(text)
+        with pytest.raises(ValueError, match=r"cross_prediction.json, damaged"):
+            predicted(workdir=tmp_path)
     with pytest.raises(ValueError, match=r"`workdir` must be a folder.*which is a file"):
         predicted(workdir=path)
 

@@ -1,11 +1,11 @@
 """Files with the predictions of each fold of a cross-validation, which an interrupted one goes on from."""
 
-import json
 import pathlib
 
 import numpy as np
 
 from tfp_noise._saving.atomic_files import atomic_write, delete_leftovers
+from tfp_noise._saving.json_files import differences, read_object, write_object
 from tfp_noise._saving.packed_arrays import read_npz
 
 _SETTINGS = "cross_prediction.json"
@@ -31,17 +31,16 @@ class FoldFiles:
         delete_leftovers(folder, r"(cross_prediction\.json|fold_\d+\.npz)")
         settings = folder / _SETTINGS
         if not settings.exists():
-            atomic_write(settings, lambda path: path.write_text(json.dumps(facts, indent=1), encoding="utf-8"))
+            write_object(settings, facts)
             return
-        stored = self._stored_facts(settings)
+        expected, cure = "`workdir` must be of the same call, or empty.", "Delete the folder, or pass another one."
         changed = [
-            f"`{name}`: stored {stored.get(name)}, received {facts.get(name)}"
-            for name in {**stored, **facts}
-            if stored.get(name) != facts.get(name)
+            f"`{name}`: stored {there}, received {now}"
+            for name, there, now in differences(read_object(settings, expected, cure), facts)
         ]
         if changed:
             raise ValueError(
-                f"`workdir` must be of the same call, or empty. Received: {folder}, whose folds were predicted with "
+                f"{expected} Received: {folder}, whose folds were predicted with "
                 f"other arguments. {'; '.join(changed)}. Pass the same ones, or another folder."
             )
 
@@ -74,13 +73,3 @@ class FoldFiles:
 
     def _path(self, fold):
         return self._folder / f"fold_{fold}.npz"
-
-    @staticmethod
-    def _stored_facts(settings):
-        try:
-            return dict(json.loads(settings.read_text(encoding="utf-8")))
-        except ValueError as error:
-            raise ValueError(
-                f"`workdir` must be of the same call, or empty. Received: {settings}, damaged: {error}. Delete the "
-                "folder, or pass another one."
-            ) from error

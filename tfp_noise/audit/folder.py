@@ -7,6 +7,7 @@ from typing import Any
 
 from tfp_noise._saving import file_locks
 from tfp_noise._saving.atomic_files import atomic_write, delete_leftovers
+from tfp_noise._saving.json_files import differences, read_object, write_object
 
 REPORT, SUSPECTS, SUMMARY, MODEL = "report.html", "suspects.csv", "summary.json", "model.keras"
 _UNFINISHED = "unfinished"
@@ -73,8 +74,7 @@ class OutputFolder:
 
     def store(self, name: str, value: Any) -> None:
         """Keeps a part of an unfinished audit."""
-        text = json.dumps(value, indent=1)
-        atomic_write(self._unfinished / f"{name}.json", lambda path: path.write_text(text, encoding="utf-8"))
+        write_object(self._unfinished / f"{name}.json", value)
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Writes the summary, and deletes what only an unfinished audit needs."""
@@ -95,11 +95,7 @@ class OutputFolder:
                     f"holds other things, such as {others[0]!r}. Choose another --out."
                 )
             return
-        changed = [
-            f"{name}: there {found.get(name)}, now {self._facts.get(name)}"
-            for name in {**found, **self._facts}
-            if found.get(name) != self._facts.get(name)
-        ]
+        changed = [f"{name}: there {there}, now {now}" for name, there, now in differences(found, self._facts)]
         if changed:
             raise ValueError(
                 f"`--out` must be a new folder, or that of the same audit. Received: {str(self._path)!r}, which holds "
@@ -108,10 +104,4 @@ class OutputFolder:
 
 
 def _read(path):
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
-        raise ValueError(
-            f"`--out` must hold whole files. Received: {str(path)!r}, damaged: {error}. Delete the folder, "
-            "or choose another --out."
-        ) from error
+    return read_object(path, "`--out` must hold whole files.", "Delete the folder, or choose another --out.")
