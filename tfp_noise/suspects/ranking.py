@@ -7,9 +7,12 @@ from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
 from tfp_noise._confident_joint import confident_joint
-from tfp_noise.suspects import _scores
+from tfp_noise.suspects._posterior import Posterior, sums_by_label, tempered
+from tfp_noise.suspects._scores import BY_PREDICTION, entries
 from tfp_noise.suspects.record import Suspects
 
+_BY_POSTERIOR = "confident_joint"
+_ENTRIES_FOR_TEMPERATURE = 2**24  # of the predictions, evenly spaced; one number is fitted to them
 _CURE = (
     "Are these logits? Pass their softmax: `keras.ops.softmax(logits)`, or `NoisyLabelClassifier.predict`, which gives "
     "probabilities."
@@ -29,10 +32,12 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str = "self_confide
       the probabilities of the true class that it makes of `p`. It is the one to take where certain classes are mistaken
       for certain others.
 
-    The number of wrong labels is estimated by the calibrated confident joint. So many examples with the lowest scores
-    are suspects, without those whose given label is itself the suggested class. The suggested class is the most
-    probable one by `p`, for `"confident_joint"` by `q`. The estimate takes errors of the model for wrong labels: it is
-    too high where the model is wrong about many examples that are labelled correctly.
+    The number of wrong labels is estimated by the sum of the probabilities that a label is wrong, whichever score is
+    asked for, and the number of each pair of classes by the other terms of Bayes' rule. There `q` is raised to the
+    power at which the given labels are most likely, because networks that learn from noisy labels are less certain of
+    the true class than they are right, or more. So many examples with the lowest scores are suspects, without those
+    whose given label is itself the suggested class: the most probable one by `p`, for `"confident_joint"` by `q`. Where
+    the model is wrong about many examples that are labelled correctly, the estimate is too high.
 
     The predictions must be of models that were not trained on the examples that they predict: `cross_predict`. Robust
     losses that do not memorise wrong labels are an exception. The probabilities are read in chunks: beside them it
@@ -61,12 +66,44 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str = "self_confide
 
     References:
         Northcutt, Jiang, Chuang, "Confident learning: estimating uncertainty in dataset labels", 2021, Eq. 1 to 3: the
-        confident joint and its calibration. Departure: it prunes by class or by pair of classes; the lowest scores of
-        all are flagged here, because the measured precision and recall are higher.
+        confident joint and its calibration. Departures: there the joint itself counts the wrong labels; the posterior
+        that it implies comes nearer to their true number, and to those of the pairs of classes. And it prunes by class
+        or by pair of classes; the lowest scores of all are flagged here, because the measured precision and recall are
+        higher. `results/suspects/table.md` of the project has the numbers.
         Kuan, Mueller, "Model-agnostic label quality scoring to detect real-world label errors", 2022: the first three
         scores. Departure: `log(1 + x) / x` maps the weighted entropy to [0, 1].
     """
-    name = _validation.check_choice("score", score, _scores.NAMES)
+    name = _validation.check_choice("score", score, (*BY_PREDICTION, _BY_POSTERIOR))
+    predicted, given = _checked(probabilities, labels)
+    (n, num_classes), dtype = predicted.shape, np.result_type(predicted, np.float32)
+    bayes = Posterior(confident_joint(predicted, given)[1])
+    some = slice(None, None, -(-predicted.size // _ENTRIES_FOR_TEMPERATURE))
+    temperature = bayes.temperature(bayes.true_classes(predicted[some].astype(dtype, copy=False)), given[some])
+    scores, suggested, joint = np.empty(n), np.empty(n, np.int64), np.zeros([num_classes] * 2)
+    agree = True
+    for part in _validation.row_chunks(predicted):
+        rows, own = predicted[part].astype(dtype, copy=False), given[part]
+        true, most_probable = bayes.true_classes(rows), rows.argmax(axis=1)
+        joint += sums_by_label(bayes.given(tempered(true, temperature), own), own)
+        agree = agree and bool(np.all(most_probable == own))
+        if name == _BY_POSTERIOR:
+            scores[part], suggested[part] = entries(bayes.given(true, own), own), true.argmax(axis=1)
+        else:
+            scores[part], suggested[part] = BY_PREDICTION[name](rows, own), most_probable
+    if agree:
+        warnings.warn(
+            "`probabilities` should be of models that were not trained on these labels. Received: predictions that "
+            "agree with every label, as of a model that has memorised them. Predict out of sample: `cross_predict`.",
+            stacklevel=2,
+        )
+    scores = np.clip(scores, 0, 1)  # rows may sum to a little more than 1
+    is_suspect = np.zeros(n, bool)
+    is_suspect[np.argsort(scores, kind="stable")[: round(joint.sum() - np.trace(joint))]] = True
+    return Suspects(given, suggested, scores, is_suspect & (suggested != given), joint)
+
+
+def _checked(probabilities, labels):
+    """The predictions and their labels, int64, of one length and at least two classes."""
     predicted = _validation.check_distribution_rows("probabilities", probabilities, _CURE)
     given = _validation.check_labels("labels", labels, predicted.shape[1]).astype(np.int64)
     if len(given) != len(predicted):
@@ -76,20 +113,4 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str = "self_confide
             f"`labels` must be of at least two classes. Received: class {given[0]} only. A wrong label shows by being "
             "of another class than the examples that look alike."
         )
-    _, joint = confident_joint(predicted, given)
-    score_of, dtype = _scores.scorer(name, joint), np.result_type(predicted, np.float32)
-    scores, suggested, agree = np.empty(len(given)), np.empty(len(given), np.int64), True
-    for part in _validation.row_chunks(predicted):
-        rows = predicted[part].astype(dtype, copy=False)
-        scores[part], suggested[part] = score_of(rows, given[part])
-        agree = agree and bool(np.all(rows.argmax(axis=1) == given[part]))
-    if agree:
-        warnings.warn(
-            "`probabilities` should be of models that were not trained on these labels. Received: predictions that "
-            "agree with every label, as of a model that has memorised them. Predict out of sample: `cross_predict`.",
-            stacklevel=2,
-        )
-    scores = np.clip(scores, 0, 1)  # rows may sum to a little more than 1
-    is_suspect = np.zeros(len(given), bool)
-    is_suspect[np.argsort(scores, kind="stable")[: round(joint.sum() - np.trace(joint))]] = True
-    return Suspects(given, suggested, scores, is_suspect & (suggested != given), joint)
+    return predicted, given
