@@ -31,10 +31,10 @@ class Noise:
     """Label noise of an experiment.
 
     Args:
-        kind: "none", "symmetric" (to any class, the true one included), "symmetric_other" (to any other class),
-            "asymmetric" (the published map of the data set), "pair_flip" (to the next class), "superclass_flip" (to
-            the next class of the same published superclass), or "human" for data sets that come with annotators'
-            labels.
+        kind: "none" (labels as they are, also if nobody knows the true ones), "symmetric" (to any class, the true one
+            included), "symmetric_other" (to any other class), "asymmetric" (the published map of the data set),
+            "pair_flip" (to the next class), "superclass_flip" (to the next class of the same published superclass), or
+            "human" for data sets that come with annotators' labels.
         rate: probability of a flip, as the papers count it.
         exact: flip exact counts instead of drawing each label on its own.
     """
@@ -56,11 +56,14 @@ class Noise:
         """Return a data set with noisy labels.
 
         Args:
-            data: a `tfp_noise.datasets.Dataset`, with clean labels, or with annotators' if the kind is "human".
+            data: a `tfp_noise.datasets.Dataset`, with clean labels, or with annotators' if the kind is "human". With
+                the kind "none" the clean labels may be unknown.
             seed: int.
         """
         if self.kind == "human":
             if data.transition is None:
                 raise ValueError(f"Noise 'human' needs annotators' labels. Received: {data.name!r}, which has none.")
+            return data
+        if self.kind == "none" and data.train.labels is None:
             return data
         return noise.corrupt_dataset(data, _TRANSITIONS[self.kind](data, self.rate), seed, exact=self.exact)
