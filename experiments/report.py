@@ -109,8 +109,8 @@ def compare(methods):
         methods: a dict `{method: (path, result)}`, one finished run each.
 
     Returns:
-        A dict from name to figure: learning curves, and if predictions lie beside the runs, reliability and the
-        transition.
+        A dict from name to figure: learning curves, and if predictions lie beside the runs, reliability and, where it
+        is known, the transition.
     """
     settings = next(iter(methods.values()))[1]["settings"]
     title = f"{settings['dataset']}, {_noise(settings)}"
@@ -122,7 +122,8 @@ def compare(methods):
         one = next(iter(arrays.values()))
         probabilities = {method: array["test_probabilities"] for method, array in arrays.items()}
         figures["reliability"] = visualization.reliability_diagram(probabilities, one["test_labels"])
-        figures["transition"] = visualization.transition_matrix(one["transition"], one["class_names"], title)
+        if "transition" in one:
+            figures["transition"] = visualization.transition_matrix(one["transition"], one["class_names"], title)
     return figures
 
 

@@ -46,7 +46,7 @@ def check_compiled(name, model):
     return model
 
 
-def predict(model, features, **kwargs):
+def predict(model, x, **kwargs):
     """Float32 `[n, K]`, class probabilities of a model that `check_compiled` lets through.
 
     Predictions of a `NoisyLabelClassifier` are probabilities. Those of another model are logits if its loss has
@@ -54,13 +54,13 @@ def predict(model, features, **kwargs):
 
     Args:
         model: a compiled model.
-        features: what `model.predict` takes.
+        x: what `model.predict` takes.
         **kwargs: as in `model.predict`.
 
     Raises:
         ValueError: for outputs that are not `[n, K]`, or, with a binary loss, not `[n, 1]`.
     """
-    outputs, loss = model.predict(features, **kwargs), _loss(model)
+    outputs, loss = model.predict(x, **kwargs), _loss(model)
     binary = _name(loss).startswith("binary_")
     shape = getattr(outputs, "shape", None)
     if not shape or len(shape) != 2 or (shape[1] == 1) != binary:

@@ -1,5 +1,6 @@
 """Predictions for each example by a model that was not trained on it."""
 
+import functools
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from tfp_noise import _class_probabilities, _validation
 from tfp_noise._saving.fold_files import FoldFiles
-from tfp_noise._training.input_checks import check_examples
+from tfp_noise._training.fold_examples import examples_of
 from tfp_noise._training.training_facts import described
 from tfp_noise.classifier import NoisyLabelClassifier
 
@@ -26,7 +27,7 @@ _CURE = "Does the loss's `from_logits` fit the last layer of the model that `bui
 def cross_predict(
     build: Callable[[], keras.Model],
     features: Any,
-    labels: ArrayLike,
+    labels: ArrayLike | None = None,
     folds: int = 5,
     *,
     epochs: int,
@@ -45,10 +46,17 @@ def cross_predict(
     logits, whose softmax is taken, with `from_logits=True`, else probabilities. One output alone is that of class 1 of
     two classes. Losses of Keras over distributions (`CategoricalCrossentropy`) are given one-hot labels.
 
+    A `tf.data.Dataset` is read about `2 + folds (epochs + 1)` times and never held in memory as a whole. It must give
+    the same examples in the same order each time: two passes are compared before the first training. The folds are
+    those of arrays in the same order. The order of training is another one, and with it the numbers: `fit` shuffles an
+    array as a whole, and a dataset within a buffer of 256 MB, of which up to three are in memory. Shuffle a larger
+    dataset that is sorted by class beforehand, by `shuffle(..., reshuffle_each_iteration=False)`.
+
     Args:
         build: function without arguments that returns a new, compiled `NoisyLabelClassifier` or `keras.Model`.
-        features: array or data frame of `n` examples, or a dict, tuple or list of them, as `fit` takes them.
-        labels: int `[n]`, the given labels in `[0, K)`.
+        features: array or data frame of `n` examples, or a dict, tuple or list of them, as `fit` takes them; or a
+            finite `tf.data.Dataset` of single examples: `(x, y)`, or `x` with `labels`.
+        labels: int `[n]`, the given labels in `[0, K)`; `None` for those in the dataset.
         folds: int, at least 2; each class must have at least as many examples.
         epochs: int, how long each model is trained.
         batch_size: int, as in `fit`.
@@ -61,10 +69,10 @@ def cross_predict(
         float32 `[n, K]`, probabilities in the order of the examples; rows sum to 1.
 
     Raises:
-        TypeError: if `build` does not return a Keras model, or the features are no arrays.
+        TypeError: if `build` does not return a Keras model, or the features are neither arrays nor a dataset.
         ValueError: if a class has fewer examples than folds, the model is not compiled or was trained before, its loss
-            does not say what its outputs are, labels lie outside `[0, K)`, the predictions are no distributions, or
-            `workdir` belongs to another call.
+            does not say what its outputs are, labels lie outside `[0, K)`, the predictions are no distributions,
+            `workdir` belongs to another call, or a dataset holds batches, does not end, or changes from pass to pass.
 
     Example:
         >>> def build():
@@ -85,19 +93,20 @@ def cross_predict(
         )
     _validation.check_callable("build", build, "Pass the function that makes a model.")
     folds, seed = _validation.check_int("folds", folds, 2), _validation.check_seed(seed)
-    settings = {"epochs": _validation.check_int("epochs", epochs, 1)}
-    settings["batch_size"] = _validation.check_int("batch_size", batch_size, 1)
+    epochs = _validation.check_int("epochs", epochs, 1)
+    batch_size = _validation.check_int("batch_size", batch_size, 1)
     if type(verbose) not in (str, int) or verbose not in ("auto", 0, 1, 2):
         raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2. Received: {verbose!r:.100}.")
-    given = _check_sizes(labels, folds)
-    check_examples("features", features, len(given))
+    examples = examples_of(features, labels)
+    given = examples.labels
+    _check_sizes(given, folds)
     model = _fresh_model(build, seed)
-    num_classes = _num_classes(model, features)
+    num_classes = _num_classes(model, examples)
     _validation.check_labels("labels", given, num_classes)
     stored = None
     if workdir is not None:
-        data = {"features": described(features), "labels": described(given), "build": _digest(model)}
-        facts = {**data, "folds": folds, "seed": seed, **settings}
+        data = {"features": examples.described(), "labels": described(given), "build": _digest(model)}
+        facts = {**data, "folds": folds, "seed": seed, "epochs": epochs, "batch_size": batch_size}
         stored = FoldFiles(_validation.check_path("workdir", workdir), facts)
     splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(given, given)
     probabilities = np.empty([len(given), num_classes], np.float32)
@@ -105,11 +114,9 @@ def cross_predict(
         predicted = stored.read(fold, own) if stored else None
         if predicted is None:
             model = _fresh_model(build, seed, fold)
-            targets = _class_probabilities.labels_for(model, given[others], num_classes)
-            model.fit(_take(features, others), targets, verbose=verbose, **settings)
-            predicted = _class_probabilities.predict(
-                model, _take(features, own), batch_size=batch_size, verbose=verbose
-            )
+            targets = functools.partial(_class_probabilities.labels_for, model, num_classes=num_classes)
+            model.fit(**examples.training(others, batch_size, targets), epochs=epochs, verbose=verbose)
+            predicted = _class_probabilities.predict(model, **examples.inputs(own, batch_size), verbose=verbose)
             _validation.check_distribution_rows("predictions", predicted, _CURE)
             if stored:
                 stored.write(fold, own, predicted)
@@ -118,8 +125,7 @@ def cross_predict(
 
 
 def _check_sizes(labels, folds):
-    """`labels` as an int array `[n]` with at least `folds` examples of each class that there is."""
-    labels = _validation.check_indices("labels", labels).astype(np.int64)
+    """Refuses labels of one class alone, and classes with fewer than `folds` examples."""
     classes, sizes = np.unique(labels, return_counts=True)
     if len(classes) < 2:
         received = f"class {classes[0]} only" if len(classes) else "none"
@@ -133,14 +139,6 @@ def _check_sizes(labels, folds):
             f"`labels` must have at least `folds` = {folds} examples of each class. Received: {listed}. {cure} the "
             "examples of those classes out."
         )
-    return labels
-
-
-def _take(features, positions):
-    """The examples at these positions, whatever the index of a data frame says."""
-    return keras.tree.map_structure(
-        lambda leaf: leaf.iloc[positions] if hasattr(leaf, "iloc") else np.asarray(leaf)[positions], features
-    )
 
 
 def _fresh_model(build, seed, fold=0):
@@ -156,10 +154,10 @@ def _fresh_model(build, seed, fold=0):
     return model
 
 
-def _num_classes(model, features):
+def _num_classes(model, examples):
     if isinstance(model, NoisyLabelClassifier):
         return model.loss.num_classes
-    probabilities = _class_probabilities.predict(model, _take(features, [0]), verbose=0)
+    probabilities = _class_probabilities.predict(model, **examples.inputs([0], batch_size=1), verbose=0)
     return _validation.check_distribution_rows("predictions", probabilities, _CURE).shape[1]
 
 

@@ -13,7 +13,7 @@ class Curves(keras.callbacks.Callback):
     """Accuracy during training, at about 25 epochs: on clean test labels, and on training examples by their label.
 
     `train_accuracy_observed` counts the labels that are trained on, right and wrong; the other accuracies on training
-    examples are those of `metrics.split_accuracy`.
+    examples are those of `metrics.split_accuracy`, or `None` if nobody knows the true training labels.
 
     Args:
         data: a noisy `Dataset`; at most 5,000 training and 5,000 test examples of it are predicted, the same each time.
@@ -37,7 +37,7 @@ class Curves(keras.callbacks.Callback):
         probabilities = self.model.predict(self.features, batch_size=scores.PREDICTION_BATCH, verbose=0)
         train, test = np.split(probabilities, [len(self.train)])
         point = {"epoch": epoch, "test_accuracy": metrics.accuracy(test, self.test.labels)}
-        for name, value in metrics.split_accuracy(train, self.train).items():
+        for name, value in scores.split_accuracy(train, self.train).items():
             point[f"train_{name}"] = value
         point["train_accuracy_observed"] = metrics.accuracy(train, self.train.training_labels)
         for name, value in point.items():

@@ -31,6 +31,11 @@ class TrueTransition(Resolver):
 
     def __call__(self, data, predecessor):
         del predecessor
+        if data.transition is None:
+            raise ValueError(
+                f"The true transition must be known. Received: {data.name!r}, whose true training labels nobody knows. "
+                "Estimate it by `AnchorTransition`, with cross-entropy as `predecessor`."
+            )
         return data.transition
 
 

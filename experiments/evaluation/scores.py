@@ -1,5 +1,7 @@
 """Scores of a trained model, by clean labels."""
 
+import dataclasses
+
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
@@ -21,7 +23,8 @@ def evaluate(model, data):
         data: the noisy `Dataset` of the run.
 
     Returns:
-        A dict of scores (accuracies from 0 to 1, NLL in nats), and the test probabilities `[n, num_classes]`.
+        A dict of scores (accuracies from 0 to 1, NLL in nats; `None` for those that need true training labels if
+        nobody knows them), and the test probabilities `[n, num_classes]`.
     """
     train, validation, test = (predict(model, split) for split in (data.train, data.validation, data.test))
     temperature = metrics.fit_temperature(validation, data.validation.training_labels)
@@ -32,13 +35,27 @@ def evaluate(model, data):
         "temperature": temperature,
         **{f"{key}_scaled": value for key, value in scaled.items()},
         "validation_accuracy_observed": metrics.accuracy(validation, data.validation.training_labels),
-        "train": metrics.split_accuracy(train, data.train),
-        "train_effective_noise_rate": data.effective_rate,
+        "train": split_accuracy(train, data.train),
+        "train_effective_noise_rate": None if data.train.labels is None else data.effective_rate,
     }
     if hasattr(model.loss, "transition"):
-        scores["transition_mean_absolute_error"] = np.abs(model.loss.transition - data.transition).mean()
+        error = None if data.transition is None else np.abs(model.loss.transition - data.transition).mean()
+        scores["transition_mean_absolute_error"] = error
         scores["transition_condition_number"] = noise.condition_number(model.loss.transition)
     return scores, test
+
+
+def split_accuracy(probabilities, examples):
+    """Return `metrics.split_accuracy`, or `None` under each of its keys if nobody knows the true labels.
+
+    Args:
+        probabilities: float `[n, num_classes]`.
+        examples: a `datasets.Examples` with given labels.
+    """
+    if examples.labels is not None:
+        return metrics.split_accuracy(probabilities, examples)
+    as_if_true = dataclasses.replace(examples, labels=examples.observed)
+    return dict.fromkeys(metrics.split_accuracy(probabilities, as_if_true))
 
 
 def learned_rows(model, probabilities, labels):

@@ -109,7 +109,8 @@ def read_predictions(path):
         path: a `pathlib.Path` of the `.npz` file.
 
     Returns:
-        A dict: `test_probabilities` `[n, K]`, `test_labels` `[n]`, `transition` `[K, K]`, `class_names`.
+        A dict: `test_probabilities` `[n, K]`, `test_labels` `[n]`, `class_names`, and, where it is known, `transition`
+        `[K, K]`.
 
     Raises:
         ValueError: if it is no such file.
@@ -119,7 +120,8 @@ def read_predictions(path):
         names = _validation.check_class_names(arrays["class_names"].tolist())
         rows = _validation.check_distributions("test_probabilities", arrays["test_probabilities"])
         _validation.check_labels("test_labels", arrays["test_labels"], len(names))
-        _validation.check_transition("transition", arrays["transition"], len(names))
+        if "transition" in arrays:
+            _validation.check_transition("transition", arrays["transition"], len(names))
         if rows.shape != (len(arrays["test_labels"]), len(names)):
             raise ValueError(f"`test_probabilities` has the shape {rows.shape}")
     except FileNotFoundError:

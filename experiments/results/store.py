@@ -85,7 +85,9 @@ def write(experiment, workdir, model, data, probabilities, parts):
     """
     path, finished = path_of(experiment, workdir), find(experiment, workdir)
     result = assemble(experiment, parts)
-    arrays = {"transition": data.transition, "class_names": data.class_names, "test_labels": data.test.labels}
+    arrays = {"class_names": data.class_names, "test_labels": data.test.labels}
+    if data.transition is not None:
+        arrays["transition"] = data.transition
     text = files.json_text(result) + "\n"  # what JSON cannot hold is an error before anything is written
     if not (finished and path.with_suffix(".keras").exists()):
         model.save(path.with_suffix(".keras"))

@@ -8,6 +8,7 @@ import tensorflow as tf
 from experiments.sources.base import Source
 from experiments.sources.parts import Part
 from tfp_noise import datasets, pipeline
+from tfp_noise.datasets import published
 
 _SAMPLE = 5_000
 
@@ -39,10 +40,14 @@ class Stream(Source):
     def load(self, name, data_dir):
         splits = [self.examples(name, split, data_dir) for split in (self.train, self.validation, self.test)]
         splits[:2] = (split.take(_SAMPLE) for split in splits[:2])
-        return datasets.Dataset(name, *map(self._read, splits), self._class_names(name, data_dir))
+        names = (self.train, self.validation, self.test)
+        read = [published.examples_of(name, split, *self._read(one)) for split, one in zip(names, splits, strict=True)]
+        return datasets.Dataset(name, *read, self._class_names(name, data_dir))
 
     def batches(self, noisy, *, batch_size, augmentation, seed, noise_seed, data_dir, first_epoch=0):
         del seed  # order and augmentation follow the noise's
+        # Given labels stay as they are.
+        transition = np.eye(noisy.num_classes) if noisy.train.labels is None else noisy.transition
         sizes = []
 
         def read(worker):
@@ -50,7 +55,7 @@ class Stream(Source):
             sizes.append(int(source.cardinality()) * worker.num_input_pipelines)
             return pipeline.stream(
                 source.map(lambda x, y, i: (_square(x, self.stored_size), y, i), tf.data.AUTOTUNE),
-                noisy.transition,
+                transition,
                 batch_size,
                 noise_seed,
                 augmentation,
@@ -89,7 +94,7 @@ class Stream(Source):
         return dataclasses.replace(self, part=None)
 
     def _read(self, examples):
-        """The arrays of a finite stream."""
+        """The images, labels and ids of a finite stream."""
         margin = (self.stored_size - self.image_size) // 2
 
         def prepare(image, label, number):
@@ -102,7 +107,7 @@ class Stream(Source):
         labels, numbers = np.empty(size, np.int32), np.empty(size, np.int64)
         for i, example in enumerate(stream.as_numpy_iterator()):
             images[i], labels[i], numbers[i] = example
-        return datasets.Examples(images, labels, numbers)
+        return images, labels, numbers
 
 
 def _shard(examples, worker):

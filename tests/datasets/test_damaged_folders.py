@@ -108,7 +108,7 @@ def test_what_is_hidden_or_no_image_is_passed_over(train, tmp_path):
         (train / "cat" / name).write_bytes(b"anything")
     after = load(tmp_path)
     assert after.class_names == before.class_names == CLASSES
-    for part in ("features", "labels", "ids"):
+    for part in ("features", "observed", "ids"):
         np.testing.assert_array_equal(getattr(after.train, part), getattr(before.train, part))
 
 
@@ -140,7 +140,7 @@ def test_the_order_is_that_of_tfds(train, tmp_path):
     found = load(tmp_path).train
     np.testing.assert_array_equal(found.ids, np.arange(6))
     np.testing.assert_array_equal(found.features, expected)
-    np.testing.assert_array_equal(found.labels, [CLASSES.index(file.label) for file in listed])
+    np.testing.assert_array_equal(found.observed, [CLASSES.index(file.label) for file in listed])
 
 
 @pytest.fixture

@@ -189,10 +189,17 @@ RIGHT = {
     "noise.condition_number": lambda: {"transition": TRANSITION},
     "noise.corrupt": lambda: {"labels": LABELS, "transition": TRANSITION, "seed": 0},
     "noise.corrupt_dataset": lambda: {"dataset": dataset(), "transition": TRANSITION, "seed": 0},
+    "noise.corrupt_dataset_by_example": lambda: {
+        **{"dataset": dataset(), "probabilities": [PROBABILITIES, PROBABILITIES], "rate": 0.4, "seed": 0},
+    },
     "noise.corrupt_exact": lambda: {"labels": LABELS, "transition": TRANSITION, "seed": 0},
+    "noise.draw_labels": lambda: {"distributions": PROBABILITIES, "seed": 0},
     "noise.effective_rate": lambda: {"transition": TRANSITION},
     "noise.from_pairs": lambda: {**_K, "pairs": {0: 1}, "rate": 0.4},
+    "noise.instance_dependent": lambda: {**_PREDICTIONS, "rate": 0.4},
+    "noise.mean_transition": lambda: {"distributions": PROBABILITIES, "labels": LABELS},
     "noise.pair_flip": lambda: {**_K, "rate": 0.4},
+    "noise.superclass_flip": lambda: {"superclasses": [0, 1, 0], "rate": 0.4},
     "noise.symmetric": lambda: {**_K, "rate": 0.4},
     "optimizers.LARS": dict,
     "pipeline.Compose": lambda: {"steps": (pipeline.Mixup(),)},
@@ -326,7 +333,7 @@ ACCEPTED = {
     "a path, or text for a log": dict.fromkeys(["log_dir", "barrier.at"], ("text",)),
     "an array of names": dict.fromkeys(["class_names", "classes"], ("strings",)),
     "distributions over seven classes": dict.fromkeys(
-        ["from_anchors.probabilities", "apply_temperature.probabilities"], ("wrong width",)
+        ["from_anchors.probabilities", "apply_temperature.probabilities", "draw_labels.distributions"], ("wrong width",)
     ),
     "features and logits may be negative": dict.fromkeys(
         [
@@ -335,6 +342,7 @@ ACCEPTED = {
         ],
         ("negative",),
     ),
+    "another class of the same superclass": {"inside superclasses": ["0", "True"]},
     "no pair: no noise": {"from_pairs.pairs": ["{}"]},
     "numbers to draw, whatever they are": {
         **dict.fromkeys(

@@ -11,7 +11,8 @@ listed with the numbers of training and test images:
 - `imagenet100`: 100 classes of ImageNet, for which several choices are in use. Images differ in size, so that they can
   only be streamed. ImageNet's `val` is the test split.
 - `animals10n`: 10 classes, 50,000 and 5,000 images of 64x64. A file's name starts with its class. In the training split
-  that is an annotator's label, which may be wrong; it is taken for the clean label, because no other is published.
+  that is an annotator's label, which may be wrong; the true ones are not published. `load` has it in
+  `Examples.observed`, and `None` in `Examples.labels`.
 - `fgvc_aircraft`: 100 variants of aircraft, 6,667 and 3,333 images that differ in size, so that they can only be
   streamed. The publisher's `trainval` is the training split.
 
@@ -30,6 +31,8 @@ import types
 import numpy as np
 
 NAMES = ("tiny_imagenet", "imagenet100", "animals10n", "fgvc_aircraft")
+# Training splits whose labels are those of annotators, with true ones that nobody knows.
+ANNOTATED = frozenset(["animals10n"])
 # Endings of the images that are read, and of those that are not.
 READ = (".jpg", ".jpeg", ".png")
 NOT_READ = frozenset(

@@ -56,7 +56,8 @@ def load(name: str, data_dir: str | os.PathLike | None = None, validation_share:
     Returns:
         A `Dataset`. Labels are int32 `[n]`, ids int64 `[n]`: the example's number in its publisher's order where TFDS
         keeps it (CIFAR, SVHN), else its position in TFDS's fixed reading order. For the data sets with human labels,
-        train and validation have `observed` labels, and `transition` is counted over the whole training split.
+        train and validation have `observed` labels, and `transition` is counted over the whole training split; for
+        `animals10n`, whose true training labels nobody knows, their `labels` and the `transition` are `None`.
 
     Raises:
         FileNotFoundError: if `data_dir`, or the data set in it, does not exist.

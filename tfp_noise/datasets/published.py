@@ -21,7 +21,8 @@ def load(name, data_dir):
 
     Returns:
         `(train, test, class_names, None)`: two `Examples` with uint8 features `[n, height, width, channels]`, and a
-        tuple of strings. The `None` is the transition matrix, because the labels are clean.
+        tuple of strings. The `None` is the transition matrix, because labels are clean, or, in the training split of
+        `folders.ANNOTATED`, given ones whose noise nobody knows.
 
     Raises:
         FileNotFoundError: if the data set is not prepared in `data_dir`.
@@ -93,6 +94,23 @@ def class_names(name: str, data_dir: str | os.PathLike | None = None) -> tuple[s
     return tuple(_reader(_check_name(name), data_dir).info.features["label"].names)
 
 
+def examples_of(name: str, split: str, images: np.ndarray, labels: np.ndarray, ids: np.ndarray) -> base.Examples:
+    """Examples that were read from a split, with their labels as true ones or as given ones.
+
+    Args:
+        name: as in `stream`.
+        split: as in `stream`.
+        images: uint8 `[n, height, width, channels]`.
+        labels: int `[n]`.
+        ids: int `[n]`.
+
+    Returns:
+        `Examples`. `labels` is `None` and `observed` has the labels if they are an annotator's.
+    """
+    is_given = name in folders.ANNOTATED and split.startswith("train")
+    return base.Examples(images, None if is_given else labels, ids, labels if is_given else None)
+
+
 def _check_name(name):
     """`name` if it is a data set that can be streamed."""
     import tensorflow_datasets as tfds
@@ -152,7 +170,7 @@ def _as_arrays(name, reader, split):
         ) from error
     if len(labels) != len(examples):
         raise ValueError(f"{name!r} must have {len(examples)} examples. Received: {len(labels)}")
-    return base.Examples(images.numpy(), labels.numpy().astype(np.int32), numbers.numpy())
+    return examples_of(name, split, images.numpy(), labels.numpy().astype(np.int32), numbers.numpy())
 
 
 def _damaged(place, error):

@@ -57,10 +57,9 @@ def corrupt(
                 "does not identify the example. Received: None. Pass ids, for instance from `Dataset.enumerate`."
             )
         ids = np.arange(len(given))
-    _check_ids(ids)
-    shape = tuple(ids.shape) if hasattr(ids, "shape") else np.shape(ids)
-    if not symbolic and shape != tuple(given.shape):
-        raise ValueError(f"`ids` must be shaped as `labels`, {given.shape}. Received shape {shape}.")
+    ids = check_example_ids(ids)
+    if not symbolic and tuple(ids.shape) != tuple(given.shape):
+        raise ValueError(f"`ids` must be shaped as `labels`, {given.shape}. Received shape {tuple(ids.shape)}.")
     observed = _inverse_transform(given, _random.hashed_uniform(seed, tf.convert_to_tensor(ids)), matrix)
     return observed if from_tensor else observed.numpy()
 
@@ -80,18 +79,21 @@ def _check_symbolic_labels(labels, num_classes):
     return labels
 
 
-def _check_ids(ids):
-    if not tf.is_tensor(ids):
-        ids = _validation.check_ids("ids", ids)
-        if ids.size > 1 and (ids == ids.flat[0]).all():
-            warnings.warn(
-                "`ids` should differ: examples with equal ids get the same random number. Received: "
-                f"{ids.flat[0]!r} for each of {ids.size} examples. Leave `ids` out to identify examples by their "
-                "positions.",
-                stacklevel=3,
-            )
-    elif not (ids.dtype.is_integer or ids.dtype == tf.string):
-        raise TypeError(f"`ids` must be integers or strings. Received a tensor of dtype {ids.dtype.name}.")
+def check_example_ids(ids) -> np.ndarray | tf.Tensor:
+    """`ids` as a tensor or an array of integers or strings; a warning if all of an array are equal."""
+    if tf.is_tensor(ids):
+        if not (ids.dtype.is_integer or ids.dtype == tf.string):
+            raise TypeError(f"`ids` must be integers or strings. Received a tensor of dtype {ids.dtype.name}.")
+        return ids
+    ids = _validation.check_ids("ids", ids)
+    if ids.size > 1 and (ids == ids.flat[0]).all():
+        warnings.warn(
+            "`ids` should differ: examples with equal ids get the same random number. Received: "
+            f"{ids.flat[0]!r} for each of {ids.size} examples. Leave `ids` out to identify examples by their "
+            "positions.",
+            stacklevel=3,
+        )
+    return ids
 
 
 def _inverse_transform(labels, uniform, transition):
@@ -174,9 +176,24 @@ def corrupt_dataset(dataset: Dataset, transition: ArrayLike, seed: int, exact: b
         >>> 0.3 < noisy.effective_rate < 0.42
         True
     """
-    _validation.check_instance("dataset", dataset, Dataset)
+    splits = check_clean(dataset)
     exact = _validation.check_bool("exact", exact)
     matrix = _validation.check_transition("transition", transition, dataset.num_classes)
+
+    def observe(examples):
+        if exact:
+            observed = corrupt_exact(examples.labels, matrix, seed)
+        else:
+            observed = corrupt(examples.labels, matrix, seed, ids=examples.ids)
+        return dataclasses.replace(examples, observed=observed)
+
+    train, validation = map(observe, splits)
+    return dataclasses.replace(dataset, train=train, validation=validation, transition=matrix)
+
+
+def check_clean(dataset):
+    """The training and the validation split of a `Dataset` that has true labels and no others."""
+    _validation.check_instance("dataset", dataset, Dataset)
     if dataset.train.labels is None or dataset.validation.labels is None:
         raise ValueError(
             f"`dataset` must have true labels, to draw noisy ones from. Received: {dataset.name!r}, with given labels "
@@ -191,14 +208,4 @@ def corrupt_dataset(dataset: Dataset, transition: ArrayLike, seed: int, exact: b
             "on those, or leave them out first: `dataclasses.replace(dataset, transition=None, **{name: "
             "dataclasses.replace(getattr(dataset, name), observed=None) for name in ('train', 'validation', 'test')})`."
         )
-
-    def observe(examples):
-        if exact:
-            observed = corrupt_exact(examples.labels, matrix, seed)
-        else:
-            observed = corrupt(examples.labels, matrix, seed, ids=examples.ids)
-        return dataclasses.replace(examples, observed=observed)
-
-    return dataclasses.replace(
-        dataset, train=observe(dataset.train), validation=observe(dataset.validation), transition=matrix
-    )
+    return dataset.train, dataset.validation
