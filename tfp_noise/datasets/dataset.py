@@ -1,11 +1,13 @@
 """A classification problem: train, validation and test examples, and the names of its classes."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 
 from tfp_noise import _validation
 from tfp_noise.datasets.base import Examples, true_labels
+from tfp_noise.suspects.record import Suspects
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,8 +24,8 @@ class Dataset:
         test: the test split, with true labels; of length 0 if there is none.
         class_names: a name for each class.
         transition: float64 `[num_classes, num_classes]`, the matrix that the given labels were drawn from, or, for
-            human annotators, the one counted from their labels; `None` if the labels are true, or nobody knows the true
-            ones.
+            human annotators, the one counted from their labels; `None` if the labels are true, nobody knows the true
+            ones, or suspects were left out or relabelled.
         feature_names: a name for each column of features `[n, d]`, such as "age" or "colour=red"; `None` if they have
             none.
 
@@ -79,6 +81,96 @@ class Dataset:
     def effective_rate(self):
         """Fraction of training labels that differ from the true ones; an error if nobody knows those."""
         return float(np.mean(self.train.training_labels != true_labels("train", self.train)))
+
+    def without(self, suspects: Suspects) -> "Dataset":
+        """A data set whose training split has no suspects; the other examples keep their ids and labels.
+
+        Args:
+            suspects: of the training split, in its order: `suspects.rank(probabilities, data.train.training_labels)`.
+
+        Returns:
+            Another `Dataset`, with the same validation and test splits.
+
+        Raises:
+            TypeError: if `suspects` is no `Suspects`.
+            ValueError: if it is of other examples or labels than those of the training split, or all are suspects.
+
+        Warns:
+            UserWarning: if every example of a class is a suspect, because a model cannot learn that class any more.
+
+        Example:
+            >>> found = Suspects([0, 1, 1], [0, 1, 0], [0.9, 0.8, 0.1], [False, False, True], [[1, 1], [0, 1]])
+            >>> split = Examples(np.zeros([3, 2]), labels=None, ids=[7, 8, 9], observed=[0, 1, 1])
+            >>> nothing = Examples(np.zeros([0, 2]), labels=np.zeros(0, int), ids=np.zeros(0, int))
+            >>> data = Dataset("made up", split, nothing, nothing, class_names=("cat", "dog"))
+            >>> data.without(found).train.ids.tolist()
+            [7, 8]
+        """
+        kept = ~self._check_suspects(suspects).is_suspect
+        lost = np.setdiff1d(suspects.labels, suspects.labels[kept])
+        if not kept.any():
+            raise ValueError(
+                f"`suspects` must leave some examples. Received: all {len(kept)} are suspects. Rank by predictions of "
+                "a model that has learnt more, or keep all examples and train with a robust loss."
+            )
+        if len(lost):
+            names = ", ".join(repr(self.class_names[one]) for one in lost)
+            warnings.warn(
+                f"`suspects` should leave examples of every class. Received: all examples given as {names} are "
+                "suspects. Look at them; if their labels are right, keep them and train with a robust loss.",
+                stacklevel=2,
+            )
+        return dataclasses.replace(self, train=self.train.take(kept), transition=None)
+
+    def relabelled(self, suspects: Suspects) -> "Dataset":
+        """A data set in which training examples that are suspects have the suggested class as their given label.
+
+        `train.observed` changes; the true classes, `train.labels`, stay, and so do votes.
+
+        Args:
+            suspects: of the training split, in its order: `suspects.rank(probabilities, data.train.training_labels)`.
+
+        Returns:
+            Another `Dataset`, with the same validation and test splits.
+
+        Raises:
+            TypeError: if `suspects` is no `Suspects`.
+            ValueError: if it is of other examples or labels than those of the training split.
+
+        Example:
+            >>> found = Suspects([0, 1, 1], [0, 1, 0], [0.9, 0.8, 0.1], [False, False, True], [[1, 1], [0, 1]])
+            >>> split = Examples(np.zeros([3, 2]), labels=None, ids=[7, 8, 9], observed=[0, 1, 1])
+            >>> nothing = Examples(np.zeros([0, 2]), labels=np.zeros(0, int), ids=np.zeros(0, int))
+            >>> data = Dataset("made up", split, nothing, nothing, class_names=("cat", "dog"))
+            >>> data.relabelled(found).train.observed.tolist()
+            [0, 1, 0]
+        """
+        found = self._check_suspects(suspects)
+        observed = np.where(found.is_suspect, found.suggested, found.labels).astype(np.int32)
+        return dataclasses.replace(self, train=dataclasses.replace(self.train, observed=observed), transition=None)
+
+    def _check_suspects(self, suspects):
+        """`suspects`, whose labels must be those of the training split, example by example."""
+        found, given = _validation.check_instance("suspects", suspects, Suspects), self.train.training_labels
+        cure = "Rank that split alone, in its order: `suspects.rank(probabilities, data.train.training_labels)`."
+        if len(found) != len(given):
+            raise ValueError(
+                f"`suspects` must be of the {len(given)} training examples. Received: {len(found)} examples. {cure}"
+            )
+        if len(found.joint) != self.num_classes:
+            raise ValueError(
+                f"`suspects` must be of the {self.num_classes} classes of the data set. Received: {len(found.joint)} "
+                f"classes. Rank by predictions with a column for each class, [{len(given)}, {self.num_classes}]."
+            )
+        differ = np.flatnonzero(found.labels != given)
+        if len(differ):
+            first = differ[0]
+            raise ValueError(
+                f"`suspects` must be of the training labels, in their order. Received: {len(differ)} other labels, the "
+                f"first at position {first}: {self.class_names[found.labels[first]]!r} where the data set has "
+                f"{self.class_names[given[first]]!r}. {cure}"
+            )
+        return found
 
     def _check_feature_names(self):
         names = self.feature_names
