@@ -19,7 +19,7 @@ from experiments.suspects.measure import builder
 from tfp_noise import cross_predict, datasets, metrics, noise, suspects
 from tfp_noise._saving.json_files import write_object
 
-BATCH, FOLDS = 128, 3
+FOLDS = 3
 PREDICTED_WITH = "GCE"  # the loss of the audit
 SCORES = SELF, JOINT = ("self_confidence", "confident_joint")
 NOISES = {
@@ -31,13 +31,14 @@ NOISES = {
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """Number of training examples of a data set, `None` for all, and of epochs."""
+    """Number of training examples of a data set, `None` for all, and how long a network is trained on them."""
 
     examples: int | None
     epochs: int
+    batch_size: int
 
 
-SETS = {"digits": Size(None, 100), "fashion_mnist": Size(10_000, 15)}
+SETS = {"digits": Size(None, 30, 32), "fashion_mnist": Size(10_000, 15, 128)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,11 +86,11 @@ Made by `python -m experiments.suspects.retrain`. Accuracy on clean test labels 
 over {seeds} seeds of noise, folds and networks; in bold the highest mean of a column, that of true labels apart. One
 hidden layer of 128 units. Suspects are ranked by predictions out of sample, {folds} folds, of networks trained with
 {loss}. CE is cross-entropy, GCE and SCE are generalized and symmetric cross-entropy, with default hyperparameters.
-digits: 1,437 training and 360 test images, {digits} epochs; fashion_mnist: 10,000 of each, {fashion_mnist} epochs.
+digits: 1,437 training and 360 test images, {digits}; fashion_mnist: 10,000 of each, {fashion_mnist}.
 
 """
 _DETECTION = """
-The labels that are flagged: their number beside that of the wrong ones, precision / recall.
+Labels that are flagged: their number beside that of the wrong ones, precision / recall.
 
 """
 
@@ -104,8 +105,8 @@ def main():
             clean = flat(datasets.load(name, args.data_dir, validation_share=0.0), SETS[name].examples)
             for kind, transition in NOISES.items():
                 path = folder / f"{name}_{kind}-{seed}.json"
-                measure(path, noise.corrupt_dataset(clean, transition, seed), SETS[name].epochs, seed, kept / path.stem)
-    (folder.parent / "retrain.md").write_text(table(folder), encoding="utf-8")
+                measure(path, noise.corrupt_dataset(clean, transition, seed), SETS[name], seed, kept / path.stem)
+    (folder.parent / "retrain.md").write_text(page(folder), encoding="utf-8")
 
 
 def flat(data, count):
@@ -119,22 +120,24 @@ def flat(data, count):
     return dataclasses.replace(data, **flattened)
 
 
-def measure(path, data, epochs, seed, workdir):
+def measure(path, data, size, seed, workdir):
     """Adds to a JSON file the results that it lacks."""
     measured = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     missing = [way for way in WAYS if way.name not in measured]
     if not missing:
         return
     given = data.train.observed
-    settings = {"epochs": epochs, "folds": FOLDS, "batch_size": BATCH, "seed": seed}
+    settings = {"epochs": size.epochs, "batch_size": size.batch_size}
     build = builder(PREDICTED_WITH, data.input_shape, data.num_classes)
-    probabilities = cross_predict(build, data.train.inputs, given, workdir=workdir, verbose=0, **settings)
+    probabilities = cross_predict(
+        build, data.train.inputs, given, FOLDS, seed=seed, workdir=workdir, verbose=0, **settings
+    )
     found = {score: suspects.rank(probabilities, given, score) for score in SCORES}
     measured |= {score: detection(found[score].is_suspect, data.train.mislabelled) for score in SCORES}
     for way in missing:
         chosen = found.get(way.score)
         weights = chosen.score if way.weighted else None
-        measured[way.name] = round(accuracy(way.loss, way.act(data, chosen), weights, epochs, seed), 4)
+        measured[way.name] = round(accuracy(way.loss, way.act(data, chosen), weights, seed, **settings), 4)
         write_object(path, measured)
         terminal.console().print(f"{path.stem}: {way.name}: {measured[way.name]}")
 
@@ -150,45 +153,62 @@ def detection(flagged, wrong):
     }
 
 
-def accuracy(loss, data, weights, epochs, seed):
-    """Accuracy on the test split of a network trained on the training split."""
+def accuracy(loss, data, weights, seed, **settings):
+    """Accuracy on the test split of a network that `fit` has trained on the training split by these settings."""
     keras.utils.set_random_seed(seed)
     model, train = builder(loss, data.input_shape, data.num_classes)(), data.train
-    model.fit(train.inputs, train.training_labels, BATCH, epochs, sample_weight=weights, verbose=0)
+    model.fit(train.inputs, train.training_labels, sample_weight=weights, verbose=0, **settings)
     return metrics.accuracy(model.predict(data.test.inputs, batch_size=1000, verbose=0), data.test.labels)
 
 
-def table(folder):
-    """Text of the tables, from the JSON files in a folder."""
-    columns = {}
-    for path in sorted(folder.glob("*-*.json")):
-        columns.setdefault(path.stem.rpartition("-")[0], []).append(json.loads(path.read_text(encoding="utf-8")))
-    cells = {name: _accuracies(runs) for name, runs in columns.items()}
-    rows = [["examples", "loss", "suspects by", *columns]]
-    rows += [[way.examples, way.loss, way.score, *(cells[name][way.name] for name in columns)] for way in WAYS]
-    flagged = [["suspects by", *columns]]
-    flagged += [[score, *(_detection(runs, score) for runs in columns.values())] for score in SCORES]
-    seeds = {path.stem.rpartition("-")[2] for path in folder.glob("*-*.json")}
-    note = _NOTE.format(
-        seeds=len(seeds), folds=FOLDS, loss=PREDICTED_WITH, **{name: size.epochs for name, size in SETS.items()}
-    )
-    return note + summaries.markdown_table(rows) + _DETECTION + summaries.markdown_table(flagged)
+def page(folder):
+    """Text of the page of tables, from the JSON files in a folder."""
+    counts = {len(runs) for runs in _by_noise(folder).values()}
+    seeds = " to ".join(map(str, sorted(counts)))
+    lengths = {name: f"{size.epochs} epochs in batches of {size.batch_size}" for name, size in SETS.items()}
+    note = _NOTE.format(seeds=seeds, folds=FOLDS, loss=PREDICTED_WITH, **lengths)
+    return note + accuracies(folder) + _DETECTION + _detections(folder)
 
 
-def _accuracies(runs):
+def accuracies(folder):
+    """Table of accuracies, a row a way and a column a data set and noise, the best of each in bold."""
+    columns = _by_noise(folder)
+    cells = {name: _marked_accuracies(runs) for name, runs in columns.items()}
+    body = [[way.examples, way.loss, way.score, *(cells[name][way.name] for name in columns)] for way in WAYS]
+    return summaries.markdown_table([["examples", "loss", "suspects by", *columns], *body])
+
+
+def _marked_accuracies(runs):
     """`{name of a way: mean and deviation as text}`, the best in bold."""
-    found = {way: summaries.mean_and_deviation([100 * run[way.name] for run in runs]) for way in WAYS}
-    best = max(found[way][0] for way in WAYS if way is not CEILING)
-    texts = {way: summaries.number_text(found[way], ".2f") for way in WAYS}
-    marked = {way for way in WAYS if way is not CEILING and found[way][0] == best}
-    return {way.name: f"**{texts[way]}**" if way in marked else texts[way] for way in WAYS}
+    found = {way.name: summaries.mean_and_deviation([100 * run[way.name] for run in runs]) for way in WAYS}
+    best = max(mean for name, (mean, _) in found.items() if name != CEILING.name)
+    texts = {name: summaries.number_text(one, ".2f") for name, one in found.items()}
+    return {
+        name: f"**{text}**" if found[name][0] == best and name != CEILING.name else text for name, text in texts.items()
+    }
 
 
-def _detection(runs, score):
+def _detections(folder):
+    columns = _by_noise(folder)
+    body = [[score, *(_mean_detection(runs, score) for runs in columns.values())] for score in SCORES]
+    return summaries.markdown_table([["suspects by", *columns], *body])
+
+
+def _mean_detection(runs, score):
     flagged, wrong, precision, recall = (
         np.mean([run[score][key] for run in runs]) for key in ("flagged", "wrong", "precision", "recall")
     )
     return f"{flagged:.0f} of {wrong:.0f}, {precision:.3f} / {recall:.3f}"
+
+
+def _by_noise(folder):
+    """`{data set and noise: results of its seeds}`, without those that an interruption left incomplete."""
+    found = {}
+    for path in sorted(folder.glob("*.json")):
+        run = json.loads(path.read_text(encoding="utf-8"))
+        if all(way.name in run for way in WAYS):
+            found.setdefault(path.stem.rpartition("-")[0], []).append(run)
+    return found
 
 
 if __name__ == "__main__":
