@@ -85,11 +85,11 @@ def test_the_best_but_for_true_labels_is_bold(tmp_path):
         (tmp_path / f"x_noise-{seed}.json").write_text(json.dumps(run | scores))
     (tmp_path / "x_noise-2.json").write_text(json.dumps({retrain.WAYS[0].name: 0.1}))
     lines = retrain.accuracies(tmp_path).splitlines()
-    assert lines[0] == "| examples | loss | suspects by | x_noise |"
-    assert lines[2] == "| all | CE |  | 51.00 ± 1.41 |"
+    assert lines[0] == "| examples | loss | suspects by | x_noise | gain |"
+    assert lines[2] == "| all | CE |  | 51.00 ± 1.41 |  |"
     assert lines[-2:] == [
-        "| weighted by score | CE | confident_joint | **59.00 ± 1.41** |",
-        "| all with true labels | CE |  | 60.00 ± 1.41 |",
+        "| weighted by score | CE | confident_joint | **59.00 ± 1.41** | +8.00 |",
+        "| all with true labels | CE |  | 60.00 ± 1.41 | +9.00 |",
     ]
     text = retrain.page(tmp_path)
     assert text.count("**") == 2
