@@ -1,4 +1,4 @@
-"""The README's tables, from the losses and from the committed results: `python -m experiments.readme`.
+"""The pages' tables, from the losses and from the committed results: `python -m experiments.readme`.
 
 Each table stands between `<!-- generated: NAME -->` and `<!-- end -->`; everything else is left as it is.
 """
@@ -9,9 +9,11 @@ import re
 from experiments import report, results
 from experiments.console import terminal
 from experiments.evaluation import summaries
+from experiments.suspects import retrain
 from tfp_noise import losses
 
 ROOT = pathlib.Path(__file__).parents[1]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "find_wrong_labels.md")
 _MARKED = re.compile(r"(<!-- generated: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _DEMONSTRATION = {
     "CE": ("cross-entropy", "nothing"),
@@ -30,6 +32,7 @@ def tables():
         "demonstration": _demonstration(rows),
         "comparison": _comparison(rows),
         "losses": _losses(),
+        "suspects": retrain.accuracies(ROOT / "results" / "suspects" / "retrain"),
     }
 
 
@@ -71,9 +74,9 @@ def _losses():
 
 
 def main():
-    """Rewrites the README's tables."""
-    path = ROOT / "README.md"
-    path.write_text(rewritten(path.read_text(encoding="utf-8")), encoding="utf-8")
+    """Rewrites the tables of all pages."""
+    for page in PAGES:
+        page.write_text(rewritten(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -255,6 +255,8 @@ METHODS = {
     "ClassSimilarities.substitute_teacher": lambda: (similar().substitute_teacher, {"num_classes": K}),
     "ClassSimilarities.save": lambda: (similar().save, {"path": "nowhere"}),
     "ClassSimilarities.load": lambda: (similar().load, {"path": "nowhere"}),
+    "Dataset.relabelled": lambda: (dataset().relabelled, {"suspects": suspected()}),
+    "Dataset.without": lambda: (dataset().without, {"suspects": suspected()}),
     "Suspects.figure": lambda: (suspected().figure, {"images": np.ones([N, 4, 4])}),
     "EstimatedTransition.check": lambda: (estimated().check, {"clean": LABELS, "observed": OBSERVED}),
     "ExpectedCalibrationError.update_state": lambda: (

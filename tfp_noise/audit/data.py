@@ -8,7 +8,7 @@ import numpy as np
 from tfp_noise import datasets, noise
 from tfp_noise.audit.settings import Settings
 from tfp_noise.datasets import csv_columns
-from tfp_noise.datasets.base import Dataset
+from tfp_noise.datasets.dataset import Dataset
 
 HIDDEN_NOISE_RATE = 0.3
 

@@ -1,7 +1,8 @@
 """Data sets, by name or of one's own data: arrays with true labels, given ones, or both."""
 
 from tfp_noise.datasets import cifar10h, clothing1m
-from tfp_noise.datasets.base import Dataset, Examples
+from tfp_noise.datasets.base import Examples
+from tfp_noise.datasets.dataset import Dataset
 from tfp_noise.datasets.loading import load, names
 from tfp_noise.datasets.own_arrays import from_arrays
 from tfp_noise.datasets.own_images import from_directory

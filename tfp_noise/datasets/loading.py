@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tfp_noise import _validation
 from tfp_noise.datasets import base, embedded, folders, human, published
+from tfp_noise.datasets.dataset import Dataset
 
 # A loader takes the data directory and returns (train, test, class_names, transition); `train` includes validation.
 _LOADERS: dict[str, Callable] = {
@@ -28,7 +29,7 @@ def names() -> tuple[str, ...]:
     return tuple(_LOADERS)
 
 
-def load(name: str, data_dir: str | os.PathLike | None = None, validation_share: float = 0.1) -> base.Dataset:
+def load(name: str, data_dir: str | os.PathLike | None = None, validation_share: float = 0.1) -> Dataset:
     """Loads a data set as arrays.
 
     | name | features | source |
@@ -83,4 +84,4 @@ def load(name: str, data_dir: str | os.PathLike | None = None, validation_share:
         )
     whole, test, class_names, transition = _LOADERS[name](directory)
     train, validation = base.hold_out(whole, fraction)
-    return base.Dataset(name, train, validation, test, class_names, transition)
+    return Dataset(name, train, validation, test, class_names, transition)

@@ -9,7 +9,8 @@ from sklearn import model_selection
 
 from tfp_noise import _validation
 from tfp_noise.datasets import human, own_labels
-from tfp_noise.datasets.base import Dataset, Examples
+from tfp_noise.datasets.base import Examples
+from tfp_noise.datasets.dataset import Dataset
 
 
 def from_arrays(

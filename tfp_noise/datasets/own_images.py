@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfp_noise import _validation
 from tfp_noise.datasets import csv_columns, folders, own_arrays, own_labels
-from tfp_noise.datasets.base import Dataset
+from tfp_noise.datasets.dataset import Dataset
 
 _LISTED = 10
 

@@ -8,7 +8,7 @@ from sklearn.impute import SimpleImputer
 
 from tfp_noise import _validation
 from tfp_noise.datasets import csv_columns, own_arrays, own_labels
-from tfp_noise.datasets.base import Dataset
+from tfp_noise.datasets.dataset import Dataset
 
 
 def from_csv(

@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
 from tfp_noise.datasets import own_arrays, own_labels
-from tfp_noise.datasets.base import Dataset, check_votes
+from tfp_noise.datasets.base import check_votes
+from tfp_noise.datasets.dataset import Dataset
 
 _COLUMNS = ("item", "annotator", "label")
 

@@ -13,7 +13,8 @@ import tensorflow as tf
 
 from tfp_noise import _random, _validation
 from tfp_noise._training.image_scale import mark_scaled
-from tfp_noise.datasets.base import Dataset, Examples
+from tfp_noise.datasets.base import Examples
+from tfp_noise.datasets.dataset import Dataset
 from tfp_noise.pipeline._batch import check_augmentation, prepare, shard_batches, to_float
 
 

@@ -22,6 +22,9 @@ _COLUMNS = ("id", "given", "suggested", "score", "is_suspect")
 class Suspects:
     """Examples of a data set with what speaks for and against their given labels, in the order of the data set.
 
+    Three ways to act on it: `Dataset.without` leaves the suspects out, `Dataset.relabelled` gives them the suggested
+    classes, and `fit(..., sample_weight=suspects.score)` lets each label count by how well it fits.
+
     Args:
         labels: int `[n]`, the given labels.
         suggested: int `[n]`, the class that is suggested instead; the given label where there is no better one.
