@@ -12,19 +12,19 @@ from tfp_noise.audit.data import AuditedData
 MakeNetwork = Callable[[tuple[int, ...], int], keras.Model]
 
 
-def find(model: str | None, data: AuditedData) -> MakeNetwork:
-    """A function from input shape and number of outputs to a network without a softmax.
+def find(model: str | None) -> Callable[[AuditedData], MakeNetwork]:
+    """A function of the data that gives one from input shape and number of outputs to a network without a softmax.
 
     Args:
-        model: `path/to/file.py:function`, or `None` for a small network.
-        data: the data that the small network is made for.
+        model: `path/to/file.py:function`, or `None` for a small network that fits the data.
 
     Raises:
         ValueError: if there is no such file or function.
     """
-    if model is not None:
-        return _users(model)
-    return _convolutional if data.are_images else _dense(data.features)
+    if model is None:
+        return lambda data: _convolutional if data.are_images else _dense(data.features)
+    make = _users(model)
+    return lambda _: make
 
 
 def file_of(model: str) -> pathlib.Path:

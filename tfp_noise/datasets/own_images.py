@@ -157,8 +157,8 @@ def _by_index(path, labels, names, class_names):
     if missing:
         raise FileNotFoundError(
             f"`labels` must name files in {str(path)!r}. Received: {len(missing)} of {len(files)} that are not there, "
-            f"such as {missing[0]!r}. Give the folder that the paths in {index.name!r} start from as `path`; or take the "
-            "lines of files that are lost out of it."
+            f"such as {missing[0]!r}. Give the folder that the paths in {index.name!r} start from as `path`; or take "
+            "the lines of files that are lost out of it."
         )
     twice = [file for file, count in collections.Counter(files).items() if count > 1]
     if twice:
