@@ -40,7 +40,7 @@ def run(settings: Settings, out: pathlib.Path, progress: Progress) -> None:
         if settings.backbone and settings.weights:
             backbone = backbones.load(settings.backbone, settings.weights)
         examples = data.load(settings)
-        network_for = networks.find(settings.model)
+        network_for = networks.find(settings.model, backbone is not None)
         if backbone:
             backbones.check_images(examples)
         epochs = settings.epochs or default_epochs(len(examples))
@@ -76,7 +76,7 @@ def _audit(settings, training, examples, backbone, folder, progress, notes, star
     _expect(progress, training, settings.folds, len(train), folder)
     probabilities = training.predicted_out_of_sample(settings.folds, folder.folds)
     progress.start("suspects")
-    ranked = suspects.rank(probabilities, examples.labels)
+    ranked = _ranked(probabilities, examples)
     transition = estimation.from_confident_counts(probabilities[train], examples.labels[train], examples.class_names)
     progress.say(f"      about {ranked.estimated_count} of {len(ranked)} labels look wrong")
     progress.start(f"comparison of {len(comparison.LOSSES)} losses on {len(held_out)} given labels held out")
@@ -102,6 +102,19 @@ def _audit(settings, training, examples, backbone, folder, progress, notes, star
         f"{found['sentence']} Open {folder.file(REPORT)}; beside it are the list, {SUSPECTS}, the model, {MODEL}, and "
         f"all numbers, {SUMMARY}."
     )
+
+
+def _ranked(probabilities, examples):
+    """The suspects, with a warning of data that give the labels away."""
+    if np.array_equal(probabilities.argmax(axis=1), examples.labels):
+        warnings.warn(
+            "Every given label was predicted. Either none is wrong, or the features hold the given label, such as a "
+            "column of its code. Leave such a column out: list the others in `--features`.",
+            stacklevel=2,
+        )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`probabilities` should be of models that were not trained")
+        return suspects.rank(probabilities, examples.labels)
 
 
 def _facts(settings: Settings, examples: data.AuditedData, backbone: backbones.Backbone | None) -> dict[str, Any]:
