@@ -107,8 +107,8 @@ def _warn_of_row_numbers(table):
     named = [repr(name) for name, one in zip(table.feature_names, numbering, strict=True) if one]
     if named:
         warnings.warn(
-            f"The column {' and '.join(named)} numbers the rows. In a table that is sorted by class, it tells the given "
-            "label, so that wrong ones look right. Leave it out: list the other columns in `--features`.",
+            f"The column {' and '.join(named)} numbers the rows. In a table that is sorted by class, it tells the "
+            "given label, so that wrong ones look right. Leave it out: list the other columns in `--features`.",
             stacklevel=2,
         )
 
