@@ -27,6 +27,7 @@ setup(
         "keras>=3.15,<3.16",  # the classifier overrides hooks of Keras's trainer, checked against 3.15
         "matplotlib>=3.9",
         "numpy>=1.26,<2.4",  # 2.4 drops np.reshape(newshape=), which tfb.SoftmaxCentered calls
+        "pillow>=10.0",  # how a camera was held; TensorFlow decodes the images
         "scikit-learn>=1.5",
         "scipy>=1.13",
         "tensorflow>=2.21,<2.22",

@@ -241,6 +241,12 @@ def test_confident_counts_of_rare_classes_are_named_and_advise_something_else():
     (named,) = [str(one.message) for one in caught if "cannot be trusted: it says" in str(one.message)]
     numbers = named.removeprefix("The estimated row of class ").split(" cannot")[0].split(", ")
     assert set(map(int, numbers)) <= set(range(15, 20))
+    with pytest.warns(UserWarning, match="The estimated row of class|condition number") as caught:
+        estimation.from_confident_counts(
+            scores / scores.sum(axis=1, keepdims=True), observed, [f"kind {k}" for k in range(20)]
+        )
+    (renamed,) = [str(one.message) for one in caught if "cannot be trusted: it says" in str(one.message)]
+    assert renamed == named.replace(", ".join(numbers), ", ".join(f"'kind {k}'" for k in numbers))
 
 
 def test_confident_counts_are_the_same_in_chunks_and_for_narrow_labels(monkeypatch):

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import warnings
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -174,7 +175,9 @@ def from_anchors(probabilities: ArrayLike, percentile: float = 97.0) -> Estimate
     return _estimate(anchors, support, anchors.argmax(axis=1) == np.arange(num_classes), cure)
 
 
-def from_confident_counts(probabilities: ArrayLike, labels: ArrayLike) -> EstimatedTransition:
+def from_confident_counts(
+    probabilities: ArrayLike, labels: ArrayLike, class_names: Sequence[str] | None = None
+) -> EstimatedTransition:
     """Estimates the transition matrix from the confident joint: confident predictions by class and observed label.
 
     An example is counted for the most probable class `j` whose `p_j` is at least the mean of `p_j` over the examples
@@ -183,13 +186,15 @@ def from_confident_counts(probabilities: ArrayLike, labels: ArrayLike) -> Estima
     Args:
         probabilities: float `[n, K]`, out-of-sample predictions for noisy data.
         labels: int `[n]`, observed labels of the same examples.
+        class_names: a name a class, for warnings; by default the indices.
 
     Returns:
         An `EstimatedTransition`, whose support is the number of confident examples of each class.
 
     Raises:
-        TypeError: if labels are not integers.
-        ValueError: if rows are not distributions, or labels are out of range or not as many as rows.
+        TypeError: if labels are not integers, or names no strings.
+        ValueError: if rows are not distributions, or labels are out of range or not as many as rows, or names not as
+            many as classes.
 
     Warns:
         UserWarning: if a class has no confident example, if the most probable label of a row is not the class itself,
@@ -211,6 +216,7 @@ def from_confident_counts(probabilities: ArrayLike, labels: ArrayLike) -> Estima
         raise ValueError(
             f"`labels` must be one per row of `probabilities`, {len(probabilities)}. Received: {len(labels)}."
         )
+    names = None if class_names is None else _validation.check_class_names(class_names, num_classes)
     counts, scaled = confident_joint(probabilities, labels)
     sizes, support = np.bincount(labels.astype(np.int64), minlength=num_classes), counts.sum(axis=1)
     believable = (scaled.argmax(axis=1) == np.arange(num_classes)) & (support <= 2 * sizes) & (2 * support >= sizes)
@@ -218,7 +224,7 @@ def from_confident_counts(probabilities: ArrayLike, labels: ArrayLike) -> Estima
         "or the model is confident about more than twice or less than half as many examples as have this label. Train "
         "longer, leave rare classes out, or use trusted labels: `from_trusted`."
     )
-    return _estimate(scaled, support, believable, cure)
+    return _estimate(scaled, support, believable, cure, names)
 
 
 def from_trusted(clean: ArrayLike, observed: ArrayLike, num_classes: int) -> EstimatedTransition:
@@ -261,20 +267,20 @@ def _count(clean, observed, num_classes):
     return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
-def _estimate(rows, support, believable=True, cure=""):
+def _estimate(rows, support, believable=True, cure="", names=None):
     """Normalises rows, with the identity's row for a row of zeros, and warns of classes that cannot be trusted."""
     missing = (support == 0) | (rows.sum(axis=1) == 0)
     if missing.any():
         warnings.warn(
-            f"The estimated row of class {_listed(missing)} cannot be trusted: no example stands behind it. Is the "
-            "class missing from the data, or did the model never learn it? Train longer, or use `from_trusted`.",
+            f"The estimated row of class {_listed(missing, names)} cannot be trusted: no example stands behind it. Is "
+            "the class missing from the data, or did the model never learn it? Train longer, or use `from_trusted`.",
             stacklevel=3,
         )
     doubtful = ~(missing | believable)
     if doubtful.any():
         warnings.warn(
-            f"The estimated row of class {_listed(doubtful)} cannot be trusted: it says that most labels are wrong, "
-            f"{cure}",
+            f"The estimated row of class {_listed(doubtful, names)} cannot be trusted: it says that most labels are "
+            f"wrong, {cure}",
             stacklevel=3,
         )
     rows = np.where(rows.sum(axis=1, keepdims=True) > 0, rows, np.eye(len(rows)))
@@ -289,7 +295,8 @@ def _estimate(rows, support, believable=True, cure=""):
     return estimate
 
 
-def _listed(which):
-    """Numbers of the first ten classes for which `which` is true, as text."""
-    numbers = np.flatnonzero(which)
-    return ", ".join(map(str, numbers[:10])) + (f" and {len(numbers) - 10} more" if len(numbers) > 10 else "")
+def _listed(which, names):
+    """Names or numbers of the first ten classes for which `which` is true, as text."""
+    classes = np.flatnonzero(which)
+    shown = [str(one) if names is None else repr(names[one]) for one in classes[:10]]
+    return ", ".join(shown) + (f" and {len(classes) - 10} more" if len(classes) > 10 else "")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tfp_noise import cross_prediction
-from tfp_noise.audit import command, comparison
+from tfp_noise.audit import command, comparison, data
 from tfp_noise.audit.folder import OutputFolder
 from tfp_noise.audit.progress import Progress
 from tfp_noise.audit.settings import Settings
@@ -146,6 +146,16 @@ def test_the_model_is_plain_keras(finished, table):
     probabilities = model.predict(np.float32([[0, 0, 0, 1], [10, 0, 1, 0], [20, 1, 0, 0]]), verbose=0)
     assert probabilities.argmax(axis=1).tolist() == [0, 1, 2]
     assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+
+
+def test_columns_that_give_the_labels_away_are_warned_of(tmp_path):
+    with open(tmp_path / "codes.csv", "w", newline="") as stream:
+        csv.writer(stream).writerows([["row", "weight", "species"], *([i, i % 7, "ab"[i % 2]] for i in range(40))])
+    with pytest.warns(UserWarning, match="The column 'row' numbers the rows"):
+        examples = data.load(Settings(csv=str(tmp_path / "codes.csv"), label="species"))
+    with pytest.warns(UserWarning, match="Every given label was predicted") as caught:
+        ranked = command._ranked(np.eye(2)[examples.labels], examples)
+    assert (ranked.estimated_count, len(caught)) == (0, 1)
 
 
 def test_a_finished_audit_is_not_repeated(finished, table):

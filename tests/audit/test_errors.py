@@ -51,7 +51,14 @@ ROWS = [[i, "cat" if i % 2 else "dog"] for i in range(20)]
         (ROWS, ["--label=species", "--folds=1"], "`--folds` must be"),
         (ROWS, ["--label=species", "--epochs=0"], "`--epochs` must be"),
         (ROWS, ["--label=species", "--image_size=8"], "`--image_size` belongs to `--images`"),
-        (ROWS, ["--label=species", "--images=photos"], "One source.*--csv and --images"),
+        (ROWS, ["--label=species", "--dataset=digits"], "One source.*--csv and --dataset"),
+        (ROWS, ["--label=species", "--images=photos"], "`--images` must be a folder of images. Received: 'photos'"),
+        (ROWS, ["--label=species", "--images=.", "--impute"], "`--impute` is for tables"),
+        (ROWS, ["--label=species", "--images=."], "Unknown column of 'pets.csv': 'file'.* as `--file`"),
+        (ROWS, ["--label=species", "--file=weight"], "`--file` belongs to `--images` and `--csv`.*without `--images`"),
+        (ROWS, ["--label=species", "--class_names=cat,cow"], "Unknown class: 'dog'"),
+        (ROWS, ["--label=species", "--backbone=VGG16"], "`--backbone` belongs to `--weights`"),
+        (ROWS, ["--label=species", "--weights=a.h5"], "`--weights` belongs to `--backbone`"),
         (ROWS, ["--label=species", "--model=net.py:build"], "`--model` must be.*no file 'net.py'"),
         (ROWS, ["--label=species", "pets.csv"], "Every argument must be a flag.*pets.csv"),
     ],
@@ -81,6 +88,25 @@ def test_images_of_several_sizes(run, tmp_path):
         (tmp_path / name).mkdir()
         keras.utils.save_img(tmp_path / name / "1.png", np.zeros([side, side, 3]), scale=False)
     assert "`--image_size` must be given for images of several sizes" in run(f"--images={tmp_path}")
+
+
+def test_backbones_and_their_weights(run, tmp_path):
+    write(tmp_path / "pets.csv", ROWS)
+    keras.Sequential([keras.Input([2]), keras.layers.Dense(1)]).save_weights(tmp_path / "small.weights.h5")
+    (tmp_path / "text.h5").write_text("no weights")
+    arguments = ["--csv=pets.csv", "--label=species"]
+    for backbone, weights, message in (
+        (
+            "MobilNetV2",
+            "small.weights.h5",
+            "Unknown backbone: 'MobilNetV2'. .*'MobileNetV2'.*`--backbone`",
+        ),
+        ("VGG16", "no.h5", "`--weights` must be a file. Received: 'no.h5'"),
+        ("VGG16", "text.h5", "`--weights` must fit `--backbone=VGG16` .*'text.h5', which does not"),
+        ("VGG16", "small.weights.h5", "`--weights` must fit .* `no_top`, or one that `keras.applications"),
+    ):
+        said = run(*arguments, f"--backbone={backbone}", f"--weights={weights}")
+        assert re.search(message, said), said
 
 
 @pytest.mark.parametrize(

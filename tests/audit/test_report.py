@@ -30,11 +30,12 @@ def data(features):
     )
 
 
-def rendered(features):
+def rendered(features, **others):
     examples = data(features)
     numbers = summary.summarize(Settings(), examples, RANKED, RESULTS, RESULTS[0], ["one note"])
     made_by = {"versions": {"keras": "3"}}
-    return numbers, report.render(numbers | {"made_by": made_by, "seconds": 1.5}, examples, RANKED)
+    others = {"made_by": made_by, "seconds": 1.5, "backbone": None} | others
+    return numbers, report.render(numbers | others, examples, RANKED)
 
 
 IMAGES = np.random.default_rng(0).integers(0, 256, [6, 5, 4, 3]) / np.float32(255)
@@ -84,6 +85,13 @@ def test_large_pictures_are_made_small():
     assert [one.shape for one in shown] == [(96, 48, 1)] * 3
 
 
+def test_pictures_of_a_backbone_are_stored_as_bytes():
+    backbone = {"name": "VGG16", "weights": "w.h5", "sha256": "ab12"}
+    _, text = rendered(np.round(255 * IMAGES).astype(np.uint8), backbone=backbone)
+    np.testing.assert_array_equal(pictures(text), np.round(255 * IMAGES[[1, 2, 4]]).astype(int))
+    assert re.search(r"features by VGG16 with the weights in w.h5\s.*SHA-256 ab12", text)
+
+
 def test_features_are_shown_where_there_are_no_pictures():
     _, text = rendered(np.arange(12, dtype=np.float32).reshape(6, 2))
     assert "<th>feature 0</th><th>feature 1</th>" in text
@@ -114,5 +122,8 @@ def test_progress_counts_batches_and_tells_the_time_left(stream, monkeypatch):
     assert " 25% of all training, 0:30 left" in stream.getvalue()
     progress.on_epoch_end(1)
     assert " 50% of all training, 0:20 left" in stream.getvalue()
+    progress.expect(2, "images")
+    progress.on_predict_batch_end(0)
+    assert " 50% of all images, 0:10 left" in stream.getvalue()
     progress.start("report")
     assert stream.getvalue().endswith("[1/6] report\n")

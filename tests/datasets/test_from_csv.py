@@ -109,6 +109,17 @@ def test_missing_cells_are_counted_by_column(write, cell):
     assert datasets.from_csv(write(columns | {"colour": COLOURS}), "species", ["colour"]).input_shape == (3,)
 
 
+def test_commas_are_decimal_points_where_semicolons_delimit(write):
+    columns = table(weight=[str(weight).replace(".", ",") for weight in WEIGHTS])
+    data = datasets.from_csv(write(columns, ";"), "species", ["weight"])
+    assert {i: row for i, (row, _) in rows(data).items()} == {i: [weight] for i, weight in enumerate(WEIGHTS)}
+
+
+def test_spaces_around_names_of_columns_are_not_part_of_them(write):
+    columns = {f" {name} ": column for name, column in table().items()}
+    assert datasets.from_csv(write(columns), "species").feature_names[0] == "weight"
+
+
 def test_none_is_a_category(write):
     data = datasets.from_csv(write(table(colour=["None", "red"] * 20)), "species")
     assert data.feature_names == ("weight", "colour=None", "colour=red")
@@ -144,10 +155,16 @@ REFUSED = {
         "column 'colour' .* 40 different texts in 40 rows",
     ),
     "a mistyped number": (
-        table(weight=without("1,5", 0, values=WEIGHTS)),
+        table(weight=without("1,5", 7, values=WEIGHTS)),
         {},
         "column 'weight' .* such as '1,5'. List",
     ),
+    "two free texts": (
+        table(colour=[f"text {i}" for i in range(N)], name=[f"name {i}" for i in range(N)]),
+        {},
+        "'colour' of 'pets.csv', which has .*; the column 'name' of .* columns in `features`, 'weight'; or",
+    ),
+    "no feature at all": ({"species": SPECIES}, {}, "there are none beside 'species'"),
     "infinity": (table(weight=without("-inf", 7, values=WEIGHTS)), {}, "-inf in the column 'weight' of 'pets.csv'"),
     "too large": (table(weight=without("1e39", 7, values=WEIGHTS)), {}, r"1e\+39 in the column 'weight'"),
     "another NaN": (table(weight=without("NAN", 7, values=WEIGHTS)), {}, "nan in the column 'weight'"),

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from tfp_noise import datasets
 
@@ -90,6 +90,11 @@ def test_an_index_gives_labels_to_files_anywhere(folder, tmp_path):
     index.write_text(index.read_text().replace("even", "0").replace("odd", "1"))
     data = datasets.from_directory(folder, labels=str(index), class_names=["even", "odd"], validation_share=0.2)
     assert by_file(data)["dog/3.png"][1] == "odd"
+    index.write_text(index.read_text().replace("file,label", "photo,parity"))
+    renamed = datasets.from_directory(
+        folder, labels=index, file="photo", label="parity", class_names=["even", "odd"], validation_share=0.2
+    )
+    assert by_file(renamed) == by_file(data)
 
 
 def test_images_are_resized_to_the_size_that_is_asked_for(folder):
@@ -121,6 +126,18 @@ def test_grey_and_jpeg_images_have_three_channels(folder):
     found = dict(zip(data.train.ids.tolist(), data.train.features, strict=True))
     np.testing.assert_array_equal(found["cat/grey.png"], np.repeat(pixels(0)[:, :, :1], 3, axis=2))
     np.testing.assert_array_equal(found["cat/photo.JPG"], 90)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_images_are_turned_as_their_camera_noted(folder, orientation):
+    """Pillow is the oracle; the sizes and pixels of a PNG are kept exactly."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    write(folder / "cat" / "0.png", pixels(3, (7, 9)), exif=exif.tobytes())
+    with Image.open(folder / "cat" / "0.png") as image:
+        expected = np.asarray(ImageOps.exif_transpose(image))
+    found = datasets.own_images._image(folder / "cat" / "0.png", None)
+    np.testing.assert_array_equal(found, expected)
 
 
 def half_a_jpeg():
@@ -208,8 +225,9 @@ def test_refused_folders(folder, tmp_path):
         (
             "image,class\na,b\n",
             ValueError,
-            "`labels` must be a CSV file with the columns .* Received: 'image', 'class' in",
+            "Unknown column of 'index.csv': 'file'. Known: class, image. Received as `file`",
         ),
+        ("file,labels\na,b\n", ValueError, "column of 'index.csv': 'label'. Did you mean 'labels'. .* as `label`"),
         ("file,label\ncat/0.png,a\nno.png,b\n", FileNotFoundError, "Received: 1 of 2 .*, such as 'no.png'. Give"),
         ("file,label\ncat/0.png,a\ncat/0.png,b\n", ValueError, "Received: 1 more than once in .*, such as 'cat/0.png'"),
         ("file,label\ncat/0.png,a\ncat/1.png,\n", ValueError, "`labels` must .* 1 of 2 missing in 'label' .* row 1"),

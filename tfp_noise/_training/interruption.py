@@ -36,3 +36,5 @@ class StopBetweenCalls(keras.callbacks.Callback):
         del batch, logs
         if self.noted:
             raise KeyboardInterrupt
+
+    on_predict_batch_end = on_train_batch_end

@@ -2,10 +2,14 @@
 
     python -m tfp_noise.audit --csv=pets.csv --label=species --out=pets_audit
     python -m tfp_noise.audit --images=photos --image_size=64 --out=photos_audit
+    python -m tfp_noise.audit --images=photos --image_size=64 --csv=index.csv --file=photo --label=animal
+    python -m tfp_noise.audit --images=photos --image_size=160 --backbone=MobileNetV2 --weights=mobilenet_v2.h5
     python -m tfp_noise.audit
 
-PHOTOS is a folder with a folder of images for each class. Without data of your own, the last line audits small pictures
-of digits, of which 30 % were given a wrong label on purpose, and says how many of these it found.
+"photos" is a folder with a folder of images for each class or, with --csv, a folder of the files that this list names.
+With --backbone, a trained network of keras.applications makes features of the images, which small networks learn from;
+its weights come from a file. Without data of your own, the last line audits small pictures of digits, of which 30 %
+were given a wrong label on purpose, and says how many of these it found.
 
 It writes report.html (open it in a browser), suspects.csv, summary.json and model.keras (plain Keras). Ctrl-C loses the
 training under way only: the same command goes on.
@@ -25,6 +29,7 @@ from tfp_noise.audit.settings import Settings
 # Flags by the argument of the function that refuses their value.
 _FLAGS = {name: name for name in Settings.__dataclass_fields__} | {
     "path": "images",
+    "labels": "csv",
     "name": "dataset",
     "network": "model",
 }
@@ -32,8 +37,19 @@ _FLAGS = {name: name for name in Settings.__dataclass_fields__} | {
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of the command."""
-    flags.DEFINE_string("csv", None, "A table in CSV, with a header line.", flag_values=values)
+    flags.DEFINE_string(
+        "csv",
+        None,
+        "A table in CSV, with a header line; with --images, a list of their files and labels.",
+        flag_values=values,
+    )
     flags.DEFINE_string("label", None, "With --csv: the column of the labels.", flag_values=values)
+    flags.DEFINE_list(
+        "class_names",
+        None,
+        "All classes in their order, as in cat,dog; those that occur by default.",
+        flag_values=values,
+    )
     flags.DEFINE_list(
         "features",
         None,
@@ -44,7 +60,13 @@ def define_flags(values: flags.FlagValues) -> None:
         "impute", False, "With --csv: fill missing cells, by the median or the most frequent value.", flag_values=values
     )
     flags.DEFINE_string(
-        "images", None, "A folder with a folder of images (.jpg, .png) for each class.", flag_values=values
+        "images",
+        None,
+        "A folder with a folder of images (.jpg, .png) for each class; or of images that --csv lists.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "file", None, "With --images and --csv: the column of the files; 'file' by default.", flag_values=values
     )
     flags.DEFINE_integer(
         "image_size", None, "With --images: resize all to this height and width, in pixels.", flag_values=values
@@ -57,6 +79,20 @@ def define_flags(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_string(
         "out", "audit", "Folder for the report; it must be new, or that of the same audit.", flag_values=values
+    )
+    flags.DEFINE_string(
+        "backbone",
+        None,
+        "With --weights: a network of keras.applications, such as MobileNetV2, that makes features of images. The "
+        "best --image_size is that of the images that it was trained on, mostly 224.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "weights",
+        None,
+        "With --backbone: a file of its weights without the last layer (Keras: include_top=False). Nothing is "
+        "downloaded.",
+        flag_values=values,
     )
     flags.DEFINE_string(
         "model",
@@ -93,7 +129,8 @@ def audit(values: flags.FlagValues, words: list[str]) -> None:
     # TensorFlow warns of several prediction functions; a process that trains several models has one for each.
     tf.get_logger().setLevel("ERROR")
     try:
-        command.run(settings(values), pathlib.Path(values.out).expanduser(), Progress())
+        chosen = settings(values)
+        command.run(chosen, pathlib.Path(values.out).expanduser(), Progress(steps=7 if chosen.backbone else 6))
     except (ValueError, TypeError, FloatingPointError, OSError, tf.errors.OpError) as error:
         sys.exit(f"audit: {_with_flags(str(error))}")
     except KeyboardInterrupt:
@@ -105,7 +142,8 @@ def settings(values: flags.FlagValues) -> Settings:
     """The settings that the flags make."""
     names = Settings.__dataclass_fields__
     found = {name: value for name, value in values.flag_values_dict().items() if name in names}
-    return Settings(**found | {"features": tuple(values.features) if values.features else None})
+    lists = {name: tuple(found[name]) for name in ("features", "class_names") if found[name]}
+    return Settings(**found | lists)
 
 
 def _with_flags(message):

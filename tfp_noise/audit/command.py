@@ -14,7 +14,7 @@ import numpy as np
 from tfp_noise import estimation, suspects
 from tfp_noise._training.interruption import StopBetweenCalls
 from tfp_noise._training.training_facts import described, environment
-from tfp_noise.audit import comparison, data, networks, report, summary
+from tfp_noise.audit import backbones, comparison, data, networks, report, summary
 from tfp_noise.audit.folder import MODEL, REPORT, SUMMARY, SUSPECTS, OutputFolder
 from tfp_noise.audit.progress import Progress
 from tfp_noise.audit.settings import Settings
@@ -36,32 +36,48 @@ def run(settings: Settings, out: pathlib.Path, progress: Progress) -> None:
     started, notes = time.monotonic(), list[str]()
     progress.start("data")
     with _noted(notes, progress):
+        backbone = None
+        if settings.backbone and settings.weights:
+            backbone = backbones.load(settings.backbone, settings.weights)
         examples = data.load(settings)
-        make_network = networks.find(settings.model, examples)
+        network_for = networks.find(settings.model, backbone is not None)
+        if backbone:
+            backbones.check_images(examples)
         epochs = settings.epochs or default_epochs(len(examples))
         settings = dataclasses.replace(settings, epochs=epochs)
         progress.say(f"      {examples.title}: {len(examples)} examples of {len(examples.class_names)} classes")
-        with OutputFolder(out, _facts(settings, examples)) as folder, StopBetweenCalls() as stop:
+        with OutputFolder(out, _facts(settings, examples, backbone)) as folder, StopBetweenCalls() as stop:
             if folder.is_finished:
                 progress.say(
                     f"This audit is finished: {folder.file(REPORT)}. Nothing was done. To repeat it, delete "
                     f"{str(out)!r}, or choose another --out."
                 )
                 return
-            training = Training(examples, make_network, epochs, settings.seed, (progress, stop))
-            _audit(settings, training, folder, progress, notes, started)
+            callbacks = (progress, stop)
+            inputs = _features(backbone, examples, folder, callbacks) if backbone else examples
+            training = Training(inputs, network_for(inputs), epochs, settings.seed, callbacks)
+            _audit(settings, training, examples, backbone, folder, progress, notes, started)
 
 
-def _audit(settings, training, folder, progress, notes, started):
+def _features(backbone, examples, folder, callbacks):
+    """The data with features of the images in place of these."""
+    progress, _ = callbacks
+    progress.start(f"features of each image by {backbone.name}")
+    progress.expect(backbones.batches(len(examples)), "images")
+    features = backbones.features(backbone.network, examples.features, folder.features, callbacks)
+    return dataclasses.replace(examples, features=features)
+
+
+def _audit(settings, training, examples, backbone, folder, progress, notes, started):
     """Everything after the data, written to the folder."""
-    examples, everything = training.data, np.arange(len(training.data))
+    everything = np.arange(len(examples))
     train, held_out = comparison.split(examples.labels, settings.folds, settings.seed)
-    _expect(progress, training, settings.folds, len(train), folder)
     progress.start(f"predictions for each example by a network that did not see it, {settings.folds} folds")
+    _expect(progress, training, settings.folds, len(train), folder)
     probabilities = training.predicted_out_of_sample(settings.folds, folder.folds)
     progress.start("suspects")
-    ranked = suspects.rank(probabilities, examples.labels)
-    transition = estimation.from_confident_counts(probabilities[train], examples.labels[train])
+    ranked = _ranked(probabilities, examples)
+    transition = estimation.from_confident_counts(probabilities[train], examples.labels[train], examples.class_names)
     progress.say(f"      about {ranked.estimated_count} of {len(ranked)} labels look wrong")
     progress.start(f"comparison of {len(comparison.LOSSES)} losses on {len(held_out)} given labels held out")
     results = comparison.compare(training, transition.transition, train, held_out, folder)
@@ -69,11 +85,17 @@ def _audit(settings, training, folder, progress, notes, started):
     progress.start(f"training on all examples with {chosen.loss}")
     loss = comparison.LOSSES[chosen.loss](len(examples.class_names), transition.transition)
     model = training.trained(loss, everything).deployable()
+    if backbone:
+        model = backbones.joined(backbone.network, model, examples.features.shape[1:])
     progress.start("report")
     ranked.to_csv(folder.file(SUSPECTS), examples.ids, examples.class_names)
     model.save(folder.file(MODEL))
     found = summary.summarize(settings, examples, ranked, results, chosen, notes)
-    found |= {"made_by": environment(), "seconds": round(time.monotonic() - started, 1)}
+    found |= {
+        "backbone": backbone and {name: getattr(backbone, name) for name in ("name", "weights", "sha256")},
+        "made_by": environment(),
+        "seconds": round(time.monotonic() - started, 1),
+    }
     folder.write_text(REPORT, report.render(found, examples, ranked))
     folder.finish(found)
     progress.say(
@@ -82,12 +104,26 @@ def _audit(settings, training, folder, progress, notes, started):
     )
 
 
-def _facts(settings: Settings, examples: data.AuditedData) -> dict[str, Any]:
+def _ranked(probabilities, examples):
+    """The suspects, with a warning of data that give the labels away."""
+    if np.array_equal(probabilities.argmax(axis=1), examples.labels):
+        warnings.warn(
+            "Every given label was predicted. Either none is wrong, or the features hold the given label, such as a "
+            "column of its code. Leave such a column out: list the others in `--features`.",
+            stacklevel=2,
+        )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`probabilities` should be of models that were not trained")
+        return suspects.rank(probabilities, examples.labels)
+
+
+def _facts(settings: Settings, examples: data.AuditedData, backbone: backbones.Backbone | None) -> dict[str, Any]:
     """Data and settings, by which an audit is told from another."""
     return {
         "features": described(examples.features),
         "labels": described(examples.labels),
         "classes": list(examples.class_names),
+        "backbone": backbone and f"{backbone.name}, SHA-256 {backbone.sha256}",
         "model": settings.model
         and f"{settings.model}, CRC-32 {zlib.crc32(networks.file_of(settings.model).read_bytes()):08x}",
         **{name: getattr(settings, name) for name in ("folds", "epochs", "seed")},

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import warnings
 
 import numpy as np
 
@@ -19,7 +20,7 @@ class AuditedData:
 
     Args:
         title: text, the source.
-        features: float32 `[n, ...]`, inputs of networks.
+        features: `[n, ...]`, inputs of networks, float32; images for a backbone as they are stored, uint8.
         labels: int `[n]`, the given labels.
         ids: `[n]`, identities of the examples.
         class_names: a name for each class.
@@ -54,18 +55,31 @@ def load(settings: Settings) -> AuditedData:
             has fewer examples than there are folds.
     """
     cells = None
-    if settings.csv and settings.label:
-        found = datasets.from_csv(
-            settings.csv, settings.label, settings.features, impute=settings.impute, validation_share=0.0
+    if settings.images:
+        found = datasets.from_directory(
+            settings.images,
+            settings.image_size,
+            labels=settings.csv,
+            file=settings.file or "file",
+            label=settings.label or "label",
+            class_names=settings.class_names,
+            validation_share=0.0,
         )
-        title, cells = settings.csv, csv_columns.read(pathlib.Path(settings.csv).expanduser())
+        title = f"{settings.images}, labelled by {settings.csv}" if settings.csv else settings.images
+    elif settings.csv and settings.label:
+        found = datasets.from_csv(
+            settings.csv,
+            settings.label,
+            settings.features,
+            impute=settings.impute,
+            class_names=settings.class_names,
+            validation_share=0.0,
+        )
+        _warn_of_row_numbers(found)
+        cells = csv_columns.read(pathlib.Path(settings.csv).expanduser())
         cells = {name: column for name, column in cells.items() if name in (settings.features or cells)}
         cells.pop(settings.label, None)
-    elif settings.images:
-        found, title = (
-            datasets.from_directory(settings.images, settings.image_size, validation_share=0.0),
-            settings.images,
-        )
+        title = settings.csv
     elif settings.dataset:
         found, title = datasets.load(settings.dataset, validation_share=0.0), settings.dataset
     else:
@@ -75,7 +89,7 @@ def load(settings: Settings) -> AuditedData:
     _check_sizes(whole.training_labels, found.class_names, settings.folds)
     return AuditedData(
         title,
-        whole.inputs,
+        whole.features if settings.backbone else whole.inputs,
         whole.training_labels,
         whole.ids,
         found.class_names,
@@ -83,6 +97,20 @@ def load(settings: Settings) -> AuditedData:
         whole.labels if whole.observed is not None else None,
         cells,
     )
+
+
+def _warn_of_row_numbers(table):
+    """Warns of columns that number the rows, by which a table that is sorted by class tells the given labels."""
+    count = len(table.train)
+    ordered = np.sort(table.train.features, axis=0)
+    numbering = np.all(np.diff(ordered, axis=0) == 1, axis=0) & (count > 2)
+    named = [repr(name) for name, one in zip(table.feature_names, numbering, strict=True) if one]
+    if named:
+        warnings.warn(
+            f"The column {' and '.join(named)} numbers the rows. In a table that is sorted by class, it tells the "
+            "given label, so that wrong ones look right. Leave it out: list the other columns in `--features`.",
+            stacklevel=2,
+        )
 
 
 def _digits_with_hidden_noise(seed: int) -> Dataset:

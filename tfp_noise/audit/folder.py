@@ -17,7 +17,7 @@ class OutputFolder:
     """The folder of one audit. A `with` block keeps other processes out of it.
 
     `summary.json` is written last, so that an audit is finished if it is there. Until then the folder `unfinished`
-    keeps the facts of the audit, its folds, and the losses compared so far.
+    keeps the facts of the audit, its features and folds, and the losses compared so far.
 
     Args:
         path: the folder; made if it is not there.
@@ -53,6 +53,11 @@ class OutputFolder:
     def is_finished(self) -> bool:
         """True if all files of the audit are there."""
         return self.file(SUMMARY).exists()
+
+    @property
+    def features(self) -> pathlib.Path:
+        """The folder of the features that a backbone made."""
+        return self._unfinished / "features"
 
     @property
     def folds(self) -> pathlib.Path:

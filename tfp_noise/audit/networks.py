@@ -12,19 +12,22 @@ from tfp_noise.audit.data import AuditedData
 MakeNetwork = Callable[[tuple[int, ...], int], keras.Model]
 
 
-def find(model: str | None, data: AuditedData) -> MakeNetwork:
-    """A function from input shape and number of outputs to a network without a softmax.
+def find(model: str | None, on_backbone: bool) -> Callable[[AuditedData], MakeNetwork]:
+    """A function of the data that gives one from input shape and number of outputs to a network without a softmax.
 
     Args:
-        model: `path/to/file.py:function`, or `None` for a small network.
-        data: the data that the small network is made for.
+        model: `path/to/file.py:function`, or `None` for a small network that fits the data.
+        on_backbone: true for data that are features made by a backbone.
 
     Raises:
         ValueError: if there is no such file or function.
     """
     if model is not None:
-        return _users(model)
-    return _convolutional if data.are_images else _dense(data.features)
+        make = _users(model)
+        return lambda _: make
+    if on_backbone:
+        return lambda data: _head(data.features)
+    return lambda data: _convolutional if data.are_images else _dense(data.features)
 
 
 def file_of(model: str) -> pathlib.Path:
@@ -34,13 +37,26 @@ def file_of(model: str) -> pathlib.Path:
 
 def _dense(features: np.ndarray) -> MakeNetwork:
     """Two hidden layers behind the normalisation of each feature."""
+    return _normalized(features, lambda: [keras.layers.Dense(64, activation="relu") for _ in range(2)])
 
+
+def _head(features: np.ndarray) -> MakeNetwork:
+    """One layer behind normalisation and dropout: hidden layers memorise wrong labels of so many features."""
+    return _normalized(features, lambda: [keras.layers.Dropout(0.5)])
+
+
+def _normalized(features, hidden):
     def make(input_shape, num_outputs):
         normalization = keras.layers.Normalization()
         normalization.adapt(features)
-        hidden = [keras.layers.Dense(64, activation="relu") for _ in range(2)]
         return keras.Sequential(
-            [keras.Input(input_shape), normalization, keras.layers.Flatten(), *hidden, keras.layers.Dense(num_outputs)]
+            [
+                keras.Input(input_shape),
+                normalization,
+                keras.layers.Flatten(),
+                *hidden(),
+                keras.layers.Dense(num_outputs),
+            ]
         )
 
     return make

@@ -8,6 +8,7 @@ import jinja2
 import numpy as np
 import tensorflow as tf
 
+from tfp_noise import pipeline
 from tfp_noise.audit.data import AuditedData
 from tfp_noise.suspects import Suspects
 
@@ -74,8 +75,8 @@ def _shortened(text):
 
 
 def _picture(image: np.ndarray) -> str:
-    """An image, floats in [0, 1], as the text of a PNG's address."""
-    pixels = tf.constant(image)
+    """An image, uint8 or floats in [0, 1], as the text of a PNG's address."""
+    pixels = pipeline.to_float(tf.constant(image))
     if max(image.shape[:2]) > _SIDE:
         pixels = tf.image.resize(pixels, [_SIDE, _SIDE], preserve_aspect_ratio=True, antialias=True)
     png = tf.io.encode_png(tf.cast(tf.clip_by_value(tf.round(255 * pixels), 0, 255), tf.uint8)).numpy()

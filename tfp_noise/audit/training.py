@@ -13,9 +13,10 @@ from tfp_noise.audit.data import AuditedData
 from tfp_noise.audit.networks import MakeNetwork
 from tfp_noise.classifier import NoisyLabelClassifier
 
-_BATCH_SIZE = 32
 _LEARNING_RATE = 2e-3
 _EXAMPLES_SEEN = 40_000  # by a training of the default length
+_STEPS_AN_EPOCH = 800  # at most, where a larger batch makes that possible
+_BATCH_SIZES = (32, 64, 128, 256)
 
 
 def default_epochs(num_examples: int) -> int:
@@ -41,9 +42,15 @@ class Training:
     seed: int
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
 
+    @property
+    def batch_size(self) -> int:
+        """Examples in a step, more for large data: so many epochs of small steps would not make them better."""
+        fitting = (size for size in _BATCH_SIZES if len(self.data) <= _STEPS_AN_EPOCH * size)
+        return next(fitting, _BATCH_SIZES[-1])
+
     def batches(self, num_examples: int) -> int:
         """Number of batches of a training on so many examples."""
-        return self.epochs * math.ceil(num_examples / _BATCH_SIZE)
+        return self.epochs * math.ceil(num_examples / self.batch_size)
 
     def classifier(self, loss: losses.NoisyLabelLoss) -> NoisyLabelClassifier:
         """A new compiled classifier."""
@@ -61,7 +68,7 @@ class Training:
         model.fit(
             self.data.features[positions],
             self.data.labels[positions],
-            batch_size=_BATCH_SIZE,
+            batch_size=self.batch_size,
             epochs=self.epochs,
             verbose=0,
         )
@@ -76,7 +83,7 @@ class Training:
             self.data.labels,
             epochs=self.epochs,
             folds=folds,
-            batch_size=_BATCH_SIZE,
+            batch_size=self.batch_size,
             seed=self.seed,
             workdir=workdir,
             verbose=0,

@@ -7,18 +7,24 @@ from tfp_noise.datasets import own_labels
 # Cells that say that nothing is known. "None" is not among them, because it names a category as often.
 MISSING = ("", "?", "NA", "N/A", "NaN", "nan", "NULL", "null")
 
-_DELIMITERS = ",;\t"
+_DELIMITERS = ",;\t|"
+
+
+def delimiter(path):
+    """The delimiter of a CSV file: comma, semicolon, tab or bar, whichever is most frequent in the first line."""
+    with open(path, encoding="utf-8-sig", newline="") as stream:
+        header = stream.readline()
+    return max(_DELIMITERS, key=header.count)
 
 
 def read(path):
     """Reads a CSV file with a header line.
 
     Args:
-        path: a `pathlib.Path`. The delimiter is the comma, the semicolon or the tab, whichever is most frequent in the
-            header; empty lines are passed over.
+        path: a `pathlib.Path`; empty lines are passed over.
 
     Returns:
-        A dict from each column's name to a list of its cells, text as it stands.
+        A dict from each column's name, without spaces around it, to a list of its cells, text as it stands.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -29,9 +35,7 @@ def read(path):
         raise FileNotFoundError(f"{str(path)!r} must be a CSV file. Received: no file of this name. Is the path right?")
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:
-            header = stream.readline()
-            stream.seek(0)
-            reader = csv.reader(stream, delimiter=max(_DELIMITERS, key=header.count), strict=True)
+            reader = csv.reader(stream, delimiter=delimiter(path), strict=True)
             rows = [(reader.line_num, row) for row in reader if row]
     except (csv.Error, UnicodeDecodeError) as error:
         raise ValueError(
@@ -40,12 +44,13 @@ def read(path):
         ) from error
     if len(rows) < 2:
         raise ValueError(f"{str(path)!r} must have a header line and examples. Received: {len(rows)} lines.")
-    (_, names), *examples = rows
+    (_, header), *examples = rows
+    names = [name.strip() for name in header]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(
             f"{str(path)!r} must name each column once, in its first line. Received: {', '.join(map(repr, twice))} "
-            "more than once. Is there a header line?"
+            "more than once. Is there a header line? If so, rename all but one of each."
         )
     wrong = [(number, len(row)) for number, row in examples if len(row) != len(names)]
     if wrong:
@@ -75,7 +80,7 @@ def labels(argument, path, name, cells, class_names=None):
         (first, cell), count = missing[0], len(missing)
         raise ValueError(
             f"`{argument}` must be a column without missing cells. Received: {count} of {len(cells)} missing in "
-            f"{name!r} of {path.name!r}, the first {cell!r} in row {first}. Leave those rows out of the file; if "
-            f"{cell!r} names a class, give it another name there."
+            f"{name!r} of {path.name!r}, the first {cell!r} in row {first}. Rows count from 0. Leave those "
+            f"rows out of the file{f'; if {cell!r} names a class, give it another name there' if cell.strip() else ''}."
         )
     return own_labels.from_text(cells, class_names)

@@ -10,12 +10,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
+from PIL import ExifTags, Image
 
 from tfp_noise import _validation
 from tfp_noise.datasets import csv_columns, folders, own_arrays, own_labels
 from tfp_noise.datasets.dataset import Dataset
 
 _LISTED = 10
+# EXIF's orientation -> quarter turns against the clock, and whether left and right are swapped afterwards.
+_TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
 
 
 def from_directory(
@@ -23,6 +26,8 @@ def from_directory(
     image_size: int | tuple[int, int] | None = None,
     *,
     labels: str | os.PathLike[str] | None = None,
+    file: str = "file",
+    label: str = "label",
     class_names: Sequence[str] | None = None,
     validation_share: float = 0.1,
     seed: int = 0,
@@ -31,13 +36,16 @@ def from_directory(
 
     The files lie in a folder a class, `path/CLASS/*.jpg` (or .jpeg, .png; or in a folder `images` there), or anywhere
     in `path`, with a CSV file that gives each its label. Files and folders whose names begin with a dot are passed
-    over. Images that cannot be read are left out. All others are in memory at once.
+    over. Images that cannot be read are left out. All others are in memory at once, turned as their camera noted in
+    them (EXIF).
 
     Args:
         path: a folder.
         image_size: height and width in pixels, or one number for both, to which all images are resized, their
             proportions given up; `None` for images that have one size.
-        labels: a CSV file with the columns "file", a path in `path`, and "label"; `None` where folders are the classes.
+        labels: a CSV file that lists files and labels; `None` where folders are the classes.
+        file: its column of files, paths in `path`.
+        label: its column of labels.
         class_names: all classes in their order; `None` for those that occur, sorted.
         validation_share: float in [0, 1), the fraction of the examples that is held out, with the classes in the
             proportions of the given labels.
@@ -49,8 +57,8 @@ def from_directory(
 
     Raises:
         FileNotFoundError: there is no such folder, index, or file of the index.
-        ValueError: images of several sizes without `image_size`; a folder without images that can be read; labels that
-            `from_arrays` refuses.
+        ValueError: images of several sizes without `image_size`; a folder without images that can be read; a column
+            that is not there; labels that `from_arrays` refuses.
 
     Warns:
         UserWarning: images that cannot be read, or are of another format, are left out.
@@ -70,7 +78,9 @@ def from_directory(
     size = _check_size(image_size)
     if not folder.is_dir():
         raise FileNotFoundError(f"`path` must be a folder of images. Received: {str(folder)!r}, which is none.")
-    files, given, others = _by_folder(folder) if labels is None else _by_index(folder, labels, class_names)
+    files, given, others = (
+        _by_folder(folder) if labels is None else _by_index(folder, labels, (file, label), class_names)
+    )
     images, kept = _read(folder, files, size)
     _warn_of_left_out(folder, files, kept, others)
     known = list(itertools.compress(given, kept))
@@ -126,7 +136,7 @@ def _by_folder(path):
     if not found:
         raise ValueError(
             f"`path` must be a folder a class, with images in it. Received no folders in {str(path)!r}. Give the "
-            "labels of images that lie in one folder by an index, `labels='index.csv'`, of columns 'file' and 'label'."
+            "labels of images that lie in one folder by a CSV file that lists files and labels, as `labels`."
         )
     return [file for file, _ in found], [label for _, label in found], others
 
@@ -135,22 +145,20 @@ def _relative(path, file):
     return file.relative_to(path).as_posix()
 
 
-def _by_index(path, labels, class_names):
+def _by_index(path, labels, names, class_names):
     """Files relative to `path`, their labels, and files of other formats, as a CSV file lists them."""
     index = _validation.check_path("labels", labels).expanduser()
     columns = csv_columns.read(index)
-    for name in ("file", "label"):
-        if name not in columns:
-            raise ValueError(
-                f"`labels` must be a CSV file with the columns 'file' and 'label'. Received: "
-                f"{', '.join(map(repr, columns))} in {index.name!r}. Rename its columns in the first line."
-            )
-    files, given = columns["file"], csv_columns.labels("labels", index, "label", columns["label"], class_names)
+    for argument, name in zip(("file", "label"), names, strict=True):
+        _validation.check_choice(argument, name, columns, f"column of {index.name!r}")
+    files, given = (columns[name] for name in names)
+    given = csv_columns.labels("labels", index, names[1], given, class_names)
     missing = [file for file in files if not (path / file).is_file()]
     if missing:
         raise FileNotFoundError(
             f"`labels` must name files in {str(path)!r}. Received: {len(missing)} of {len(files)} that are not there, "
-            f"such as {missing[0]!r}. Give the folder that the paths in {index.name!r} start from as `path`."
+            f"such as {missing[0]!r}. Give the folder that the paths in {index.name!r} start from as `path`; or take "
+            "the lines of files that are lost out of it."
         )
     twice = [file for file, count in collections.Counter(files).items() if count > 1]
     if twice:
@@ -190,9 +198,21 @@ def _image(file, size):
         image = folders.decode(tf.io.read_file(str(file)))
     except tf.errors.OpError:
         return None
-    if size is not None and tuple(image.shape[:2]) != size:
-        image = tf.cast(tf.round(tf.image.resize(image, size, antialias=True)), tf.uint8)
-    return image.numpy()
+    pixels = _turned(image.numpy(), file)
+    if size is not None and pixels.shape[:2] != size:
+        pixels = tf.cast(tf.round(tf.image.resize(pixels, size, antialias=True)), tf.uint8).numpy()
+    return pixels
+
+
+def _turned(pixels, file):
+    """An image as it was seen; a camera that was held on its side notes that in the file, and stores it unturned."""
+    try:
+        with Image.open(file) as opened:
+            turns, is_mirrored = _TURNS.get(opened.getexif().get(ExifTags.Base.Orientation), (0, False))
+    except Exception:  # of any kind, as damaged metadata of images raise
+        return pixels
+    pixels = np.rot90(pixels, turns)
+    return pixels[:, ::-1] if is_mirrored else pixels
 
 
 def _warn_of_left_out(path, files, kept, others):

@@ -185,8 +185,9 @@ def _check_spellings(name, counts):
     if same:
         raise ValueError(
             f"`{name}` must spell each class in one way. Received names that differ in case or spaces only: "
-            f"{'; '.join(same[:_LISTED])}{' and so on' if len(same) > _LISTED else ''}. If they are one class, unite "
-            '`[" ".join(label.split()).lower() for label in labels]`; if they are several, list all in `class_names`.'
+            f"{'; '.join(same[:_LISTED])}{' and so on' if len(same) > _LISTED else ''}. If they are one class, spell "
+            'it in one way, in Python by `[" ".join(label.split()).lower() for label in labels]`; if they are several, '
+            "list all in `class_names`."
         )
 
 

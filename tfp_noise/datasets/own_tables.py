@@ -26,10 +26,10 @@ def from_csv(
     A column whose cells are all numbers is one feature, as it stands: put `keras.layers.Normalization` into the network
     where ranges differ. Any other column is one-hot encoded, a feature for each of its values, sorted; `feature_names`
     of the data set keep these, such as "colour=red". Of text with more values than half the examples nothing can be
-    learned, so that it is refused.
+    learned, so that it is refused. In a file that is delimited by semicolons, commas are decimal points.
 
     Args:
-        path: a CSV file in UTF-8 with a header line; delimited by commas, semicolons or tabs.
+        path: a CSV file in UTF-8 with a header line; delimited by commas, semicolons, tabs or bars.
         label: the column of the given labels.
         features: the columns to learn from; `None` for all others.
         impute: fill missing cells: with the median of a column of numbers, with the most frequent value of another.
@@ -67,7 +67,11 @@ def from_csv(
     table = {name: np.array([cell.strip() for cell in columns[name]], object) for name in chosen}
     missing = {name: np.array([cell in csv_columns.MISSING for cell in cells]) for name, cells in table.items()}
     _check_missing(file, {name: int(where.sum()) for name, where in missing.items()}, len(given), impute)
-    encoded = [_encode(file, name, table[name], missing[name]) for name in chosen]
+    comma = csv_columns.delimiter(file) == ";"
+    filled = {name: cells[~missing[name]] for name, cells in table.items()}
+    numbers = {name: _numbers(cells, comma) for name, cells in filled.items()}
+    _check_texts(file, {name: cells for name, cells in filled.items() if numbers[name] is None}, comma, chosen)
+    encoded = [_encode(file, name, table[name], missing[name], numbers[name]) for name in chosen]
     return own_arrays.make(
         file.stem,
         np.concatenate([values for values, _ in encoded], axis=1),
@@ -90,9 +94,10 @@ def _check_chosen(features, label, columns, path):
     else:
         chosen = [_validation.check_choice("features", name, columns, f"column of {path.name!r}") for name in features]
     if not chosen or label in chosen or len(set(chosen)) < len(chosen):
+        others = ", ".join(repr(name) for name in columns if name != label) or "none"
         raise ValueError(
             f"`features` must be one or more columns other than `label`, each once. Received: {chosen!r:.200}. Of "
-            f"{path.name!r} there are {', '.join(repr(name) for name in columns if name != label)} beside {label!r}."
+            f"{path.name!r} there are {others} beside {label!r}."
         )
     return chosen
 
@@ -113,12 +118,36 @@ def _check_missing(path, counts, size, impute):
         )
 
 
-def _encode(path, name, column, missing):
-    """A column as float32 `[n, width]`, and the names of its features."""
+def _numbers(cells, comma):
+    """Text as float64 `[n]`; `None` if not all of it is numbers, with commas for decimal points if `comma`."""
     try:
-        numbers = column[~missing].astype(np.float64)
+        return (np.array([cell.replace(",", ".") for cell in cells], object) if comma else cells).astype(np.float64)
     except ValueError:
-        return _one_hot(path, name, column, missing)
+        return None
+
+
+def _check_texts(path, texts, comma, chosen):
+    """Refuses columns of text with more values than half the examples, all at once."""
+    sizes = {name: len(set(cells)) for name, cells in texts.items()}
+    free = {name: cells for name, cells in texts.items() if 2 * sizes[name] > len(cells)}
+    if not free:
+        return
+    received = "; ".join(
+        f"the column {name!r} of {path.name!r}, which has {sizes[name]} different texts in {len(cells)} rows, such as "
+        f"{next(cell for k, cell in enumerate(cells) if _numbers(cells[k : k + 1], comma) is None)!r:.50}"
+        for name, cells in free.items()
+    )
+    others = ", ".join(repr(name) for name in chosen if name not in free)
+    raise ValueError(
+        f"`features` must be columns of numbers or of categories. Received: {received}. List the other columns "
+        f"in `features`{f', {others}' if others else ''}; or correct cells that are meant to be numbers."
+    )
+
+
+def _encode(path, name, column, missing, numbers):
+    """A column as float32 `[n, width]`, and the names of its features."""
+    if numbers is None:
+        return _one_hot(name, column, missing)
     if not np.abs(numbers).max() <= np.finfo(np.float32).max:
         raise ValueError(
             f"`features` must be numbers that float32 holds. Received: {numbers[np.abs(numbers).argmax()]:g} in the "
@@ -129,15 +158,9 @@ def _encode(path, name, column, missing):
     return SimpleImputer(strategy="median").fit_transform(values).astype(np.float32), [name]
 
 
-def _one_hot(path, name, column, missing):
+def _one_hot(name, column, missing):
     if missing.any():
         column = np.where(missing, None, column)
         column = SimpleImputer(missing_values=None, strategy="most_frequent").fit_transform(column[:, None])[:, 0]
     categories, indices = np.unique(column.astype(str), return_inverse=True)
-    if 2 * len(categories) > len(column):
-        raise ValueError(
-            f"`features` must be columns of numbers or of categories. Received: the column {name!r} of {path.name!r}, "
-            f"which has {len(categories)} different texts in {len(column)} rows, such as {str(categories[0])!r:.50}. "
-            "List the other columns in `features`; or correct cells that are meant to be numbers."
-        )
     return np.eye(len(categories), dtype=np.float32)[indices], [f"{name}={one}" for one in categories]
