@@ -12,15 +12,15 @@ from keras import ops
 
 def are_distributions(labels, num_classes, rank=2):
     """True for labels that hold a row of `num_classes` probabilities for each position."""
-    return _rank(labels) == rank and labels.shape[-1] == num_classes
+    return rank_of(labels) == rank and labels.shape[-1] == num_classes
 
 
 def are_class_indices(labels, rank=2):
     """True for labels that hold one number for each position, with or without a last axis of size 1."""
-    return _rank(labels) == rank - 1 or (_rank(labels) == rank and labels.shape[-1] == 1)
+    return rank_of(labels) == rank - 1 or (rank_of(labels) == rank and labels.shape[-1] == 1)
 
 
-def _rank(labels):
+def rank_of(labels):
     """The number of axes; `None` where a trace does not know it."""
     shape = labels.shape
     return shape.rank if hasattr(shape, "rank") else len(shape)
@@ -30,7 +30,7 @@ def to_class_indices(labels, num_classes, rank=2):
     """Class indices `[...]`: those given, or the largest class of each distribution."""
     if are_distributions(labels, num_classes, rank):
         return ops.argmax(labels, axis=-1)
-    return ops.squeeze(labels, -1) if _rank(labels) == rank else labels
+    return ops.squeeze(labels, -1) if rank_of(labels) == rank else labels
 
 
 def to_distributions(labels, num_classes, dtype=None, rank=2):

@@ -134,7 +134,8 @@ def from_anchors(probabilities: ArrayLike, percentile: float = 97.0) -> Estimate
     there were ten classes of this size. Over all examples, the anchor would be an example of another class.
 
     Args:
-        probabilities: float `[n, K]`, predictions for noisy data by a model that was trained on noisy labels.
+        probabilities: float `[n, K]`, predictions for noisy data by a model that was trained on noisy labels. Of a
+            model with a label at each position, `[n, ..., K]`: each position counts as an example.
         percentile: float in (0, 100]; 100 is the argmax. 97 avoids outliers; Lukasik et al. use 99.9.
 
     Returns:
@@ -159,7 +160,7 @@ def from_anchors(probabilities: ArrayLike, percentile: float = 97.0) -> Estimate
         the percentile over all examples for every class. At 97, that returns the row of another class if there are more
         than 33 balanced classes, or if a class has less than 3 % of the examples.
     """
-    probabilities = _validation.check_distributions("probabilities", probabilities)
+    probabilities = _validation.check_distributions("probabilities", _rows(probabilities))
     percentile = _validation.check_number("percentile", percentile, maximum=100, above=0)
     n, num_classes = probabilities.shape
     support = np.bincount(probabilities.argmax(axis=1), minlength=num_classes)
@@ -181,8 +182,10 @@ def from_confident_counts(probabilities: ArrayLike, labels: ArrayLike) -> Estima
     labelled `j`. The counts of each observed label are scaled to its number of examples before rows are normalised.
 
     Args:
-        probabilities: float `[n, K]`, out-of-sample predictions for noisy data.
-        labels: int `[n]`, observed labels of the same examples.
+        probabilities: float `[n, K]`, out-of-sample predictions for noisy data. Of a model with a label at each
+            position, `[n, ..., K]`: each position counts as an example. Leave out those without a label:
+            `from_confident_counts(probabilities[labels >= 0], labels[labels >= 0])`.
+        labels: int `[n]` or `[n, ...]`, observed labels of the same examples or positions.
 
     Returns:
         An `EstimatedTransition`, whose support is the number of confident examples of each class.
@@ -204,13 +207,15 @@ def from_confident_counts(probabilities: ArrayLike, labels: ArrayLike) -> Estima
     References:
         Northcutt, Jiang, Chuang, "Confident learning: estimating uncertainty in dataset labels", 2021, Eq. 1 to 3.
     """
-    probabilities = _validation.check_distribution_rows("probabilities", probabilities)
+    given = _validation.as_numbers("probabilities", probabilities)
+    probabilities = _validation.check_distribution_rows("probabilities", _rows(given))
     num_classes = probabilities.shape[1]
-    labels = _validation.check_labels("labels", labels, num_classes)
-    if len(labels) != len(probabilities):
-        raise ValueError(
-            f"`labels` must be one per row of `probabilities`, {len(probabilities)}. Received: {len(labels)}."
-        )
+    labels = _validation.check_labels("labels", labels, num_classes, rank=max(given.ndim - 1, 1))
+    if labels.shape != given.shape[:-1]:
+        sizes = len(given) if given.ndim == 2 else given.shape[:-1]
+        received = len(labels) if given.ndim == 2 else labels.shape
+        raise ValueError(f"`labels` must be one per row of `probabilities`, {sizes}. Received: {received}.")
+    labels = labels.reshape(-1)
     counts, scaled = confident_joint(probabilities, labels)
     sizes, support = np.bincount(labels.astype(np.int64), minlength=num_classes), counts.sum(axis=1)
     believable = (scaled.argmax(axis=1) == np.arange(num_classes)) & (support <= 2 * sizes) & (2 * support >= sizes)
@@ -246,6 +251,12 @@ def from_trusted(clean: ArrayLike, observed: ArrayLike, num_classes: int) -> Est
     """
     counts = _count(clean, observed, num_classes)
     return _estimate(counts, counts.sum(axis=1))
+
+
+def _rows(probabilities):
+    """Probabilities `[n, K]`, with each position of `[n, ..., K]` as a row."""
+    probabilities = _validation.as_numbers("probabilities", probabilities)
+    return probabilities.reshape(-1, probabilities.shape[-1]) if probabilities.ndim > 2 else probabilities
 
 
 def _count(clean, observed, num_classes):

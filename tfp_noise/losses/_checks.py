@@ -1,9 +1,8 @@
 """Checks of a loss (a `NoisyLabelLoss`), of its owner, and of the labels and outputs that it is called with."""
 
 import tensorflow as tf
-from keras import ops
 
-from tfp_noise import _labels
+from tfp_noise import _labels, _positions
 
 
 def check_dtype(loss):
@@ -77,7 +76,7 @@ def check_shapes(loss, labels, outputs):
         )
     distributions = _labels.are_distributions(labels, loss.num_classes, rank)
     known = distributions or _labels.are_class_indices(labels, rank)
-    if not known or not _same_sizes(labels.shape[: rank - 1], outputs.shape[:-1]):
+    if not known or not _positions.same_sizes(labels.shape[: rank - 1], outputs.shape[:-1]):
         raise ValueError(
             f"`y_true` must be class indices [...] or [..., 1], or distributions [..., {loss.num_classes}], where the "
             f"dots are the axes of `y_pred` but the last. Received shape {tuple(labels.shape)} with `y_pred` of shape "
@@ -89,33 +88,3 @@ def check_shapes(loss, labels, outputs):
             f"{tuple(labels.shape)} with ignore_class={loss.ignore_class}, of which none would be left out. Pass class "
             "indices, or leave `ignore_class` out and give such rows a `sample_weight` of 0."
         )
-
-
-def weights_of_positions(weights, outputs):
-    """Weights as floats of the shape of the losses, `outputs.shape[:-1]`; those of outputs `[batch, n]` stay as given.
-
-    Args:
-        weights: numbers `[batch]`, `[...]` or `[..., 1]`.
-        outputs: tensor `[..., n]`.
-    """
-    rank, given = len(outputs.shape), tuple(weights.shape)
-    sizes = tuple(outputs.shape)[:-1]
-    per_example = len(given) == 1 and _same_sizes(given, sizes[:1])
-    if not (per_example or (_labels.are_class_indices(weights, rank) and _same_sizes(given[: rank - 1], sizes))):
-        raise ValueError(
-            f"`sample_weight` must be numbers [batch], or one for each loss, [...] or [..., 1], where the dots are the "
-            f"axes of `y_pred` but the last. Received shape {given} with `y_pred` of shape {tuple(outputs.shape)}."
-        )
-    if rank == 2:
-        return weights
-    if len(given) == 1:
-        weights = ops.reshape(weights, [-1] + [1] * (rank - 2))
-    elif len(given) == rank:
-        weights = ops.squeeze(weights, -1)
-    return ops.broadcast_to(weights, ops.shape(outputs)[:-1])
-
-
-def _same_sizes(one, other):
-    """True for shapes of one length that do not differ where both are known."""
-    pairs = zip(tuple(one), tuple(other), strict=False)
-    return len(one) == len(other) and all(a == b or a is None or b is None for a, b in pairs)

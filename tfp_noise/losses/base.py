@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from tfp_noise import _labels, _validation
+from tfp_noise import _labels, _positions, _validation
 from tfp_noise.losses import _checks
 from tfp_noise.losses._state import LossState
 
@@ -136,7 +136,7 @@ class NoisyLabelLoss(keras.losses.Loss):
     def __call__(self, y_true, y_pred, sample_weight=None):
         if sample_weight is not None:
             sample_weight = ops.convert_to_tensor(sample_weight, self.dtype)
-            sample_weight = _checks.weights_of_positions(sample_weight, ops.convert_to_tensor(y_pred))
+            sample_weight = _positions.weights_of_positions(sample_weight, ops.convert_to_tensor(y_pred))
         return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true, y_pred):

@@ -7,9 +7,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from tfp_noise import _labels
+from tfp_noise import _labels, _positions
 from tfp_noise._class_rows import TopRows
-from tfp_noise.losses._checks import weights_of_positions
 from tfp_noise.losses.base import NoisyLabelLoss
 from tfp_noise.losses.cross_entropy import cross_entropy_like
 
@@ -59,7 +58,7 @@ class LearnedTargets(NoisyLabelLoss):
             known = ops.logical_and(known, ops.reshape(mask, [-1]))
         weights = ops.cast(known, "float32")
         if sample_weight is not None:
-            sample_weight = weights_of_positions(ops.cast(sample_weight, "float32"), y_pred)
+            sample_weight = _positions.weights_of_positions(ops.cast(sample_weight, "float32"), y_pred)
             weights = weights * ops.reshape(sample_weight, [-1])
         labels = ops.where(known, labels, 0)
         if rank > 2:
