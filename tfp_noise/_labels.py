@@ -1,34 +1,43 @@
-"""Labels in both of their forms: class indices `[batch]` or `[batch, 1]`, and distributions `[batch, num_classes]`.
+"""Labels in both of their forms: class indices `[...]` or `[..., 1]`, and distributions `[..., num_classes]`.
+
+The dots stand for the axes of the outputs `[..., num_outputs]` but the last: `[batch]` for one label an example, and
+`[batch, height, width]` for one label a pixel. How many axes the outputs have, `rank`, decides the form: labels
+`[batch, 3]` are distributions over 3 classes beside outputs of rank 2, and class indices beside those of rank 3.
 
 The functions take NumPy arrays and tensors alike, also those of a trace.
 """
 
-import tensorflow as tf
 from keras import ops
 
 
-def are_distributions(labels, num_classes):
-    """True for labels that hold a row of `num_classes` probabilities for each example."""
-    shape = tf.TensorShape(labels.shape)
-    return shape.rank == 2 and shape[1] == num_classes
+def are_distributions(labels, num_classes, rank=2):
+    """True for labels that hold a row of `num_classes` probabilities for each position."""
+    return rank_of(labels) == rank and labels.shape[-1] == num_classes
 
 
-def are_class_indices(labels):
-    """True for labels that hold one number for each example, as a vector or as a column."""
-    shape = tf.TensorShape(labels.shape)
-    return shape.rank == 1 or (shape.rank == 2 and shape[1] == 1)
+def are_class_indices(labels, rank=2):
+    """True for labels that hold one number for each position, with or without a last axis of size 1."""
+    return rank_of(labels) == rank - 1 or (rank_of(labels) == rank and labels.shape[-1] == 1)
 
 
-def to_class_indices(labels, num_classes):
-    """Class indices `[batch]`: those given, or the largest class of each distribution."""
-    return ops.argmax(labels, axis=-1) if are_distributions(labels, num_classes) else ops.reshape(labels, [-1])
+def rank_of(labels):
+    """The number of axes; `None` where a trace does not know it."""
+    shape = labels.shape
+    return shape.rank if hasattr(shape, "rank") else len(shape)
 
 
-def to_distributions(labels, num_classes, dtype=None):
-    """Distributions `[batch, num_classes]`: those given, or the one-hot rows of class indices."""
-    if are_distributions(labels, num_classes):
+def to_class_indices(labels, num_classes, rank=2):
+    """Class indices `[...]`: those given, or the largest class of each distribution."""
+    if are_distributions(labels, num_classes, rank):
+        return ops.argmax(labels, axis=-1)
+    return ops.squeeze(labels, -1) if rank_of(labels) == rank else labels
+
+
+def to_distributions(labels, num_classes, dtype=None, rank=2):
+    """Distributions `[..., num_classes]`: those given, or the one-hot rows of class indices."""
+    if are_distributions(labels, num_classes, rank):
         return ops.cast(labels, dtype) if dtype else labels
-    return ops.one_hot(ops.reshape(labels, [-1]), num_classes, dtype=dtype)
+    return ops.one_hot(to_class_indices(labels, num_classes, rank), num_classes, dtype=dtype)
 
 
 def are_known(indices, num_classes, ignored=None):

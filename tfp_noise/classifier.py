@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfp_noise import _labels, distribute
+from tfp_noise import _labels, _positions, distribute
 from tfp_noise._saving.deployment import probabilities_model
 from tfp_noise._saving.input_signature import ModelWithInputSignature
 from tfp_noise._saving.resumable import ResumableModel
@@ -17,6 +17,7 @@ from tfp_noise._training.input_checks import check_data
 from tfp_noise._training.missing_features import takes_missing
 from tfp_noise._training.model_checks import check_batches, check_heed_masks, check_weights
 from tfp_noise._training.network_and_loss import check_parts, check_width
+from tfp_noise._training.outputs_rank import outputs_rank
 from tfp_noise._training.raw_outputs import check_raw_outputs
 from tfp_noise._training.replication import ReplicatedModel
 from tfp_noise._training.training_facts import training_facts
@@ -28,8 +29,11 @@ from tfp_noise.losses import NoisyLabelLoss
 class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableModel):
     """A Keras classifier that trains with a loss for noisy labels and predicts class probabilities.
 
+    A network with outputs `[batch, num_outputs]` has one label an example; one with outputs of more axes, such as
+    `[batch, height, width, num_outputs]`, has a label at each position.
+
     `model(x)` returns the network's raw outputs. `predict`, metrics, `deployable` and `export` use probabilities
-    `[batch, num_classes]`, so that `metrics=["accuracy"]` works for every loss. The validation loss is
+    `[batch, ..., num_classes]`, so that `metrics=["accuracy"]` works for every loss. The validation loss is
     `loss.evaluation_loss`. Everything that a loss learns or counts during training is in the layer `loss_state`, which
     is trained and saved with the network. `save` and `keras.models.load_model` restore predictions, this state, the
     optimizer and the random generators, so that training continues as if it had not been interrupted.
@@ -42,7 +46,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
     normalisation are averaged.
 
     Args:
-        network: a `keras.Model` or layer with `loss.num_outputs` raw outputs per example (no softmax).
+        network: a `keras.Model` or layer with `loss.num_outputs` raw outputs per example or position (no softmax).
         loss: a `tfp_noise.losses.NoisyLabelLoss` with a reduction. A loss with state belongs to one classifier only.
         name: name of the model.
         dtype: dtype policy; by default that of the network, so that mixed_float16 gets its loss scaling.
@@ -77,6 +81,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         check_parts(network, loss)
         super().__init__(name=name, dtype=dtype or network.dtype_policy, **kwargs)
         self._takes_nan = None  # an answer that `takes_missing` keeps
+        self._outputs_rank = None  # known once the network is built
         self.scale_check = ScaleCheck(self, self.symbolic_inputs)
         self.network = network
         self.loss = loss
@@ -89,7 +94,9 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
 
     def build(self, input_shape):
         inputs = self.symbolic_inputs(input_shape)
-        check_width(self.network(inputs), self.loss)
+        outputs = self.network(inputs)
+        check_width(outputs, self.loss)
+        self._outputs_rank = len(outputs.shape)
         check_raw_outputs("network", self.network, inputs)
         self.built = True
         self.scale_check.settle(inputs)
@@ -103,7 +110,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
     def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, **kwargs):
         """Configures training like `keras.Model.compile`, without the loss, which the constructor has received.
 
-        Metrics receive labels and probabilities `[batch, num_classes]`. The form of the labels in the first batch,
+        Metrics receive labels and probabilities `[batch, ..., num_classes]`. The form of the labels in the first batch,
         class indices or distributions, decides what "accuracy" means. Later labels in the other form are converted; the
         class index of a distribution is that of its largest entry.
 
@@ -149,7 +156,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             x: inputs of the network, a tensor or a structure of tensors.
             y: labels, or `None`.
             y_pred: raw outputs of the network.
-            sample_weight: weights `[batch]`, or `None`.
+            sample_weight: weights `[batch]` or of each position, or `None`.
             training: bool; False gives the loss that validation reports.
 
         Returns:
@@ -172,10 +179,13 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             raise ValueError("`y` must hold labels for `metrics`. Received: None. Leave `metrics` out of `compile`.")
         probabilities, mask = self.loss.probabilities(y_pred), getattr(y_pred, "_keras_mask", None)
         if self._compile_metrics is not None:
-            y, mask = metric_labels.without_ignored(y, mask, self.loss)
+            rank = len(y_pred.shape)
+            y, mask = metric_labels.without_ignored(y, mask, self.loss, rank)
             if self._metrics_take_distributions is None:
-                self._metrics_take_distributions = _labels.are_distributions(y, self.loss.num_classes)
-            y = metric_labels.in_form(y, self.loss.num_classes, self._metrics_take_distributions)
+                self._metrics_take_distributions = _labels.are_distributions(y, self.loss.num_classes, rank)
+            y = metric_labels.in_form(y, self.loss.num_classes, self._metrics_take_distributions, rank)
+            if sample_weight is not None:
+                sample_weight = _positions.weights_of_positions(sample_weight, y_pred)
         if mask is not None:
             probabilities._keras_mask = mask  # which metrics read
         results = super().compute_metrics(x, y, probabilities, sample_weight)
@@ -190,7 +200,9 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         """Trains like `keras.Model.fit`, with the same arguments, after checks of labels and features.
 
         Labels are class indices `[n]` or `[n, 1]`, or distributions over classes `[n, num_classes]`, in any container
-        that becomes an array, such as a list or a pandas column. Arrays are checked before training starts; batches of
+        that becomes an array, such as a list or a pandas column. For outputs `[n, ..., num_outputs]` they have the same
+        axes in the middle: class indices `[n, ...]` or `[n, ..., 1]`, or distributions `[n, ..., num_classes]`; how
+        many axes the outputs have decides which of them `y` is. Arrays are checked before training starts; batches of
         a `tf.data.Dataset`, `keras.utils.PyDataset` or generator when they arrive.
 
         If training diverges, it ends with an error before a callback can save the model, so that the last checkpoint is
@@ -201,20 +213,22 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
 
         Args:
             x: as in Keras.
-            y: class indices `[n]` or `[n, 1]`, or distributions over classes `[n, num_classes]`.
+            y: class indices or distributions over classes.
             batch_size: as in Keras; the global one on several replicas.
             epochs: as in Keras.
             verbose: as in Keras.
             callbacks: as in Keras.
-            **kwargs: other arguments of `keras.Model.fit`.
+            **kwargs: other arguments of `keras.Model.fit`. `sample_weight` is `[n]`, or has a weight for each position;
+                `class_weight` is for one label an example.
 
         Returns:
             A `keras.callbacks.History`.
 
         Raises:
             FloatingPointError: if the loss, or a weight at the end of an epoch, is NaN or infinite; it names the step.
-            TypeError: if labels are neither integers nor distributions.
-            ValueError: if labels lie outside `[0, num_classes)` or rows are not distributions; if features are
+            TypeError: if labels are neither integers nor distributions, such as targets of a regression.
+            ValueError: if labels lie outside `[0, num_classes)`, rows are not distributions, or the shapes of labels or
+                weights do not fit; if features are
                 infinite, or are NaN and the network's outputs are then NaN, too; if a batch cannot be divided among the
                 replicas; or if data, settings, weights, loss, optimizer or seed differ between workers (on every
                 worker).
@@ -223,8 +237,9 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         Warns:
             UserWarning: if images are on another scale than the network is made for.
         """
-        check_weights(kwargs, self.loss.ignore_class, batches=y is None)
+        batches = y is None
         x, y = self._checked(x, y, training=True)
+        check_weights(kwargs, self.loss.ignore_class, batches, self._outputs_rank or 2)
         check_batches(x, batch_size, kwargs.get("validation_split", 0.0), self.distribute_strategy)
         validation = kwargs.get("validation_data")
         if validation is not None and not isinstance(validation, (tuple, list)):
@@ -255,7 +270,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             **kwargs: as in Keras.
 
         Returns:
-            A float array `[n, num_classes]`; rows sum to 1.
+            A float array `[n, ..., num_classes]`; rows sum to 1.
 
         Warns:
             UserWarning: if images are on another scale than in training.
@@ -266,7 +281,8 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
     def _checked(self, x, y, prefix="", training=False):
         look = functools.partial(self.scale_check, training=training)
         takes_nan = functools.partial(takes_missing, self, x)
-        return check_data(x, y, self.loss.num_classes, prefix, self.loss.ignore_class, takes_nan, look)
+        rank_of = functools.partial(outputs_rank, self)
+        return check_data(x, y, self.loss.num_classes, prefix, self.loss.ignore_class, takes_nan, rank_of, look)
 
     def deployable(self) -> keras.Model:
         """Makes a plain Keras model from inputs to class probabilities, without any class of this package.

@@ -40,7 +40,7 @@ class DistilledClassifier(NoisyLabelClassifier):
         loss: as in `NoisyLabelClassifier`; for a temperature other than 1, a loss whose outputs are logits
             (`loss.reads_logits`).
         teacher: a trained `NoisyLabelClassifier` of any loss, or another `keras.Model` from the same inputs to logits
-            `[batch, num_classes]`. It must not share trainable weights with `network`.
+            `[batch, ..., num_classes]`. It must not share trainable weights with `network`.
         temperature: float > 0.
         label_weight: float in [0, 1], weight of the labels; with 0, `fit(x)` needs no labels, unless metrics do.
         name: name of the model.
@@ -116,10 +116,11 @@ class DistilledClassifier(NoisyLabelClassifier):
                 f"`teacher` must map the student's inputs, of shape {input_shape}, to one output. Received: an error "
                 f"from it: {error}"
             ) from error
-        if len(shape) != 2 or shape[-1] != self.loss.num_classes:
+        if len(shape) != self._outputs_rank or shape[-1] != self.loss.num_classes:
+            axes = "batch" if self._outputs_rank == 2 else "batch, ..."
             raise ValueError(
-                f"`teacher` must return logits [batch, {self.loss.num_classes}], for the student's classes. Received: "
-                f"outputs of shape {shape}."
+                f"`teacher` must return logits [{axes}, {self.loss.num_classes}] of {self._outputs_rank} axes, for the "
+                f"student's classes and positions. Received: outputs of shape {shape}."
             )
         own = {id(variable) for variable in self.network.trainable_variables}
         if any(id(variable) in own for variable in self.teacher.variables):
@@ -141,6 +142,8 @@ class DistilledClassifier(NoisyLabelClassifier):
             measure = self.loss if training else self.loss.evaluation_loss
             targets = keras.ops.stop_gradient(keras.ops.softmax(self._teacher_logits(x) / self.temperature))
             student = keras.ops.cast(y_pred, self.loss.dtype) / self.temperature
+            if (mask := getattr(y_pred, "_keras_mask", None)) is not None:
+                student._keras_mask = mask
             weight = (1 - self.label_weight) * self.temperature**2
             loss = loss + weight * measure(targets, student, sample_weight)
             if training and self.label_weight == 0:  # otherwise the state was updated with the labels above

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from tfp_noise import _validation, noise
+from tfp_noise import _positions, _validation, noise
 from tfp_noise._confident_joint import confident_joint
 from tfp_noise.noise._conditioning import approximate_condition_number
 
@@ -135,7 +135,8 @@ def from_anchors(probabilities: ArrayLike, percentile: float = 97.0) -> Estimate
     there were ten classes of this size. Over all examples, the anchor would be an example of another class.
 
     Args:
-        probabilities: float `[n, K]`, predictions for noisy data by a model that was trained on noisy labels.
+        probabilities: float `[n, K]`, predictions for noisy data by a model that was trained on noisy labels. Of a
+            model with a label at each position, `[n, ..., K]`: each position counts as an example.
         percentile: float in (0, 100]; 100 is the argmax. 97 avoids outliers; Lukasik et al. use 99.9.
 
     Returns:
@@ -160,6 +161,7 @@ def from_anchors(probabilities: ArrayLike, percentile: float = 97.0) -> Estimate
         the percentile over all examples for every class. At 97, that returns the row of another class if there are more
         than 33 balanced classes, or if a class has less than 3 % of the examples.
     """
+    probabilities, _ = _positions.as_examples(probabilities)
     probabilities = _validation.check_distributions("probabilities", probabilities)
     percentile = _validation.check_number("percentile", percentile, maximum=100, above=0)
     n, num_classes = probabilities.shape
@@ -184,8 +186,10 @@ def from_confident_counts(
     labelled `j`. The counts of each observed label are scaled to its number of examples before rows are normalised.
 
     Args:
-        probabilities: float `[n, K]`, out-of-sample predictions for noisy data.
-        labels: int `[n]`, observed labels of the same examples.
+        probabilities: float `[n, K]`, out-of-sample predictions for noisy data. Of a model with a label at each
+            position, `[n, ..., K]`: each position counts as an example. Leave out those without a label:
+            `from_confident_counts(probabilities[labels >= 0], labels[labels >= 0])`.
+        labels: int `[n]` or `[n, ...]`, observed labels of the same examples or positions.
         class_names: a name a class, for warnings; by default the indices.
 
     Returns:
@@ -209,6 +213,7 @@ def from_confident_counts(
     References:
         Northcutt, Jiang, Chuang, "Confident learning: estimating uncertainty in dataset labels", 2021, Eq. 1 to 3.
     """
+    probabilities, labels = _positions.as_examples(probabilities, labels)
     probabilities = _validation.check_distribution_rows("probabilities", probabilities)
     num_classes = probabilities.shape[1]
     labels = _validation.check_labels("labels", labels, num_classes)

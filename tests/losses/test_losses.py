@@ -165,7 +165,9 @@ def test_works_alone_in_a_plain_keras_model_or_says_why_not(name):
 
 def test_wrong_shapes_are_refused(case):
     loss = case.build(10)
-    with pytest.raises(ValueError, match=rf"`y_pred` must have shape \[batch, {loss.num_outputs}\].*Received shape"):
+    with pytest.raises(
+        ValueError, match=rf"`y_pred` must have shape \[batch, ..., {loss.num_outputs}\].*Received shape"
+    ):
         loss(np.zeros(3, int), np.zeros((3, loss.num_outputs + 1)))
     with pytest.raises(ValueError, match=r"`y_true` must be class indices.*Received shape \(3, 4\)"):
         loss(np.zeros((3, 4)), np.zeros((3, loss.num_outputs)))

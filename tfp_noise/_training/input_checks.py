@@ -8,11 +8,11 @@ import tensorflow as tf
 from tfp_noise import _labels, _validation
 
 
-def check_data(x, y, num_classes, prefix="", ignored=None, takes_nan=lambda: False, check_scale=None):
+def check_data(x, y, num_classes, prefix, ignored, takes_nan, rank_of, check_scale=None):
     """Checks `x` and `y` at once if they are in memory; batches of a dataset or generator are checked one by one.
 
-    Labels are returned as an array, and a column of class indices as `[n]`: a model that has been given both shapes
-    would be traced again, for labels of any rank.
+    Labels are returned as an array, and class indices `[n, 1]` as `[n]`: a model that has been given both shapes would
+    be traced again, for labels of any rank.
 
     Args:
         x: features, or a `tf.data.Dataset`, `keras.utils.PyDataset` or generator of `(x, y)` or `(x, y, weights)`.
@@ -22,6 +22,8 @@ def check_data(x, y, num_classes, prefix="", ignored=None, takes_nan=lambda: Fal
         ignored: int, class index of examples without a label, or `None`.
         takes_nan: function without arguments, called if features hold NaN, and for every dataset: true if that is
             allowed.
+        rank_of: function of features and labels, or of a dataset and the `tf.TensorSpec` of its labels: how many axes
+            the model's outputs have.
         check_scale: callable `(name, features)`, or `None`; called once, with the features in memory, with the dataset,
             or with the first batch of a generator.
 
@@ -32,17 +34,18 @@ def check_data(x, y, num_classes, prefix="", ignored=None, takes_nan=lambda: Fal
         TypeError: if labels are neither integers nor distributions.
         ValueError: if labels lie outside `[0, num_classes)`, rows are not distributions, or features are not finite.
     """
-    settings = (num_classes, prefix, ignored, takes_nan)
+    settings = (num_classes, prefix, ignored, takes_nan, rank_of)
     if isinstance(x, tf.data.Dataset):
         if check_scale:
             check_scale(f"{prefix}x", x)
-        spec = x.element_spec
+        spec, rank = x.element_spec, 2
         if isinstance(spec, tuple) and len(spec) > 1 and isinstance(spec[1], tf.TensorSpec):
-            _validation.check_label_spec(f"{prefix}y", spec[1], num_classes)
+            rank = rank_of(x, spec[1])
+            _validation.check_label_spec(f"{prefix}y", spec[1], num_classes, rank)
         allows_nan = takes_nan()  # called here, because inside the dataset's graph the model cannot be called
         # Batches are checked while the step before them is computed; within the step that would take some percent of
         # its time.
-        return x.map(lambda *batch: _check_batch(batch, num_classes, prefix, ignored, allows_nan)).prefetch(2), y
+        return x.map(lambda *batch: _check_batch(batch, num_classes, prefix, ignored, allows_nan, rank)).prefetch(2), y
     if isinstance(x, keras.utils.PyDataset):
         return _CheckedBatches(x, check_scale, *settings), y
     if isinstance(x, types.GeneratorType):
@@ -55,9 +58,10 @@ def check_data(x, y, num_classes, prefix="", ignored=None, takes_nan=lambda: Fal
     if y is None or keras.backend.is_keras_tensor(y) or isinstance(y, dict):
         return x, y
     y = _validation.as_label_array(f"{prefix}y", y)
-    _validation.check_targets(f"{prefix}y", y, num_classes, ignored)
-    if _labels.are_class_indices(y):
-        y = y.reshape(-1)
+    rank = rank_of(x, y)
+    _validation.check_targets(f"{prefix}y", y, num_classes, ignored, rank)
+    if _labels.are_class_indices(y, rank):
+        y = y.reshape(y.shape[: rank - 1])
     elif y.dtype.kind in "biu":  # all distributions are floats, so that the model is traced once
         y = y.astype(keras.config.floatx())
     return x, y
@@ -136,7 +140,7 @@ class _CheckedBatches(keras.utils.PyDataset):
         self._batches.on_epoch_end()
 
 
-def _check_batch(batch, num_classes, prefix, ignored, allows_nan):
+def _check_batch(batch, num_classes, prefix, ignored, allows_nan, rank):
     """A batch of a `tf.data.Dataset` with assertions; they run on the host, where a TPU's input is made, too."""
     if len(batch) < 2:
         return batch
@@ -147,13 +151,14 @@ def _check_batch(batch, num_classes, prefix, ignored, allows_nan):
     message = f"`{prefix}x` must be finite (if the network handles NaN itself, call the model on a batch first)"
     checks = [tf.debugging.assert_all_finite(leaf, message) for leaf in floats]
     name = f"{prefix}y"
-    if _labels.are_distributions(y, num_classes):
+    if _labels.are_distributions(y, num_classes, rank):
         checks.append(_validation.assert_distributions(name, y))
     else:
         checks.append(_validation.assert_labels(name, y, num_classes, ignored))
     for weights in batch[2:]:
         if isinstance(weights, tf.Tensor) and weights.dtype.is_floating:
             checks.append(tf.debugging.assert_all_finite(weights, f"`{prefix}sample_weight` must be finite"))
-    column = _labels.are_class_indices(y)
+    indices = _labels.are_class_indices(y, rank)
     with tf.control_dependencies([check for check in checks if check is not None]):
-        return (x, tf.reshape(y, [-1]) if column else tf.identity(y), *batch[2:])
+        y = tf.identity(y)
+        return (x, _labels.to_class_indices(y, num_classes, rank) if indices else y, *batch[2:])

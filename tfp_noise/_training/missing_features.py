@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_noise._training.input_checks import is_array
+from tfp_noise._training.outputs_rank import build_on
 
 
 def takes_missing(model, x):
@@ -14,9 +15,8 @@ def takes_missing(model, x):
         model: a classifier; it is built on the first example if arrays are given. The answer for batches is kept.
         x: features, or an iterator of batches.
     """
-    if not model.built and all(map(is_array, keras.tree.flatten(x))):
-        with model.distribute_strategy.scope():
-            model(keras.tree.map_structure(lambda leaf: keras.ops.convert_to_tensor(leaf[:1]), x))
+    if not model.built and not isinstance(x, tf.data.Dataset):
+        build_on(model, x)
     arrays = [np.asarray(leaf) for leaf in keras.tree.flatten(x) if is_array(leaf)]
     if arrays and model.built:  # on examples with NaN, because a network may impute only the one column that has gaps
         missing = np.any([np.isnan(a).reshape(len(a), -1).any(1) for a in arrays if a.dtype.kind == "f"], axis=0)

@@ -44,19 +44,28 @@ def check_batches(x, batch_size, validation_split, strategy):
             )
 
 
-def check_weights(arguments, ignored=None, batches=False):
-    """Refuses example weights that are not finite, and class weights for batches with labels to be ignored.
+def check_weights(arguments, ignored=None, batches=False, rank=2):
+    """Refuses example weights that are not finite, and class weights where Keras cannot look labels up.
 
     Args:
         arguments: dict, the keyword arguments of `fit` or `evaluate`.
         ignored: int, the loss's `ignore_class`, or `None`.
         batches: bool, true for data in batches, for which Keras looks up every label in `class_weight`.
+        rank: int, how many axes the model's outputs have.
     """
     weights = arguments.get("sample_weight")
     if weights is not None:
         cure = "Give such examples a weight of 0, or leave them out."
         _validation.check_finite("sample_weight", np.asarray(weights), "example", cure)
-    if batches and ignored is not None and arguments.get("class_weight") is not None:
+    if arguments.get("class_weight") is None:
+        return
+    if rank > 2:
+        raise ValueError(
+            "`class_weight` must be left out for labels at each position, because Keras looks up one label an example. "
+            f"Received: {arguments['class_weight']}, for outputs of {rank} axes. Pass a weight of each position: "
+            "`sample_weight=weights[y]`, with an array of a weight a class."
+        )
+    if batches and ignored is not None:
         raise ValueError(
             "`class_weight` must be left out for batches and a loss with an `ignore_class`, which has no class weight. "
             f"Received: ignore_class={ignored}. Pass batches of (x, y, sample_weight)."

@@ -22,12 +22,12 @@ def check_parts(network, loss):
 
 
 def check_width(outputs, loss):
-    """Refuses a network's symbolic outputs unless they are one tensor `[batch, loss.num_outputs]`."""
-    if not hasattr(outputs, "shape") or len(outputs.shape) != 2:
+    """Refuses a network's symbolic outputs unless they are one tensor `[batch, ..., loss.num_outputs]`."""
+    if not hasattr(outputs, "shape") or len(outputs.shape) < 2:
         shapes = keras.tree.map_structure(lambda output: tuple(output.shape), outputs)
         raise ValueError(
-            f"`network` must have one output of shape [batch, {loss.num_outputs}]. Received: {shapes}. "
-            "Take the one that classifies, or flatten it before its last layer."
+            f"`network` must have one output of shape [batch, ..., {loss.num_outputs}]. Received: {shapes}. "
+            "Take the one that classifies."
         )
     if outputs.shape[-1] != loss.num_outputs:
         raise ValueError(

@@ -26,8 +26,8 @@ def check_flags(name, flags) -> np.ndarray:
     return flags
 
 
-def check_indices(name, labels) -> np.ndarray:
-    """`labels` of any container as an int array [n]."""
+def check_indices(name, labels, rank=1) -> np.ndarray:
+    """`labels` of any container as an int array [n], or of so many axes."""
     if labels is None:
         raise TypeError(
             f"`{name}` must be integer class indices [n]. Received: None. If nobody knows the true labels, pass the "
@@ -36,8 +36,9 @@ def check_indices(name, labels) -> np.ndarray:
     labels = as_label_array(name, labels)
     if labels.dtype.kind not in "iu":
         raise TypeError(f"`{name}` must be integer class indices. Received dtype {labels.dtype}. {_label_cure(labels)}")
-    if labels.ndim != 1:
-        raise ValueError(f"`{name}` must have shape [n]. Received shape {labels.shape}.")
+    if labels.ndim != rank:
+        shape = "[n]" if rank == 1 else f"[n, ...] of {rank} axes"
+        raise ValueError(f"`{name}` must have shape {shape}. Received shape {labels.shape}.")
     return labels
 
 
@@ -55,20 +56,29 @@ def _label_cure(labels):
         return 'Pass `labels.astype("int32")`.'
     if numbers and labels.min() >= 0 and labels.max() <= 1:
         return "Make rows of probabilities of class 1: `np.stack([1 - labels, labels], axis=-1)`."
-    return "Number the classes from 0, or pass a row of probabilities for each example."
+    return f"Number the classes from 0, or pass a row of probabilities for each example. {wording.NOT_REGRESSION}"
 
 
-def check_labels(name, labels, num_classes, ignored=None) -> np.ndarray:
-    """`labels` of any container as an int array [n] with values in [0, num_classes), or equal to `ignored`."""
-    labels = check_indices(name, labels)
+def check_labels(name, labels, num_classes, ignored=None, rank=1) -> np.ndarray:
+    """`labels` of any container as an int array [n] with values in [0, num_classes), or equal to `ignored`.
+
+    Args:
+        name: text, the argument's name in errors.
+        labels: class indices.
+        num_classes: int, K.
+        ignored: int, class index of examples without a label, or `None`.
+        rank: int, how many axes labels have: 1, or more for a label at each position of an example.
+    """
+    labels = check_indices(name, labels, rank)
     outside = ~_labels.are_known(labels, num_classes)
     if ignored is not None:
         outside &= labels != ignored
     if outside.any():
-        position = int(np.argmax(outside))
+        position = tuple(map(int, np.unravel_index(np.argmax(outside), outside.shape)))
         cure = wording.NO_LABEL if labels[position] == -1 else wording.FROM_1
+        place = position if len(position) > 1 else position[0]
         raise ValueError(
-            f"{wording.label_range(name, num_classes)} Received: {labels[position]} at position {position}. {cure}"
+            f"{wording.label_range(name, num_classes)} Received: {labels[position]} at position {place}. {cure}"
         )
     return labels
 
@@ -84,17 +94,17 @@ def check_ids(name, ids) -> np.ndarray:
     return ids
 
 
-def check_targets(name, targets, num_classes, ignored=None):
-    """Refuses arrays that are neither class indices `[n]` or `[n, 1]` nor distributions `[n, num_classes]`."""
-    if _labels.are_distributions(targets, num_classes):
+def check_targets(name, targets, num_classes, ignored=None, rank=2):
+    """Refuses arrays that are neither class indices nor distributions, for outputs of `rank` axes."""
+    if _labels.are_distributions(targets, num_classes, rank):
         if targets.dtype.kind not in "biuf":
             raise TypeError(f"`{name}` must hold numbers. Received dtype {targets.dtype}. {_label_cure(targets)}")
-        check_distributions(name, targets, cure=wording.NORMALISE)
-    elif _labels.are_class_indices(targets):
-        check_labels(name, targets.reshape(-1), num_classes, ignored)
+        check_distributions(name, targets.reshape(-1, num_classes), cure=wording.NORMALISE)
+    elif _labels.are_class_indices(targets, rank):
+        check_labels(name, targets.reshape(targets.shape[: rank - 1]), num_classes, ignored, rank - 1)
     else:
         raise ValueError(
-            f"{wording.label_shapes(name, num_classes)} Received shape {targets.shape}. Is `num_classes` right?"
+            f"{wording.label_shapes(name, num_classes, rank)} Received shape {targets.shape}. Is `num_classes` right?"
         )
 
 

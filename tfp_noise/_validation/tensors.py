@@ -25,7 +25,7 @@ def assert_labels(name, labels, num_classes, ignored=None):
 
 
 def assert_distributions(name, rows):
-    """An operation that fails unless all `rows`, numbers or booleans `[n, num_classes]`, are distributions."""
+    """An operation that fails unless all `rows`, numbers or booleans `[..., num_classes]`, are distributions."""
     numbers = tf.cast(rows, tf.float32)
     sums = tf.reduce_sum(numbers, axis=-1)
     right = (tf.abs(sums - 1) <= DISTRIBUTION_TOLERANCE) & (tf.reduce_min(numbers, axis=-1) >= 0)
@@ -33,24 +33,26 @@ def assert_distributions(name, rows):
     return tf.debugging.Assert(tf.reduce_all(right), [message, rows, wording.NORMALISE])
 
 
-def check_label_spec(name, spec, num_classes):
+def check_label_spec(name, spec, num_classes, rank=2):
     """Refuses the labels of a dataset if their dtype or shape is wrong, before any batch is made.
 
     Args:
         name: text, the argument's name in errors.
         spec: `tf.TensorSpec` of a batch of labels.
         num_classes: int, K.
+        rank: int, how many axes the outputs have.
     """
     shape, dtype = spec.shape, spec.dtype
     if shape.rank is None:
         return
-    width = shape[-1] if shape.rank == 2 else None
-    if shape.rank not in (1, 2) or width not in (None, 1, num_classes):
+    width = shape[-1] if shape.rank == rank else None
+    if shape.rank not in (rank - 1, rank) or width not in (None, 1, num_classes):
         raise ValueError(
-            f"{wording.label_shapes(name, num_classes)} Received a dataset with labels of shape {tuple(shape)}. Is "
-            "`num_classes` right, and the dataset batched?"
+            f"{wording.label_shapes(name, num_classes, rank)} Received a dataset with labels of shape {tuple(shape)}. "
+            "Is `num_classes` right, and the dataset batched?"
         )
-    if dtype.is_integer or (_labels.are_distributions(spec, num_classes) and (dtype.is_floating or dtype.is_bool)):
+    distributions = _labels.are_distributions(spec, num_classes, rank)
+    if dtype.is_integer or (distributions and (dtype.is_floating or dtype.is_bool)):
         return
     cures = {
         tf.string: "Number the names by `keras.layers.StringLookup(vocabulary=class_names, num_oov_indices=0)`.",
@@ -59,5 +61,8 @@ def check_label_spec(name, spec, num_classes):
     raise TypeError(
         f"`{name}` must be integer class indices, or distributions [n, {num_classes}]. Received a dataset with labels "
         f"of dtype {dtype.name} and shape {tuple(shape)}. "
-        + cures.get(dtype, "Give whole numbers an integer dtype, or each example a row of probabilities.")
+        + cures.get(
+            dtype,
+            "Give whole numbers an integer dtype, or each example a row of probabilities. " + wording.NOT_REGRESSION,
+        )
     )

@@ -1,6 +1,7 @@
 """Sentences of the errors about labels, shared by the checks of arrays, of datasets, and of batches inside a graph."""
 
 NO_LABEL = "Leave out the examples without a label, or give the loss `ignore_class=-1`."
+NOT_REGRESSION = "If these are targets of a regression: this library is about noise on class labels only."
 FROM_1 = "Do the labels start at 1, or is `num_classes` too small?"
 NORMALISE = "Divide each row by its sum, or pass class indices."
 
@@ -9,8 +10,11 @@ def label_range(name, num_classes):
     return f"`{name}` must lie in [0, {num_classes})."
 
 
-def label_shapes(name, num_classes):
-    return f"`{name}` must be class indices [n] or [n, 1], or distributions [n, {num_classes}]."
+def label_shapes(name, num_classes, rank=2):
+    """The forms of labels for outputs with so many axes."""
+    axes = "n, ..." if rank > 2 else "n"
+    fits = f", for outputs of {rank} axes" if rank > 2 else ""
+    return f"`{name}` must be class indices [{axes}] or [{axes}, 1], or distributions [{axes}, {num_classes}]{fits}."
 
 
 def distributions(name):

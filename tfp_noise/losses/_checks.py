@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfp_noise import _labels
+from tfp_noise import _labels, _positions
 
 
 def check_dtype(loss):
@@ -20,6 +20,15 @@ def check_no_ignore_class(loss, reason):
         raise ValueError(
             f"`ignore_class` must be None for this {type(loss).__name__}, because {reason}. Received: "
             f"{loss.ignore_class}. Leave those examples out of the data."
+        )
+
+
+def check_no_mask(loss, outputs, reason):
+    """Refuses outputs under a mask in a loss that is not a sum over independent examples."""
+    if getattr(outputs, "_keras_mask", None) is not None:
+        raise ValueError(
+            f"`y_pred` must have no mask of Keras for this {type(loss).__name__}, because {reason}. Received: outputs "
+            "with a mask. Leave out what masks, such as `Masking` or `mask_zero=True` of `Embedding`."
         )
 
 
@@ -52,20 +61,30 @@ def check_raw(outputs):
 
 
 def check_shapes(loss, labels, outputs):
-    """Refuses tensors that are not labels and outputs `[batch, loss.num_outputs]`."""
-    if len(outputs.shape) != 2 or outputs.shape[-1] != loss.num_outputs:
+    """Refuses tensors that are not labels and outputs `[..., loss.num_outputs]`."""
+    rank = len(outputs.shape)
+    if rank < 2 or outputs.shape[-1] != loss.num_outputs:
         raise ValueError(
-            f"`y_pred` must have shape [batch, {loss.num_outputs}], the outputs that {type(loss).__name__} reads "
+            f"`y_pred` must have shape [batch, ..., {loss.num_outputs}], the outputs that {type(loss).__name__} reads "
             f"for {loss.num_classes} classes. Received shape {tuple(outputs.shape)}."
         )
-    if labels.shape.rank is None:
+    if getattr(labels.shape, "rank", rank) is None:
         raise ValueError(
             "`y_true` must have a rank that is known when the step is traced. Received: labels of any rank. Keras "
             "traces a step for any rank where columns, or distributions of the same dtype, follow class indices. Pass "
-            "class indices as [batch] throughout, and distributions as floats."
+            "class indices as [...] throughout, without a last axis of size 1, and distributions as floats."
         )
-    if not (_labels.are_distributions(labels, loss.num_classes) or _labels.are_class_indices(labels)):
+    distributions = _labels.are_distributions(labels, loss.num_classes, rank)
+    known = distributions or _labels.are_class_indices(labels, rank)
+    if not known or not _positions.same_sizes(labels.shape[: rank - 1], outputs.shape[:-1]):
         raise ValueError(
-            f"`y_true` must be class indices [batch] or [batch, 1], or distributions [batch, {loss.num_classes}]. "
-            f"Received shape {tuple(labels.shape)}. Is `num_classes` right?"
+            f"`y_true` must be class indices [...] or [..., 1], or distributions [..., {loss.num_classes}], where the "
+            f"dots are the axes of `y_pred` but the last. Received shape {tuple(labels.shape)} with `y_pred` of shape "
+            f"{tuple(outputs.shape)}. Is `num_classes` right?"
+        )
+    if distributions and loss.ignore_class is not None and 0 <= loss.ignore_class < loss.num_classes:
+        raise ValueError(
+            f"`y_true` must be class indices where `ignore_class` is one of the classes. Received: distributions "
+            f"{tuple(labels.shape)} with ignore_class={loss.ignore_class}, of which none would be left out. Pass class "
+            "indices, or leave `ignore_class` out and give such rows a `sample_weight` of 0."
         )

@@ -6,13 +6,17 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from tfp_noise import _labels, _validation
+from tfp_noise import _labels, _positions, _validation
 from tfp_noise.losses import _checks
 from tfp_noise.losses._state import LossState
 
 
 class NoisyLabelLoss(keras.losses.Loss):
     """Base class of all losses: a `keras.losses.Loss` from labels and raw network outputs to one number per example.
+
+    Outputs `[batch, num_outputs]` have one label an example. Outputs of more axes have a label at each position, such
+    as a pixel or a token: `[batch, height, width, num_outputs]` with labels `[batch, height, width]`. A loss then
+    treats positions as so many examples. Masks of Keras and weights, of examples or positions, count in Keras's way.
 
     A loss of one's own implements `soft_label_loss`, for labels that are distributions. It may override
 
@@ -30,9 +34,10 @@ class NoisyLabelLoss(keras.losses.Loss):
         name: name of the loss.
         reduction: as in `keras.losses.Loss`.
         dtype: dtype of the arithmetic, "float32" (the default) or "float64"; mixed-precision outputs are cast up to it.
-        ignore_class: int, the class index of examples that do not count, often -1 for "no label": they are left out of
-            the loss, which is the mean over the others, and of metrics and statistics. Distributions all count. Keras
-            reports the mean of the batches' means, as for its own losses. `None`: every label must be a class.
+        ignore_class: int, the class index of examples or positions that do not count, often -1 for "no label": they are
+            left out of the loss, which is the mean over the others, and of metrics and statistics. Distributions all
+            count, and are refused if `ignore_class` is one of the classes. Keras reports the mean of the batches'
+            means, as for its own losses. `None`: every label must be a class.
 
     Attributes:
         seed_generator: `keras.random.SeedGenerator` of a loss that draws random numbers; a classifier saves its state.
@@ -128,25 +133,51 @@ class NoisyLabelLoss(keras.losses.Loss):
         """Tag stored with the saved state of a loss; loading refuses another tag."""
         return f"{type(self).__name__}({self.num_classes})"
 
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        if sample_weight is not None:
+            sample_weight = ops.convert_to_tensor(sample_weight, self.dtype)
+            sample_weight = _positions.weights_of_positions(sample_weight, ops.convert_to_tensor(y_pred))
+        return super().__call__(y_true, y_pred, sample_weight)
+
     def call(self, y_true, y_pred):
-        """Loss of each example, without reduction.
+        """Loss of each example or, for outputs of more axes, of each position, without reduction.
+
+        The dots are the axes of `y_pred` but the last: `[batch]`, or `[batch, height, width]` for one label a pixel.
+        The number of axes alone decides what labels are: beside outputs `[batch, time, num_outputs]`, labels
+        `[batch, num_classes]` are class indices of `num_classes` times. Positions are so many examples: the loss is
+        that of the outputs `[n, num_outputs]` of all of them.
 
         Args:
-            y_true: class indices `[batch]` or `[batch, 1]`, or distributions over classes `[batch, num_classes]`.
-            y_pred: raw network outputs `[batch, num_outputs]`, never probabilities.
+            y_true: class indices `[...]` or `[..., 1]`, or distributions over classes `[..., num_classes]`.
+            y_pred: raw network outputs `[..., num_outputs]`, never probabilities.
 
         Returns:
-            `[batch]`, in nats; 0 for an example of `ignore_class`, which Keras's reduction leaves out; NaN for any
-            other class index outside `[0, num_classes)`, even where its `sample_weight` is 0.
+            `[...]`, in nats; 0 for a label of `ignore_class`, which Keras's reduction leaves out; NaN for any other
+            class index outside `[0, num_classes)`, even where its `sample_weight` is 0.
 
         Raises:
-            ValueError: if a shape does not fit, `y_pred` comes from a softmax or sigmoid of Keras, or a loss that needs
-                a classifier is compiled into a plain Keras model.
+            ValueError: if a shape does not fit, `y_pred` comes from a softmax or sigmoid of Keras, a loss that needs a
+                classifier is compiled into a plain Keras model, or labels are distributions and `ignore_class` is one
+                of their classes.
         """
         _checks.check_owner(self)
         _checks.check_raw(y_pred)
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.cast(y_pred, self.dtype)
         _checks.check_shapes(self, y_true, y_pred)
+        if len(y_pred.shape) == 2:
+            return self._losses_of_examples(y_true, y_pred)
+        shape = ops.shape(y_pred)[:-1]
+        width = self.num_classes if _labels.are_distributions(y_true, self.num_classes, len(y_pred.shape)) else 1
+        rows = ops.reshape(y_pred, [-1, self.num_outputs])
+        losses = self._losses_of_examples(ops.reshape(y_true, [-1, width]), rows)
+        counts = getattr(losses, "_keras_mask", None)
+        losses = ops.reshape(losses, shape)
+        if counts is not None:
+            losses._keras_mask = ops.reshape(counts, shape)
+        return losses
+
+    def _losses_of_examples(self, y_true, y_pred):
+        """Losses `[n]` for outputs `[n, num_outputs]`."""
         if _labels.are_distributions(y_true, self.num_classes):
             return self.soft_label_loss(ops.cast(y_true, self.dtype), y_pred)
         indices = ops.cast(ops.reshape(y_true, [-1]), "int32")
@@ -210,10 +241,10 @@ class NoisyLabelLoss(keras.losses.Loss):
         """Predicted class probabilities, `softmax(logits(y_pred))`.
 
         Args:
-            y_pred: float `[batch, num_outputs]`, raw network outputs.
+            y_pred: float `[..., num_outputs]`, raw network outputs.
 
         Returns:
-            Float `[batch, num_classes]` of the loss's dtype, rows sum to 1.
+            Float `[..., num_classes]` of the loss's dtype, rows sum to 1.
 
         Raises:
             ValueError: if `y_pred` does not become a tensor.
@@ -227,11 +258,11 @@ class NoisyLabelLoss(keras.losses.Loss):
 
         Args:
             y_true: labels as `call` takes them.
-            y_pred: float `[batch, num_outputs]`, raw network outputs.
-            sample_weight: float `[batch]`, or `None`.
+            y_pred: float `[..., num_outputs]`, raw network outputs.
+            sample_weight: float `[batch]`, `[...]` or `[..., 1]`, or `None`.
 
         Returns:
-            A scalar, or `[batch]` with `reduction=None`; in nats.
+            A scalar, or `[...]` with `reduction=None`; in nats.
 
         Raises:
             ValueError: as `call` does.
@@ -265,8 +296,8 @@ class NoisyLabelLoss(keras.losses.Loss):
 
         Args:
             y_true: labels as `call` takes them.
-            y_pred: float `[batch, num_outputs]`, raw network outputs.
-            sample_weight: float `[batch]`, or `None`.
+            y_pred: float `[..., num_outputs]`, raw network outputs.
+            sample_weight: float `[batch]`, `[...]` or `[..., 1]`, or `None`.
 
         Raises:
             ValueError: by an override, for shapes that do not fit.

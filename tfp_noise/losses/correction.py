@@ -9,7 +9,7 @@ from keras import ops
 from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
-from tfp_noise.losses._checks import check_no_ignore_class
+from tfp_noise.losses._checks import check_no_ignore_class, check_no_mask
 from tfp_noise.losses._gradients import with_gradient
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
@@ -18,6 +18,7 @@ from tfp_noise.losses.base import NoisyLabelLoss, register
 _LOG_ZERO = -1e5
 # Above these, rounding errors are as large as the result.
 _LARGEST_CONDITION_NUMBER = {"float32": 1e4, "float64": 1e12}
+_DECIDED = "the mean of the whole batch decides which classes leave the loss"
 
 
 @register
@@ -38,15 +39,15 @@ class BackwardCorrection(NoisyLabelLoss):
         transition: float `[K, K]`, T: `transition[i, j] = P(observed = j | clean = i)`; rows sum to 1; invertible.
         min_probability: float in (0, 1), the floor of the probabilities.
         non_negative: bool; True leaves out classes whose estimate in the batch is negative, and excludes
-            `sample_weight` and `ignore_class`.
+            `sample_weight`, `ignore_class` and masks of Keras.
         name: name of the loss.
         **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
         TypeError: if an argument is of another type.
         ValueError: if `transition` is not row-stochastic or too close to singular (its condition number reaches 1e4, or
-            1e12 with float64), `min_probability` is outside (0, 1), or `sample_weight` or `ignore_class` is given with
-            `non_negative`.
+            1e12 with float64), `min_probability` is outside (0, 1), or `sample_weight`, `ignore_class` or a mask is
+            given with `non_negative`.
 
     Warns:
         UserWarning: if the condition number is above 100.
@@ -80,7 +81,7 @@ class BackwardCorrection(NoisyLabelLoss):
         super().__init__(num_classes, name=name, **kwargs)
         self.non_negative = _validation.check_bool("non_negative", non_negative)
         if self.non_negative:
-            check_no_ignore_class(self, "the mean of the whole batch decides which classes leave the loss")
+            check_no_ignore_class(self, _DECIDED)
         self.transition = _validation.check_transition("transition", transition, self.num_classes)
         self.min_probability = _validation.check_number("min_probability", min_probability, above=0, below=1)
         condition = np.linalg.cond(self.transition)
@@ -104,6 +105,8 @@ class BackwardCorrection(NoisyLabelLoss):
                 "classes leave the loss. Received: weights. Leave out `sample_weight` and `class_weight`, or "
                 "`non_negative`."
             )
+        if self.non_negative:
+            check_no_mask(self, y_pred, _DECIDED)
         return super().__call__(y_true, y_pred, sample_weight)
 
     def soft_label_loss(self, targets, y_pred):

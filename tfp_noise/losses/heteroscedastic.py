@@ -1,6 +1,7 @@
 """Softmax of normally distributed logits, averaged over samples (Kendall & Gal 2017, Collier et al. 2020, 2021)."""
 
 import functools
+import math
 from typing import Any
 
 import keras
@@ -19,6 +20,8 @@ from tfp_noise.losses.cross_entropy import cross_entropy_like
 _TRAINING_NUMBERS = 2**22
 # The same for one example in prediction, because a deployable model is made before the batch size is known.
 _PREDICTION_NUMBERS = 2**16
+# The same for one example with a label at each of many positions, which come in smaller batches.
+_NUMBERS_OF_POSITIONS = 2**20
 _MIN_SCALE = 1e-3
 # The noise of prediction is rounded to multiples of 1 / 256: int16 in the file of a deployed model, a quarter of the
 # size of floats. The variance rises by 1e-6.
@@ -126,13 +129,13 @@ class Heteroscedastic(NoisyLabelLoss):
         return cross_entropy(targets, _log_mean_softmax(self._parameters(y_pred), seed, self.train_samples))
 
     def logits(self, y_pred):
-        """Logarithms of the mean probabilities, `[batch, num_classes]`, which are their own logits."""
-        chunk = max(1, _PREDICTION_NUMBERS // self.num_classes)
+        """Logarithms of the mean probabilities, `[..., num_classes]`, which are their own logits."""
+        chunk = max(1, _prediction_numbers(tuple(y_pred.shape)[1:-1]) // self.num_classes)
         total = None
         for start in range(0, self.test_samples, chunk):
             noise = np.split(self._fixed_noise[None, start : start + chunk], [self.num_classes], axis=-1)
             loc, *rest = self._parameters(y_pred)
-            part = ops.logsumexp(_log_softmax([loc, *(p * _NOISE_STEP for p in rest)], noise), axis=1)
+            part = ops.logsumexp(_log_softmax([loc, *(p * _NOISE_STEP for p in rest)], noise), axis=-2)
             total = part if total is None else ops.logaddexp(total, part)
             # Adds 0, but makes the next chunk wait for this one; computed at once they would need the memory of all.
             y_pred = y_pred + 0 * ops.max(total, axis=-1, keepdims=True)
@@ -143,11 +146,15 @@ class Heteroscedastic(NoisyLabelLoss):
         return cross_entropy_like(self)(y_true, self.logits(ops.cast(y_pred, self.dtype)), sample_weight)
 
     def _parameters(self, y_pred):
-        """`loc` and `d`, `[batch, K]`, and `V`, `[batch, K, R]`, if R > 0; all divided by the temperature."""
+        """`loc` and `d`, `[..., K]`, and `V`, `[..., K, R]`, if R > 0; all divided by the temperature."""
         loc, raw, factor = ops.split(y_pred, [self.num_classes, 2 * self.num_classes], axis=-1)
         parameters = [loc, ops.softplus(raw) + _MIN_SCALE]
         if self.rank:
-            parameters.append(ops.reshape(factor, [-1, self.num_classes, self.rank]))
+            if len(y_pred.shape) == 2:
+                factor = ops.reshape(factor, [-1, self.num_classes, self.rank])
+            else:  # not a reshape, which would need the sizes of all axes but one
+                factor = ops.stack([factor[..., column :: self.rank] for column in range(self.rank)], axis=-1)
+            parameters.append(factor)
         return [parameter / self.temperature for parameter in parameters]
 
     @functools.cached_property
@@ -161,12 +168,18 @@ class Heteroscedastic(NoisyLabelLoss):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
+def _prediction_numbers(axes):
+    """The largest size of a tensor over samples and classes, for each position of an example with these axes."""
+    positions = math.prod(size or 256 for size in axes)  # axes of unknown size are those of images or texts
+    return _PREDICTION_NUMBERS if not axes else _NUMBERS_OF_POSITIONS // max(positions, 1)
+
+
 def _log_softmax(parameters, noise):
-    """Log-probabilities `[batch, samples, K]` for noise `[batch or 1, samples, K]` and `[batch or 1, samples, R]`."""
+    """Log-probabilities `[..., samples, K]` for noise `[batch or 1, samples, K]` and `[batch or 1, samples, R]`."""
     loc, scale, *factor = parameters
-    logits = ops.expand_dims(loc, 1) + ops.expand_dims(scale, 1) * noise[0]
+    logits = ops.expand_dims(loc, -2) + ops.expand_dims(scale, -2) * noise[0]
     if factor:
-        logits = logits + ops.matmul(noise[1], ops.swapaxes(factor[0], 1, 2))
+        logits = logits + ops.matmul(noise[1], ops.swapaxes(factor[0], -1, -2))
     return ops.log_softmax(logits, axis=-1)
 
 

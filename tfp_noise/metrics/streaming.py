@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from tfp_noise import _labels, _validation
+from tfp_noise import _labels, _positions, _validation
 
 
 @keras.saving.register_keras_serializable(package="tfp_noise")
@@ -51,10 +51,10 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         """Adds a batch.
 
         Args:
-            y_true: class indices `[batch]` or `[batch, 1]`, or distributions `[batch, num_classes]`, whose most
-                probable class counts as the label.
-            y_pred: probabilities `[batch, num_classes]`, rows sum to 1.
-            sample_weight: one weight per example, `[batch]` or `[batch, 1]`; 1 by default.
+            y_true: class indices `[...]` or `[..., 1]`, or distributions `[..., num_classes]`, whose most probable
+                class counts as the label.
+            y_pred: probabilities `[..., num_classes]`, rows sum to 1; the dots are `batch` and any further axes.
+            sample_weight: weights `[batch]`, `[...]` or `[..., 1]`; 1 by default.
 
         Raises:
             TypeError, ValueError: if labels do not fit or rows are not distributions; checked only outside of compiled
@@ -64,19 +64,21 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         if tf.executing_eagerly():  # in a compiled step, the classifier has checked the labels before
             y_true = _check_batch(y_true, y_pred, sample_weight)
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.cast(y_pred, self.dtype)
-        labels = _labels.to_class_indices(y_true, y_pred.shape[-1])
+        labels = _labels.to_class_indices(y_true, y_pred.shape[-1], len(y_pred.shape))
         hits = ops.cast(labels, "int32") == ops.cast(ops.argmax(y_pred, axis=-1), "int32")
         confidence = ops.max(y_pred, axis=-1)
         weight = ops.ones_like(confidence)
         if sample_weight is not None:
-            weight = ops.reshape(ops.cast(sample_weight, self.dtype), [-1])
+            weight = _positions.weights_of_positions(ops.cast(sample_weight, self.dtype), y_pred)
+            weight = ops.reshape(weight, ops.shape(confidence))
         if mask is not None:
-            weight = weight * ops.reshape(ops.cast(mask, self.dtype), [-1])
+            weight = weight * ops.cast(mask, self.dtype)
         bins = ops.clip(ops.floor(confidence * self.num_bins), 0, self.num_bins - 1)
         of_bins = ops.one_hot(ops.cast(bins, "int32"), self.num_bins, dtype=self.dtype)
         difference = weight * (ops.cast(hits, self.dtype) - confidence)
         # Not a matrix product, because accelerators may compute that with fewer digits.
-        self.differences.assign_add(ops.sum(ops.expand_dims(difference, -1) * of_bins, axis=0))
+        of_bins = ops.expand_dims(difference, -1) * of_bins
+        self.differences.assign_add(ops.sum(of_bins, axis=list(range(len(of_bins.shape) - 1))))
         self.weight.assign_add(ops.sum(weight))
 
     def result(self):
@@ -88,18 +90,23 @@ class ExpectedCalibrationError(keras.metrics.Metric):
 
 
 def _check_batch(y_true, y_pred, sample_weight):
-    """Labels as an array, after a check that they and the weights fit the predictions `[batch, num_classes]`."""
-    y_true = _validation.as_label_array("y_true", y_true)
-    num_classes = _validation.check_distributions("y_pred", y_pred).shape[1]
-    if y_true.shape[1:] != (num_classes,) and y_true.dtype.kind == "f" and (y_true == np.floor(y_true)).all():
+    """Labels as an array, after a check that they and the weights fit the predictions `[..., num_classes]`."""
+    y_true, y_pred = _validation.as_label_array("y_true", y_true), np.asarray(y_pred)
+    rank, num_classes = max(y_pred.ndim, 2), y_pred.shape[-1]
+    _validation.check_distributions("y_pred", y_pred.reshape(-1, num_classes) if rank > 2 else y_pred)
+    whole = y_true.dtype.kind == "f" and (y_true == np.floor(y_true)).all()
+    if whole and not _labels.are_distributions(y_true, num_classes, rank):
         y_true = y_true.astype(np.int64)  # Keras's own metrics accept class indices as floats
-    _validation.check_targets("y_true", y_true, num_classes)
+    _validation.check_targets("y_true", y_true, num_classes, rank=rank)
+    sizes = y_pred.shape[:-1]
     if len(y_true) != len(y_pred):
         raise ValueError(f"`y_true` and `y_pred` must have the same length. Received: {len(y_true)} and {len(y_pred)}.")
+    if y_true.shape[: rank - 1] != sizes:
+        raise ValueError(f"`y_true` must have the axes {sizes} of `y_pred`. Received shape {y_true.shape}.")
     if sample_weight is not None:
         weights = _validation.as_numbers("sample_weight", sample_weight)
         _validation.check_finite("sample_weight", weights, "example")
-        if weights.shape not in ((len(y_true),), (len(y_true), 1)) or weights.min() < 0:
+        if weights.shape not in (sizes[:1], sizes, (*sizes, 1)) or weights.min() < 0:
             raise ValueError(
                 f"`sample_weight` must hold a number of at least 0 for each of {len(y_true)} examples. Received: "
                 f"{sample_weight!r:.100}."

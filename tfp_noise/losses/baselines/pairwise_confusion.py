@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops
 
-from tfp_noise.losses._checks import check_no_ignore_class
+from tfp_noise.losses._checks import check_no_ignore_class, check_no_mask
 from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses.base import NoisyLabelLoss, register
 from tfp_noise.losses.cross_entropy import cross_entropy_like
@@ -22,7 +22,9 @@ class PairwiseConfusion(NoisyLabelLoss):
     labels drawn from them differ. In an even batch its two halves are paired, as in the paper, and the sum over the
     batch is the paper's loss summed over the pairs; in an odd batch the pairs form a ring. The loss of an example
     depends on its partner, and so on the order of the batch, which must be shuffled; `sample_weight` applies to the
-    example's half of its pair. Each replica pairs its own examples.
+    example's half of its pair. Each replica pairs its own examples. For outputs `[batch, ..., num_classes]` n is the
+    number of positions in the batch, in order: in an even batch each pixel has the same pixel of another image as its
+    partner.
 
     Validation reports plain cross-entropy, which does not depend on the batch.
 
@@ -34,7 +36,8 @@ class PairwiseConfusion(NoisyLabelLoss):
 
     Raises:
         TypeError: if `weight` is not a number.
-        ValueError: if `weight` is negative, or `ignore_class` given, because examples are compared with one another.
+        ValueError: if `weight` is negative, `ignore_class` given, or `y_pred` under a mask of Keras, because examples
+            are compared with one another.
 
     Example:
         >>> import numpy as np
@@ -57,6 +60,10 @@ class PairwiseConfusion(NoisyLabelLoss):
         super().__init__(num_classes, name=name, **kwargs)
         self.weight = self._check_number("weight", weight, 0)
         check_no_ignore_class(self, "it compares the examples of a batch with one another")
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        check_no_mask(self, y_pred, "it compares the examples of a batch with one another")
+        return super().__call__(y_true, y_pred, sample_weight)
 
     def soft_label_loss(self, targets, y_pred):
         log_p = ops.log_softmax(y_pred, axis=-1)

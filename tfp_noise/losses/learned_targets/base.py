@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from tfp_noise import _labels
+from tfp_noise import _labels, _positions
 from tfp_noise._class_rows import TopRows
 from tfp_noise.losses.base import NoisyLabelLoss
 from tfp_noise.losses.cross_entropy import cross_entropy_like
@@ -49,17 +49,20 @@ class LearnedTargets(NoisyLabelLoss):
         return self.state().rows.to_numpy()
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        mask = getattr(y_pred, "_keras_mask", None)
+        mask, rank = getattr(y_pred, "_keras_mask", None), len(y_pred.shape)
         y_pred = ops.stop_gradient(ops.cast(y_pred, self.dtype))
-        labels = _labels.to_class_indices(ops.convert_to_tensor(y_true), self.num_classes)
-        labels = ops.cast(labels, "int32")
+        labels = _labels.to_class_indices(ops.convert_to_tensor(y_true), self.num_classes, rank)
+        labels = ops.reshape(ops.cast(labels, "int32"), [-1])
         known = _labels.are_known(labels, self.num_classes, self.ignore_class)
         if mask is not None:
             known = ops.logical_and(known, ops.reshape(mask, [-1]))
         weights = ops.cast(known, "float32")
         if sample_weight is not None:
-            weights = weights * ops.reshape(ops.cast(sample_weight, "float32"), [-1])
+            sample_weight = _positions.weights_of_positions(ops.cast(sample_weight, "float32"), y_pred)
+            weights = weights * ops.reshape(sample_weight, [-1])
         labels = ops.where(known, labels, 0)
+        if rank > 2:
+            y_pred = ops.reshape(y_pred, [-1, self.num_classes])
         # The same expression as in the loss, so that the graph computes it once.
         probabilities = ops.cast(ops.exp(ops.log_softmax(y_pred, axis=-1)), "float32")
         self.state().update_state(labels, probabilities, weights)

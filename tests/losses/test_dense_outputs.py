@@ -1,0 +1,192 @@
+"""Outputs with a label at each position: the loss of the same positions as examples, to the last bit."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, first_of_class
+from tfp_noise import losses
+
+SHAPE, K = (2, 8, 8), 5
+RNG = np.random.default_rng(0)
+INDICES = RNG.integers(0, K, SHAPE)
+FORMS = {
+    "indices": INDICES,
+    "column": INDICES[..., None],
+    "one-hot": np.eye(K, dtype="float32")[INDICES],
+    "soft": RNG.dirichlet(np.ones(K), SHAPE).astype("float32"),
+}
+WEIGHTS = RNG.uniform(size=SHAPE).astype("float32")
+MASK, IGNORED = RNG.uniform(size=(2, *SHAPE)) < 0.7
+COUNTS = MASK & ~IGNORED
+BUILT = {name: case.build(K) for name, case in LOSSES_UNDER_TEST.items()}
+EACH_CLASS = sorted(first_of_class(BUILT))
+OF_A_WHOLE_BATCH = {"pairwise_confusion"}
+OF_EXAMPLES_ALONE = [n for n in EACH_CLASS if BUILT[n].seed_generator is None and n not in OF_A_WHOLE_BATCH]
+
+
+def outputs_for(loss):
+    return tf.constant(np.random.default_rng(1).normal(size=(*SHAPE, loss.num_outputs)), "float32")
+
+
+def masked(outputs, mask):
+    outputs = tf.identity(outputs)
+    outputs._keras_mask = tf.constant(mask)
+    return outputs
+
+
+def value_and_gradient(loss, labels, outputs, weights=None):
+    with tf.GradientTape() as tape:
+        tape.watch(outputs)
+        value = loss(labels, outputs, weights)
+    return value, tape.gradient(value, outputs)
+
+
+def flat(array):
+    """The positions of an array as examples."""
+    return tf.reshape(array, [-1, *array.shape[3:]])
+
+
+def assert_same(dense, of_examples):
+    for one, other in zip(dense, of_examples, strict=True):
+        assert np.isfinite(one).all()
+        np.testing.assert_array_equal(np.reshape(one, np.shape(other)), other)
+
+
+@pytest.mark.parametrize("name", LOSSES_UNDER_TEST)
+def test_value_and_gradient_are_those_of_the_positions_as_examples(name):
+    loss = LOSSES_UNDER_TEST[name].build(K, reduction="none")
+    outputs = outputs_for(loss)
+    for labels in FORMS.values():
+        dense = value_and_gradient(loss, labels, outputs, WEIGHTS)
+        assert dense[0].shape == SHAPE
+        assert_same(dense, value_and_gradient(loss, flat(labels), flat(outputs), flat(WEIGHTS)))
+
+
+@pytest.mark.parametrize(
+    ("name", "jit_compile"),
+    [(name, False) for name in EACH_CLASS]
+    + [pytest.param(name, True, marks=[pytest.mark.torture] * (name != "cross_entropy")) for name in EACH_CLASS],
+)
+def test_a_graph_for_any_size_has_the_same_losses(name, jit_compile):
+    loss = LOSSES_UNDER_TEST[name].build(K)
+    sizes = SHAPE if jit_compile else [None, None, None]
+
+    @tf.function(autograph=False, jit_compile=jit_compile)
+    def both(labels, outputs):
+        dense = value_and_gradient(loss, labels, outputs)
+        return dense, value_and_gradient(loss, tf.reshape(labels, [-1]), tf.reshape(outputs, [-1, loss.num_outputs]))
+
+    specs = tf.TensorSpec(sizes, tf.int64), tf.TensorSpec([*sizes, loss.num_outputs])
+    assert_same(*both.get_concrete_function(*specs)(tf.constant(INDICES), outputs_for(loss)))
+
+
+@pytest.mark.parametrize("name", OF_EXAMPLES_ALONE)
+def test_positions_under_a_mask_or_ignored_do_not_count(name):
+    loss, ignoring = BUILT[name], LOSSES_UNDER_TEST[name].build(K, ignore_class=-1)
+    outputs = outputs_for(loss)
+    labels = np.where(IGNORED, -1, INDICES)
+    value, gradient = value_and_gradient(ignoring, labels, masked(outputs, MASK), WEIGHTS)
+    expected, expected_gradient = value_and_gradient(loss, INDICES[COUNTS], outputs[COUNTS], WEIGHTS[COUNTS])
+    np.testing.assert_allclose(value, expected, rtol=1e-5)
+    gradient = gradient.numpy()
+    np.testing.assert_allclose(gradient[COUNTS], expected_gradient, rtol=1e-4, atol=1e-7)
+    assert not gradient[~COUNTS].any()
+
+
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", "mean_with_sample_weight"])
+@pytest.mark.parametrize("form", [lambda w: w, lambda w: np.broadcast_to(w[:, None, None], SHAPE)[..., None]])
+def test_a_weight_of_an_example_is_that_of_its_positions(reduction, form):
+    loss, weights = losses.CrossEntropy(K, reduction=reduction), np.array([3.0, 0.5])
+    outputs = outputs_for(loss)
+    of_each = np.repeat(weights, 64)
+    np.testing.assert_allclose(
+        loss(INDICES, outputs, form(weights)), loss(flat(INDICES), flat(outputs), of_each), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", LOSSES_UNDER_TEST)
+def test_probabilities_and_the_loss_of_validation_are_those_of_examples(name):
+    loss = BUILT[name]
+    outputs = outputs_for(loss)
+    probabilities = loss.probabilities(outputs)
+    np.testing.assert_allclose(flat(probabilities), loss.probabilities(flat(outputs)), rtol=1e-5, atol=1e-7)
+    found = loss.evaluation_loss(INDICES, outputs, WEIGHTS)
+    np.testing.assert_allclose(found, loss.evaluation_loss(flat(INDICES), flat(outputs), flat(WEIGHTS)), rtol=1e-5)
+    symbolic = loss.probabilities(keras.Input([None, None, loss.num_outputs]))
+    assert symbolic.shape == (None, None, None, K)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        losses.OnlineLabelSmoothing,
+        lambda k, **kwargs: losses.OnlineLabelSmoothing(k, top=2, **kwargs),
+        lambda k, **kwargs: losses.LearnableLabelSmoothing(k, top=2, **kwargs),
+    ],
+)
+def test_statistics_leave_out_positions_that_do_not_count(build):
+    outputs, found = outputs_for(build(K)), []
+    for loss, arguments in [
+        (build(K), (INDICES[COUNTS], outputs[COUNTS], WEIGHTS[COUNTS])),
+        (build(K, ignore_class=-1), (np.where(IGNORED, -1, INDICES), masked(outputs, MASK), WEIGHTS)),
+    ]:
+        before = [variable.numpy() for variable in loss.state().variables]
+        loss.update_state(*arguments)
+        found.append([variable.numpy() for variable in loss.state().variables])
+    assert any(np.any(a != b) for a, b in zip(before, found[0], strict=True))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+def test_pairs_are_the_same_pixels_of_two_images():
+    """With an even batch: the distance between two images, and 0 between an image and itself."""
+    loss = losses.PairwiseConfusion(K, weight=2.0, reduction=None)
+    outputs, labels = outputs_for(loss), np.stack([INDICES[0], (INDICES[0] + 1) % K])
+    plain = losses.CrossEntropy(K, reduction=None)(labels, outputs)
+    p = tf.nn.softmax(outputs).numpy()
+    distance = np.square(p[0] - p[1]).sum(-1)
+    np.testing.assert_allclose(loss(labels, outputs) - plain, [distance, distance], atol=1e-6)
+
+
+DENSE = np.zeros((2, 3, 4, K))
+REFUSED = [
+    (np.zeros((2, 3)), DENSE, None, r"`y_true` must be .*\(2, 3\) with `y_pred` of shape \(2, 3, 4, 5\)"),
+    (np.zeros((2, 4, 3)), DENSE, None, r"`y_true` must be .*Received shape \(2, 4, 3\)"),
+    (np.zeros((2, 3, 4, 2)), DENSE, None, r"`y_true` must be .*Received shape \(2, 3, 4, 2\)"),
+    (FORMS["one-hot"][:, :3, :4], DENSE.reshape(2, 12, K), None, r"`y_true` must be .*Received shape \(2, 3, 4, 5\)"),
+    (np.zeros(2), np.zeros(K), None, r"`y_pred` must have shape \[batch, ..., 5\]"),
+    (np.zeros(2), np.zeros((2, K)), np.ones((2, K)), r"`sample_weight` must be numbers \[batch\]"),
+]
+for _shape in [(3,), (2, 3), (2, 4, 3), (2, 3, 4, K), ()]:
+    REFUSED.append((np.zeros((2, 3, 4)), DENSE, np.ones(_shape), r"`sample_weight` must be numbers .* Received shape"))
+
+
+@pytest.mark.parametrize(("labels", "outputs", "weights", "message"), REFUSED)
+def test_shapes_that_do_not_fit_are_refused(labels, outputs, weights, message):
+    with pytest.raises(ValueError, match=message):
+        losses.CrossEntropy(K)(labels, outputs, weights)
+
+
+def test_as_many_times_as_classes_are_no_distributions():
+    """Beside outputs `[batch, K, K]`, labels `[batch, K]` are class indices."""
+    loss, outputs = losses.CrossEntropy(K, reduction=None), np.random.default_rng(0).normal(size=(3, K, K))
+    labels = RNG.integers(0, K, [3, K])
+    np.testing.assert_allclose(loss(labels, outputs), loss(np.eye(K)[labels], outputs), rtol=1e-6)
+
+
+def test_an_ignored_class_among_the_classes_refuses_distributions():
+    loss = losses.CrossEntropy(K, ignore_class=0)
+    assert float(loss(np.zeros([2, 3], int), np.ones([2, 3, K]))) == 0
+    for shape in [(2, 3), (2,)]:
+        with pytest.raises(ValueError, match=r"`y_true` must be class indices where `ignore_class` is one.*=0"):
+            loss(np.full([*shape, K], 1 / K), np.ones([*shape, K]))
+
+
+@pytest.mark.parametrize(
+    "loss", [losses.PairwiseConfusion(K, weight=1.0), losses.BackwardCorrection(K, np.eye(K), non_negative=True)]
+)
+def test_losses_of_a_whole_batch_refuse_masks(loss):
+    with pytest.raises(ValueError, match="`y_pred` must have no mask of Keras"):
+        loss(INDICES, masked(outputs_for(loss), MASK))

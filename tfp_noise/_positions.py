@@ -1,0 +1,56 @@
+"""Weights, predictions and labels of outputs with a label at each position, such as a pixel or a token."""
+
+from keras import ops
+
+from tfp_noise import _labels, _validation
+
+
+def as_examples(probabilities, labels=None):
+    """Probabilities `[n, ..., K]` and labels `[n, ...]`, with each position as an example; those of examples as given.
+
+    Args:
+        probabilities: numbers in any container.
+        labels: class indices in any container, or `None`.
+    """
+    array = _validation.as_numbers("probabilities", probabilities)
+    if array.ndim <= 2:
+        return probabilities, labels
+    if labels is not None:
+        labels = _validation.check_indices("labels", labels, array.ndim - 1)
+        if labels.shape != array.shape[:-1]:
+            raise ValueError(
+                f"`labels` must have the shape {array.shape[:-1]} of `probabilities` without the classes. Received: "
+                f"{labels.shape}."
+            )
+        labels = labels.reshape(-1)
+    return array.reshape(-1, array.shape[-1]), labels
+
+
+def weights_of_positions(weights, outputs):
+    """Weights as floats of the shape of the losses, `outputs.shape[:-1]`; those of outputs `[batch, n]` stay as given.
+
+    Args:
+        weights: numbers `[batch]`, `[...]` or `[..., 1]`.
+        outputs: tensor `[..., n]`.
+    """
+    rank, given = len(outputs.shape), tuple(weights.shape)
+    sizes = tuple(outputs.shape)[:-1]
+    per_example = len(given) == 1 and same_sizes(given, sizes[:1])
+    if not (per_example or (_labels.are_class_indices(weights, rank) and same_sizes(given[: rank - 1], sizes))):
+        raise ValueError(
+            f"`sample_weight` must be numbers [batch], or one for each loss, [...] or [..., 1], where the dots are the "
+            f"axes of `y_pred` but the last. Received shape {given} with `y_pred` of shape {tuple(outputs.shape)}."
+        )
+    if rank == 2:
+        return weights
+    if len(given) == 1:
+        weights = ops.reshape(weights, [-1] + [1] * (rank - 2))
+    elif len(given) == rank:
+        weights = ops.squeeze(weights, -1)
+    return ops.broadcast_to(weights, ops.shape(outputs)[:-1])
+
+
+def same_sizes(one, other):
+    """True for shapes of one length that do not differ where both are known."""
+    pairs = zip(tuple(one), tuple(other), strict=False)
+    return len(one) == len(other) and all(a == b or a is None or b is None for a, b in pairs)
