@@ -8,7 +8,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from tfp_noise import _random, _validation
-from tfp_noise.datasets.base import Dataset
+from tfp_noise.datasets.dataset import Dataset
 from tfp_noise.noise.corruption import check_clean, check_example_ids
 
 _CURE = (
