@@ -102,7 +102,7 @@ def test_soft_labels_of_positions():
 
 
 def test_predictions_are_served_and_saved_for_any_size(tmp_path):
-    """Of a fully convolutional network, whose outputs are as large as its inputs."""
+    """The network is fully convolutional: its outputs are as large as its inputs."""
     loss = losses.LogisticNormal(K)
     network = keras.Sequential([keras.Input([None, None, 2]), keras.layers.Conv2D(loss.num_outputs, 3, padding="same")])
     model = NoisyLabelClassifier(network, loss)
