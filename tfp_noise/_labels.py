@@ -3,20 +3,22 @@
 The functions take NumPy arrays and tensors alike, also those of a trace.
 """
 
-import tensorflow as tf
 from keras import ops
+
+
+def rank(labels):
+    """The number of axes; `None` where a trace of TensorFlow leaves it open."""
+    return labels.shape.rank if hasattr(labels.shape, "rank") else len(labels.shape)
 
 
 def are_distributions(labels, num_classes):
     """True for labels that hold a row of `num_classes` probabilities for each example."""
-    shape = tf.TensorShape(labels.shape)
-    return shape.rank == 2 and shape[1] == num_classes
+    return rank(labels) == 2 and labels.shape[1] == num_classes
 
 
 def are_class_indices(labels):
     """True for labels that hold one number for each example, as a vector or as a column."""
-    shape = tf.TensorShape(labels.shape)
-    return shape.rank == 1 or (shape.rank == 2 and shape[1] == 1)
+    return rank(labels) == 1 or (rank(labels) == 2 and labels.shape[1] == 1)
 
 
 def to_class_indices(labels, num_classes):

@@ -7,6 +7,7 @@ from keras import ops
 from keras.optimizers import schedules
 
 from tfp_noise import _validation
+from tfp_noise.losses._checks import check_state
 from tfp_noise.losses._gaussian_nll import SCALES
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
@@ -94,6 +95,7 @@ class LogisticNormal(NoisyLabelLoss):
         super().__init__(num_classes, name=name, **kwargs)
         self.temperature = self._check_number("temperature", temperature, above=0, squared=True)
         self.min_scale = _check_scale(min_scale, self.dtype)
+        check_state(self)
         self.target_smoothing = self._check_number("target_smoothing", target_smoothing, maximum=1, above=0)
         if self.target_smoothing == 1:
             _validation.warn_of_no_labels("target_smoothing")
