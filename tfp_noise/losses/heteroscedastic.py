@@ -134,7 +134,7 @@ class Heteroscedastic(NoisyLabelLoss):
             noise = np.split(self._fixed_noise[None, start : start + chunk], [self.num_classes], axis=-1)
             loc, *rest = self._parameters(y_pred)
             part = ops.logsumexp(_log_softmax([loc, *(p * _NOISE_STEP for p in rest)], noise), axis=1)
-            total = part if total is None else ops.logaddexp(total, part)
+            total = part if total is None else _log_add(total, part)
             # Adds 0, but makes the next chunk wait for this one; computed at once they would need the memory of all.
             y_pred = y_pred + 0 * ops.max(total, axis=-1, keepdims=True)
         return total - float(np.log(self.test_samples))
@@ -200,7 +200,7 @@ def _log_mean_softmax(parameters, seed, samples):
 
         def add_probabilities(index, total):
             _, log_p = draw(index)
-            return ops.logaddexp(total, ops.logsumexp(log_p, axis=1))
+            return _log_add(total, ops.logsumexp(log_p, axis=1))
 
         total = ops.fori_loop(0, chunks, add_probabilities, ops.full_like(loc, -np.inf))
 
@@ -219,6 +219,13 @@ def _log_mean_softmax(parameters, seed, samples):
         return total, gradient
 
     return log_sum(*parameters) - float(np.log(samples))
+
+
+def _log_add(a, b):
+    """`log(exp(a) + exp(b))`, of their dtype; on other backends, `ops.logaddexp` of Keras 3.15 gives float32."""
+    if keras.backend.backend() == "tensorflow":
+        return ops.logaddexp(a, b)
+    return ops.logsumexp(ops.stack([a, b]), axis=0)
 
 
 def _chunk_size(numbers, samples):

@@ -120,9 +120,10 @@ class LogisticNormal(NoisyLabelLoss):
         on, off = self._target_values()
         n = self.num_prediction_outputs
         peak = self.temperature * float(np.log(on / off))
-        target = ops.one_hot(labels, n, dtype=self.dtype) * peak
+        target = ops.one_hot(labels, self.num_classes, dtype=self.dtype)
         if not self.dummy_class:  # a label of the last class, the reference, lowers all logits alike
-            target = target - ops.cast(ops.expand_dims(labels == n, -1), self.dtype) * peak
+            target = target[:, :-1] - target[:, -1:]
+        target = target * peak
         return self._negative_log_density(target, float(np.log(on) + n * np.log(off)), y_pred)
 
     def soft_label_loss(self, targets, y_pred):
