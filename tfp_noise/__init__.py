@@ -1,7 +1,7 @@
 """Training with noisy labels for Keras 3 and TensorFlow Probability.
 
-Modules are imported when they are first asked for (PEP 562), except those that register classes with Keras, which has to
-know them to load a saved model.
+Modules are imported when they are first asked for (PEP 562), except those that register classes with Keras, which needs
+them to load a saved model.
 """
 
 import importlib

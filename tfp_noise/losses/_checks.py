@@ -16,13 +16,19 @@ def check_dtype(loss):
 
 def check_backend(loss):
     """Refuses a dtype that the backend of Keras does not compute in, and state that it does not keep."""
-    if loss.dtype == "float64" and keras.backend.backend() == "jax":
+    backend = keras.backend.backend()
+    if loss.dtype == "float64" and backend == "torch":
+        raise ValueError(
+            "`dtype` must be float32 on PyTorch. Received: float64, which several operations of Keras round to float32 "
+            "there. Leave `dtype` out, and a floatx of float64 too."
+        )
+    if loss.dtype == "float64" and backend == "jax":
         import jax
 
         if not jax.config.jax_enable_x64:
             raise ValueError(
-                "`dtype` must be float32 unless JAX computes in 64 bits. Received: float64. Set the environment variable "
-                "JAX_ENABLE_X64=1 before Keras is imported, or leave `dtype` out."
+                "`dtype` must be float32 unless JAX computes in 64 bits. Received: float64. Set the environment "
+                "variable JAX_ENABLE_X64=1 before Keras is imported, or leave `dtype` out."
             )
     if isinstance(type(loss).needs_classifier, str):  # a property may read what a constructor has yet to set
         check_state(loss)

@@ -10,8 +10,8 @@ _BACKEND = keras.backend.backend()
 def draw_seed(generator, outputs):
     """The next seed of a loss's `keras.random.SeedGenerator`, for `fold_in`, `uniform` and `standard_normal`.
 
-    Under JAX, the bits of the network's outputs, which change with every update, are folded in. Keras compiles a step of
-    a plain model without the variables of its loss, so that the generator would give each step the same seed.
+    Under JAX, the bits of the network's outputs, which change with every update, are folded in. Keras compiles a step
+    of a plain model without the variables of its loss, so that the generator would give each step the same seed.
     """
     if _BACKEND == "tensorflow":
         from tfp_noise import _random

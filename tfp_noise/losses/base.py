@@ -49,7 +49,7 @@ class NoisyLabelLoss(keras.losses.Loss):
 
     Raises:
         TypeError: if `num_classes` or `ignore_class` is not an integer.
-        ValueError: for fewer than two classes, a dtype narrower than float32, or float64 where JAX computes in 32 bits.
+        ValueError: for fewer than two classes, a dtype narrower than float32, or float64 where the backend lacks it.
         RuntimeError: for a loss that needs a classifier, on another backend than TensorFlow.
 
     Example:
