@@ -165,7 +165,7 @@ class Heteroscedastic(NoisyLabelLoss):
 def _log_softmax(parameters, noise):
     """Log-probabilities `[batch, samples, K]` for noise `[batch or 1, samples, K]` and `[batch or 1, samples, R]`."""
     loc, scale, *factor = parameters
-    logits = ops.expand_dims(loc, 1) + ops.expand_dims(scale, 1) * noise[0]
+    logits = ops.expand_dims(loc, 1) + ops.multiply(ops.expand_dims(scale, 1), noise[0])
     if factor:
         logits = logits + ops.matmul(noise[1], ops.swapaxes(factor[0], 1, 2))
     return ops.log_softmax(logits, axis=-1)
