@@ -1,25 +1,35 @@
-"""Training with noisy labels for Keras 3 and TensorFlow Probability."""
+"""Training with noisy labels for Keras 3 and TensorFlow Probability.
 
-from tfp_noise import (
-    attacks,
-    callbacks,
-    datasets,
-    distribute,
-    distributions,
-    estimation,
-    losses,
-    metrics,
-    noise,
-    optimizers,
-    pipeline,
-    schedules,
-    similarities,
-    suspects,
-    visualization,
-)
-from tfp_noise.classifier import NoisyLabelClassifier
-from tfp_noise.cross_prediction import cross_predict
-from tfp_noise.distillation import DistilledClassifier
+Modules are imported when they are first asked for (PEP 562), except those that register classes with Keras, which needs
+them to load a saved model.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+import keras
+
+from tfp_noise import losses, optimizers, schedules
+
+if TYPE_CHECKING or keras.backend.backend() == "tensorflow":
+    from tfp_noise.classifier import NoisyLabelClassifier
+    from tfp_noise.distillation import DistilledClassifier
+if TYPE_CHECKING:
+    from tfp_noise import (
+        attacks,
+        callbacks,
+        datasets,
+        distribute,
+        distributions,
+        estimation,
+        metrics,
+        noise,
+        pipeline,
+        similarities,
+        suspects,
+        visualization,
+    )
+    from tfp_noise.cross_prediction import cross_predict
 
 __all__ = [
     "DistilledClassifier",
@@ -41,3 +51,22 @@ __all__ = [
     "suspects",
     "visualization",
 ]
+
+# Names that are no modules, and the modules that they come from.
+_SOURCES = {
+    "DistilledClassifier": "distillation",
+    "NoisyLabelClassifier": "classifier",
+    "cross_predict": "cross_prediction",
+}
+
+if not TYPE_CHECKING:  # type checkers read the imports above
+
+    def __getattr__(name):
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = importlib.import_module(f"{__name__}.{_SOURCES.get(name, name)}")
+        return getattr(module, name) if name in _SOURCES else module
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -1,14 +1,7 @@
 """Random numbers: seeds of replicas, noise that is the same in eager, graph and XLA mode, and quasi-random points."""
 
-import math
-
 import keras
-import numpy as np
 import tensorflow as tf
-from scipy import special
-from scipy.stats import qmc
-
-MAX_DIMENSION = qmc.Sobol.MAXDIM
 
 
 def draw_seed(generator):
@@ -40,20 +33,6 @@ def standard_normal(seed, shape):
     they become a number x in (-1, 1), exact in float32, and `sqrt(2) erfinv(x)` is normal, cut off at 5.2.
     """
     return tf.cast(2.0**0.5, tf.float32) * tf.math.erfinv(2 * uniform(seed, shape) - 1)
-
-
-def sobol_gaussian(dimension, num_points, seed):
-    """Scrambled Sobol points, transformed to Gaussian, float64 `[num_points, dimension]`.
-
-    Dimensions beyond `MAX_DIMENSION` are filled with random numbers.
-    """
-    points = qmc.Sobol(min(dimension, MAX_DIMENSION), seed=seed)
-    uniform = points.random_base2(math.ceil(math.log2(num_points)))[:num_points]
-    if dimension > MAX_DIMENSION:
-        rest = np.random.default_rng(seed).random([num_points, dimension - MAX_DIMENSION])
-        uniform = np.concatenate([uniform, rest], axis=-1)
-    half_a_cell = 2.0**-31  # points are multiples of 2^-30, and 0 would become minus infinity
-    return special.ndtri(uniform + half_a_cell)
 
 
 def epoch_seed(seed, epoch):

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from tfp_noise import _validation
+from tfp_noise import _backends, _validation
 from tfp_noise._training.raw_outputs import check_raw_outputs
 from tfp_noise.classifier import NoisyLabelClassifier, class_logits
 
@@ -103,6 +103,7 @@ def projected_gradient(
 
 def _ascend(model, features, labels, epsilon, step_size, num_steps, generator=None):
     """Signed gradient steps within the box, from the features or, with a generator, from a random point of the box."""
+    _backends.require_tensorflow("attacks", "TensorFlow takes their gradients")
     epsilon = _validation.check_number("epsilon", epsilon, 0)
     features = _validation.check_unit_features("features", features).astype(np.float32)
     if isinstance(model, NoisyLabelClassifier):

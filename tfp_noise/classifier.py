@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfp_noise import _labels, _positions, distribute
+from tfp_noise import _backends, _labels, _positions, distribute
 from tfp_noise._saving.deployment import probabilities_model
 from tfp_noise._saving.input_signature import ModelWithInputSignature
 from tfp_noise._saving.resumable import ResumableModel
@@ -56,6 +56,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         TypeError: if `network` is not a Keras layer, or `loss` is not one of the package's losses.
         ValueError: if the network does not have `loss.num_outputs` raw outputs, the loss has no reduction, or the loss
             belongs to another classifier.
+        RuntimeError: on another backend of Keras than TensorFlow.
 
     Example:
         >>> import numpy as np
@@ -78,6 +79,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         dtype: Any = None,
         **kwargs: Any,
     ):
+        _backends.require_tensorflow(type(self).__name__, "it overrides steps of TensorFlow's trainer")
         check_parts(network, loss)
         super().__init__(name=name, dtype=dtype or network.dtype_policy, **kwargs)
         self._takes_nan = None  # an answer that `takes_missing` keeps

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from tfp_noise import _validation
+from tfp_noise import _backends, _validation
 from tfp_noise._saving.layer_states import layer_states, layers_in, set_layer_states
 from tfp_noise._training.raw_outputs import check_raw_outputs
 from tfp_noise.classifier import NoisyLabelClassifier, class_logits
@@ -51,6 +51,7 @@ class DistilledClassifier(NoisyLabelClassifier):
         ValueError: if the teacher has no weights yet, does not return logits for the student's inputs and classes, or
             shares weights with the student; if a number is out of range; or if the temperature is not 1 and the loss
             does not read logits.
+        RuntimeError: on another backend of Keras than TensorFlow.
 
     Example:
         >>> import numpy as np
@@ -80,6 +81,7 @@ class DistilledClassifier(NoisyLabelClassifier):
         name: str = "distilled",
         **kwargs: Any,
     ):
+        _backends.require_tensorflow(type(self).__name__, "it overrides steps of TensorFlow's trainer")
         if not isinstance(teacher, keras.Model):
             raise TypeError(f"`teacher` must be a trained Keras model. Received: {teacher!r}.")
         if not teacher.built:

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfp_noise import _labels, _validation
+from tfp_noise._validation import tensors
 
 
 def check_data(x, y, num_classes, prefix, ignored, takes_nan, rank_of, check_scale=None):
@@ -41,7 +42,7 @@ def check_data(x, y, num_classes, prefix, ignored, takes_nan, rank_of, check_sca
         spec, rank = x.element_spec, 2
         if isinstance(spec, tuple) and len(spec) > 1 and isinstance(spec[1], tf.TensorSpec):
             rank = rank_of(x, spec[1])
-            _validation.check_label_spec(f"{prefix}y", spec[1], num_classes, rank)
+            tensors.check_label_spec(f"{prefix}y", spec[1], num_classes, rank)
         allows_nan = takes_nan()  # called here, because inside the dataset's graph the model cannot be called
         # Batches are checked while the step before them is computed; within the step that would take some percent of
         # its time.
@@ -152,9 +153,9 @@ def _check_batch(batch, num_classes, prefix, ignored, allows_nan, rank):
     checks = [tf.debugging.assert_all_finite(leaf, message) for leaf in floats]
     name = f"{prefix}y"
     if _labels.are_distributions(y, num_classes, rank):
-        checks.append(_validation.assert_distributions(name, y))
+        checks.append(tensors.assert_distributions(name, y))
     else:
-        checks.append(_validation.assert_labels(name, y, num_classes, ignored))
+        checks.append(tensors.assert_labels(name, y, num_classes, ignored))
     for weights in batch[2:]:
         if isinstance(weights, tf.Tensor) and weights.dtype.is_floating:
             checks.append(tf.debugging.assert_all_finite(weights, f"`{prefix}sample_weight` must be finite"))

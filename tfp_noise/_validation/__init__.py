@@ -21,14 +21,11 @@ from tfp_noise._validation.matrices import (
 )
 from tfp_noise._validation.numbers import check_batch_size, check_bool, check_int, check_number, check_seed, check_top
 from tfp_noise._validation.objects import check_callable, check_choice, check_class_names, check_instance, check_path
-from tfp_noise._validation.tensors import assert_distributions, assert_labels, check_label_spec
 
 __all__ = [
     "ILL_CONDITIONED",
     "as_label_array",
     "as_numbers",
-    "assert_distributions",
-    "assert_labels",
     "check_batch_size",
     "check_bool",
     "check_callable",
@@ -43,7 +40,6 @@ __all__ = [
     "check_indices",
     "check_instance",
     "check_int",
-    "check_label_spec",
     "check_labels",
     "check_matrix",
     "check_number",

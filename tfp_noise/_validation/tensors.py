@@ -1,4 +1,7 @@
-"""Checks of labels inside a graph: assertions on a batch, and the labels' dtype and shape before there is one."""
+"""Checks of labels inside a graph: assertions on a batch, and the labels' dtype and shape before there is one.
+
+The package does not export them, because they need TensorFlow.
+"""
 
 import tensorflow as tf
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 from absl import logging
 
-from tfp_noise import _validation
+from tfp_noise import _backends, _validation
 from tfp_noise.distribute import _addresses, _cluster, _deadline, _rendezvous, _termination
 
 _OPTIONS = {"default": (), "mirrored": ("devices",), "tpu": ("tpu",), "multi_worker": ("cluster", "communication")}
@@ -75,6 +75,7 @@ def strategy(
         >>> here.num_replicas_in_sync
         1
     """
+    _backends.require_tensorflow("strategy", "strategies are TensorFlow's")
     _validation.check_choice("name", name, _OPTIONS, "strategy")
     _validation.check_choice("communication", communication, _COMMUNICATIONS)
     timeout = _validation.check_number("timeout", timeout, above=0)

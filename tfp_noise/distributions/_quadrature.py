@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_noise import _validation
-from tfp_noise._random import MAX_DIMENSION, sobol_gaussian
+from tfp_noise._sobol import MAX_DIMENSION, sobol_gaussian
 
 # Averages of independently scrambled sets are independent and unbiased: their spread gives the standard error.
 NUM_SETS = 8

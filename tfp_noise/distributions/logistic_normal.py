@@ -8,6 +8,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import util as tfu
 
+from tfp_noise import _backends
 from tfp_noise.distributions import _checks, _gaussian, _quadrature
 
 
@@ -65,6 +66,7 @@ class LogisticNormal(tfd.TransformedDistribution):
         ValueError: if a shape does not fit, the dtype is narrower than float32, or a constant `scale_diag` or
             `temperature` is not positive and finite.
         NotImplementedError: by `mode`, of which there may be several, and `cdf`.
+        RuntimeError: on another backend of Keras than TensorFlow.
 
     Example:
         >>> d = LogisticNormal(loc=[1.0, 0.0], scale_diag=0.5, scale_perturb_factor=[[1.0], [0.0]])
@@ -94,6 +96,7 @@ class LogisticNormal(tfd.TransformedDistribution):
         name: str = "LogisticNormal",
     ):
         parameters = dict(locals())
+        _backends.require_tensorflow(type(self).__name__, "TensorFlow Probability computes with TensorFlow's tensors")
         with tf.name_scope(name):
             dtype = _gaussian.common_dtype(
                 loc=loc,

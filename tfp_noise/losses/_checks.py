@@ -1,8 +1,8 @@
 """Checks of a loss (a `NoisyLabelLoss`), of its owner, and of the labels and outputs that it is called with."""
 
-import tensorflow as tf
+import keras
 
-from tfp_noise import _labels, _positions
+from tfp_noise import _backends, _labels, _positions
 
 
 def check_dtype(loss):
@@ -12,6 +12,32 @@ def check_dtype(loss):
             f"`dtype` must be float32 or float64. Received: {loss.dtype}. A loss keeps its arithmetic wide under every "
             "mixed-precision policy; give the policy to the network, not to the loss."
         )
+
+
+def check_backend(loss):
+    """Refuses a dtype that the backend of Keras does not compute in, and state that it does not keep."""
+    backend = keras.backend.backend()
+    if loss.dtype == "float64" and backend == "torch":
+        raise ValueError(
+            "`dtype` must be float32 on PyTorch. Received: float64, which several operations of Keras round to float32 "
+            "there. Leave `dtype` out, and a floatx of float64 too."
+        )
+    if loss.dtype == "float64" and backend == "jax":
+        import jax
+
+        if not jax.config.jax_enable_x64:
+            raise ValueError(
+                "`dtype` must be float32 unless JAX computes in 64 bits. Received: float64. Set the environment "
+                "variable JAX_ENABLE_X64=1 before Keras is imported, or leave `dtype` out."
+            )
+    if isinstance(type(loss).needs_classifier, str):  # a property may read what a constructor has yet to set
+        check_state(loss)
+
+
+def check_state(loss):
+    """Refuses a loss that needs a classifier on a backend that has none."""
+    if loss.needs_classifier:
+        _backends.require_tensorflow(type(loss).__name__, loss.needs_classifier)
 
 
 def check_no_ignore_class(loss, reason):
@@ -43,12 +69,19 @@ def refuse_second_owner(loss):
 
 def check_owner(loss):
     """Refuses a loss that needs a classifier where `keras.Model.compile(loss=...)` calls it, by Keras's name scope."""
-    if loss.needs_classifier and "compile_loss" in tf.get_current_name_scope():
+    check_state(loss)
+    if loss.needs_classifier and "compile_loss" in _scope():
         raise ValueError(
             f"{type(loss).__name__} must belong to a `NoisyLabelClassifier`, because {loss.needs_classifier}. "
             "Received: `compile(loss=...)` of another Keras model, which keeps nothing for a loss between steps. "
             "Wrap the network: `NoisyLabelClassifier(network, loss)`."
         )
+
+
+def _scope():
+    import tensorflow as tf  # a loss that needs a classifier exists on this backend only
+
+    return tf.get_current_name_scope()
 
 
 def check_raw(outputs):
@@ -68,7 +101,7 @@ def check_shapes(loss, labels, outputs):
             f"`y_pred` must have shape [batch, ..., {loss.num_outputs}], the outputs that {type(loss).__name__} reads "
             f"for {loss.num_classes} classes. Received shape {tuple(outputs.shape)}."
         )
-    if getattr(labels.shape, "rank", rank) is None:
+    if _labels.rank_of(labels) is None:
         raise ValueError(
             "`y_true` must have a rank that is known when the step is traced. Received: labels of any rank. Keras "
             "traces a step for any rank where columns, or distributions of the same dtype, follow class indices. Pass "

@@ -1,6 +1,6 @@
 """Cross-entropy and entropy with 0 log 0 = 0: classes with the logit -inf do not count."""
 
-import tensorflow as tf
+import keras
 from keras import ops
 
 from tfp_noise.losses._gradients import with_gradient
@@ -9,9 +9,14 @@ from tfp_noise.losses._gradients import with_gradient
 def product(logarithm, weight):
     """`weight * logarithm`, and 0 where the weight is 0, even if the logarithm is infinite there.
 
-    The kernel of TensorFlow takes as long as a multiplication, while `where` would make another array.
+    The kernel of TensorFlow takes as long as a multiplication, while `where` makes another array unless it is compiled.
     """
-    return tf.math.multiply_no_nan(logarithm, weight)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.math.multiply_no_nan(logarithm, weight)
+    weight = ops.convert_to_tensor(weight, logarithm.dtype)
+    return ops.where(weight == 0, 0, logarithm) * weight  # in this order, gradients are free of NaN as well
 
 
 def cross_entropy(weights, log_p):

@@ -1,7 +1,6 @@
 """Layers with the variables that a loss keeps between steps, and the updates of such variables."""
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 
@@ -53,6 +52,8 @@ class LossState(keras.layers.Layer):
 
 def gather(*tensors):
     """Concatenates the tensors of all replicas, for statistics of the whole batch."""
+    import tensorflow as tf
+
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return tensors
@@ -64,6 +65,8 @@ def add_rows(variable, labels, updates):
 
     It is done in place, except on a TPU, whose replicas have no `scatter_add` for a variable that they keep equal.
     """
+    import tensorflow as tf
+
     if isinstance(tf.distribute.get_strategy(), tf.distribute.TPUStrategy):
         rows, places = ops.convert_to_tensor(variable), ops.expand_dims(labels, -1)
         variable.assign(ops.scatter_update(rows, places, updates, reduction="add"))

@@ -1,14 +1,19 @@
 """The interface that all losses share; the mathematics of a method stands in the file of its name."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import keras
-import tensorflow as tf
 from keras import ops
+from keras.src.backend import set_keras_mask
 
 from tfp_noise import _labels, _positions, _validation
 from tfp_noise.losses import _checks
 from tfp_noise.losses._state import LossState
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class NoisyLabelLoss(keras.losses.Loss):
@@ -49,7 +54,8 @@ class NoisyLabelLoss(keras.losses.Loss):
 
     Raises:
         TypeError: if `num_classes` or `ignore_class` is not an integer.
-        ValueError: for fewer than two classes or a dtype narrower than float32.
+        ValueError: for fewer than two classes, a dtype narrower than float32, or float64 where the backend lacks it.
+        RuntimeError: for a loss that needs a classifier, on another backend than TensorFlow.
 
     Example:
         A loss of one's own, the Taylor cross-entropy `sum_{i=1}^order (1 - p_y)^i / i`, that trains and can be saved:
@@ -100,6 +106,7 @@ class NoisyLabelLoss(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.num_classes = _validation.check_int("num_classes", num_classes, 2)
         _checks.check_dtype(self)
+        _checks.check_backend(self)
         self.ignore_class = ignore_class
         if ignore_class is not None:
             self.ignore_class = _validation.check_int("ignore_class", ignore_class, -(2**24))  # float32 holds it
@@ -188,7 +195,7 @@ class NoisyLabelLoss(keras.losses.Loss):
             return losses
         counts = indices != self.ignore_class
         losses = ops.where(counts, losses, 0)
-        losses._keras_mask = counts  # what Keras's reduction reads
+        set_keras_mask(losses, counts)  # for Keras's reduction; JAX's arrays take no attributes
         return losses
 
     def soft_label_loss(self, targets: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:

@@ -1,12 +1,16 @@
 """Cross-entropy of the given labels: the baseline that every other loss is compared with."""
 
-from typing import Any
+from __future__ import annotations
 
-import tensorflow as tf
+from typing import TYPE_CHECKING, Any
+
 from keras import ops
 
 from tfp_noise.losses import _entropies
 from tfp_noise.losses.base import NoisyLabelLoss, register
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 @register

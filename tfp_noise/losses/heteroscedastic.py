@@ -6,12 +6,13 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
-from tfp_noise import _random, _validation
-from tfp_noise._random import sobol_gaussian
+from tfp_noise import _validation
+from tfp_noise._sobol import sobol_gaussian
+from tfp_noise.losses import _noise
 from tfp_noise.losses._entropies import cross_entropy, product
+from tfp_noise.losses._gradients import with_gradient
 from tfp_noise.losses.base import NoisyLabelLoss, register
 from tfp_noise.losses.cross_entropy import cross_entropy_like
 
@@ -125,7 +126,7 @@ class Heteroscedastic(NoisyLabelLoss):
         return False
 
     def soft_label_loss(self, targets, y_pred):
-        seed = _random.draw_seed(self.seed_generator)
+        seed = _noise.draw_seed(self.seed_generator, y_pred)
         return cross_entropy(targets, _log_mean_softmax(self._parameters(y_pred), seed, self.train_samples))
 
     def logits(self, y_pred):
@@ -136,7 +137,7 @@ class Heteroscedastic(NoisyLabelLoss):
             noise = np.split(self._fixed_noise[None, start : start + chunk], [self.num_classes], axis=-1)
             loc, *rest = self._parameters(y_pred)
             part = ops.logsumexp(_log_softmax([loc, *(p * _NOISE_STEP for p in rest)], noise), axis=-2)
-            total = part if total is None else ops.logaddexp(total, part)
+            total = part if total is None else _log_add(total, part)
             # Adds 0, but makes the next chunk wait for this one; computed at once they would need the memory of all.
             y_pred = y_pred + 0 * ops.max(total, axis=-1, keepdims=True)
         return total - float(np.log(self.test_samples))
@@ -177,7 +178,7 @@ def _prediction_numbers(axes):
 def _log_softmax(parameters, noise):
     """Log-probabilities `[..., samples, K]` for noise `[batch or 1, samples, K]` and `[batch or 1, samples, R]`."""
     loc, scale, *factor = parameters
-    logits = ops.expand_dims(loc, -2) + ops.expand_dims(scale, -2) * noise[0]
+    logits = ops.expand_dims(loc, -2) + ops.multiply(ops.expand_dims(scale, -2), noise[0])
     if factor:
         logits = logits + ops.matmul(noise[1], ops.swapaxes(factor[0], -1, -2))
     return ops.log_softmax(logits, axis=-1)
@@ -194,43 +195,54 @@ def _log_mean_softmax(parameters, seed, samples):
     `sum_s g_s * e_s` and `sum_s g_s f_s'`. Automatic differentiation would store noise and softmax of every sample.
     """
 
-    @tf.custom_gradient
+    @with_gradient
     def log_sum(*parameters):
-        shape, dtype = tf.shape(parameters[0]), parameters[0].dtype
-        batch, num_classes = tf.unstack(shape)
+        loc = parameters[0]
+        batch, num_classes = ops.shape(loc)
         rank = parameters[2].shape[-1] if len(parameters) > 2 else 0
-        chunks = -(-samples // tf.clip_by_value(_TRAINING_NUMBERS // tf.maximum(batch * num_classes, 1), 1, samples))
+        chunks = -(-samples // _chunk_size(batch * num_classes, samples))
         size = -(-samples // chunks)
 
         def draw(index):
-            seeds = [_random.fold_in(seed, 2 * index + i) for i in range(2)]
+            seeds = [_noise.fold_in(seed, 2 * index + i) for i in range(2)]
             shapes = [batch, size, num_classes], [batch, size, rank]
-            noise = [tf.cast(_random.standard_normal(*pair), dtype) for pair in zip(seeds, shapes, strict=True)]
-            counts = index * size + tf.range(size) < samples  # the last chunk may have more than are left
-            log_weight = tf.where(counts, tf.zeros([], dtype), -np.inf)
-            return noise, _log_softmax(parameters, noise) + log_weight[:, tf.newaxis]
+            noise = [ops.cast(_noise.standard_normal(*pair), loc.dtype) for pair in zip(seeds, shapes, strict=True)]
+            counts = index * size + ops.arange(size) < samples  # the last chunk may have more than are left
+            log_weight = ops.where(counts, ops.zeros([], loc.dtype), -np.inf)
+            return noise, _log_softmax(parameters, noise) + ops.expand_dims(log_weight, -1)
 
         def add_probabilities(index, total):
             _, log_p = draw(index)
-            return index + 1, ops.logaddexp(total, ops.logsumexp(log_p, axis=1))
+            return _log_add(total, ops.logsumexp(log_p, axis=1))
 
-        def over_chunks(add, *start):
-            return tf.while_loop(lambda index, *_: index < chunks, add, [0, *start])[1:]
-
-        (total,) = over_chunks(add_probabilities, tf.fill(shape, tf.cast(-np.inf, dtype)))
+        total = ops.fori_loop(0, chunks, add_probabilities, ops.full_like(loc, -np.inf))
 
         def gradient(upstream):
-            def add_gradients(index, *sums):
+            def add_gradients(index, sums):
                 noise, log_p = draw(index)
-                ratio = product(tf.exp(log_p - total[:, tf.newaxis]), upstream[:, tf.newaxis])
-                g = ratio - tf.exp(log_p) * tf.reduce_sum(ratio, axis=-1, keepdims=True)
-                parts = [tf.reduce_sum(g, axis=1), tf.reduce_sum(g * noise[0], axis=1)]
+                ratio = product(ops.exp(log_p - ops.expand_dims(total, 1)), ops.expand_dims(upstream, 1))
+                g = ratio - ops.exp(log_p) * ops.sum(ratio, axis=-1, keepdims=True)
+                parts = [ops.sum(g, axis=1), ops.sum(g * noise[0], axis=1)]
                 if rank:
-                    parts.append(tf.matmul(g, noise[1], transpose_a=True))
-                return index + 1, *(a + b for a, b in zip(sums, parts, strict=True))
+                    parts.append(ops.swapaxes(ops.swapaxes(noise[1], 1, 2) @ g, 1, 2))  # g is the larger one
+                return tuple(a + b for a, b in zip(sums, parts, strict=True))
 
-            return over_chunks(add_gradients, *map(tf.zeros_like, parameters))
+            return ops.fori_loop(0, chunks, add_gradients, tuple(map(ops.zeros_like, parameters)))
 
         return total, gradient
 
     return log_sum(*parameters) - float(np.log(samples))
+
+
+def _log_add(a, b):
+    """`log(exp(a) + exp(b))`, of their dtype; on other backends, `ops.logaddexp` of Keras 3.15 gives float32."""
+    if keras.backend.backend() == "tensorflow":
+        return ops.logaddexp(a, b)
+    return ops.logsumexp(ops.stack([a, b]), axis=0)
+
+
+def _chunk_size(numbers, samples):
+    """The number of samples that are computed at once, for so many numbers in each: an int where the batch is known."""
+    if isinstance(numbers, int):
+        return min(max(_TRAINING_NUMBERS // max(numbers, 1), 1), samples)
+    return ops.clip(_TRAINING_NUMBERS // ops.maximum(numbers, 1), 1, samples)

@@ -7,6 +7,7 @@ from keras import ops
 from keras.optimizers import schedules
 
 from tfp_noise import _validation
+from tfp_noise.losses._checks import check_state
 from tfp_noise.losses._gaussian_nll import SCALES
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
@@ -94,6 +95,7 @@ class LogisticNormal(NoisyLabelLoss):
         super().__init__(num_classes, name=name, **kwargs)
         self.temperature = self._check_number("temperature", temperature, above=0, squared=True)
         self.min_scale = _check_scale(min_scale, self.dtype)
+        check_state(self)
         self.target_smoothing = self._check_number("target_smoothing", target_smoothing, maximum=1, above=0)
         if self.target_smoothing == 1:
             _validation.warn_of_no_labels("target_smoothing")
@@ -118,9 +120,10 @@ class LogisticNormal(NoisyLabelLoss):
         on, off = self._target_values()
         n = self.num_prediction_outputs
         peak = self.temperature * float(np.log(on / off))
-        target = ops.one_hot(labels, n, dtype=self.dtype) * peak
+        target = ops.one_hot(labels, self.num_classes, dtype=self.dtype)
         if not self.dummy_class:  # a label of the last class, the reference, lowers all logits alike
-            target = target - ops.cast(ops.expand_dims(labels == n, -1), self.dtype) * peak
+            target = target[:, :-1] - target[:, -1:]
+        target = target * peak
         return self._negative_log_density(target, float(np.log(on) + n * np.log(off)), y_pred)
 
     def soft_label_loss(self, targets, y_pred):

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
@@ -44,6 +43,8 @@ def expected_calibration_error(probabilities: ArrayLike, labels: ArrayLike, num_
     References:
         Guo, Pleiss, Sun, Weinberger. On calibration of modern neural networks. ICML 2017, Eq. 3.
     """
+    import tensorflow_probability as tfp  # here, because it takes seconds
+
     probabilities, labels = check_predictions(probabilities, labels)
     num_bins = _validation.check_int("num_bins", num_bins, 1)
     logits = log_probabilities(probabilities).astype(np.float32)

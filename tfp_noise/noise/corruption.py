@@ -8,6 +8,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from tfp_noise import _random, _validation
+from tfp_noise._validation.tensors import assert_labels
 from tfp_noise.datasets.dataset import Dataset
 
 
@@ -75,7 +76,7 @@ def _check_symbolic_labels(labels, num_classes):
     """`labels`, a tensor inside a graph, with an assertion on their range."""
     if not labels.dtype.is_integer:
         raise TypeError(f"`labels` must be integer class indices. Received a tensor of dtype {labels.dtype.name}.")
-    _validation.assert_labels("labels", labels, num_classes)
+    assert_labels("labels", labels, num_classes)
     return labels
 
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
+from tfp_noise._validation.tensors import assert_labels
 
 
 def prepare(
@@ -42,7 +43,7 @@ def prepare(
     if augmented is distributions:
         return inputs, labels
     # `one_hot` makes a row of zeros, without an error, of a label that is out of range.
-    with tf.control_dependencies([_validation.assert_labels("labels", labels, num_classes)]):
+    with tf.control_dependencies([assert_labels("labels", labels, num_classes)]):
         return inputs, tf.identity(augmented)
 
 

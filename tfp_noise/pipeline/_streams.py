@@ -5,7 +5,7 @@ from collections.abc import Callable
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from tfp_noise import _random, _validation, noise
+from tfp_noise import _backends, _random, _validation, noise
 from tfp_noise._training.image_scale import mark_scaled
 from tfp_noise.pipeline._batch import check_augmentation, prepare, shard_batches
 
@@ -55,6 +55,7 @@ def stream(
         TypeError: if an argument is of another type.
         ValueError: if a number is out of range, the elements of `source` are not `(features, label, id)`, or
             `batch_size` is not a multiple of the number of replicas.
+        RuntimeError: on another backend of Keras than TensorFlow.
 
     Example:
         >>> number = tf.data.Dataset.range(6)
@@ -63,6 +64,7 @@ def stream(
         >>> features.shape, labels.dtype.name
         (TensorShape([4, 1]), 'int32')
     """
+    _backends.require_tensorflow("stream", "TensorFlow makes its batches")
     transition = _validation.check_transition("transition", transition)
     seed = _validation.check_seed(seed)
     _validation.check_instance("source", source, tf.data.Dataset)

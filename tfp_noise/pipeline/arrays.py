@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tfp_noise import _random, _validation
+from tfp_noise import _backends, _random, _validation
 from tfp_noise._training.image_scale import mark_scaled
 from tfp_noise.datasets.base import Examples
 from tfp_noise.datasets.dataset import Dataset
@@ -84,6 +84,7 @@ def batches(
     Raises:
         TypeError: if an argument is of another type.
         ValueError: if a number is out of range, or `drop_remainder` leaves out every batch.
+        RuntimeError: on another backend of Keras than TensorFlow.
 
     Example:
         >>> from tfp_noise import datasets
@@ -92,6 +93,7 @@ def batches(
         >>> features.shape, labels.dtype.name
         (TensorShape([64, 8, 8, 1]), 'int32')
     """
+    _backends.require_tensorflow("batches", "TensorFlow makes its batches")
     _validation.check_instance("dataset", dataset, Dataset)
     batch_size = _validation.check_int("batch_size", batch_size, 1)
     augmentation = check_augmentation(augmentation)
@@ -144,6 +146,7 @@ def one_pass(examples: Examples, batch_size: int) -> tf.data.Dataset:
     Raises:
         TypeError: if an argument is of another type.
         ValueError: if `batch_size` is below 1.
+        RuntimeError: on another backend of Keras than TensorFlow.
 
     Example:
         >>> from tfp_noise import datasets
@@ -152,6 +155,7 @@ def one_pass(examples: Examples, batch_size: int) -> tf.data.Dataset:
         >>> bool((labels.numpy() == digits.test.labels).all())
         True
     """
+    _backends.require_tensorflow("one_pass", "TensorFlow makes its batches")
     _validation.check_instance("examples", examples, Examples)
     batch_size = _validation.check_int("batch_size", batch_size, 1)
     if not len(examples):

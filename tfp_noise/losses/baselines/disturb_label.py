@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from tfp_noise import _validation
-from tfp_noise._random import draw_seed, uniform
+from tfp_noise.losses import _noise
 from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses.base import NoisyLabelLoss, register
 from tfp_noise.losses.cross_entropy import cross_entropy_like
@@ -60,7 +60,8 @@ class DisturbLabel(NoisyLabelLoss):
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     def soft_label_loss(self, targets, y_pred):
-        chance, place = ops.split(uniform(draw_seed(self.seed_generator), [ops.shape(y_pred)[0], 2]), 2, axis=-1)
+        seed = _noise.draw_seed(self.seed_generator, y_pred)
+        chance, place = ops.split(_noise.uniform(seed, [ops.shape(y_pred)[0], 2]), 2, axis=-1)
         drawn = ops.cast(ops.floor(place[:, 0] * self.num_classes), "int32")
         disturbed = ops.where(chance < self.rate, ops.one_hot(drawn, self.num_classes, dtype=self.dtype), targets)
         return cross_entropy(disturbed, ops.log_softmax(y_pred, axis=-1))

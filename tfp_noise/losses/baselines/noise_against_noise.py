@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from tfp_noise import _validation
-from tfp_noise._random import draw_seed, standard_normal
+from tfp_noise.losses import _noise
 from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses.base import NoisyLabelLoss, register
 from tfp_noise.losses.cross_entropy import cross_entropy_like
@@ -66,7 +66,7 @@ class NoiseAgainstNoise(NoisyLabelLoss):
 
     def soft_label_loss(self, targets, y_pred):
         # The noise is float32 always, so that it does not depend on the dtype.
-        noise = standard_normal(draw_seed(self.seed_generator), ops.shape(y_pred))
+        noise = _noise.standard_normal(_noise.draw_seed(self.seed_generator, y_pred), ops.shape(y_pred))
         noisy = targets + self.sigma * ops.cast(noise, self.dtype)
         # Not the cross-entropy of TensorFlow, whose gradient assumes that labels sum to 1.
         return cross_entropy(noisy, ops.log_softmax(y_pred, axis=-1))

@@ -4,7 +4,6 @@ import functools
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
 from tfp_noise import _labels, _positions
@@ -29,6 +28,8 @@ class LearnedTargets(NoisyLabelLoss):
 
         @functools.cache
         def initial_state():
+            import tensorflow as tf
+
             with tf.init_scope():  # the first call may be inside a function
                 return self.build_state()
 
