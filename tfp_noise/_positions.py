@@ -29,6 +29,36 @@ def weights_of_positions(weights, outputs):
     return ops.broadcast_to(weights, ops.shape(outputs)[:-1])
 
 
+def weights_of_labels(weights, outputs, num_labels):
+    """Weights as floats of the shape `[..., num_labels]` of losses that are one a label.
+
+    Args:
+        weights: numbers as `weights_of_positions` takes them, or `[..., num_labels]`.
+        outputs: tensor `[..., n]`.
+        num_labels: int, L.
+    """
+    shape = (*tuple(outputs.shape)[:-1], num_labels)
+    if same_sizes(weights.shape, shape):
+        return weights
+    try:
+        weights = weights_of_positions(weights, outputs)
+    except ValueError as error:
+        raise ValueError(f"{error} Or pass a weight for each label, [..., {num_labels}].") from None
+    if len(weights.shape) < len(shape):
+        weights = ops.expand_dims(weights, -1)
+    return ops.broadcast_to(weights, (*ops.shape(outputs)[:-1], num_labels))
+
+
+def with_mask_of_labels(outputs, num_labels):
+    """Outputs whose mask of Keras, if they have one, is that of each label of a position."""
+    mask = getattr(outputs, "_keras_mask", None)
+    if mask is None:
+        return outputs
+    masked = ops.copy(outputs)
+    masked._keras_mask = ops.broadcast_to(ops.expand_dims(mask, -1), (*ops.shape(outputs)[:-1], num_labels))
+    return masked
+
+
 def same_sizes(one, other):
     """True for shapes of one length that do not differ where both are known."""
     pairs = zip(tuple(one), tuple(other), strict=False)

@@ -22,7 +22,8 @@ class NoisyLabelLoss(keras.losses.Loss):
 
         class_index_loss                      if class indices allow a cheaper way than one-hot rows
         num_outputs, num_prediction_outputs,
-        reads_logits, logits                  if the network has more outputs than there are classes
+        reads_logits, is_shift_invariant,
+        logits                                if the network has more outputs than there are classes
         evaluation_loss                       if the targets of training move or are random
         build_state, update_state,
         state_name, needs_classifier          if the loss learns or counts something between steps
@@ -43,6 +44,8 @@ class NoisyLabelLoss(keras.losses.Loss):
         seed_generator: `keras.random.SeedGenerator` of a loss that draws random numbers; a classifier saves its state.
         needs_classifier: reason why the loss trains in a `NoisyLabelClassifier` only, in words that follow "because";
             `None` for a loss that keeps nothing between steps.
+        needs_whole_batch: reason why the loss of an example depends on the others of its batch, in such words; `None`
+            for a loss of each example by itself.
         divergence_advice: sentence for the error that ends a training whose loss became NaN or infinite.
         paper: authors and year of the paper that proposes the loss, for `losses.available`.
         needs: what the loss takes besides labels and logits, such as "a transition matrix", for `losses.available`.
@@ -81,6 +84,7 @@ class NoisyLabelLoss(keras.losses.Loss):
 
     seed_generator: keras.random.SeedGenerator | None = None
     needs_classifier: str | None = None
+    needs_whole_batch: str | None = None
     divergence_advice: str = ""
     paper: str = ""
     needs: str = ""
@@ -129,15 +133,25 @@ class NoisyLabelLoss(keras.losses.Loss):
         return True
 
     @property
+    def is_shift_invariant(self) -> bool:
+        """True if a number added to all outputs changes nothing, so that of two classes one may have the output 0."""
+        return self.reads_logits
+
+    @property
     def state_name(self) -> str:
         """Tag stored with the saved state of a loss; loading refuses another tag."""
         return f"{type(self).__name__}({self.num_classes})"
 
     def __call__(self, y_true, y_pred, sample_weight=None):
+        _checks.check_no_mask(self, y_pred)
         if sample_weight is not None:
             sample_weight = ops.convert_to_tensor(sample_weight, self.dtype)
-            sample_weight = _positions.weights_of_positions(sample_weight, ops.convert_to_tensor(y_pred))
+            sample_weight = self._loss_weights(sample_weight, ops.convert_to_tensor(y_pred))
         return super().__call__(y_true, y_pred, sample_weight)
+
+    def _loss_weights(self, weights, y_pred):
+        """Weights of the losses, of the shape that `call` returns, or as given if that is `[batch]`."""
+        return _positions.weights_of_positions(weights, y_pred)
 
     def call(self, y_true, y_pred):
         """Loss of each example or, for outputs of more axes, of each position, without reduction.
