@@ -9,6 +9,7 @@ from tfp_noise._saving.layer_states import layer_states, layers_in, set_layer_st
 from tfp_noise._training.raw_outputs import check_raw_outputs
 from tfp_noise.classifier import NoisyLabelClassifier, class_logits
 from tfp_noise.losses import NoisyLabelLoss
+from tfp_noise.losses._checks import check_one_class
 
 _TEACHER = "teacher_"
 
@@ -88,6 +89,7 @@ class DistilledClassifier(NoisyLabelClassifier):
         # `super()`, which may call `build`.
         self._teacher = _Untracked(teacher)
         super().__init__(network, loss, name=name, **kwargs)
+        check_one_class("loss", loss)
         self.temperature = _validation.check_number("temperature", temperature, above=0)
         self.label_weight = _validation.check_number("label_weight", label_weight, 0, 1)
         if self.temperature != 1 and not loss.reads_logits:

@@ -19,9 +19,16 @@ from tfp_noise._validation.matrices import (
     warn_if_uninformative,
     warn_of_no_labels,
 )
+from tfp_noise._validation.multi_labels import check_multi_labels
 from tfp_noise._validation.numbers import check_batch_size, check_bool, check_int, check_number, check_seed, check_top
 from tfp_noise._validation.objects import check_callable, check_choice, check_class_names, check_instance, check_path
-from tfp_noise._validation.tensors import assert_distributions, assert_labels, check_label_spec
+from tfp_noise._validation.tensors import (
+    assert_distributions,
+    assert_labels,
+    assert_multi_labels,
+    check_label_spec,
+    check_multi_label_spec,
+)
 
 __all__ = [
     "ILL_CONDITIONED",
@@ -29,6 +36,7 @@ __all__ = [
     "as_numbers",
     "assert_distributions",
     "assert_labels",
+    "assert_multi_labels",
     "check_batch_size",
     "check_bool",
     "check_callable",
@@ -46,6 +54,8 @@ __all__ = [
     "check_label_spec",
     "check_labels",
     "check_matrix",
+    "check_multi_label_spec",
+    "check_multi_labels",
     "check_number",
     "check_path",
     "check_seed",

@@ -41,6 +41,21 @@ def refuse_second_owner(loss):
     )
 
 
+def check_one_class(name, loss):
+    """Refuses a loss of several labels where a class of each example is needed.
+
+    Args:
+        name: text, the argument that gives the loss.
+        loss: a `NoisyLabelLoss`.
+    """
+    if hasattr(loss, "num_labels"):
+        raise ValueError(
+            f"`{name}` must have a loss for one class of several an example. Received: a {type(loss).__name__} for "
+            f"{loss.num_labels} labels. Treat each label by itself, as two classes: `np.stack([1 - p, p], axis=-1)` "
+            "are its probabilities."
+        )
+
+
 def check_owner(loss):
     """Refuses a loss that needs a classifier where `keras.Model.compile(loss=...)` calls it, by Keras's name scope."""
     if loss.needs_classifier and "compile_loss" in tf.get_current_name_scope():
@@ -63,7 +78,7 @@ def check_raw(outputs):
 def what_it_reads(loss):
     """Words for the loss and what its outputs are read for."""
     labels = getattr(loss, "num_labels", None)
-    return f"{type(loss).__name__} reads for " + (f"{loss.num_classes} classes" if labels is None else f"{labels} labels")
+    return f"{type(loss).__name__} reads for {f'{loss.num_classes} classes' if labels is None else f'{labels} labels'}"
 
 
 def check_multi_label_shapes(loss, labels, outputs):

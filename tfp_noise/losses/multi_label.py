@@ -1,7 +1,6 @@
 """Several labels an example, each present or absent: any loss of two classes, label by label."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import ops
