@@ -81,6 +81,7 @@ class DistilledClassifier(NoisyLabelClassifier):
         name: str = "distilled",
         **kwargs: Any,
     ):
+        check_one_class("loss", loss)
         if not isinstance(teacher, keras.Model):
             raise TypeError(f"`teacher` must be a trained Keras model. Received: {teacher!r}.")
         if not teacher.built:
@@ -89,7 +90,6 @@ class DistilledClassifier(NoisyLabelClassifier):
         # `super()`, which may call `build`.
         self._teacher = _Untracked(teacher)
         super().__init__(network, loss, name=name, **kwargs)
-        check_one_class("loss", loss)
         self.temperature = _validation.check_number("temperature", temperature, above=0)
         self.label_weight = _validation.check_number("label_weight", label_weight, 0, 1)
         if self.temperature != 1 and not loss.reads_logits:
