@@ -4,6 +4,7 @@ Prints the time of each loss and its gradient relative to cross-entropy's: the m
 process, because absolute times on a shared machine say little. Run it while nothing else runs.
 """
 
+import math
 import time
 
 import keras
@@ -23,6 +24,7 @@ tfb, tfd = tfp.bijectors, tfp.distributions
 
 _CROSS_ENTROPY = "cross-entropy (Keras, sparse)"
 _ASSEMBLED = "Logistic-Normal assembled from TFP"
+_POSITIONS = (8, 64, 64)  # labels of a batch of images
 _LARGEST_MATRIX = 1000  # classes; matrices of more cost gigabytes
 _WITH_MATRIX = {
     "LabelSmearing": lambda k: losses.LabelSmearing(k, noise.symmetric(k, 0.4)),
@@ -77,13 +79,13 @@ def assembled_from_tfp(num_classes):
     return loss
 
 
-def loss_costs(num_classes, jit_compile, batch=256, rounds=60):
+def loss_costs(num_classes, jit_compile, shape=(256,), rounds=60):
     """Measure loss and gradient of every method.
 
     Args:
         num_classes: int.
         jit_compile: bool, by XLA.
-        batch: int, examples.
+        shape: tuple of int, of the labels.
         rounds: int, how often the methods take turns.
 
     Returns:
@@ -91,12 +93,12 @@ def loss_costs(num_classes, jit_compile, batch=256, rounds=60):
     """
     rng = np.random.default_rng(0)
     built = {name: build(num_classes) for name, build in rows(num_classes).items()}
-    labels = tf.constant(rng.integers(0, num_classes, batch))
+    labels = tf.constant(rng.integers(0, num_classes, shape))
     widest = max(loss.num_outputs for loss in built.values())
-    outputs = tf.constant(rng.normal(size=(batch, widest)), tf.float32)
+    outputs = tf.constant(rng.normal(size=(*shape, widest)), tf.float32)
 
     def loss_and_gradient(loss, width):
-        inputs = tf.identity(outputs[:, :width])
+        inputs = tf.identity(outputs[..., :width])
         state = loss.build_state() if isinstance(loss, losses.NoisyLabelLoss) else None
         trained = [variable.value for variable in state.trainable_variables] if state else []
         if state:
@@ -123,7 +125,8 @@ def loss_costs(num_classes, jit_compile, batch=256, rounds=60):
         functions[_ASSEMBLED] = assembled
     except tf.errors.InvalidArgumentError:
         ratios[_ASSEMBLED] = None
-    seconds = step_costs.seconds_in_turn(functions, rounds, calls=max(1, 300 // num_classes))
+    calls = max(1, 300 * 256 // (num_classes * math.prod(shape)))
+    seconds = step_costs.seconds_in_turn(functions, rounds, calls)
     return {name: float(np.median(s / seconds[_CROSS_ENTROPY])) for name, s in seconds.items()} | ratios
 
 
@@ -165,6 +168,18 @@ def _cell(ratios, name):
     return "does not compile" if ratios[name] is None else f"{ratios[name]:.2f}"
 
 
+def _loss_table(title, columns):
+    """The table of the ratios in `columns`, by title of a column and row."""
+    table = Table("loss + gradient / cross-entropy's", title=title, box=box.SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column, justify="right")
+    names = [_CROSS_ENTROPY, *_WITH_MATRIX, *_WITH_TOP, *_BY_DEFAULT, *_WITH_SETTINGS, _ASSEMBLED]
+    for name in names:
+        if any(name in column for column in columns.values()):
+            table.add_row(name, *(_cell(column, name) for column in columns.values()))
+    return table
+
+
 def _step_table():
     """The table of whole training steps, relative to cross-entropy's."""
     table = Table("training step / cross-entropy's", box=box.SIMPLE_HEAD)
@@ -190,15 +205,12 @@ def main():
     """Print the costs of losses and of training steps, and the speed of the input."""
     console = terminal.console()
     classes = [int(k) for k in flags.FLAGS.classes]
-    table = Table("loss + gradient / cross-entropy's", title="Batch 256, float32", box=box.SIMPLE_HEAD)
-    columns = []
-    for jit_compile in (False, True):
-        for k in classes:
-            table.add_column(f"{'XLA' if jit_compile else 'graph'} K={k}", justify="right")
-            columns.append(loss_costs(k, jit_compile))
-    for name in [_CROSS_ENTROPY, *_WITH_MATRIX, *_WITH_TOP, *_BY_DEFAULT, *_WITH_SETTINGS, _ASSEMBLED]:
-        table.add_row(name, *(_cell(column, name) for column in columns))
-    console.print(table)
+    modes = {"graph": False, "XLA": True}
+    columns = {f"{mode} K={k}": loss_costs(k, jit) for mode, jit in modes.items() for k in classes}
+    console.print(_loss_table("Batch 256, float32", columns))
+    shapes = {str(list(shape)): shape for shape in (_POSITIONS, (math.prod(_POSITIONS),))}
+    columns = {f"{mode} {s}": loss_costs(21, jit, shapes[s]) for mode, jit in modes.items() for s in shapes}
+    console.print(_loss_table("Labels of pixels, and as many of examples, K=21, float32", columns))
     console.print(_step_table())
     table = Table("images a second", "input alone", "training", "input / training", box=box.SIMPLE_HEAD)
     for title, arguments in {

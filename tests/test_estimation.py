@@ -292,3 +292,16 @@ def test_condition_number_of_a_singular_matrix_of_many_classes_is_infinite():
 def test_bad_condition_of_many_classes_is_said():
     with pytest.warns(UserWarning, match="condition number inf"):
         estimation.from_trusted(np.repeat(np.arange(300), 4), np.repeat(np.arange(300) // 2, 4), 300)
+
+
+def test_positions_are_so_many_examples():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, [4, 5, 6])
+    p = 0.6 * np.eye(3)[labels] + 0.4 * rng.dirichlet(np.ones(3), labels.shape)
+    found = estimation.from_confident_counts(p, labels), estimation.from_anchors(p)
+    flat = estimation.from_confident_counts(p.reshape(-1, 3), labels.ravel()), estimation.from_anchors(p.reshape(-1, 3))
+    for ours, theirs in zip(found, flat, strict=True):
+        np.testing.assert_array_equal(ours.transition, theirs.transition)
+        np.testing.assert_array_equal(ours.support, theirs.support)
+    with pytest.raises(ValueError, match=r"`labels` must have the shape \(4, 5, 6\) .* Received: \(4, 6, 5\)"):
+        estimation.from_confident_counts(p, labels.reshape(4, 6, 5))

@@ -37,6 +37,11 @@ LEFT = {
         and names["history"].epochs == [1, 2, 3, 4, 5]
         and pathlib.Path("q.npz").exists()
     ),
+    "positions.md": lambda names: (
+        names["right"] > 0.85
+        and names["estimate"].transition.diagonal().max() < 0.8
+        and found_wrong_tags(names["looks_wrong"], names["tags"][800:] != names["true_tags"][800:])
+    ),
     "replicas_and_backups.md": lambda names: names["backup"].epoch == 0,
     "tensorflow_probability.md": lambda names: names["log_density"].shape == (4,),
 }
@@ -54,6 +59,10 @@ def run(blocks, name="digits"):
 def found_most_wrong_labels(found, examples):
     right_flags = found.is_suspect & examples.mislabelled
     return right_flags.sum() > 0.8 * examples.mislabelled.sum() and right_flags.sum() > 0.7 * found.is_suspect.sum()
+
+
+def found_wrong_tags(looks_wrong, wrong):
+    return (looks_wrong & wrong).sum() > 0.6 * wrong.sum() and (looks_wrong & wrong).sum() > 0.6 * looks_wrong.sum()
 
 
 def accuracy(names, result):

@@ -1,8 +1,29 @@
-"""Weights of outputs with a label at each position, such as a pixel or a token."""
+"""Weights, predictions and labels of outputs with a label at each position, such as a pixel or a token."""
 
 from keras import ops
 
-from tfp_noise import _labels
+from tfp_noise import _labels, _validation
+
+
+def as_examples(probabilities, labels=None):
+    """Probabilities `[n, ..., K]` and labels `[n, ...]`, with each position as an example; those of examples as given.
+
+    Args:
+        probabilities: numbers in any container.
+        labels: class indices in any container, or `None`.
+    """
+    array = _validation.as_numbers("probabilities", probabilities)
+    if array.ndim <= 2:
+        return probabilities, labels
+    if labels is not None:
+        labels = _validation.check_indices("labels", labels, array.ndim - 1)
+        if labels.shape != array.shape[:-1]:
+            raise ValueError(
+                f"`labels` must have the shape {array.shape[:-1]} of `probabilities` without the classes. Received: "
+                f"{labels.shape}."
+            )
+        labels = labels.reshape(-1)
+    return array.reshape(-1, array.shape[-1]), labels
 
 
 def weights_of_positions(weights, outputs):

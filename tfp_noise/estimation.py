@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from tfp_noise import _validation, noise
+from tfp_noise import _positions, _validation, noise
 from tfp_noise._confident_joint import confident_joint
 from tfp_noise.noise._conditioning import approximate_condition_number
 
@@ -160,7 +160,8 @@ def from_anchors(probabilities: ArrayLike, percentile: float = 97.0) -> Estimate
         the percentile over all examples for every class. At 97, that returns the row of another class if there are more
         than 33 balanced classes, or if a class has less than 3 % of the examples.
     """
-    probabilities = _validation.check_distributions("probabilities", _rows(probabilities))
+    probabilities, _ = _positions.as_examples(probabilities)
+    probabilities = _validation.check_distributions("probabilities", probabilities)
     percentile = _validation.check_number("percentile", percentile, maximum=100, above=0)
     n, num_classes = probabilities.shape
     support = np.bincount(probabilities.argmax(axis=1), minlength=num_classes)
@@ -207,15 +208,14 @@ def from_confident_counts(probabilities: ArrayLike, labels: ArrayLike) -> Estima
     References:
         Northcutt, Jiang, Chuang, "Confident learning: estimating uncertainty in dataset labels", 2021, Eq. 1 to 3.
     """
-    given = _validation.as_numbers("probabilities", probabilities)
-    probabilities = _validation.check_distribution_rows("probabilities", _rows(given))
+    probabilities, labels = _positions.as_examples(probabilities, labels)
+    probabilities = _validation.check_distribution_rows("probabilities", probabilities)
     num_classes = probabilities.shape[1]
-    labels = _validation.check_labels("labels", labels, num_classes, rank=max(given.ndim - 1, 1))
-    if labels.shape != given.shape[:-1]:
-        sizes = len(given) if given.ndim == 2 else given.shape[:-1]
-        received = len(labels) if given.ndim == 2 else labels.shape
-        raise ValueError(f"`labels` must be one per row of `probabilities`, {sizes}. Received: {received}.")
-    labels = labels.reshape(-1)
+    labels = _validation.check_labels("labels", labels, num_classes)
+    if len(labels) != len(probabilities):
+        raise ValueError(
+            f"`labels` must be one per row of `probabilities`, {len(probabilities)}. Received: {len(labels)}."
+        )
     counts, scaled = confident_joint(probabilities, labels)
     sizes, support = np.bincount(labels.astype(np.int64), minlength=num_classes), counts.sum(axis=1)
     believable = (scaled.argmax(axis=1) == np.arange(num_classes)) & (support <= 2 * sizes) & (2 * support >= sizes)
@@ -251,12 +251,6 @@ def from_trusted(clean: ArrayLike, observed: ArrayLike, num_classes: int) -> Est
     """
     counts = _count(clean, observed, num_classes)
     return _estimate(counts, counts.sum(axis=1))
-
-
-def _rows(probabilities):
-    """Probabilities `[n, K]`, with each position of `[n, ..., K]` as a row."""
-    probabilities = _validation.as_numbers("probabilities", probabilities)
-    return probabilities.reshape(-1, probabilities.shape[-1]) if probabilities.ndim > 2 else probabilities
 
 
 def _count(clean, observed, num_classes):

@@ -32,6 +32,11 @@ def test_batches_of_a_dataset_are_checked_as_they_come(where, features, labels, 
         act()
 
 
+def two_outputs():
+    inputs = keras.Input([6])
+    return keras.Model(inputs, [keras.layers.Dense(3)(inputs), keras.layers.Dense(3)(inputs)])
+
+
 def test_network_without_a_shape_is_checked_when_it_is_built():
     model = NoisyLabelClassifier(keras.Sequential([keras.layers.Dense(4)]), losses.LogisticNormal(3))
     model.compile("adam", jit_compile=False)
@@ -108,11 +113,9 @@ def test_network_without_a_shape_is_checked_when_it_is_built():
             "`network` must end in raw outputs.*with a softmax",
         ),
         (
-            lambda: NoisyLabelClassifier(
-                keras.Sequential([keras.Input([2, 6]), keras.layers.Dense(3)]), losses.LabelSmoothing(3)
-            ),
+            lambda: NoisyLabelClassifier(two_outputs(), losses.LabelSmoothing(3)),
             ValueError,
-            r"`network` must have one output of shape \[batch, 3\]. Received: \(None, 2, 3\)",
+            r"`network` must have one output of shape \[batch, ..., 3\]. Received: \[\(None, 3\), \(None, 3\)\]",
         ),
         (lambda: classifier(losses.LabelSmoothing(3)).fit(FEATURES), ValueError, "`y` must hold the labels"),
         (

@@ -239,3 +239,18 @@ def test_memorised_labels_are_warned_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         suspects.rank(P, Y)
+
+
+def test_labels_at_each_position_are_ranked_as_examples():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, [4, 5, 6])
+    p = rng.dirichlet(np.ones(3), labels.shape)
+    ours, theirs = suspects.rank(p, labels), suspects.rank(p.reshape(-1, 3), labels.ravel())
+    np.testing.assert_array_equal(ours.score, theirs.score)
+    np.testing.assert_array_equal(
+        ours.score.reshape(labels.shape), np.take_along_axis(p, labels[..., None], -1)[..., 0]
+    )
+    np.testing.assert_array_equal(ours.is_suspect, theirs.is_suspect)
+    for wrong in (labels[0], labels.ravel()):
+        with pytest.raises(ValueError, match="`labels` must have shape"):
+            suspects.rank(p, wrong)

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfp_noise import _validation
+from tfp_noise import _positions, _validation
 from tfp_noise._confident_joint import confident_joint
 from tfp_noise.suspects import _scores
 from tfp_noise.suspects.record import Suspects
@@ -39,12 +39,14 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str = "self_confide
     takes memory for a few numbers an example.
 
     Args:
-        probabilities: float `[n, K]`, predictions for the examples; rows sum to 1.
-        labels: int `[n]`, the given labels in `[0, K)`, of at least two classes.
+        probabilities: float `[n, K]`, predictions for the examples; rows sum to 1. Of a model with a label at each
+            position, such as a pixel, `[n, ..., K]`: each position counts as an example.
+        labels: int `[n]` or `[n, ...]`, the given labels in `[0, K)`, of at least two classes.
         score: name of the score.
 
     Returns:
-        A `Suspects`, in the order of the examples.
+        A `Suspects`, in the order of the examples. With a label at each position, `score.reshape(labels.shape)` and
+        `is_suspect.reshape(labels.shape)` are maps, and means of them scores of examples.
 
     Raises:
         TypeError, ValueError: if the rows are no distributions, the labels do not fit or are of one class only, or the
@@ -67,6 +69,7 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str = "self_confide
         scores. Departure: `log(1 + x) / x` maps the weighted entropy to [0, 1].
     """
     name = _validation.check_choice("score", score, _scores.NAMES)
+    probabilities, labels = _positions.as_examples(probabilities, labels)
     predicted = _validation.check_distribution_rows("probabilities", probabilities, _CURE)
     given = _validation.check_labels("labels", labels, predicted.shape[1]).astype(np.int64)
     if len(given) != len(predicted):

@@ -1,0 +1,1 @@
+"""Segmentation with noisy labels: losses compared where the true label of each pixel is known."""

@@ -1,0 +1,51 @@
+"""Table of the losses on canvases with wrong labels: `python -m experiments.dense.table`."""
+
+import json
+import pathlib
+
+import numpy as np
+from absl import flags
+
+from experiments.console import terminal
+from experiments.dense import canvases
+
+_SCORES = {"digit_pixels_right": "pixels of digits right, %", "mean_iou": "mean IoU, %"}
+_NOTE = """# Segmentation with noisy labels
+
+Canvases of {size} x {size} pixels with {digits} handwritten digits each; a pixel's label is the digit there, or none.
+{rate:.0f} % of the digits have the label of the next class at all of their pixels. Scores are for canvases of other
+digits with their true labels: mean and standard deviation over {seeds} seeds of canvases, noise and networks, and in
+how many of them a loss beats cross-entropy. Hyperparameters are the defaults. The estimated transition is that of
+`estimation.from_confident_counts` for the predictions of a network that was trained on the other half of the canvases.
+"""
+
+
+def main():
+    """Writes `table.md` from the results in its folder."""
+    folder = pathlib.Path(flags.FLAGS.results)
+    (folder / "table.md").write_text(table(folder), encoding="utf-8")
+
+
+def table(folder):
+    """Text of the table, from the JSON files of `experiments.dense.measure`."""
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    rate = 100 * (1 - np.diag(canvases.TRANSITION)[1:].mean())
+    note = _NOTE.format(size=canvases.SIZE, digits=canvases.DIGITS, rate=rate, seeds=len(runs))
+    rows = [_row("loss", *(cell for title in _SCORES.values() for cell in (title, "wins"))), _row("---", *["---:"] * 4)]
+    for name in runs[0]:
+        cells = []
+        for score in _SCORES:
+            found, plain = (np.array([run[one][score] for run in runs]) for one in (name, "cross-entropy"))
+            wins = "" if name == "cross-entropy" else f"{np.sum(found > plain)} of {len(runs)}"
+            cells += [f"{100 * found.mean():.1f} ± {100 * found.std(ddof=1):.1f}", wins]
+        rows.append(_row(name, *cells))
+    return "\n".join([note, *rows]) + "\n"
+
+
+def _row(*cells):
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("results", "results/dense", "Folder of results.")
+    terminal.start(main)
