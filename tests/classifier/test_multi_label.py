@@ -217,9 +217,9 @@ def test_what_does_not_fit_is_refused_before_a_step(labels, arguments, error, me
     ],
 )
 def test_a_dataset_is_checked_for_several_labels(labels, error, message):
+    data, model = tf.data.Dataset.from_tensor_slices((FEATURES, labels)), classifier(PLAIN(L), run_eagerly=True)
     with pytest.raises(error, match=message):
-        data = tf.data.Dataset.from_tensor_slices((FEATURES, labels)).batch(8)
-        classifier(PLAIN(L), run_eagerly=True).fit(data, shuffle=False, verbose=0)
+        model.fit(data.batch(8), shuffle=False, verbose=0)
 
 
 def test_several_labels_are_refused_by_a_loss_of_one_class():
