@@ -1,6 +1,7 @@
 """Weights, predictions and labels of outputs with a label at each position, such as a pixel or a token."""
 
 from keras import ops
+from keras.src.backend import get_keras_mask, set_keras_mask
 
 from tfp_noise import _labels, _validation
 
@@ -72,11 +73,11 @@ def weights_of_labels(weights, outputs, num_labels):
 
 def with_mask_of_labels(outputs, num_labels):
     """Outputs whose mask of Keras, if they have one, is that of each label of a position."""
-    mask = getattr(outputs, "_keras_mask", None)
+    mask = get_keras_mask(outputs)
     if mask is None:
         return outputs
     masked = ops.copy(outputs)
-    masked._keras_mask = ops.broadcast_to(ops.expand_dims(mask, -1), (*ops.shape(outputs)[:-1], num_labels))
+    set_keras_mask(masked, ops.broadcast_to(ops.expand_dims(mask, -1), (*ops.shape(outputs)[:-1], num_labels)))
     return masked
 
 

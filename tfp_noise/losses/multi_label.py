@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import keras
 from keras import ops
+from keras.src.backend import get_keras_mask, set_keras_mask
 
 from tfp_noise import _positions, _validation
 from tfp_noise.losses import _checks
@@ -134,7 +135,7 @@ class MultiLabel(NoisyLabelLoss):
             return losses
         counts = given != self.ignore_class
         losses = ops.where(counts, losses, 0)
-        losses._keras_mask = counts  # what Keras's reduction reads
+        set_keras_mask(losses, counts)  # for Keras's reduction
         return losses
 
     def _outputs_of_labels(self, y_pred):
@@ -174,8 +175,8 @@ class MultiLabel(NoisyLabelLoss):
         plain = CrossEntropy(2, dtype=self.dtype)
         plain = MultiLabel(plain, self.num_labels, reduction=self.reduction, ignore_class=self.ignore_class)
         outputs = self.logits(ops.cast(y_pred, self.dtype))
-        if (mask := getattr(y_pred, "_keras_mask", None)) is not None:
-            outputs._keras_mask = mask
+        if (mask := get_keras_mask(y_pred)) is not None:
+            set_keras_mask(outputs, mask)
         return plain(y_true, outputs, sample_weight)
 
     def get_config(self):
