@@ -30,6 +30,6 @@ def test_noise_is_as_declared_and_differs_between_labels_and_seeds():
 
 
 def test_scores_are_counted():
-    """Of the first label both are right; of the second one the present one is missed."""
+    """Both examples have the first label right; the one that has the second label is missed."""
     found = measure.scores(np.array([[0.9, 0.4], [0.1, 0.3]]), np.array([[1, 1], [0, 0]]))
     assert found == {"labels_right": 0.75, "f1": 0.5, "auroc": 1.0}

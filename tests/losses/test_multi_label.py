@@ -58,7 +58,7 @@ def test_value_equals_the_oracle_of_two_classes(name):
 
 @pytest.mark.parametrize("name", ONE_LOGIT)
 def test_value_and_gradient_are_those_of_a_softmax_over_absent_and_present(name):
-    """Of the dense form `[N, L, 2]`, with the logit of absence 0; and with half of it, which shifts both logits."""
+    """The dense form `[N, L, 2]` is compared, with the logit of absence 0 and with one that shifts both logits."""
     loss, plain = several(name), LOSSES_UNDER_TEST[name].build(2)
     logits = tf.constant(LOGITS)
     for labels in (HARD, SOFT):

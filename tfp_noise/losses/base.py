@@ -21,6 +21,7 @@ class NoisyLabelLoss(keras.losses.Loss):
     A loss of one's own implements `soft_label_loss`, for labels that are distributions. It may override
 
         class_index_loss                      if class indices allow a cheaper way than one-hot rows
+        binary_loss                           if two classes allow a cheaper way than two logits, for `MultiLabel`
         num_outputs, num_prediction_outputs,
         reads_logits, is_shift_invariant,
         logits                                if the network has more outputs than there are classes
@@ -234,6 +235,25 @@ class NoisyLabelLoss(keras.losses.Loss):
             NotImplementedError: if a subclass implements neither this method nor `soft_label_loss`.
         """
         return self.soft_label_loss(_labels.to_distributions(labels, self.num_classes, self.dtype), y_pred)
+
+    def binary_loss(self, present: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """Loss of two classes from the logit of the second one, the same as that of the logits `[0, logit]`.
+
+        `MultiLabel` calls it for a loss of two classes that is shift invariant.
+
+        Args:
+            present: float `[...]`, the probability of the second class that the label says.
+            logits: float `[...]`, of the loss's dtype.
+
+        Returns:
+            Float `[...]`, in nats.
+
+        Raises:
+            NotImplementedError: if a subclass does not implement `soft_label_loss`.
+        """
+        columns = (1 - present, present), (ops.zeros_like(logits), logits)
+        targets, y_pred = (ops.stack([ops.reshape(one, [-1]) for one in pair], axis=-1) for pair in columns)
+        return ops.reshape(self.soft_label_loss(targets, y_pred), ops.shape(logits))
 
     def logits(self, y_pred: tf.Tensor) -> tf.Tensor:
         """The logits whose softmax the predicted probabilities are; by default the outputs themselves.

@@ -124,12 +124,10 @@ class MultiLabel(NoisyLabelLoss):
         _checks.check_raw(y_pred)
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.cast(y_pred, self.dtype)
         _checks.check_multi_label_shapes(self, y_true, y_pred)
-        outputs = self._outputs_of_labels(y_pred)
-        given = ops.cast(ops.reshape(y_true, ops.shape(outputs)[:-1]), self.dtype)
+        given = ops.cast(ops.reshape(y_true, (*ops.shape(y_pred)[:-1], self.num_labels)), self.dtype)
         # An accelerator cannot raise, and would quietly take some number for a probability.
         known = (given >= 0) & (given <= 1)
-        present = ops.where(known, given, 0)
-        losses = self._two_class_losses(ops.stack([1 - present, present], axis=-1), outputs)
+        losses = self._of_each(_losses_of_labels, y_pred, ops.where(known, given, 0))
         losses = ops.where(known, losses, float("nan"))
         if self.ignore_class is None:
             return losses
@@ -138,28 +136,24 @@ class MultiLabel(NoisyLabelLoss):
         set_keras_mask(losses, counts)  # for Keras's reduction
         return losses
 
-    def _outputs_of_labels(self, y_pred):
-        """The outputs of each label as its loss of two classes reads them, `[..., num_labels, loss.num_outputs]`."""
-        if self._first.is_shift_invariant:
-            return ops.stack([ops.zeros_like(y_pred), y_pred], axis=-1)
-        return ops.stack(ops.split(y_pred, y_pred.shape[-1] // self.num_labels, axis=-1), axis=-1)
+    def _of_each(self, function, y_pred, *labels):
+        """`function(loss, outputs, ...)` of each label, `[..., num_labels]`, for its outputs and other tensors.
 
-    def _two_class_losses(self, targets, outputs):
-        """Losses `[..., num_labels]` for targets `[..., num_labels, 2]` and outputs of labels."""
+        Outputs are `[..., num_labels]` if a label has one, and else `[..., num_labels, loss.num_outputs]`.
+        """
+        outputs, axis = y_pred, -1
+        if not self._first.is_shift_invariant:
+            outputs, axis = ops.stack(ops.split(y_pred, y_pred.shape[-1] // self.num_labels, axis=-1), axis=-1), -2
         if len(self._each) == 1:
-            return _losses_of_rows(self._first, targets, outputs)
-        parts = zip(self._each, ops.unstack(targets, axis=-2), ops.unstack(outputs, axis=-2), strict=True)
-        return ops.stack([_losses_of_rows(*part) for part in parts], axis=-1)
+            return function(self._first, outputs, *labels)
+        parts = [ops.unstack(outputs, axis=axis), *(ops.unstack(one, axis=-1) for one in labels)]
+        return ops.stack([function(*one) for one in zip(self._each, *parts, strict=True)], axis=-1)
 
     def logits(self, y_pred):
         """The logit of each label, `[..., num_labels]`, whose sigmoid the predicted probability is."""
         if self._first.is_shift_invariant and all(loss.reads_logits for loss in self._each):
             return y_pred
-        outputs = self._outputs_of_labels(y_pred)
-        if len(self._each) == 1:
-            return _log_odds(self._first, outputs)
-        parts = zip(self._each, ops.unstack(outputs, axis=-2), strict=True)
-        return ops.stack([_log_odds(*part) for part in parts], axis=-1)
+        return self._of_each(_log_odds, y_pred)
 
     def probabilities(self, y_pred):
         """Predicted probability of each label to be present, `[..., num_labels]`, each in [0, 1].
@@ -189,14 +183,19 @@ class MultiLabel(NoisyLabelLoss):
         return cls(**{**config, "loss": keras.saving.deserialize_keras_object(config["loss"])})
 
 
-def _losses_of_rows(loss, targets, outputs):
-    """Losses `[...]` by a loss of two classes, for targets `[..., 2]` and outputs `[..., loss.num_outputs]`."""
+def _losses_of_labels(loss, outputs, present):
+    """Losses `[...]` by a loss of two classes, for outputs `[...]` or `[..., loss.num_outputs]`."""
+    if loss.is_shift_invariant:
+        return loss.binary_loss(present, outputs)
+    targets = ops.stack([1 - present, present], axis=-1)
     rows = [ops.reshape(tensor, [-1, tensor.shape[-1]]) for tensor in (targets, outputs)]
-    return ops.reshape(loss.soft_label_loss(*rows), ops.shape(targets)[:-1])
+    return ops.reshape(loss.soft_label_loss(*rows), ops.shape(present))
 
 
 def _log_odds(loss, outputs):
     """Logits `[...]` of the second class of two."""
+    if loss.is_shift_invariant:
+        outputs = ops.stack([ops.zeros_like(outputs), outputs], axis=-1)
     absent, present = ops.unstack(loss.logits(outputs), num=2, axis=-1)
     return present - absent
 
@@ -241,7 +240,7 @@ def _check_sequence(losses, num_labels):
         raise ValueError(
             f"`loss` must be one loss, or one for each of the {num_labels} labels. Received: {len(losses)} losses."
         )
-    if len({(one.dtype, one.is_shift_invariant, one.num_outputs) for one in losses}) > 1:
+    if len({(one.dtype, one.is_shift_invariant, one.num_outputs, one.num_prediction_outputs) for one in losses}) > 1:
         said = [f"{type(one).__name__} with {one.num_outputs} outputs in {one.dtype}" for one in losses]
         raise ValueError(f"`loss` must hold losses of equal outputs and dtype. Received: {', '.join(said):.200}.")
     drawing = [type(one).__name__ for one in losses if one.seed_generator is not None]
