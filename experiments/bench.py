@@ -23,6 +23,7 @@ from tfp_noise import NoisyLabelClassifier, losses, noise, pipeline
 tfb, tfd = tfp.bijectors, tfp.distributions
 
 _CROSS_ENTROPY = "cross-entropy (Keras, sparse)"
+_BINARY = "binary cross-entropy (Keras), of K labels"
 _ASSEMBLED = "Logistic-Normal assembled from TFP"
 _POSITIONS = (8, 64, 64)  # labels of a batch of images
 _LARGEST_MATRIX = 1000  # classes; matrices of more cost gigabytes
@@ -48,6 +49,7 @@ _WITH_SETTINGS = {
     "LogisticNormal": losses.LogisticNormal,
     "LogisticNormal(diagonal)": lambda k: losses.LogisticNormal(k, covariance="diagonal"),
     "LogisticNormal(rank=4)": lambda k: losses.LogisticNormal(k, rank=4),
+    "MultiLabel(CrossEntropy)": lambda k: losses.MultiLabel(losses.CrossEntropy(2), num_labels=k),
     "Heteroscedastic(10 samples)": lambda k: losses.Heteroscedastic(k, train_samples=10),
 }
 _SAID = {name.partition("(")[0] for name in (*_WITH_MATRIX, *_WITH_TOP, *_WITH_SETTINGS)}
@@ -93,12 +95,14 @@ def loss_costs(num_classes, jit_compile, shape=(256,), rounds=60):
     """
     rng = np.random.default_rng(0)
     built = {name: build(num_classes) for name, build in rows(num_classes).items()}
-    labels = tf.constant(rng.integers(0, num_classes, shape))
+    indices = tf.constant(rng.integers(0, num_classes, shape))
+    several = tf.one_hot(indices, num_classes)  # a label a class, of which one is present
     widest = max(loss.num_outputs for loss in built.values())
     outputs = tf.constant(rng.normal(size=(*shape, widest)), tf.float32)
 
     def loss_and_gradient(loss, width):
         inputs = tf.identity(outputs[..., :width])
+        labels = several if isinstance(loss, losses.MultiLabel | keras.losses.BinaryCrossentropy) else indices
         state = loss.build_state() if isinstance(loss, losses.NoisyLabelLoss) else None
         trained = [variable.value for variable in state.trainable_variables] if state else []
         if state:
@@ -116,7 +120,9 @@ def loss_costs(num_classes, jit_compile, shape=(256,), rounds=60):
         return lambda: compute(labels, inputs)
 
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    binary = keras.losses.BinaryCrossentropy(from_logits=True)
     functions = {_CROSS_ENTROPY: loss_and_gradient(cross_entropy, num_classes)}
+    functions[_BINARY] = loss_and_gradient(binary, num_classes)
     functions |= {name: loss_and_gradient(loss, loss.num_outputs) for name, loss in built.items()}
     assembled = loss_and_gradient(assembled_from_tfp(num_classes), 2 * num_classes)
     ratios = {}
@@ -173,7 +179,7 @@ def _loss_table(title, columns):
     table = Table("loss + gradient / cross-entropy's", title=title, box=box.SIMPLE_HEAD)
     for column in columns:
         table.add_column(column, justify="right")
-    names = [_CROSS_ENTROPY, *_WITH_MATRIX, *_WITH_TOP, *_BY_DEFAULT, *_WITH_SETTINGS, _ASSEMBLED]
+    names = [_CROSS_ENTROPY, _BINARY, *_WITH_MATRIX, *_WITH_TOP, *_BY_DEFAULT, *_WITH_SETTINGS, _ASSEMBLED]
     for name in names:
         if any(name in column for column in columns.values()):
             table.add_row(name, *(_cell(column, name) for column in columns.values()))

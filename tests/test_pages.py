@@ -49,6 +49,10 @@ LEFT = {
         and found_wrong_tags(names["looks_wrong"], names["tags"][800:] != names["true_tags"][800:])
     ),
     "replicas_and_backups.md": lambda names: names["backup"].epoch == 0,
+    "several_labels.md": lambda names: (
+        names["right"][0] + 0.05 < min(names["right"][1:])
+        and all(found.is_suspect.any() for found in names["found"].values())
+    ),
     "tensorflow_probability.md": lambda names: names["log_density"].shape == (4,),
 }
 

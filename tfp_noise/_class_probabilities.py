@@ -9,6 +9,7 @@ from scipy import special
 from tfp_noise._training.raw_outputs import check_raw_outputs
 from tfp_noise.classifier import NoisyLabelClassifier
 from tfp_noise.losses import NoisyLabelLoss
+from tfp_noise.losses._checks import check_one_class
 
 _CURE = (
     "Compile it with a crossentropy of `keras.losses`, such as `SparseCategoricalCrossentropy(from_logits=True)`, or "
@@ -35,6 +36,8 @@ def check_compiled(name, model):
     if not model.compiled:
         raise ValueError(f"`{name}` must give a compiled model. Received one before `model.compile(...)`. {_CURE}")
     loss = _loss(model)
+    if isinstance(loss, NoisyLabelLoss):
+        check_one_class(name, loss)
     from_logits = isinstance(loss, NoisyLabelLoss) or _from_logits(loss)
     if from_logits is None:
         raise ValueError(

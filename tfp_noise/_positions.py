@@ -1,6 +1,7 @@
 """Weights, predictions and labels of outputs with a label at each position, such as a pixel or a token."""
 
 from keras import ops
+from keras.src.backend import get_keras_mask, set_keras_mask
 
 from tfp_noise import _labels, _validation
 
@@ -48,6 +49,36 @@ def weights_of_positions(weights, outputs):
     elif len(given) == rank:
         weights = ops.squeeze(weights, -1)
     return ops.broadcast_to(weights, ops.shape(outputs)[:-1])
+
+
+def weights_of_labels(weights, outputs, num_labels):
+    """Weights as floats of the shape `[..., num_labels]` of losses that are one a label.
+
+    Args:
+        weights: numbers as `weights_of_positions` takes them, or `[..., num_labels]`.
+        outputs: tensor `[..., n]`.
+        num_labels: int, L.
+    """
+    shape = (*tuple(outputs.shape)[:-1], num_labels)
+    if same_sizes(weights.shape, shape):
+        return weights
+    try:
+        weights = weights_of_positions(weights, outputs)
+    except ValueError as error:
+        raise ValueError(f"{error} Or pass a weight for each label, [..., {num_labels}].") from None
+    if len(weights.shape) < len(shape):
+        weights = ops.expand_dims(weights, -1)
+    return ops.broadcast_to(weights, (*ops.shape(outputs)[:-1], num_labels))
+
+
+def with_mask_of_labels(outputs, num_labels):
+    """Outputs whose mask of Keras, if they have one, is that of each label of a position."""
+    mask = get_keras_mask(outputs)
+    if mask is None:
+        return outputs
+    masked = ops.copy(outputs)
+    set_keras_mask(masked, ops.broadcast_to(ops.expand_dims(mask, -1), (*ops.shape(outputs)[:-1], num_labels)))
+    return masked
 
 
 def same_sizes(one, other):

@@ -6,14 +6,15 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfp_noise import _backends, _labels, _positions, distribute
+from tfp_noise import _backends, distribute
 from tfp_noise._saving.deployment import probabilities_model
 from tfp_noise._saving.input_signature import ModelWithInputSignature
 from tfp_noise._saving.resumable import ResumableModel
-from tfp_noise._training import fit_arguments, metric_labels
+from tfp_noise._training import fit_arguments
 from tfp_noise._training.fit_callbacks import backups_released, with_own_callbacks
 from tfp_noise._training.image_scale import ScaleCheck
 from tfp_noise._training.input_checks import check_data
+from tfp_noise._training.label_kinds import label_kind
 from tfp_noise._training.missing_features import takes_missing
 from tfp_noise._training.model_checks import check_batches, check_heed_masks, check_weights
 from tfp_noise._training.network_and_loss import check_parts, check_width
@@ -23,6 +24,7 @@ from tfp_noise._training.replication import ReplicatedModel
 from tfp_noise._training.training_facts import training_facts
 from tfp_noise._training.worker_agreement import check_workers_alike
 from tfp_noise.losses import NoisyLabelLoss
+from tfp_noise.losses._checks import check_one_class
 
 
 @keras.saving.register_keras_serializable(package="tfp_noise")
@@ -33,7 +35,8 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
     `[batch, height, width, num_outputs]`, has a label at each position.
 
     `model(x)` returns the network's raw outputs. `predict`, metrics, `deployable` and `export` use probabilities
-    `[batch, ..., num_classes]`, so that `metrics=["accuracy"]` works for every loss. The validation loss is
+    `[batch, ..., num_classes]`, so that `metrics=["accuracy"]` works for every loss; with `losses.MultiLabel` they use
+    the probability of each label, `[batch, ..., num_labels]`. The validation loss is
     `loss.evaluation_loss`. Everything that a loss learns or counts during training is in the layer `loss_state`, which
     is trained and saved with the network. `save` and `keras.models.load_model` restore predictions, this state, the
     optimizer and the random generators, so that training continues as if it had not been interrupted.
@@ -87,6 +90,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         self.scale_check = ScaleCheck(self, self.symbolic_inputs)
         self.network = network
         self.loss = loss
+        self._label_kind = label_kind(loss)
         # As attributes, so that Keras tracks them.
         self.loss_seed_generator = loss.seed_generator
         self.loss_state = loss.build_state()
@@ -114,7 +118,8 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
 
         Metrics receive labels and probabilities `[batch, ..., num_classes]`. The form of the labels in the first batch,
         class indices or distributions, decides what "accuracy" means. Later labels in the other form are converted; the
-        class index of a distribution is that of its largest entry.
+        class index of a distribution is that of its largest entry. With `losses.MultiLabel` metrics receive labels of 0
+        or 1, a probability above one half as 1, and "accuracy" is the fraction of labels that are right.
 
         Args:
             optimizer: as in Keras.
@@ -134,8 +139,9 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             )
         with self.distribute_strategy.scope():  # optimizers and metrics given by name are made here
             optimizer = self.loss.wrap_optimizer(keras.optimizers.get(optimizer), self.loss_state)
-            super().compile(optimizer=optimizer, metrics=metrics, **kwargs)
-        self._metrics_take_distributions = None
+            self._label_kind = label_kind(self.loss)  # a new one, which has seen no labels for metrics
+            metrics, weighted = map(self._label_kind.metrics, (metrics, kwargs.pop("weighted_metrics", None)))
+            super().compile(optimizer=optimizer, metrics=metrics, weighted_metrics=weighted, **kwargs)
         optimizer = self.optimizer
         self.loss.count_updates = lambda: optimizer.iterations
 
@@ -179,17 +185,13 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         if y is None and self._compile_metrics is not None:
             raise ValueError("`y` must hold labels for `metrics`. Received: None. Leave `metrics` out of `compile`.")
-        probabilities, mask = self.loss.probabilities(y_pred), getattr(y_pred, "_keras_mask", None)
+        probabilities = self.loss.probabilities(y_pred)
         if self._compile_metrics is not None:
-            rank = len(y_pred.shape)
-            y, mask = metric_labels.without_ignored(y, mask, self.loss, rank)
-            if self._metrics_take_distributions is None:
-                self._metrics_take_distributions = _labels.are_distributions(y, self.loss.num_classes, rank)
-            y = metric_labels.in_form(y, self.loss.num_classes, self._metrics_take_distributions, rank)
+            y, mask = self._label_kind.for_metrics(y, y_pred)
+            if mask is not None:
+                probabilities._keras_mask = mask  # which metrics read
             if sample_weight is not None:
-                sample_weight = _positions.weights_of_positions(sample_weight, y_pred)
-        if mask is not None:
-            probabilities._keras_mask = mask  # which metrics read
+                sample_weight = self._label_kind.weights_for_metrics(sample_weight, y_pred)
         results = super().compute_metrics(x, y, probabilities, sample_weight)
         if self.loss.ignore_class is not None and self._compile_metrics is not None:
             check_heed_masks(self._compile_metrics.metrics)
@@ -201,7 +203,8 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
     def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, **kwargs):
         """Trains like `keras.Model.fit`, with the same arguments, after checks of labels and features.
 
-        Labels are class indices `[n]` or `[n, 1]`, or distributions over classes `[n, num_classes]`, in any container
+        Labels are class indices `[n]` or `[n, 1]`, or distributions over classes `[n, num_classes]`, or for
+        `losses.MultiLabel` numbers in [0, 1] for each label `[n, num_labels]`, in any container
         that becomes an array, such as a list or a pandas column. For outputs `[n, ..., num_outputs]` they have the same
         axes in the middle: class indices `[n, ...]` or `[n, ..., 1]`, or distributions `[n, ..., num_classes]`; how
         many axes the outputs have decides which of them `y` is. Arrays are checked before training starts; batches of
@@ -215,7 +218,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
 
         Args:
             x: as in Keras.
-            y: class indices or distributions over classes.
+            y: class indices, distributions over classes, or several labels.
             batch_size: as in Keras; the global one on several replicas.
             epochs: as in Keras.
             verbose: as in Keras.
@@ -241,7 +244,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         """
         batches = y is None
         x, y = self._checked(x, y, training=True)
-        check_weights(kwargs, self.loss.ignore_class, batches, self._outputs_rank or 2)
+        check_weights(kwargs, self.loss.ignore_class, batches, self._outputs_rank or 2, self._label_kind.num_labels)
         check_batches(x, batch_size, kwargs.get("validation_split", 0.0), self.distribute_strategy)
         validation = kwargs.get("validation_data")
         if validation is not None and not isinstance(validation, (tuple, list)):
@@ -272,7 +275,8 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             **kwargs: as in Keras.
 
         Returns:
-            A float array `[n, ..., num_classes]`; rows sum to 1.
+            A float array `[n, ..., num_classes]`; rows sum to 1. With `losses.MultiLabel`: `[n, ..., num_labels]`, the
+            probability of each label.
 
         Warns:
             UserWarning: if images are on another scale than in training.
@@ -284,7 +288,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         look = functools.partial(self.scale_check, training=training)
         takes_nan = functools.partial(takes_missing, self, x)
         rank_of = functools.partial(outputs_rank, self)
-        return check_data(x, y, self.loss.num_classes, prefix, self.loss.ignore_class, takes_nan, rank_of, look)
+        return check_data(x, y, self._label_kind, prefix, takes_nan, rank_of, look)
 
     def deployable(self) -> keras.Model:
         """Makes a plain Keras model from inputs to class probabilities, without any class of this package.
@@ -335,4 +339,5 @@ def class_logits(model, inputs):
     outputs = model(inputs, training=False)
     if not isinstance(model, NoisyLabelClassifier):
         return outputs
+    check_one_class("model", model.loss)
     return model.loss.logits(keras.ops.cast(outputs, model.loss.dtype))

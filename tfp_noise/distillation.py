@@ -9,6 +9,7 @@ from tfp_noise._saving.layer_states import layer_states, layers_in, set_layer_st
 from tfp_noise._training.raw_outputs import check_raw_outputs
 from tfp_noise.classifier import NoisyLabelClassifier, class_logits
 from tfp_noise.losses import NoisyLabelLoss
+from tfp_noise.losses._checks import check_one_class
 
 _TEACHER = "teacher_"
 
@@ -82,6 +83,7 @@ class DistilledClassifier(NoisyLabelClassifier):
         **kwargs: Any,
     ):
         _backends.require_tensorflow(type(self).__name__, "it overrides steps of TensorFlow's trainer")
+        check_one_class("loss", loss)
         if not isinstance(teacher, keras.Model):
             raise TypeError(f"`teacher` must be a trained Keras model. Received: {teacher!r}.")
         if not teacher.built:

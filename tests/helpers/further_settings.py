@@ -3,6 +3,7 @@
 import keras
 
 from tests.helpers.loss_oracles import random_transition
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST
 from tfp_noise import losses
 
 ANNEALED = keras.optimizers.schedules.PolynomialDecay(2.0, 10, 0.1)
@@ -25,4 +26,24 @@ FURTHER_SETTINGS = {
         k, terms=["forward_cross_entropy", "target_entropy"], **kwargs
     ),
     "learnable_variant": lambda k, **kwargs: losses.LearnableLabelSmoothing(k, variant="label_smoothing++", **kwargs),
+}
+
+
+def several_labels(*cases):
+    """A function that builds the loss of as many labels as there are classes, by one case or a case a label in turn."""
+
+    def build(num_labels, dtype=None, **kwargs):
+        each = [LOSSES_UNDER_TEST[name].build(2, dtype=dtype) for name in cases]
+        each = each[0] if len(each) == 1 else [each[label % len(each)] for label in range(num_labels)]
+        return losses.MultiLabel(each, num_labels, **kwargs)
+
+    return build
+
+
+# Losses of several labels an example, for tests that give no labels.
+OF_SEVERAL_LABELS = {
+    "multi_label": several_labels("cross_entropy"),
+    "multi_label_forward": several_labels("forward"),
+    "multi_label_logistic_normal": several_labels("logistic_normal"),
+    "multi_label_each": several_labels("cross_entropy", "generalized_cross_entropy"),
 }

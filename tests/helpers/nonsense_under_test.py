@@ -168,6 +168,7 @@ RIGHT = {
     "estimation.from_trusted": lambda: {"clean": LABELS, "observed": OBSERVED, "num_classes": K},
     "losses.NoisyLabelLoss": lambda: dict(_K),
     **{f"losses.{type(loss).__name__}": functools.partial(required, loss) for loss in _LOSSES},
+    "losses.MultiLabel": lambda: {"loss": losses.CrossEntropy(2), "num_labels": K},
     "losses.available": dict,
     "metrics.ExpectedCalibrationError": dict,
     "metrics.accuracy": lambda: dict(_PREDICTIONS),

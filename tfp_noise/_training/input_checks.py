@@ -5,22 +5,20 @@ import types
 import keras
 import tensorflow as tf
 
-from tfp_noise import _labels, _validation
-from tfp_noise._validation import tensors
+from tfp_noise import _validation
 
 
-def check_data(x, y, num_classes, prefix, ignored, takes_nan, rank_of, check_scale=None):
+def check_data(x, y, kind, prefix, takes_nan, rank_of, check_scale=None):
     """Checks `x` and `y` at once if they are in memory; batches of a dataset or generator are checked one by one.
 
-    Labels are returned as an array, and class indices `[n, 1]` as `[n]`: a model that has been given both shapes would
-    be traced again, for labels of any rank.
+    Labels are returned as an array in one form, such as class indices `[n, 1]` as `[n]`: a model that has been given
+    both shapes would be traced again, for labels of any rank.
 
     Args:
         x: features, or a `tf.data.Dataset`, `keras.utils.PyDataset` or generator of `(x, y)` or `(x, y, weights)`.
         y: labels in any container, or `None`.
-        num_classes: int, K.
+        kind: the kind of labels that the model's loss takes, by `label_kinds`.
         prefix: text before the argument's name in errors.
-        ignored: int, class index of examples without a label, or `None`.
         takes_nan: function without arguments, called if features hold NaN, and for every dataset: true if that is
             allowed.
         rank_of: function of features and labels, or of a dataset and the `tf.TensorSpec` of its labels: how many axes
@@ -32,21 +30,21 @@ def check_data(x, y, num_classes, prefix, ignored, takes_nan, rank_of, check_sca
         `x` and `y` to train with.
 
     Raises:
-        TypeError: if labels are neither integers nor distributions.
-        ValueError: if labels lie outside `[0, num_classes)`, rows are not distributions, or features are not finite.
+        TypeError: if labels are of another kind.
+        ValueError: if labels are none of this kind, or features are not finite.
     """
-    settings = (num_classes, prefix, ignored, takes_nan, rank_of)
+    settings = (kind, prefix, takes_nan, rank_of)
     if isinstance(x, tf.data.Dataset):
         if check_scale:
             check_scale(f"{prefix}x", x)
         spec, rank = x.element_spec, 2
         if isinstance(spec, tuple) and len(spec) > 1 and isinstance(spec[1], tf.TensorSpec):
             rank = rank_of(x, spec[1])
-            tensors.check_label_spec(f"{prefix}y", spec[1], num_classes, rank)
+            kind.check_spec(f"{prefix}y", spec[1], rank)
         allows_nan = takes_nan()  # called here, because inside the dataset's graph the model cannot be called
         # Batches are checked while the step before them is computed; within the step that would take some percent of
         # its time.
-        return x.map(lambda *batch: _check_batch(batch, num_classes, prefix, ignored, allows_nan, rank)).prefetch(2), y
+        return x.map(lambda *batch: _check_batch(batch, kind, prefix, allows_nan, rank)).prefetch(2), y
     if isinstance(x, keras.utils.PyDataset):
         return _CheckedBatches(x, check_scale, *settings), y
     if isinstance(x, types.GeneratorType):
@@ -59,13 +57,7 @@ def check_data(x, y, num_classes, prefix, ignored, takes_nan, rank_of, check_sca
     if y is None or keras.backend.is_keras_tensor(y) or isinstance(y, dict):
         return x, y
     y = _validation.as_label_array(f"{prefix}y", y)
-    rank = rank_of(x, y)
-    _validation.check_targets(f"{prefix}y", y, num_classes, ignored, rank)
-    if _labels.are_class_indices(y, rank):
-        y = y.reshape(y.shape[: rank - 1])
-    elif y.dtype.kind in "biu":  # all distributions are floats, so that the model is traced once
-        y = y.astype(keras.config.floatx())
-    return x, y
+    return x, kind.check_array(f"{prefix}y", y, rank_of(x, y))
 
 
 def is_array(value):
@@ -141,7 +133,7 @@ class _CheckedBatches(keras.utils.PyDataset):
         self._batches.on_epoch_end()
 
 
-def _check_batch(batch, num_classes, prefix, ignored, allows_nan, rank):
+def _check_batch(batch, kind, prefix, allows_nan, rank):
     """A batch of a `tf.data.Dataset` with assertions; they run on the host, where a TPU's input is made, too."""
     if len(batch) < 2:
         return batch
@@ -151,15 +143,10 @@ def _check_batch(batch, num_classes, prefix, ignored, allows_nan, rank):
         floats = [tf.where(tf.math.is_nan(leaf), tf.zeros_like(leaf), leaf) for leaf in floats]
     message = f"`{prefix}x` must be finite (if the network handles NaN itself, call the model on a batch first)"
     checks = [tf.debugging.assert_all_finite(leaf, message) for leaf in floats]
-    name = f"{prefix}y"
-    if _labels.are_distributions(y, num_classes, rank):
-        checks.append(tensors.assert_distributions(name, y))
-    else:
-        checks.append(tensors.assert_labels(name, y, num_classes, ignored))
+    check, converted = kind.check_tensor(f"{prefix}y", y, rank)
+    checks.append(check)
     for weights in batch[2:]:
         if isinstance(weights, tf.Tensor) and weights.dtype.is_floating:
             checks.append(tf.debugging.assert_all_finite(weights, f"`{prefix}sample_weight` must be finite"))
-    indices = _labels.are_class_indices(y, rank)
     with tf.control_dependencies([check for check in checks if check is not None]):
-        y = tf.identity(y)
-        return (x, _labels.to_class_indices(y, num_classes, rank) if indices else y, *batch[2:])
+        return (x, converted(tf.identity(y)), *batch[2:])

@@ -44,7 +44,7 @@ def check_batches(x, batch_size, validation_split, strategy):
             )
 
 
-def check_weights(arguments, ignored=None, batches=False, rank=2):
+def check_weights(arguments, ignored=None, batches=False, rank=2, num_labels=1):
     """Refuses example weights that are not finite, and class weights where Keras cannot look labels up.
 
     Args:
@@ -52,6 +52,7 @@ def check_weights(arguments, ignored=None, batches=False, rank=2):
         ignored: int, the loss's `ignore_class`, or `None`.
         batches: bool, true for data in batches, for which Keras looks up every label in `class_weight`.
         rank: int, how many axes the model's outputs have.
+        num_labels: int, how many labels each example or position has.
     """
     weights = arguments.get("sample_weight")
     if weights is not None:
@@ -59,6 +60,12 @@ def check_weights(arguments, ignored=None, batches=False, rank=2):
         _validation.check_finite("sample_weight", np.asarray(weights), "example", cure)
     if arguments.get("class_weight") is None:
         return
+    if num_labels > 1:
+        raise ValueError(
+            "`class_weight` must be left out for several labels an example, because Keras looks up one label an "
+            f"example. Received: {arguments['class_weight']}, for {num_labels} labels. Pass a weight of each label: "
+            "`sample_weight=np.where(y == 1, weight_of_present, weight_of_absent)`."
+        )
     if rank > 2:
         raise ValueError(
             "`class_weight` must be left out for labels at each position, because Keras looks up one label an example. "

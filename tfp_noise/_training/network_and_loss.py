@@ -3,6 +3,7 @@
 import keras
 
 from tfp_noise.losses import NoisyLabelLoss
+from tfp_noise.losses._checks import what_it_reads
 
 
 def check_parts(network, loss):
@@ -31,7 +32,7 @@ def check_width(outputs, loss):
         )
     if outputs.shape[-1] != loss.num_outputs:
         raise ValueError(
-            f"`network` must have {loss.num_outputs} outputs, which {type(loss).__name__} reads for "
-            f"{loss.num_classes} classes. Received: a network with {outputs.shape[-1]}. "
+            f"`network` must have {loss.num_outputs} outputs, which {what_it_reads(loss)}. Received: a network with "
+            f"{outputs.shape[-1]}. "
             "Make its last layer `keras.layers.Dense(loss.num_outputs)`."
         )

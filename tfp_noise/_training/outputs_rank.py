@@ -22,7 +22,7 @@ def outputs_rank(model, x, labels):
         rank, dtype = _labels.rank_of(labels), keras.backend.standardize_dtype(labels.dtype)
         if rank in (None, 1):
             return 2
-        if "float" in dtype:  # distributions
+        if "float" in dtype and labels.shape[-1] == model._label_kind.width > 1:  # distributions, or several labels
             return rank
         build_on(model, x)
     return model._outputs_rank or 2

@@ -19,6 +19,7 @@ from tfp_noise._validation.matrices import (
     warn_if_uninformative,
     warn_of_no_labels,
 )
+from tfp_noise._validation.multi_labels import check_multi_labels
 from tfp_noise._validation.numbers import check_batch_size, check_bool, check_int, check_number, check_seed, check_top
 from tfp_noise._validation.objects import check_callable, check_choice, check_class_names, check_instance, check_path
 
@@ -42,6 +43,7 @@ __all__ = [
     "check_int",
     "check_labels",
     "check_matrix",
+    "check_multi_labels",
     "check_number",
     "check_path",
     "check_seed",

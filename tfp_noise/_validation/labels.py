@@ -104,7 +104,8 @@ def check_targets(name, targets, num_classes, ignored=None, rank=2):
         check_labels(name, targets.reshape(targets.shape[: rank - 1]), num_classes, ignored, rank - 1)
     else:
         raise ValueError(
-            f"{wording.label_shapes(name, num_classes, rank)} Received shape {targets.shape}. Is `num_classes` right?"
+            f"{wording.label_shapes(name, num_classes, rank)} Received shape {targets.shape}. Is `num_classes` right? "
+            f"{wording.SEVERAL_LABELS}"
         )
 
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfp_noise import _labels
 from tfp_noise._validation import wording
 from tfp_noise._validation.labels import DISTRIBUTION_TOLERANCE
+from tfp_noise._validation.multi_labels import check_multi_label_shape
 
 
 def assert_labels(name, labels, num_classes, ignored=None):
@@ -36,6 +37,28 @@ def assert_distributions(name, rows):
     return tf.debugging.Assert(tf.reduce_all(right), [message, rows, wording.NORMALISE])
 
 
+def assert_multi_labels(name, labels, ignored=None):
+    """An operation that fails unless all `labels` lie in [0, 1] or equal `ignored`."""
+    numbers = tf.cast(labels, tf.float32)
+    inside = (numbers >= 0) & (numbers <= 1)
+    if ignored is not None:
+        inside |= numbers == ignored
+    message = f"{wording.multi_label_range(name)} Received:"
+    return tf.debugging.Assert(tf.reduce_all(inside), [message, labels, wording.UNKNOWN_LABEL])
+
+
+def check_multi_label_spec(name, spec, num_labels, rank=2):
+    """Refuses several labels of a dataset, a `tf.TensorSpec` of a batch, for outputs of `rank` axes."""
+    if not (spec.dtype.is_integer or spec.dtype.is_floating or spec.dtype.is_bool):
+        raise TypeError(
+            f"`{name}` must hold numbers in [0, 1], one a label. Received a dataset with labels of dtype "
+            f"{spec.dtype.name}. Make them by `keras.layers.StringLookup(vocabulary=names, num_oov_indices=0, "
+            'output_mode="multi_hot")`.'
+        )
+    if spec.shape.rank is not None:
+        check_multi_label_shape(name, spec.shape, num_labels, rank, f"a dataset with labels of shape {spec.shape}")
+
+
 def check_label_spec(name, spec, num_classes, rank=2):
     """Refuses the labels of a dataset if their dtype or shape is wrong, before any batch is made.
 
@@ -52,7 +75,7 @@ def check_label_spec(name, spec, num_classes, rank=2):
     if shape.rank not in (rank - 1, rank) or width not in (None, 1, num_classes):
         raise ValueError(
             f"{wording.label_shapes(name, num_classes, rank)} Received a dataset with labels of shape {tuple(shape)}. "
-            "Is `num_classes` right, and the dataset batched?"
+            f"Is `num_classes` right, and the dataset batched? {wording.SEVERAL_LABELS}"
         )
     distributions = _labels.are_distributions(spec, num_classes, rank)
     if dtype.is_integer or (distributions and (dtype.is_floating or dtype.is_bool)):

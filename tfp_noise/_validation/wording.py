@@ -3,11 +3,21 @@
 NO_LABEL = "Leave out the examples without a label, or give the loss `ignore_class=-1`."
 NOT_REGRESSION = "If these are targets of a regression: this library is about noise on class labels only."
 FROM_1 = "Do the labels start at 1, or is `num_classes` too small?"
-NORMALISE = "Divide each row by its sum, or pass class indices."
+SEVERAL_LABELS = "For several labels an example, wrap a loss of two classes: `losses.MultiLabel(loss, num_labels)`."
+NORMALISE = f"Divide each row by its sum, or pass class indices. {SEVERAL_LABELS}"
+UNKNOWN_LABEL = "For labels that nobody knows, pass -1 and give MultiLabel `ignore_class=-1`."
+ONE_CLASS = (
+    "For class indices, one of several classes an example, take a loss with that `num_classes`, without MultiLabel; or "
+    "make rows of them: `keras.utils.to_categorical(labels, num_labels)`."
+)
 
 
 def label_range(name, num_classes):
     return f"`{name}` must lie in [0, {num_classes})."
+
+
+def multi_label_range(name):
+    return f"`{name}` must lie in [0, 1]: 0 for an absent label, 1 for one that is present."
 
 
 def label_shapes(name, num_classes, rank=2):

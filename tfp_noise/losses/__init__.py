@@ -18,6 +18,7 @@ from tfp_noise.losses.heteroscedastic import Heteroscedastic
 from tfp_noise.losses.learned_targets.learnable import LearnableLabelSmoothing
 from tfp_noise.losses.learned_targets.online import OnlineLabelSmoothing
 from tfp_noise.losses.logistic_normal import LogisticNormal
+from tfp_noise.losses.multi_label import MultiLabel
 from tfp_noise.losses.smearing import LabelSmearing, LabelSmoothing
 from tfp_noise.losses.summaries import LossSummary, available
 
@@ -37,6 +38,7 @@ __all__ = [
     "LearnableLabelSmoothing",
     "LogisticNormal",
     "LossSummary",
+    "MultiLabel",
     "NoiseAgainstNoise",
     "NoisyLabelLoss",
     "OnlineLabelSmoothing",

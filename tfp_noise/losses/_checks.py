@@ -40,21 +40,21 @@ def check_state(loss):
         _backends.require_tensorflow(type(loss).__name__, loss.needs_classifier)
 
 
-def check_no_ignore_class(loss, reason):
+def check_no_ignore_class(loss):
     """Refuses `ignore_class` in a loss that is not a sum over independent examples."""
-    if loss.ignore_class is not None:
+    if loss.needs_whole_batch and loss.ignore_class is not None:
         raise ValueError(
-            f"`ignore_class` must be None for this {type(loss).__name__}, because {reason}. Received: "
+            f"`ignore_class` must be None for this {type(loss).__name__}, because {loss.needs_whole_batch}. Received: "
             f"{loss.ignore_class}. Leave those examples out of the data."
         )
 
 
-def check_no_mask(loss, outputs, reason):
+def check_no_mask(loss, outputs):
     """Refuses outputs under a mask in a loss that is not a sum over independent examples."""
-    if getattr(outputs, "_keras_mask", None) is not None:
+    if loss.needs_whole_batch and getattr(outputs, "_keras_mask", None) is not None:
         raise ValueError(
-            f"`y_pred` must have no mask of Keras for this {type(loss).__name__}, because {reason}. Received: outputs "
-            "with a mask. Leave out what masks, such as `Masking` or `mask_zero=True` of `Embedding`."
+            f"`y_pred` must have no mask of Keras for this {type(loss).__name__}, because {loss.needs_whole_batch}. "
+            "Received: outputs with a mask. Leave out what masks, such as `Masking` or `mask_zero=True` of `Embedding`."
         )
 
 
@@ -65,6 +65,21 @@ def refuse_second_owner(loss):
         f"`loss` must belong to one classifier, because {loss.needs_classifier}. Received: a {kind} that belongs to "
         f"another one. Make a second loss: `{kind}.from_config(loss.get_config())`."
     )
+
+
+def check_one_class(name, loss):
+    """Refuses a loss of several labels where a class of each example is needed.
+
+    Args:
+        name: text, the argument that gives the loss.
+        loss: a `NoisyLabelLoss`.
+    """
+    if hasattr(loss, "num_labels"):
+        raise ValueError(
+            f"`{name}` must have a loss for one class of several an example. Received: a {type(loss).__name__} for "
+            f"{loss.num_labels} labels. Treat each label by itself, as two classes: `np.stack([1 - p, p], axis=-1)` "
+            "are its probabilities."
+        )
 
 
 def check_owner(loss):
@@ -93,13 +108,34 @@ def check_raw(outputs):
         )
 
 
-def check_shapes(loss, labels, outputs):
-    """Refuses tensors that are not labels and outputs `[..., loss.num_outputs]`."""
+def what_it_reads(loss):
+    """Words for the loss and what its outputs are read for."""
+    labels = getattr(loss, "num_labels", None)
+    return f"{type(loss).__name__} reads for {f'{loss.num_classes} classes' if labels is None else f'{labels} labels'}"
+
+
+def check_multi_label_shapes(loss, labels, outputs):
+    """Refuses tensors that are not labels `[..., loss.num_labels]` and outputs `[..., loss.num_outputs]`."""
+    rank, wide = _check_ranks(loss, labels, outputs), loss.num_labels
+    shape = tuple(labels.shape)
+    rows = len(shape) == rank and shape[-1] == wide
+    if not (rows or (wide == 1 and len(shape) == rank - 1)) or not _positions.same_sizes(
+        shape[: rank - 1], outputs.shape[:-1]
+    ):
+        raise ValueError(
+            f"`y_true` must be numbers in [0, 1] of shape [..., {wide}], one a label, where the dots are the axes of "
+            f"`y_pred` but the last. Received shape {shape} with `y_pred` of shape {tuple(outputs.shape)}. For class "
+            "indices, one of several classes an example, use a loss with that `num_classes`, without MultiLabel."
+        )
+
+
+def _check_ranks(loss, labels, outputs):
+    """The number of axes of outputs `[..., loss.num_outputs]`, whose labels have a known number of axes."""
     rank = len(outputs.shape)
     if rank < 2 or outputs.shape[-1] != loss.num_outputs:
         raise ValueError(
-            f"`y_pred` must have shape [batch, ..., {loss.num_outputs}], the outputs that {type(loss).__name__} reads "
-            f"for {loss.num_classes} classes. Received shape {tuple(outputs.shape)}."
+            f"`y_pred` must have shape [batch, ..., {loss.num_outputs}], the outputs that {what_it_reads(loss)}. "
+            f"Received shape {tuple(outputs.shape)}."
         )
     if _labels.rank_of(labels) is None:
         raise ValueError(
@@ -107,6 +143,12 @@ def check_shapes(loss, labels, outputs):
             "traces a step for any rank where columns, or distributions of the same dtype, follow class indices. Pass "
             "class indices as [...] throughout, without a last axis of size 1, and distributions as floats."
         )
+    return rank
+
+
+def check_shapes(loss, labels, outputs):
+    """Refuses tensors that are not labels and outputs `[..., loss.num_outputs]`."""
+    rank = _check_ranks(loss, labels, outputs)
     distributions = _labels.are_distributions(labels, loss.num_classes, rank)
     known = distributions or _labels.are_class_indices(labels, rank)
     if not known or not _positions.same_sizes(labels.shape[: rank - 1], outputs.shape[:-1]):

@@ -26,8 +26,10 @@ class NoisyLabelLoss(keras.losses.Loss):
     A loss of one's own implements `soft_label_loss`, for labels that are distributions. It may override
 
         class_index_loss                      if class indices allow a cheaper way than one-hot rows
+        binary_loss                           if two classes allow a cheaper way than two logits, for `MultiLabel`
         num_outputs, num_prediction_outputs,
-        reads_logits, logits                  if the network has more outputs than there are classes
+        reads_logits, is_shift_invariant,
+        logits                                if the network has more outputs than there are classes
         evaluation_loss                       if the targets of training move or are random
         build_state, update_state,
         state_name, needs_classifier          if the loss learns or counts something between steps
@@ -48,6 +50,8 @@ class NoisyLabelLoss(keras.losses.Loss):
         seed_generator: `keras.random.SeedGenerator` of a loss that draws random numbers; a classifier saves its state.
         needs_classifier: reason why the loss trains in a `NoisyLabelClassifier` only, in words that follow "because";
             `None` for a loss that keeps nothing between steps.
+        needs_whole_batch: reason why the loss of an example depends on the others of its batch, in such words; `None`
+            for a loss of each example by itself.
         divergence_advice: sentence for the error that ends a training whose loss became NaN or infinite.
         paper: authors and year of the paper that proposes the loss, for `losses.available`.
         needs: what the loss takes besides labels and logits, such as "a transition matrix", for `losses.available`.
@@ -87,6 +91,7 @@ class NoisyLabelLoss(keras.losses.Loss):
 
     seed_generator: keras.random.SeedGenerator | None = None
     needs_classifier: str | None = None
+    needs_whole_batch: str | None = None
     divergence_advice: str = ""
     paper: str = ""
     needs: str = ""
@@ -136,15 +141,25 @@ class NoisyLabelLoss(keras.losses.Loss):
         return True
 
     @property
+    def is_shift_invariant(self) -> bool:
+        """True if a number added to all outputs changes nothing, so that of two classes one may have the output 0."""
+        return self.reads_logits
+
+    @property
     def state_name(self) -> str:
         """Tag stored with the saved state of a loss; loading refuses another tag."""
         return f"{type(self).__name__}({self.num_classes})"
 
     def __call__(self, y_true, y_pred, sample_weight=None):
+        _checks.check_no_mask(self, y_pred)
         if sample_weight is not None:
             sample_weight = ops.convert_to_tensor(sample_weight, self.dtype)
-            sample_weight = _positions.weights_of_positions(sample_weight, ops.convert_to_tensor(y_pred))
+            sample_weight = self._loss_weights(sample_weight, ops.convert_to_tensor(y_pred))
         return super().__call__(y_true, y_pred, sample_weight)
+
+    def _loss_weights(self, weights, y_pred):
+        """Weights of the losses, of the shape that `call` returns, or as given if that is `[batch]`."""
+        return _positions.weights_of_positions(weights, y_pred)
 
     def call(self, y_true, y_pred):
         """Loss of each example or, for outputs of more axes, of each position, without reduction.
@@ -227,6 +242,25 @@ class NoisyLabelLoss(keras.losses.Loss):
             NotImplementedError: if a subclass implements neither this method nor `soft_label_loss`.
         """
         return self.soft_label_loss(_labels.to_distributions(labels, self.num_classes, self.dtype), y_pred)
+
+    def binary_loss(self, present: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """Loss of two classes from the logit of the second one, the same as that of the logits `[0, logit]`.
+
+        `MultiLabel` calls it for a loss of two classes that is shift invariant.
+
+        Args:
+            present: float `[...]`, the probability of the second class that the label says.
+            logits: float `[...]`, of the loss's dtype.
+
+        Returns:
+            Float `[...]`, in nats.
+
+        Raises:
+            NotImplementedError: if a subclass does not implement `soft_label_loss`.
+        """
+        columns = (1 - present, present), (ops.zeros_like(logits), logits)
+        targets, y_pred = (ops.stack([ops.reshape(one, [-1]) for one in pair], axis=-1) for pair in columns)
+        return ops.reshape(self.soft_label_loss(targets, y_pred), ops.shape(logits))
 
     def logits(self, y_pred: tf.Tensor) -> tf.Tensor:
         """The logits whose softmax the predicted probabilities are; by default the outputs themselves.

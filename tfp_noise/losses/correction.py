@@ -9,7 +9,7 @@ from keras import ops
 from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
-from tfp_noise.losses._checks import check_no_ignore_class, check_no_mask
+from tfp_noise.losses._checks import check_no_ignore_class
 from tfp_noise.losses._gradients import with_gradient
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
@@ -18,7 +18,6 @@ from tfp_noise.losses.base import NoisyLabelLoss, register
 _LOG_ZERO = -1e5
 # Above these, rounding errors are as large as the result.
 _LARGEST_CONDITION_NUMBER = {"float32": 1e4, "float64": 1e12}
-_DECIDED = "the mean of the whole batch decides which classes leave the loss"
 
 
 @register
@@ -80,8 +79,7 @@ class BackwardCorrection(NoisyLabelLoss):
     ):
         super().__init__(num_classes, name=name, **kwargs)
         self.non_negative = _validation.check_bool("non_negative", non_negative)
-        if self.non_negative:
-            check_no_ignore_class(self, _DECIDED)
+        check_no_ignore_class(self)
         self.transition = _validation.check_transition("transition", transition, self.num_classes)
         self.min_probability = _validation.check_number("min_probability", min_probability, above=0, below=1)
         condition = np.linalg.cond(self.transition)
@@ -98,6 +96,10 @@ class BackwardCorrection(NoisyLabelLoss):
             )
         self._inverse = np.linalg.inv(self.transition)
 
+    @property
+    def needs_whole_batch(self):
+        return "the mean of the whole batch decides which classes leave the loss" if self.non_negative else None
+
     def __call__(self, y_true, y_pred, sample_weight=None):
         if self.non_negative and sample_weight is not None:
             raise ValueError(
@@ -105,8 +107,6 @@ class BackwardCorrection(NoisyLabelLoss):
                 "classes leave the loss. Received: weights. Leave out `sample_weight` and `class_weight`, or "
                 "`non_negative`."
             )
-        if self.non_negative:
-            check_no_mask(self, y_pred, _DECIDED)
         return super().__call__(y_true, y_pred, sample_weight)
 
     def soft_label_loss(self, targets, y_pred):

@@ -45,6 +45,10 @@ class CrossEntropy(NoisyLabelLoss):
     def soft_label_loss(self, targets: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         return _entropies.cross_entropy(targets, ops.log_softmax(y_pred, axis=-1))
 
+    def binary_loss(self, present, logits):
+        of_present, of_absent = ops.softplus(-logits), ops.softplus(logits)
+        return _entropies.product(of_present, present) + _entropies.product(of_absent, 1 - present)
+
 
 def cross_entropy_like(loss: NoisyLabelLoss) -> CrossEntropy:
     """Cross-entropy with the classes, reduction, dtype and ignored class of another loss."""

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
+from tfp_noise.losses._checks import check_one_class
 from tfp_noise.losses.base import NoisyLabelLoss
 from tfp_noise.visualization import _style
 
@@ -111,6 +112,7 @@ def _check_binary(label, loss):
             f"`losses` must hold losses of tfp_noise.losses. Received: {loss!r} of type {type(loss).__name__} for "
             f"{label!r}. Are keys and values exchanged, or is this a class instead of an instance?"
         )
+    check_one_class("losses", loss)
     if (loss.num_classes, loss.num_outputs) != (2, 2):
         raise ValueError(
             f"`losses` must hold losses with 2 classes and 2 outputs. Received: {loss.num_classes} classes and "

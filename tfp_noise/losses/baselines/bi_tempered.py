@@ -109,6 +109,10 @@ class BiTempered(NoisyLabelLoss):
     def reads_logits(self):
         return self.t2 == 1
 
+    @property
+    def is_shift_invariant(self):
+        return True
+
     def logits(self, y_pred):
         if self.t2 == 1:
             return y_pred

@@ -54,6 +54,10 @@ class GeneralizedCrossEntropy(NoisyLabelLoss):
     def class_index_loss(self, labels, y_pred):
         return self._transform(ops.sparse_categorical_crossentropy(labels, y_pred, from_logits=True))
 
+    def binary_loss(self, present, logits):
+        of_present, of_absent = (self._transform(ops.softplus(z)) for z in (-logits, logits))
+        return present * of_present + (1 - present) * of_absent
+
     def _transform(self, cross_entropy):
         return -ops.expm1(-self.q * cross_entropy) / self.q
 

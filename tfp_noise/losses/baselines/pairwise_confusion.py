@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops
 
-from tfp_noise.losses._checks import check_no_ignore_class, check_no_mask
+from tfp_noise.losses._checks import check_no_ignore_class
 from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses.base import NoisyLabelLoss, register
 from tfp_noise.losses.cross_entropy import cross_entropy_like
@@ -55,15 +55,12 @@ class PairwiseConfusion(NoisyLabelLoss):
     """
 
     paper = "Dubey et al., 2018"
+    needs_whole_batch = "it compares the examples of a batch with one another"
 
     def __init__(self, num_classes: int, weight: float, *, name: str = "pairwise_confusion", **kwargs: Any):
         super().__init__(num_classes, name=name, **kwargs)
         self.weight = self._check_number("weight", weight, 0)
-        check_no_ignore_class(self, "it compares the examples of a batch with one another")
-
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        check_no_mask(self, y_pred, "it compares the examples of a batch with one another")
-        return super().__call__(y_true, y_pred, sample_weight)
+        check_no_ignore_class(self)
 
     def soft_label_loss(self, targets, y_pred):
         log_p = ops.log_softmax(y_pred, axis=-1)

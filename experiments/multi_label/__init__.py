@@ -1,0 +1,1 @@
+"""Several labels an example, some of them wrong: attributes of handwritten digits."""
