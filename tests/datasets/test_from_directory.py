@@ -1,4 +1,4 @@
-"""A user's folder of images as a data set: a folder for each class, an index, and files that are left out or refused."""
+"""A user's folder of images as a data set: classes by folder or index, and files that are left out or refused."""
 
 import io
 import itertools

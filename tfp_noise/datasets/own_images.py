@@ -34,10 +34,10 @@ def from_directory(
 ) -> Dataset:
     """Makes a data set of image files, whose labels may be wrong.
 
-    The files lie in a folder for each class, `path/CLASS/*.jpg` (or .jpeg, .png; or in a folder `images` there), or anywhere
-    in `path`, with a CSV file that gives each its label. Files and folders whose names begin with a dot are passed
-    over. Images that cannot be read are left out. All others are in memory at once, turned as their camera noted in
-    them (EXIF).
+    The files lie in a folder for each class, `path/CLASS/*.jpg` (or .jpeg, .png; or in a folder `images` there), or
+    anywhere in `path`, with a CSV file that gives each its label. Files and folders whose names begin with a dot are
+    passed over. Images that cannot be read are left out. All others are in memory at once, turned as their camera noted
+    in them (EXIF).
 
     Args:
         path: a folder.
