@@ -129,6 +129,8 @@ def test_the_report_opens_offline_and_escapes_names(finished):
     report = (finished[0] / "report.html").read_text()
     summary = json.loads((finished[0] / "summary.json").read_text())
     assert summary["sentence"] in report
+    assert "An id is the number of a row, from 0 on" in report
+    assert "columns are shown" not in report
     assert "dog &lt;b&gt;" in report
     assert "dog <b>" not in report
     assert not re.findall(r"(?:src|href)=(?!\"data:)", report)
