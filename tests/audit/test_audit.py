@@ -161,7 +161,7 @@ def test_columns_that_give_the_labels_away_are_warned_of(tmp_path):
 
 
 def test_networks_that_learn_little_are_warned_of():
-    """Of twelve labels three are predicted; the third class is never predicted, so that its row has no example."""
+    """Three of twelve labels are predicted; the third class is never predicted, so that its row has no example."""
     labels = np.arange(12) % 3
     examples = data.AuditedData("x", np.zeros([12, 1]), labels, np.arange(12), ("ant", "bee", "cow"))
     probabilities = np.tile([0.4, 0.35, 0.25], [12, 1])
