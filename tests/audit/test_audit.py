@@ -129,6 +129,8 @@ def test_the_report_opens_offline_and_escapes_names(finished):
     report = (finished[0] / "report.html").read_text()
     summary = json.loads((finished[0] / "summary.json").read_text())
     assert summary["sentence"] in report
+    assert "An id is the number of a row, from 0 on" in report
+    assert "columns are shown" not in report
     assert "dog &lt;b&gt;" in report
     assert "dog <b>" not in report
     assert not re.findall(r"(?:src|href)=(?!\"data:)", report)
@@ -158,6 +160,20 @@ def test_columns_that_give_the_labels_away_are_warned_of(tmp_path):
     assert (ranked.estimated_count, len(caught)) == (0, 1)
 
 
+def test_networks_that_learn_little_are_warned_of():
+    """Three of twelve labels are predicted; the third class is never predicted, so that its row has no example."""
+    labels = np.arange(12) % 3
+    examples = data.AuditedData("x", np.zeros([12, 1]), labels, np.arange(12), ("ant", "bee", "cow"))
+    probabilities = np.tile([0.4, 0.35, 0.25], [12, 1])
+    probabilities[9] = probabilities[9, [1, 0, 2]]
+    with pytest.warns(UserWarning, match=r"The networks predicted 25 % of the given labels\..*`--epochs`"):
+        command._ranked(probabilities, examples)
+    with pytest.warns(UserWarning, match="ForwardCorrection, .* weak estimate") as caught:
+        command._transition(probabilities, labels, examples.class_names)
+    assert ["'cow'" in str(one.message) for one in caught] == [True, False]
+    assert "'ant', 'bee'" in str(caught[1].message)
+
+
 def test_a_finished_audit_is_not_repeated(finished, table):
     out = finished[0]
     before = {name: (out / name).stat().st_mtime_ns for name in FILES}
@@ -173,8 +189,17 @@ def test_the_folder_of_another_audit_is_refused(finished, table):
 def test_the_folder_of_another_unfinished_audit_is_refused(table, tmp_path):
     with OutputFolder(tmp_path / "out", {"epochs": 2}) as folder:
         assert not folder.is_finished
+        folder.store("comparison", {})
     with pytest.raises(ValueError, match=r"holds another one \(.*epochs: there 2, now 3"):
         audit(table, tmp_path / "out", epochs=3)
+
+
+def test_the_folder_of_an_audit_that_failed_before_any_training_is_used_again(tmp_path):
+    with OutputFolder(tmp_path / "out", {"model": "wrong"}) as folder:
+        folder.features.mkdir()
+    with OutputFolder(tmp_path / "out", {"model": "mended"}) as folder:
+        assert folder.stored("facts") == {"model": "mended"}
+        assert not folder.features.exists()
 
 
 def test_a_folder_of_other_things_is_refused(table, tmp_path):

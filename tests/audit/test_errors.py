@@ -115,6 +115,10 @@ def test_backbones_and_their_weights(run, tmp_path):
         ("", "has no function 'build'. Is it misspelt"),
         ("1 / 0", "fails in importing 'net.py': ZeroDivisionError"),
         ("def build(shape): return shape", "fails in build.*TypeError"),
+        (
+            "import keras\ndef build(shape, _): return keras.Sequential([keras.Input((7,)), keras.layers.Dense(2)])",
+            r"a network for inputs of shape \(7,\), where the data have \(1,\)",
+        ),
         ("def build(shape, outputs): return outputs", "Received from 'build': 2. Return the network"),
     ],
 )

@@ -58,6 +58,14 @@ def test_a_list_of_files_and_labels(photos):
     assert found.ids[:2].tolist() == ["0.png", "1.png"]
 
 
+def test_weights_that_keras_passes_over_are_missed(monkeypatch):
+    """Keras warns only of layers in containers that a file of an earlier version does not have."""
+    network = keras.Sequential([keras.Input([2]), keras.layers.Dense(3)])
+    monkeypatch.setattr(network, "load_weights", lambda _: network.weights[0].assign(np.ones([2, 3])))
+    with pytest.raises(ValueError, match=r"1 of 2 weights are not in it, such as '.*dense.*bias'"):
+        backbones._load_weights(network, "old.weights.h5")
+
+
 def test_the_backbones_own_preprocessing_is_applied(photos, weights, backbone):
     """The oracle is Keras's function on pixels from 0 to 255, and the network of `keras.applications` itself."""
     images = data.load(settings(photos, backbone="MobileNet", weights=str(weights))).features

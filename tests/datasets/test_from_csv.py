@@ -120,6 +120,12 @@ def test_spaces_around_names_of_columns_are_not_part_of_them(write):
     assert datasets.from_csv(write(columns), "species").feature_names[0] == "weight"
 
 
+def test_columns_of_very_many_categories_are_refused(write):
+    columns = {"city": [f"city {i // 2}" for i in range(2002)], "species": ["cat", "dog"] * 1001}
+    with pytest.raises(ValueError, match=r"column 'city' .* 1001 different texts in 2002 rows"):
+        datasets.from_csv(write(columns), "species")
+
+
 def test_none_is_a_category(write):
     data = datasets.from_csv(write(table(colour=["None", "red"] * 20)), "species")
     assert data.feature_names == ("weight", "colour=None", "colour=red")

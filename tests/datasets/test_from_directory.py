@@ -1,4 +1,4 @@
-"""A user's folder of images as a data set: a folder a class, an index, and files that are left out or refused."""
+"""A user's folder of images as a data set: classes by folder or index, and files that are left out or refused."""
 
 import io
 import itertools
@@ -237,6 +237,12 @@ def test_refused_indices(folder, tmp_path, content, error, message):
     (tmp_path / "index.csv").write_text(content)
     with pytest.raises(error, match=message):
         datasets.from_directory(folder, labels=tmp_path / "index.csv")
+
+
+def test_columns_of_no_index_are_refused(folder):
+    for argument in ("file", "label"):
+        with pytest.raises(ValueError, match=rf"`{argument}` is a column of `labels`\. Received: 'photo' without it"):
+            datasets.from_directory(folder, **{argument: "photo"})
 
 
 @pytest.mark.parametrize("size", [0, (4, 0), (1, 2, 3), "4", 1.5])

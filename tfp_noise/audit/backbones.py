@@ -54,23 +54,32 @@ def load(name: str, weights: str) -> Backbone:
     if not path.is_file():
         raise ValueError(f"`--weights` must be a file. Received: {weights!r}, which is none. Is the path right?")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a shape that is not square or not known
+        warnings.simplefilter("ignore")  # of a shape that is not known, and of weights that are not in the file
         network = make(include_top=False, weights=None, input_shape=(None, None, 3), pooling="avg")
-    try:
-        network.load_weights(path)
-    except Exception as error:  # of any kind, as files of other content raise
-        reason = " ".join(str(error).split())
-        raise ValueError(
-            f"`--weights` must fit `--backbone={name}` without its last layer. Received: {weights!r}, which does not: "
-            f"{reason:.300}. Take the file that Keras names `notop` or `no_top`, or one that "
-            f"`keras.applications.{name}(include_top=False).save_weights('{name}.weights.h5')` has written."
-        ) from error
+        try:
+            _load_weights(network, path)
+        except Exception as error:  # of any kind, as files of other content raise
+            reason = " ".join(str(error).split())
+            raise ValueError(
+                f"`--weights` must fit `--backbone={name}` without its last layer. Received: {weights!r}, which does "
+                f"not: {reason:.200} ... Take the file that Keras names `notop` or `no_top`, or one that "
+                f"`keras.applications.{name}(include_top=False).save_weights('{name}.weights.h5')` has written."
+            ) from error
     network.trainable = False
     preprocess = getattr(keras.applications, make.__module__.rpartition(".")[2]).preprocess_input
     images = keras.Input((None, None, 3))
     network = keras.Model(images, network(preprocess(keras.layers.Rescaling(255.0)(images)), training=False), name=name)
     with open(path, "rb") as file:
         return Backbone(name, weights, hashlib.file_digest(file, "sha256").hexdigest(), network)
+
+
+def _load_weights(network, path):
+    """Loads a file that must hold every weight; of some layers of earlier versions' files Keras warns only."""
+    network.set_weights([np.full_like(value, np.nan) for value in network.get_weights()])
+    network.load_weights(path)
+    missing = [variable.path for variable in network.weights if np.isnan(variable.numpy()).any()]
+    if missing:
+        raise ValueError(f"{len(missing)} of {len(network.weights)} weights are not in it, such as {missing[0]!r}")
 
 
 def check_images(data: AuditedData) -> None:

@@ -20,6 +20,8 @@ from tfp_noise.audit.progress import Progress
 from tfp_noise.audit.settings import Settings
 from tfp_noise.audit.training import Training, default_epochs
 
+_WEAK = 0.5  # agreement with the given labels below which the estimate is doubted
+
 
 def run(settings: Settings, out: pathlib.Path, progress: Progress) -> None:
     """Audits the labels of the data that the settings name.
@@ -77,7 +79,7 @@ def _audit(settings, training, examples, backbone, folder, progress, notes, star
     probabilities = training.predicted_out_of_sample(settings.folds, folder.folds)
     progress.start("suspects")
     ranked = _ranked(probabilities, examples)
-    transition = estimation.from_confident_counts(probabilities[train], examples.labels[train], examples.class_names)
+    transition = _transition(probabilities[train], examples.labels[train], examples.class_names)
     progress.say(f"      about {ranked.estimated_count} of {len(ranked)} labels look wrong")
     progress.start(f"comparison of {len(comparison.LOSSES)} losses on {len(held_out)} given labels held out")
     results = comparison.compare(training, transition.transition, train, held_out, folder)
@@ -105,8 +107,16 @@ def _audit(settings, training, examples, backbone, folder, progress, notes, star
 
 
 def _ranked(probabilities, examples):
-    """The suspects, with a warning of data that give the labels away."""
-    if np.array_equal(probabilities.argmax(axis=1), examples.labels):
+    """The suspects, with warnings of data that give the labels away, and of networks that learn little."""
+    agreement = np.mean(probabilities.argmax(axis=1) == examples.labels)
+    if agreement < _WEAK:
+        warnings.warn(
+            f"The networks predicted {100 * agreement:.0f} % of the given labels. Either so many are wrong; or the "
+            "networks have not learned the classes, and the estimate is far too high. Compare with suspects that you "
+            "have looked at; longer training (`--epochs`) or another network (`--model`) may learn more.",
+            stacklevel=2,
+        )
+    if agreement == 1:
         warnings.warn(
             "Every given label was predicted. Either none is wrong, or the features hold the given label, such as a "
             "column of its code. Leave such a column out: list the others in `--features`.",
@@ -115,6 +125,17 @@ def _ranked(probabilities, examples):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`probabilities` should be of models that were not trained")
         return suspects.rank(probabilities, examples.labels)
+
+
+def _transition(probabilities, labels, class_names):
+    """The transition for forward correction; what it is warned of concerns no other loss."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimated = estimation.from_confident_counts(probabilities, labels, class_names)
+    for one in caught:
+        if "condition number" not in str(one.message):  # which matters to backward correction
+            warnings.warn(f"ForwardCorrection, one of the losses, takes a weak estimate. {one.message}", stacklevel=2)
+    return estimated
 
 
 def _facts(settings: Settings, examples: data.AuditedData, backbone: backbones.Backbone | None) -> dict[str, Any]:

@@ -77,7 +77,6 @@ def load(settings: Settings) -> AuditedData:
         )
         _warn_of_row_numbers(found)
         cells = csv_columns.read(pathlib.Path(settings.csv).expanduser())
-        cells = {name: column for name, column in cells.items() if name in (settings.features or cells)}
         cells.pop(settings.label, None)
         title = settings.csv
     elif settings.dataset:

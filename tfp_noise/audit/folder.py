@@ -24,7 +24,7 @@ class OutputFolder:
         facts: data and settings, numbers and text by name.
 
     Raises:
-        ValueError: if the folder holds another audit, or something else, or another process is at work in it.
+        ValueError: if the folder holds results of another audit, or something else, or another process uses it.
     """
 
     def __init__(self, path: pathlib.Path, facts: dict[str, Any]):
@@ -41,6 +41,8 @@ class OutputFolder:
         if self.is_finished:
             shutil.rmtree(self._unfinished, ignore_errors=True)  # of a process that was killed while it finished
         else:
+            if self.stored("facts") != self._facts:  # another audit's, which ended before any training did
+                shutil.rmtree(self._unfinished, ignore_errors=True)
             self._unfinished.mkdir(exist_ok=True)
             delete_leftovers(path, r"(report\.html|suspects\.csv|summary\.json|model\.keras)")
             self.store("facts", self._facts)
@@ -90,6 +92,10 @@ class OutputFolder:
     def _unfinished(self):
         return self._path / _UNFINISHED
 
+    @property
+    def _has_results(self):
+        return any(self.folds.glob("fold_*.npz")) or self.stored("comparison") is not None
+
     def _check_content(self):
         found = _read(self.file(SUMMARY)).get("facts") if self.is_finished else self.stored("facts")
         if found is None:
@@ -101,7 +107,7 @@ class OutputFolder:
                 )
             return
         changed = [f"{name}: there {there}, now {now}" for name, there, now in differences(found, self._facts)]
-        if changed:
+        if changed and (self.is_finished or self._has_results):
             raise ValueError(
                 f"`--out` must be a new folder, or that of the same audit. Received: {str(self._path)!r}, which holds "
                 f"another one ({'; '.join(changed)}). Choose another --out, or delete that folder."

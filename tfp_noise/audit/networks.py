@@ -94,6 +94,12 @@ def _users(model: str) -> MakeNetwork:
         network = _called(form, f"{function}({input_shape}, {num_outputs})", found, input_shape, num_outputs)
         if not isinstance(network, keras.Model):
             raise ValueError(f"{form} Received from {function!r}: {network!r:.100}. Return the network, not compiled.")
+        taken = network.input_shape[1:] if network.built else input_shape
+        if len(taken) != len(input_shape) or any(a not in (None, b) for a, b in zip(taken, input_shape, strict=True)):
+            raise ValueError(
+                f"{form} Received from {function!r}: a network for inputs of shape {taken}, where the data have "
+                f"{input_shape}. Begin it with `keras.Input(input_shape)`."
+            )
         return network
 
     return make

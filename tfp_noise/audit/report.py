@@ -53,6 +53,8 @@ def render(summary: dict[str, Any], data: AuditedData, ranked: Suspects) -> str:
         **summary,
         are_images=data.are_images,
         columns=list(columns),
+        num_columns=len(data.cells) if data.cells is not None else len(columns),
+        are_rows=data.cells is not None,
         rows=rows,
         matrix=_matrix(data, ranked) if len(data.class_names) <= _CLASSES_IN_MATRIX else None,
         pairs=summary["by_pair"][:_PAIRS_SHOWN],

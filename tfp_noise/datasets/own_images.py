@@ -1,4 +1,4 @@
-"""A user's own images as a data set: a folder a class, or an index of files and labels."""
+"""A user's own images as a data set: a folder for each class, or an index of files and labels."""
 
 import collections
 import concurrent.futures
@@ -34,10 +34,10 @@ def from_directory(
 ) -> Dataset:
     """Makes a data set of image files, whose labels may be wrong.
 
-    The files lie in a folder a class, `path/CLASS/*.jpg` (or .jpeg, .png; or in a folder `images` there), or anywhere
-    in `path`, with a CSV file that gives each its label. Files and folders whose names begin with a dot are passed
-    over. Images that cannot be read are left out. All others are in memory at once, turned as their camera noted in
-    them (EXIF).
+    The files lie in a folder for each class, `path/CLASS/*.jpg` (or .jpeg, .png; or in a folder `images` there), or
+    anywhere in `path`, with a CSV file that gives each its label. Files and folders whose names begin with a dot are
+    passed over. Images that cannot be read are left out. All others are in memory at once, turned as their camera noted
+    in them (EXIF).
 
     Args:
         path: a folder.
@@ -76,6 +76,9 @@ def from_directory(
     """
     folder = _validation.check_path("path", path).expanduser()
     size = _check_size(image_size)
+    for argument, column in (("file", file), ("label", label)) if labels is None else ():
+        if not isinstance(column, str) or column != argument:
+            raise ValueError(f"`{argument}` is a column of `labels`. Received: {column!r:.100} without it. Pass both.")
     if not folder.is_dir():
         raise FileNotFoundError(f"`path` must be a folder of images. Received: {str(folder)!r}, which is none.")
     files, given, others = (
@@ -113,13 +116,13 @@ def _check_size(size):
 
 
 def _by_folder(path):
-    """Files relative to `path`, their labels, and files of other formats, of a folder a class."""
+    """Files relative to `path`, their labels, and files of other formats, in a folder for each class."""
     found, others = [], []
     for folder in folders.subfolders(path):
         below = [one for one in folders.subfolders(folder) if one.name != "images"]
         if below:
             raise ValueError(
-                f"`path` must be a folder a class, with images in it. Received: the folder {below[0].name!r} in "
+                f"`path` must hold a folder of images for each class. Received: the folder {below[0].name!r} in "
                 f"{folder.name!r}. If the folders in {str(folder)!r} are the classes, pass that; else move the images."
             )
         files = [one for part in (folder, folder / "images") if part.is_dir() for one in sorted(part.iterdir())]
@@ -128,14 +131,14 @@ def _by_folder(path):
         others += [_relative(path, one) for one in files if one.suffix.lower() in folders.NOT_READ]
         if not images:
             raise ValueError(
-                f"`path` must be a folder a class, with images in it, as {', '.join(folders.READ)}. Received none in "
+                f"`path` must hold a folder of images for each class, as {', '.join(folders.READ)}. Received none in "
                 f"{folder.name!r}. Take that folder away, or convert its images, by Pillow: "
                 "`Image.open(file).convert('RGB').save(file.with_suffix('.png'))`."
             )
         found += [(_relative(path, one), folder.name) for one in images]
     if not found:
         raise ValueError(
-            f"`path` must be a folder a class, with images in it. Received no folders in {str(path)!r}. Give the "
+            f"`path` must hold a folder of images for each class. Received no folders in {str(path)!r}. Give the "
             "labels of images that lie in one folder by a CSV file that lists files and labels, as `labels`."
         )
     return [file for file, _ in found], [label for _, label in found], others

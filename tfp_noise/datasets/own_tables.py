@@ -10,6 +10,8 @@ from tfp_noise import _validation
 from tfp_noise.datasets import csv_columns, own_arrays, own_labels
 from tfp_noise.datasets.dataset import Dataset
 
+_MOST_CATEGORIES = 1000  # of a column
+
 
 def from_csv(
     path: str | os.PathLike[str],
@@ -26,7 +28,8 @@ def from_csv(
     A column whose cells are all numbers is one feature, as it stands: put `keras.layers.Normalization` into the network
     where ranges differ. Any other column is one-hot encoded, a feature for each of its values, sorted; `feature_names`
     of the data set keep these, such as "colour=red". Of text with more values than half the examples nothing can be
-    learned, so that it is refused. In a file that is delimited by semicolons, commas are decimal points.
+    learned, so that it is refused, and so is text with more than 1000 values, because its features would fill the
+    memory. In a file that is delimited by semicolons, commas are decimal points.
 
     Args:
         path: a CSV file in UTF-8 with a header line; delimited by commas, semicolons, tabs or bars.
@@ -127,9 +130,9 @@ def _numbers(cells, comma):
 
 
 def _check_texts(path, texts, comma, chosen):
-    """Refuses columns of text with more values than half the examples, all at once."""
+    """Refuses columns of text with more values than half the examples or than can be features, all at once."""
     sizes = {name: len(set(cells)) for name, cells in texts.items()}
-    free = {name: cells for name, cells in texts.items() if 2 * sizes[name] > len(cells)}
+    free = {name: cells for name, cells in texts.items() if sizes[name] > min(len(cells) / 2, _MOST_CATEGORIES)}
     if not free:
         return
     received = "; ".join(
