@@ -56,7 +56,13 @@ def _flat(images):
     return images.reshape(len(images), -1)
 
 
-def _images(name, features=_flat, sizes=(4000, 800, 2000)):
+def _small(images):
+    """Images at half their height and width, as vectors."""
+    n, height, width, channels = images.shape
+    return _flat(images.reshape(n, height // 2, 2, width // 2, 2, channels).mean(axis=(2, 4)))
+
+
+def _images(name, features=_flat, sizes=(2000, 400, 2000)):
     """The first images of each split of a data set of this package, as vectors."""
 
     @functools.cache
@@ -94,16 +100,16 @@ def gradient_histograms(images):
 
 
 def _human(kind):
-    return ComparedSet(_images(f"cifar10n:{kind}", gradient_histograms), 30, 64, (HUMAN,))
+    return ComparedSet(_images(f"cifar10n:{kind}", gradient_histograms, (4000, 800, 2000)), 20, 128, (HUMAN,))
 
 
 SETS = {
-    "digits": ComparedSet(_images("digits"), 40, 64),
-    "wine": ComparedSet(_table(sklearn_datasets.load_wine), 100, 16),
-    "breast_cancer": ComparedSet(_table(sklearn_datasets.load_breast_cancer), 60, 32),
-    "fashion_mnist": ComparedSet(_images("fashion_mnist"), 30, 64),
-    "digit_pairs": ComparedSet(_images("digit_pairs"), 30, 64),
+    "wine": ComparedSet(_table(sklearn_datasets.load_wine), 60, 32),
+    "breast_cancer": ComparedSet(_table(sklearn_datasets.load_breast_cancer), 40, 64),
+    "digits": ComparedSet(_images("digits"), 60, 128),
+    "fashion_mnist": ComparedSet(_images("fashion_mnist", _small), 40, 128),
+    "digit_pairs": ComparedSet(_images("digit_pairs", sizes=(4000, 800, 2000)), 30, 128),
+    "cifar10n-worst": _human("worst"),
     "cifar10n-aggregate": _human("aggregate"),
     "cifar10n-random1": _human("random1"),
-    "cifar10n-worst": _human("worst"),
 }
