@@ -56,7 +56,7 @@ def _all():
     listed = [one for one in losses.available() if one.name not in _LEFT_OUT]
     made = {one.name: (_told if "transition" in one.needs else _plain)(one.name) for one in listed}
     points = {point_name(values): _point(values) for values in POINTS}
-    return {CROSS_ENTROPY: made.pop(CROSS_ENTROPY), ESTIMATED: _estimated, **points, **made}
+    return {CROSS_ENTROPY: made.pop(CROSS_ENTROPY), **points, **made, ESTIMATED: _estimated}
 
 
 # Functions of the noisy data, the seed and the `ComparedSet` that make a loss.

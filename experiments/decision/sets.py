@@ -47,7 +47,9 @@ def _table(make):
         scaled = preprocessing.StandardScaler().fit(features[train]).transform(features).astype(np.float32)
         whole = datasets.Examples(scaled, labels.astype(np.int32), np.arange(len(labels)))
         names = tuple(map(str, range(labels.max() + 1)))
-        return datasets.Dataset(make.__name__, *(whole.take(np.sort(part)) for part in (train, validation, test)), names)
+        return datasets.Dataset(
+            make.__name__, *(whole.take(np.sort(part)) for part in (train, validation, test)), names
+        )
 
     return load
 

@@ -1,5 +1,7 @@
 """The interface that all losses share; the mathematics of a method stands in the file of its name."""
 
+import types
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -41,6 +43,8 @@ class NoisyLabelLoss(keras.losses.Loss):
         divergence_advice: sentence for the error that ends a training whose loss became NaN or infinite.
         paper: authors and year of the paper that proposes the loss, for `losses.available`.
         needs: what the loss takes besides labels and logits, such as "a transition matrix", for `losses.available`.
+        search_space: values of arguments that a paper searched over, `{argument: values}`, for `search.choose_loss`;
+            empty where no paper states any.
 
     Raises:
         TypeError: if `num_classes` or `ignore_class` is not an integer.
@@ -79,6 +83,7 @@ class NoisyLabelLoss(keras.losses.Loss):
     divergence_advice: str = ""
     paper: str = ""
     needs: str = ""
+    search_space: Mapping[str, Sequence[Any]] = types.MappingProxyType({})
     _belongs_to_a_classifier = False
 
     def __init__(

@@ -77,6 +77,7 @@ class LogisticNormal(NoisyLabelLoss):
 
     paper = "Englesson, Mehrpanah, Azizpour, 2023"
     needs = "a last layer of `num_outputs` units"
+    search_space = {"temperature": (0.1, 0.5, 1.0), "min_scale": (0.1, 0.5, 1.0)}  # appendix B.2, for MNIST
 
     def __init__(
         self,

@@ -49,6 +49,7 @@ class NoiseAgainstNoise(NoisyLabelLoss):
     """
 
     paper = "Chen et al., 2021"
+    search_space = {"sigma": (0.1, 0.2, 0.5, 0.75, 1.0)}  # Englesson et al., 2023, appendix B.2
 
     def __init__(
         self,
