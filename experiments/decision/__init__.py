@@ -1,1 +1,1 @@
-"""Which loss for which noise: every loss beside cross-entropy, on small data sets under noise of several kinds."""
+"""Choice of a loss by the kind of noise: every loss beside cross-entropy, on small data sets."""

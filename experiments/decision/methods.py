@@ -25,13 +25,13 @@ ESTIMATED = "ForwardCorrection, estimated"
 
 def _plain(name):
     loss, arguments = getattr(losses, name), _ARGUMENTS.get(name, {})
-    return lambda data, seed, task: loss(data.num_classes, **arguments)
+    return lambda data, *_: loss(data.num_classes, **arguments)
 
 
 def _told(name):
     """A correction that is given the matrix that the labels were drawn from, or for human labels, counted from them."""
     loss = getattr(losses, name)
-    return lambda data, seed, task: loss(data.num_classes, data.transition)
+    return lambda data, *_: loss(data.num_classes, data.transition)
 
 
 def _estimated(data, seed, task):
@@ -41,7 +41,7 @@ def _estimated(data, seed, task):
 
 
 def _point(values):
-    return lambda data, seed, task: losses.LogisticNormal(data.num_classes, **values)
+    return lambda data, *_: losses.LogisticNormal(data.num_classes, **values)
 
 
 def point_name(values):

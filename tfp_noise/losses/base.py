@@ -1,8 +1,7 @@
 """The interface that all losses share; the mathematics of a method stands in the file of its name."""
 
-import types
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -83,7 +82,7 @@ class NoisyLabelLoss(keras.losses.Loss):
     divergence_advice: str = ""
     paper: str = ""
     needs: str = ""
-    search_space: Mapping[str, Sequence[Any]] = types.MappingProxyType({})
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {}
     _belongs_to_a_classifier = False
 
     def __init__(

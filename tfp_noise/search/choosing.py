@@ -54,8 +54,8 @@ def choose_loss(
         batch_size: int, as in `fit`.
         max_trials: int, how many combinations are tried, drawn by `seed`; `None` for all.
         seed: int, for the weights and the order of examples, the same in each trial, and for the draw.
-        workdir: a folder that keeps the accuracy of each finished trial, or `None`. The same call takes them from there,
-            also with other `spaces`; a call with other data, network or settings is refused.
+        workdir: a folder that keeps the accuracy of each finished trial, or `None`. The same call takes them from
+            there, also with other `spaces`; a call with other data, network or settings is refused.
         verbose: progress as `fit` shows it: `"auto"`, 0, 1 or 2.
 
     Returns:
@@ -89,8 +89,8 @@ def choose_loss(
     _validation.check_instance("data", data, Dataset, "Make one by `datasets.from_arrays`.")
     if not len(data.validation):
         raise ValueError(
-            "`data` must have validation examples, to compare losses by. Received: a data set without any. Make it with "
-            "`validation_share` above 0."
+            "`data` must have validation examples, to compare losses by. Received: a data set without any. Make it "
+            "with `validation_share` above 0."
         )
     settings = {
         "epochs": _validation.check_int("epochs", epochs, 1),
