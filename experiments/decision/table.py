@@ -28,12 +28,16 @@ _TIMES = {"last": "validation", "best": "best_validation"}
 _LEAST = 0.5  # points below which the README's table calls no loss better or worse
 _NOTE = """Two hidden layers of 128 units, Adam; default hyperparameters, or those of the papers
 (`experiments/decision/methods.py`). Each cell: the mean over data sets of the accuracy on clean test labels minus
-cross-entropy's, in points, and on how many of the sets it is below cross-entropy's. Time: that of a training, divided
-by cross-entropy's; of a searched loss all trainings. {runs} runs a loss at most; sets, with the number of seeds:
-{sets}. `ForwardCorrection` and `BackwardCorrection` are told the true transition matrix; "estimated": the matrix is
-counted from predictions out of sample, by two shorter trainings. "searched": {points}, those with the highest accuracy on given
-validation labels, which is what `tfp_noise.search.choose_loss` does. "MNIST's values for pair flips": temperature 0.5,
-min_scale 0.1. "one of four": that of {four} with the highest accuracy on given validation labels. Sets are small and seeds few: differences of a point or two are chance.
+cross-entropy's, in points, and on how many of the sets it is below cross-entropy's. Time: that of a training divided
+by cross-entropy's; of a choice that of all its trainings. Data sets, with the number of seeds: {sets}.
+
+- `ForwardCorrection` and `BackwardCorrection` are told the true transition matrix. "estimated": the matrix is counted
+  from predictions out of sample, by two shorter trainings, which are not in the time.
+- "LogisticNormal, searched": {points}, the values with the highest accuracy on given validation labels, which is what
+  `tfp_noise.search.choose_loss` does. "MNIST's values for pair flips": temperature 0.5, min_scale 0.1.
+- "one of four by given labels": the one of {four} with the highest accuracy on given validation labels.
+
+Data sets are small and seeds few: differences of a point or two are chance.
 """
 
 
@@ -102,7 +106,6 @@ def markdown(folder):
     kinds = [kind for kind in KINDS if any(one == kind for _, one in runs)]
     sets = {name: len({path.stem.rpartition("-")[2] for path in folder.glob(f"{name}-*.json")}) for name, _ in runs}
     note = _NOTE.format(
-        runs=sum(map(len, runs.values())),
         sets=", ".join(f"{name} ({seeds})" for name, seeds in sets.items()),
         points=" and ".join(f"{name} in {values}" for name, values in GRID.items()),
         four=", ".join(f"`{name}`" for name in _FOUR),
