@@ -36,6 +36,8 @@ LEFT = {
         names["calibrated"].shape == (360, 10)
         and names["history"].epochs == [1, 2, 3, 4, 5]
         and pathlib.Path("q.npz").exists()
+        and [trial.loss.__name__ for trial in names["found"].trials]
+        == ["CrossEntropy", "LogisticNormal", "LogisticNormal", "ForwardCorrection"]
     ),
     "replicas_and_backups.md": lambda names: names["backup"].epoch == 0,
     "tensorflow_probability.md": lambda names: names["log_density"].shape == (4,),

@@ -62,9 +62,10 @@ def _scores(make, trainers, noisy, task, seed):
         warnings.simplefilter("ignore")  # of transitions that are hard to invert, which are measured like the others
         try:
             loss = make(noisy, seed, task)
-            trainer = trainers.setdefault(repr(loss.get_config()), None) or Trainer(noisy, loss, task)
-            trainers[repr(loss.get_config())] = trainer
-            return trainer.scores(noisy, seed)
+            settings = repr(loss.get_config())
+            if settings not in trainers:
+                trainers[settings] = Trainer(noisy, loss, task)
+            return trainers[settings].scores(noisy, seed)
         except (FloatingPointError, ValueError) as error:
             return {"failed": str(error)[:200]}
 
