@@ -11,6 +11,7 @@ import warnings
 import keras
 from absl import flags
 
+from experiments import results
 from experiments.console import shared_flags, terminal
 from experiments.decision.methods import METHODS
 from experiments.decision.sets import SETS
@@ -49,7 +50,7 @@ def measure(name, methods, seeds, folder, data_dir):
     for method in methods:
         trainers = {}
         for path, noisy, seed in cells:
-            found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+            found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"made_by": results.made_by()}
             if method not in found:
                 _write(path, {**found, method: _scores(METHODS[method], trainers, noisy, task, seed)})
         keras.backend.clear_session()

@@ -50,9 +50,8 @@ def load(folder):
     found = {}
     for path in sorted(folder.glob("*-*-*.json")):
         name, noise, _ = path.stem.rsplit("-", 2)
-        measured = {
-            key: one for key, one in json.loads(path.read_text(encoding="utf-8")).items() if "failed" not in one
-        }
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        measured = {key: stored[key] for key in METHODS if "failed" not in stored.get(key, {"failed": "not run"})}
         found.setdefault((name, noise.rstrip("0123456789")), []).append(_with_choices(measured))
     return found
 
@@ -154,6 +153,8 @@ def _relative_time(runs, method):
 def summary(folder):
     """Return the README's table: for each kind of noise the losses that lead, and those that harm.
 
+    A loss that was not run on every data set under that noise has no part in it.
+
     Args:
         folder: as in `load`.
     """
@@ -162,7 +163,8 @@ def summary(folder):
     found.pop(_FOR_PAIRS, None)
     body = []
     for kind, text in KINDS.items():
-        means = {name: np.mean(one[kind]) for name, one in found.items() if kind in one}
+        size = sum(one == kind for _, one in runs)
+        means = {name: np.mean(one[kind]) for name, one in found.items() if len(one.get(kind, ())) == size > 0}
         if not means:
             continue
         ordered = sorted(means, key=means.get)
