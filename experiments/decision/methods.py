@@ -20,7 +20,7 @@ _ARGUMENTS = {
 _LEFT_OUT = ("LabelSmearing", "LogisticNormal")
 # The grid of the Logistic-Normal paper for MNIST, searched by the accuracy on given validation labels.
 GRID = {"temperature": (0.1, 0.5, 1.0), "min_scale": (0.1, 0.5, 1.0)}
-ESTIMATED = "ForwardCorrection, estimated"
+ESTIMATED = "estimated ForwardCorrection"
 
 
 def _plain(name):

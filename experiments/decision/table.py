@@ -17,8 +17,8 @@ KINDS = {
     "pair_flip": "wrong to the next class",
     "human": "human labels",
 }
-_SEARCHED = "LogisticNormal, searched"
-_FOR_PAIRS = "LogisticNormal, MNIST's values for pair flips"
+_SEARCHED = "searched LogisticNormal"
+_FOR_PAIRS = "LogisticNormal at MNIST's values"
 _CHOSEN = "one of four by given labels"
 _FOUR = (CROSS_ENTROPY, "GeneralizedCrossEntropy", "SymmetricCrossEntropy", "LogisticNormal")
 _DEFAULT = point_name({"temperature": 1.0, "min_scale": 0.5})
@@ -33,8 +33,9 @@ by cross-entropy's; of a choice that of all its trainings. Data sets, with the n
 
 - `ForwardCorrection` and `BackwardCorrection` are told the true transition matrix. "estimated": the matrix is counted
   from predictions out of sample, by two shorter trainings, which are not in the time.
-- "LogisticNormal, searched": {points}, the values with the highest accuracy on given validation labels, which is what
-  `tfp_noise.search.choose_loss` does. "MNIST's values for pair flips": temperature 0.5, min_scale 0.1.
+- "searched LogisticNormal": {points}, the values with the highest accuracy on given validation labels, which is what
+  `tfp_noise.search.choose_loss` does. "MNIST's values": those of its paper for pair flips,
+  temperature 0.5 and min_scale 0.1.
 - "one of four by given labels": the one of {four} with the highest accuracy on given validation labels.
 
 Data sets are small and seeds few: differences of a point or two are chance.
@@ -159,19 +160,16 @@ def summary(folder):
         folder: as in `load`.
     """
     runs = load(folder)
-    found = differences(runs, "last")
-    found.pop(_FOR_PAIRS, None)
-    body = []
+    found, body = differences(runs, "last"), []
     for kind, text in KINDS.items():
         size = sum(one == kind for _, one in runs)
-        means = {name: np.mean(one[kind]) for name, one in found.items() if len(one.get(kind, ())) == size > 0}
-        if not means:
-            continue
-        ordered = sorted(means, key=means.get)
-        leading = [_named(name, means) for name in reversed(ordered) if means[name] > _LEAST][:4]
-        harmful = [_named(name, means) for name in ordered if means[name] < -_LEAST]
-        plain = f"{_cross_entropy(runs, 'last', kind):.1f} %"
-        body.append([text, plain, ", ".join(leading) or "none", ", ".join(harmful) or "none"])
+        numbers = {name: one[kind] for name, one in found.items() if len(one.get(kind, ())) == size > 0}
+        ordered = sorted(numbers, key=lambda name: np.mean(numbers[name]))
+        leading = [name for name in reversed(ordered) if np.mean(numbers[name]) > _LEAST][:4]
+        harmful = [name for name in ordered if np.mean(numbers[name]) < -_LEAST]
+        if size:
+            cells = [", ".join(_named(name, numbers[name]) for name in names) or "none" for names in (leading, harmful)]
+            body.append([text, f"{_cross_entropy(runs, 'last', kind):.1f} %", *cells])
     head = [
         "labels are",
         "`CrossEntropy`",
@@ -181,9 +179,12 @@ def summary(folder):
     return markdown_table([head, *body])
 
 
-def _named(name, means):
-    told = " (told the matrix)" if name in _TOLD else ""
-    return f"{f'`{name}`' if hasattr(losses, name) else name}{told} {means[name]:+.1f}"
+def _named(name, numbers):
+    """A loss, its mean difference, and the number of sets that say otherwise."""
+    mean, told = np.mean(numbers), " (told the matrix)" if name in _TOLD else ""
+    against = sum((one < 0) != (mean < 0) for one in numbers if one)
+    but = f" (on {against} of {len(numbers)} sets {'below' if mean > 0 else 'ahead'})" if against else ""
+    return f"{f'`{name}`' if hasattr(losses, name) else name}{told} {mean:+.1f}{but}"
 
 
 def main():
