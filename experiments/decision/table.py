@@ -29,7 +29,8 @@ _LEAST = 0.5  # points below which the README's table calls no loss better or wo
 _NOTE = """Two hidden layers of 128 units, Adam; default hyperparameters, or those of the papers
 (`experiments/decision/methods.py`). Each cell: the mean over data sets of the accuracy on clean test labels minus
 cross-entropy's, in points, and on how many of the sets it is below cross-entropy's. Time: that of a training divided
-by cross-entropy's; of a choice that of all its trainings. Data sets, with the number of seeds: {sets}.
+by cross-entropy's; of a choice that of all its trainings. Data sets, with the number of seeds and the noise so
+far: {sets}.
 
 - `ForwardCorrection` and `BackwardCorrection` are told the true transition matrix. "estimated": the matrix is counted
   from predictions out of sample, by two shorter trainings, which are not in the time.
@@ -104,9 +105,13 @@ def markdown(folder):
     """
     runs = load(folder)
     kinds = [kind for kind in KINDS if any(one == kind for _, one in runs)]
-    sets = {name: len({path.stem.rpartition("-")[2] for path in folder.glob(f"{name}-*.json")}) for name, _ in runs}
+    sets = {}
+    for path in sorted(folder.glob("*-*-*.json")):
+        name, noise, seed = path.stem.rsplit("-", 2)
+        sets.setdefault(name, (set(), set()))[0].add(seed)
+        sets[name][1].add(noise)
     note = _NOTE.format(
-        sets=", ".join(f"{name} ({seeds})" for name, seeds in sets.items()),
+        sets="; ".join(f"{name} ({len(seeds)}; {', '.join(sorted(noises))})" for name, (seeds, noises) in sets.items()),
         points=" and ".join(f"{name} in {values}" for name, values in GRID.items()),
         four=", ".join(f"`{name}`" for name in _FOUR),
     )
