@@ -37,9 +37,8 @@ setup(
         "threadpoolctl>=3.1",  # scikit-learn's own way to limit its threads
     ],
     extras_require={
-        # What only `experiments` imports, which the wheel does not hold.
-        "experiments": [_RICH],
-        "search": [_RICH, _KERAS_TUNER],
+        "experiments": [_RICH],  # which the wheel does not hold
+        "search": [_KERAS_TUNER],
         # pandas: its tables are taken where there are any, and never imported.
         "dev": ["mypy>=1.18", "pandas>=2.2", "pytest>=8.0", "pytest-xdist>=3.7", "ruff>=0.14", _RICH, _KERAS_TUNER],
     },

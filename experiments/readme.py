@@ -8,6 +8,7 @@ import re
 
 from experiments import report, results
 from experiments.console import terminal
+from experiments.decision import table
 from experiments.evaluation import summaries
 from experiments.suspects import retrain
 from tfp_noise import losses
@@ -22,7 +23,6 @@ _DEMONSTRATION = {
     "FC": ("forward correction", "the transition matrix"),
     "LN": ("Logistic-Normal likelihood", "nothing"),
 }
-_COMPARED = ("LN/table1/laptop-digits", "LN/table1/mnist")
 
 
 def tables():
@@ -30,7 +30,7 @@ def tables():
     rows = report.rows(results.load(ROOT / "results").values())
     return {
         "demonstration": _demonstration(rows),
-        "comparison": _comparison(rows),
+        "decision": table.summary(ROOT / "results" / "decision"),
         "losses": _losses(),
         "suspects": retrain.accuracies(ROOT / "results" / "suspects" / "retrain"),
     }
@@ -55,15 +55,6 @@ def _demonstration(rows):
     columns = [accuracies["digits", noise] for noise in ("symmetric 40%", "pair flip 40%")]
     head = ["accuracy on clean test labels, %", "told of the noise", "to any class", "to the next class"]
     body = [[name, told, *(column[label] for column in columns)] for label, (name, told) in _DEMONSTRATION.items()]
-    return summaries.markdown_table([head, *body])
-
-
-def _comparison(rows):
-    """Methods of the Logistic-Normal paper's Table 1, where at least two were run on one data set and noise."""
-    columns = {key: column for key, column in _accuracies(rows).items() if key[0] in _COMPARED and len(column) > 1}
-    methods = sorted({method for column in columns.values() for method in column})
-    head = ["accuracy, %", *(f"{table.rpartition('-')[2].rpartition('/')[2]}, {noise}" for table, noise in columns)]
-    body = [[method, *(column.get(method, "") for column in columns.values())] for method in methods]
     return summaries.markdown_table([head, *body])
 
 

@@ -13,10 +13,7 @@ import math
 import pathlib
 
 import keras
-import keras_tuner
 from absl import flags
-from keras_tuner.engine.base_tuner import BaseTuner
-from keras_tuner.engine.trial import TrialStatus
 from rich import box
 from rich.table import Table
 
@@ -26,6 +23,7 @@ from experiments.papers.logistic_normal.methods import preset, space
 from experiments.results import locks
 from experiments.run import run, run_all
 from experiments.sweep import check_seeds
+from tfp_noise.search.walk import walk
 
 _OBJECTIVE = "validation_accuracy_observed"
 _SHOWN = (_OBJECTIVE, "test_accuracy")
@@ -62,56 +60,36 @@ def search(experiment, grid, workdir, data_dir=None):
 
 def _search(experiment, grid, folder, workdir, data_dir):
     """The search of one process alone, because KerasTuner empties its folder first."""
-    oracle, count = _oracle(grid, folder), math.prod(map(len, grid.values()))
-    console, trials = terminal.console(), []
-    while (trial := oracle.create_trial("search")).status == TrialStatus.RUNNING:
-        values = {name: trial.hyperparameters.get(name) for name in grid}
+    count, console, trials = math.prod(map(len, grid.values())), terminal.console(), []
+
+    def accuracy(_, values):
         variant = _variant(experiment, values)
         title = f"{len(trials) + 1}/{count} {variant.name} seed {experiment.seed}"
         results.find(variant, workdir)  # a result of other settings is an error, not a trial that failed
         try:
             scores = run(variant, workdir, data_dir)["scores"]
         except (ValueError, FloatingPointError) as error:
-            trial.status = TrialStatus.FAILED
             trials.append({"values": values, "failed": str(error)})
             console.print(f"{title}: failed: {error}", markup=False)
         else:
-            trial.status = TrialStatus.COMPLETED
-            oracle.update_trial(trial.trial_id, {_OBJECTIVE: scores[_OBJECTIVE]})
             trials.append({"values": values, **{key: scores[key] for key in _SHOWN}})
             console.print(f"{title}: accuracy on validation labels {scores[_OBJECTIVE]:.2%}")
-        oracle.end_trial(trial)
         keras.backend.clear_session()  # else every trained model's functions stay in memory
-    (best,) = oracle.get_best_trials()
-    if best.status != TrialStatus.COMPLETED:
+        return trials[-1].get(_OBJECTIVE)
+
+    walk({experiment.method.label: grid}, accuracy, folder)
+    finished = [trial for trial in trials if "failed" not in trial]
+    if not finished:
         raise ValueError(f"None of the {count} trials finished, see the messages above: nothing to choose from.")
     outcome = {
         "settings": experiment.settings(),
         "grid": grid,
         "trials": trials,
-        "chosen": {name: best.hyperparameters.get(name) for name in grid},
+        "chosen": max(finished, key=lambda trial: trial[_OBJECTIVE])["values"],
         "made_by": results.made_by(),
     }
     results.write_json(folder / "search.json", outcome)
     return outcome
-
-
-def _oracle(grid, folder):
-    """KerasTuner's walk over a grid, always from its start; a stopped search goes on because finished runs are read.
-
-    KerasTuner 1.4.8 does not store the place of its `GridSearchOracle`: after a reload it fails, or stops early. And a
-    tuner's `search` takes every error, a full disk too, for a failed trial; this tuner only gives the oracle a folder.
-    """
-    values = keras_tuner.HyperParameters()
-    for name, choices in grid.items():
-        values.Choice(name, list(choices))
-    oracle = keras_tuner.oracles.GridSearchOracle(
-        objective=keras_tuner.Objective(_OBJECTIVE, "max"),
-        hyperparameters=values,
-        max_consecutive_failed_trials=math.prod(map(len, grid.values())) + 1,  # never
-    )
-    oracle.verbose = 0
-    return BaseTuner(oracle, directory=folder, project_name="keras_tuner", overwrite=True).oracle
 
 
 def _variant(experiment, values):

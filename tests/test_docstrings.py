@@ -30,6 +30,7 @@ RAISE_NOTHING = {
         "a record that a function returns",
     ),
     "datasets.clothing1m.Clothing1M": "a record of what `datasets.clothing1m.load` has read",
+    **dict.fromkeys(["search.SearchResult", "search.Trial"], "a record that a function returns"),
     "pipeline.Batches": "a record of what `pipeline.batches` made",
     "pipeline.to_float": "a step of `tf.data.Dataset.map`; TensorFlow refuses what it cannot cast",
 }

@@ -42,6 +42,8 @@ LEFT = {
         names["calibrated"].shape == (360, 10)
         and names["history"].epochs == [1, 2, 3, 4, 5]
         and pathlib.Path("q.npz").exists()
+        and [trial.loss.__name__ for trial in names["found"].trials]
+        == ["CrossEntropy", "LogisticNormal", "LogisticNormal", "ForwardCorrection"]
     ),
     "positions.md": lambda names: (
         names["right"] > 0.85

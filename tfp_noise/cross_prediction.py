@@ -1,10 +1,7 @@
 """Predictions for each example by a model that was not trained on it."""
 
 import functools
-import json
 import os
-import re
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +12,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from tfp_noise import _class_probabilities, _validation
 from tfp_noise._saving.fold_files import FoldFiles
+from tfp_noise._saving.model_digest import model_digest
 from tfp_noise._training.fold_examples import examples_of
 from tfp_noise._training.training_facts import described
 from tfp_noise.classifier import NoisyLabelClassifier
@@ -105,7 +103,7 @@ def cross_predict(
     _validation.check_labels("labels", given, num_classes)
     stored = None
     if workdir is not None:
-        data = {"features": examples.described(), "labels": described(given), "build": _digest(model)}
+        data = {"features": examples.described(), "labels": described(given), "build": model_digest(model)}
         facts = {**data, "folds": folds, "seed": seed, "epochs": epochs, "batch_size": batch_size}
         stored = FoldFiles(_validation.check_path("workdir", workdir), facts)
     splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(given, given)
@@ -159,13 +157,3 @@ def _num_classes(model, examples):
         return model.loss.num_classes
     probabilities = _class_probabilities.predict(model, **examples.inputs([0], batch_size=1), verbose=0)
     return _validation.check_distribution_rows("predictions", probabilities, _CURE).shape[1]
-
-
-def _digest(model):
-    """Digest of the model's configuration: layers, loss and optimizer, without the numbers in automatic names."""
-    try:
-        config = json.dumps(keras.saving.serialize_keras_object(model), sort_keys=True, default=str)
-    except (NotImplementedError, TypeError, ValueError):  # a user's own class, without a config
-        config = type(model).__name__
-    text = re.sub(r"(?<=[a-z])_\d+\b| at 0x[0-9a-f]+", "", config)
-    return f"CRC-32 {zlib.crc32(text.encode()):08x}"

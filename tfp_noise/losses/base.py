@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
 from keras import ops
@@ -55,6 +56,8 @@ class NoisyLabelLoss(keras.losses.Loss):
         divergence_advice: sentence for the error that ends a training whose loss became NaN or infinite.
         paper: authors and year of the paper that proposes the loss, for `losses.available`.
         needs: what the loss takes besides labels and logits, such as "a transition matrix", for `losses.available`.
+        search_space: values of arguments that a paper searched over, `{argument: values}`, for `search.choose_loss`;
+            empty where no paper states any.
 
     Raises:
         TypeError: if `num_classes` or `ignore_class` is not an integer.
@@ -95,6 +98,7 @@ class NoisyLabelLoss(keras.losses.Loss):
     divergence_advice: str = ""
     paper: str = ""
     needs: str = ""
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {}
     _belongs_to_a_classifier = False
 
     def __init__(

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -92,6 +92,7 @@ class Heteroscedastic(NoisyLabelLoss):
 
     paper = "Kendall, Gal, 2017; Collier et al., 2020, 2021"
     needs = "a last layer of `num_outputs` units"
+    search_space: ClassVar = {"temperature": (0.1, 0.5, 1.0, 10.0, 20.0)}  # Englesson et al., 2023, appendix B.2
 
     def __init__(
         self,

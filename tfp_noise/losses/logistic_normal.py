@@ -1,6 +1,6 @@
 """The Logistic-Normal likelihood as a loss, in closed form (Englesson et al. 2023)."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from keras import ops
@@ -78,6 +78,7 @@ class LogisticNormal(NoisyLabelLoss):
 
     paper = "Englesson, Mehrpanah, Azizpour, 2023"
     needs = "a last layer of `num_outputs` units"
+    search_space: ClassVar = {"temperature": (0.1, 0.5, 1.0), "min_scale": (0.1, 0.5, 1.0)}  # appendix B.2, for MNIST
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """Label smearing and label smoothing: fixed linear maps of the labels."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from keras import ops
 from numpy.typing import ArrayLike
@@ -94,6 +94,7 @@ class LabelSmoothing(NoisyLabelLoss):
     """
 
     paper = "Szegedy et al., 2016; Lukasik et al., 2020"
+    search_space: ClassVar = {"alpha": (0.1, 0.2, 0.4, 0.6)}  # Lukasik et al., 2020
 
     def __init__(self, num_classes: int, alpha: float = 0.1, *, name: str = "label_smoothing", **kwargs: Any):
         super().__init__(num_classes, name=name, **kwargs)

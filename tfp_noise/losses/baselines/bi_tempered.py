@@ -1,6 +1,6 @@
 """The bi-tempered logistic loss: a bounded loss of heavy-tailed probabilities (Amid et al. 2019)."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from keras import ops
@@ -60,6 +60,7 @@ class BiTempered(NoisyLabelLoss):
     """
 
     paper = "Amid, Warmuth, Anil, Koren, 2019"
+    search_space: ClassVar = {"t1": (0.5, 0.7, 0.9), "t2": (1.1, 2.0, 4.0)}  # Englesson et al., 2023, appendix B.2
 
     def __init__(
         self,

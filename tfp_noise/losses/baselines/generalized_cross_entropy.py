@@ -1,6 +1,6 @@
 """Generalised cross-entropy: between cross-entropy and mean absolute error (Zhang and Sabuncu 2018)."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from keras import ops
 
@@ -43,6 +43,7 @@ class GeneralizedCrossEntropy(NoisyLabelLoss):
     """
 
     paper = "Zhang, Sabuncu, 2018"
+    search_space: ClassVar = {"q": (0.1, 0.3, 0.5, 0.7, 0.9)}  # Englesson et al., 2023, appendix B.2
 
     def __init__(self, num_classes: int, q: float = 0.7, *, name: str = "generalized_cross_entropy", **kwargs: Any):
         super().__init__(num_classes, name=name, **kwargs)

@@ -1,6 +1,6 @@
 """Stochastic label noise: Gaussian noise on the labels, new at each step (Chen et al. 2021)."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
@@ -49,6 +49,7 @@ class NoiseAgainstNoise(NoisyLabelLoss):
     """
 
     paper = "Chen et al., 2021"
+    search_space: ClassVar = {"sigma": (0.1, 0.2, 0.5, 0.75, 1.0)}  # Englesson et al., 2023, appendix B.2
 
     def __init__(
         self,
