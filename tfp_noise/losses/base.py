@@ -134,6 +134,7 @@ class NoisyLabelLoss(keras.losses.Loss):
         return f"{type(self).__name__}({self.num_classes})"
 
     def __call__(self, y_true, y_pred, sample_weight=None):
+        _positions.check_mask(y_pred)
         if sample_weight is not None:
             sample_weight = ops.convert_to_tensor(sample_weight, self.dtype)
             sample_weight = _positions.weights_of_positions(sample_weight, ops.convert_to_tensor(y_pred))
