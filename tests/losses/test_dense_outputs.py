@@ -192,6 +192,18 @@ def test_a_plain_keras_model_hands_masks_and_weights_on():
         np.testing.assert_allclose(found, np.mean(each * of_each[kept]), rtol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(3,), (3, 1), (3, 2)])
+def test_targets_of_a_regression_are_no_classes(shape):
+    """Each fraction has the loss NaN, also in a trace; whole numbers may be floats."""
+    outputs = np.zeros([*(shape if shape[-1] > 1 else shape[:1]), K], "float32")
+    loss = losses.CrossEntropy(K, reduction=None)
+    given = np.arange(np.prod(shape)).reshape(shape) * 0.5
+    for labels in (given, given.astype("float32")):
+        for call in (loss, tf.function(loss, autograph=False)):
+            found = np.isnan(call(tf.constant(labels), outputs))
+            np.testing.assert_array_equal(found, (given % 1 > 0).reshape(found.shape))
+
+
 def test_as_many_times_as_classes_are_no_distributions():
     """Beside outputs `[batch, K, K]`, labels `[batch, K]` are class indices."""
     loss, outputs = losses.CrossEntropy(K, reduction=None), np.random.default_rng(0).normal(size=(3, K, K))

@@ -135,6 +135,7 @@ class NoisyLabelLoss(keras.losses.Loss):
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         _positions.check_mask(y_pred)
+        y_true = _labels.without_fractions(y_true, len(ops.shape(y_pred)))  # here, because Keras makes floats of all
         if sample_weight is not None:
             sample_weight = ops.convert_to_tensor(sample_weight, self.dtype)
             sample_weight = _positions.weights_of_positions(sample_weight, ops.convert_to_tensor(y_pred))
@@ -154,7 +155,7 @@ class NoisyLabelLoss(keras.losses.Loss):
 
         Returns:
             `[...]`, in nats; 0 for a label of `ignore_class`, which Keras's reduction leaves out; NaN for any other
-            class index outside `[0, num_classes)`, even where its `sample_weight` is 0.
+            number that is no class, even where its `sample_weight` is 0.
 
         Raises:
             ValueError: if a shape does not fit, `y_pred` comes from a softmax or sigmoid of Keras, a loss that needs a
