@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
 from keras import ops
-from keras.src.backend import set_keras_mask
+from keras.src.backend import get_keras_mask, set_keras_mask
 
 from tfp_noise import _labels, _positions, _validation
 from tfp_noise.losses import _checks
@@ -156,10 +156,16 @@ class NoisyLabelLoss(keras.losses.Loss):
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         _checks.check_no_mask(self, y_pred)
+        y_true, y_pred = self._prepared(y_true, y_pred)
         if sample_weight is not None:
             sample_weight = ops.convert_to_tensor(sample_weight, self.dtype)
             sample_weight = self._loss_weights(sample_weight, ops.convert_to_tensor(y_pred))
         return super().__call__(y_true, y_pred, sample_weight)
+
+    def _prepared(self, y_true, y_pred):
+        """Labels and outputs before Keras makes floats of the labels and reads the mask of the outputs."""
+        _positions.check_mask(y_pred)
+        return _labels.without_fractions(y_true, len(ops.shape(y_pred))), y_pred
 
     def _loss_weights(self, weights, y_pred):
         """Weights of the losses, of the shape that `call` returns, or as given if that is `[batch]`."""
@@ -179,7 +185,7 @@ class NoisyLabelLoss(keras.losses.Loss):
 
         Returns:
             `[...]`, in nats; 0 for a label of `ignore_class`, which Keras's reduction leaves out; NaN for any other
-            class index outside `[0, num_classes)`, even where its `sample_weight` is 0.
+            number that is no class, even where its `sample_weight` is 0.
 
         Raises:
             ValueError: if a shape does not fit, `y_pred` comes from a softmax or sigmoid of Keras, a loss that needs a
@@ -196,10 +202,10 @@ class NoisyLabelLoss(keras.losses.Loss):
         width = self.num_classes if _labels.are_distributions(y_true, self.num_classes, len(y_pred.shape)) else 1
         rows = ops.reshape(y_pred, [-1, self.num_outputs])
         losses = self._losses_of_examples(ops.reshape(y_true, [-1, width]), rows)
-        counts = getattr(losses, "_keras_mask", None)
+        counts = get_keras_mask(losses)
         losses = ops.reshape(losses, shape)
         if counts is not None:
-            losses._keras_mask = ops.reshape(counts, shape)
+            set_keras_mask(losses, ops.reshape(counts, shape))
         return losses
 
     def _losses_of_examples(self, y_true, y_pred):
