@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test torture lint bench clean
+.PHONY: demo test torture lint bench backends clean
 
 demo: $(READY)
 	$(BIN)/python -m experiments.demo
@@ -24,6 +24,17 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python -m experiments.bench
 
+# Each backend in an environment of its own, on CPUs. Wheels of PyTorch for CPUs have a version that ends in +cpu.
+backends: $(VENV)-jax/.ready $(VENV)-torch/.ready
+	KERAS_BACKEND=jax $(VENV)-jax/bin/python -m pytest tests/backends
+	KERAS_BACKEND=torch $(VENV)-torch/bin/python -m pytest tests/backends
+
+$(VENV)-jax/.ready $(VENV)-torch/.ready: $(VENV)-%/.ready: setup.py constraints.txt
+	$(PYTHON) -m venv $(VENV)-$*
+	$(VENV)-$*/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,$*]' \
+		--extra-index-url https://download.pytorch.org/whl/cpu
+	touch $@
+
 $(READY): setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
@@ -31,4 +42,4 @@ $(READY): setup.py constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-jax $(VENV)-torch runs build dist *.egg-info
