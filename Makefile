@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test torture lint bench clean
+.PHONY: demo test torture lint bench backends clean
 
 demo: $(READY)
 	$(BIN)/python -m experiments.demo
@@ -24,6 +24,19 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python -m experiments.bench
 
+# JAX and PyTorch for CPUs in an environment of their own: 1.2 GB more than the other one.
+backends: $(VENV)-backends/.ready
+	KERAS_BACKEND=jax $(VENV)-backends/bin/python -m pytest tests/backends
+	KERAS_BACKEND=torch $(VENV)-backends/bin/python -m pytest tests/backends
+
+# PyTorch comes first and alone, because PyPI has no wheels of it without CUDA.
+$(VENV)-backends/.ready: setup.py constraints.txt
+	$(PYTHON) -m venv $(VENV)-backends
+	$(VENV)-backends/bin/python -m pip install --quiet --constraint constraints.txt --no-deps torch \
+		--find-links https://download.pytorch.org/whl/cpu/torch/
+	$(VENV)-backends/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,jax,torch]'
+	touch $@
+
 $(READY): setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
@@ -31,4 +44,4 @@ $(READY): setup.py constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-backends runs build dist *.egg-info

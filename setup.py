@@ -39,6 +39,9 @@ setup(
     extras_require={
         "experiments": [_RICH],  # which the wheel does not hold
         "search": [_KERAS_TUNER],
+        # Other backends of Keras, for the losses without state; see docs/keras.md.
+        "jax": ["jax>=0.10"],
+        "torch": ["torch>=2.13"],
         # pandas: its tables are taken where there are any, and never imported.
         "dev": ["mypy>=1.18", "pandas>=2.2", "pytest>=8.0", "pytest-xdist>=3.7", "ruff>=0.14", _RICH, _KERAS_TUNER],
     },

@@ -1,11 +1,14 @@
 """Modules that an import brings along, and names that the package knows before they are imported."""
 
+import pathlib
+import re
 import subprocess
 import sys
 
 import pytest
 
 import tfp_noise
+from tests.backends.test_other_backends import REFUSED
 
 PROGRAM = "import sys; {statement}; print(*({candidates} & set(sys.modules)))"
 
@@ -34,3 +37,10 @@ def test_names_are_listed_and_found_before_they_are_imported():
     assert all(getattr(tfp_noise, name) is not None for name in tfp_noise.__all__)
     with pytest.raises(AttributeError, match="module 'tfp_noise' has no attribute 'loses'"):
         tfp_noise.loses  # noqa: B018
+
+
+def test_the_page_names_all_that_other_backends_refuse():
+    page = (pathlib.Path(__file__).parents[2] / "docs" / "keras.md").read_text()
+    rows = [row for row in re.findall(r"^\|(.*)\|$", page, re.M) if row.split("|")[2].strip() == "no"]
+    named = {name for row in rows for name in re.findall(r"`([\w.]+)`", row.split("|")[0])}
+    assert named - {"min_scale", "pipeline", "distribute"} == {*REFUSED, "distributions.LogisticNormal"}

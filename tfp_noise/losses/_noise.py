@@ -57,7 +57,7 @@ def standard_normal(seed, shape):
 
 
 def _for_keras(seed):
-    """What `keras.random` takes as a seed: arrays on JAX, an integer elsewhere."""
+    """The seed in the form that `keras.random` takes: an array on JAX, an integer on PyTorch."""
     return seed if _BACKEND == "jax" else int(np.random.SeedSequence(seed).generate_state(1)[0])
 
 

@@ -200,7 +200,7 @@ def _log_product(log_p, wanted, matrix, log_matrix):
     def log_product(log_p):
         product = ops.exp(log_p) @ matrix
         underflows = ops.any(ops.logical_and(product < smallest, wanted != 0))
-        floored = ops.maximum(product, ops.cast(smallest, dtype))  # a float would be float32 on PyTorch
+        floored = ops.maximum(product, smallest)
 
         def by_columns():
             return ops.transpose(ops.map(lambda column: ops.logsumexp(log_p + column, axis=-1), log_columns))
