@@ -296,12 +296,13 @@ def test_bad_condition_of_many_classes_is_said():
 
 def test_positions_are_so_many_examples():
     rng = np.random.default_rng(0)
-    labels = rng.integers(0, 3, [4, 5, 6])
-    p = 0.6 * np.eye(3)[labels] + 0.4 * rng.dirichlet(np.ones(3), labels.shape)
+    true = rng.integers(0, 3, [4, 25, 6])
+    p = 0.6 * np.eye(3)[true] + 0.4 * rng.dirichlet(np.full(3, 9.0), true.shape)
+    labels = noise.corrupt(true.ravel(), noise.symmetric(3, 0.2), seed=0).reshape(true.shape)
     found = estimation.from_confident_counts(p, labels), estimation.from_anchors(p)
     flat = estimation.from_confident_counts(p.reshape(-1, 3), labels.ravel()), estimation.from_anchors(p.reshape(-1, 3))
     for ours, theirs in zip(found, flat, strict=True):
         np.testing.assert_array_equal(ours.transition, theirs.transition)
         np.testing.assert_array_equal(ours.support, theirs.support)
-    with pytest.raises(ValueError, match=r"`labels` must have the shape \(4, 5, 6\) .* Received: \(4, 6, 5\)"):
-        estimation.from_confident_counts(p, labels.reshape(4, 6, 5))
+    with pytest.raises(ValueError, match=r"`labels` must have the shape \(4, 25, 6\) .* Received: \(4, 6, 25\)"):
+        estimation.from_confident_counts(p, labels.reshape(4, 6, 25))

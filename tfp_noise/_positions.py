@@ -1,9 +1,22 @@
 """Weights, predictions and labels of outputs with a label at each position, such as a pixel or a token."""
 
+import numpy as np
 from keras import ops
 from keras.src.backend import get_keras_mask, set_keras_mask
 
 from tfp_noise import _labels, _validation
+
+
+def as_rows(name, probabilities):
+    """Probabilities `[n, ..., K]` as an array with a row for each position; those `[n, K]` as they are."""
+    array = _validation.as_numbers(name, probabilities)
+    if array.ndim <= 2:
+        return array
+    if array.shape[-1] < 2:
+        raise ValueError(
+            f"`{name}` must have shape [n, ..., num_classes], at least two classes. Received shape {array.shape}."
+        )
+    return array.reshape(-1, array.shape[-1])
 
 
 def as_examples(probabilities, labels=None):
@@ -13,18 +26,16 @@ def as_examples(probabilities, labels=None):
         probabilities: numbers in any container.
         labels: class indices in any container, or `None`.
     """
-    array = _validation.as_numbers("probabilities", probabilities)
-    if array.ndim <= 2:
-        return probabilities, labels
-    if labels is not None:
-        labels = _validation.check_indices("labels", labels, array.ndim - 1)
-        if labels.shape != array.shape[:-1]:
+    rows, shape = as_rows("probabilities", probabilities), np.shape(probabilities)
+    if labels is not None and len(shape) > 2:
+        labels = _validation.check_indices("labels", labels, len(shape) - 1)
+        if labels.shape != shape[:-1]:
             raise ValueError(
-                f"`labels` must have the shape {array.shape[:-1]} of `probabilities` without the classes. Received: "
+                f"`labels` must have the shape {shape[:-1]} of `probabilities` without the classes. Received: "
                 f"{labels.shape}."
             )
         labels = labels.reshape(-1)
-    return array.reshape(-1, array.shape[-1]), labels
+    return rows, labels
 
 
 def weights_of_positions(weights, outputs):
@@ -79,6 +90,17 @@ def with_mask_of_labels(outputs, num_labels):
     masked = ops.copy(outputs)
     set_keras_mask(masked, ops.broadcast_to(ops.expand_dims(mask, -1), (*ops.shape(outputs)[:-1], num_labels)))
     return masked
+
+
+def check_mask(outputs):
+    """Refuses a mask of Keras of another shape than the losses, `outputs.shape[:-1]`, which Keras would broadcast."""
+    mask = getattr(outputs, "_keras_mask", None)
+    if mask is not None and not same_sizes(mask.shape, outputs.shape[:-1]):
+        raise ValueError(
+            f"The mask of `y_pred` must have the axes of `y_pred` but the last. Received a mask of shape "
+            f"{tuple(mask.shape)} with `y_pred` of shape {tuple(outputs.shape)}. Does a layer change the axes and hand "
+            "the mask on?"
+        )
 
 
 def same_sizes(one, other):

@@ -68,10 +68,21 @@ def test_training_is_that_of_positions_as_examples(settings, rtol):
     assert_same(trained(classifier(IGNORING(), **settings), FEATURES, MARKED), of_examples(), rtol)
 
 
-@pytest.mark.parametrize("shape", [[TIMES, K], None], ids=["built", "unbuilt"])
-def test_columns_of_a_dataset_are_class_indices(shape):
-    data = tf.data.Dataset.from_tensor_slices((FEATURES, MARKED[..., None])).batch(8)
-    assert_same(trained(classifier(IGNORING(), shape), data, None, None), of_examples())
+def batches():
+    while True:
+        yield from ((FEATURES[part], MARKED[part, :, None]) for part in (slice(8), slice(8, 16)))
+
+
+COLUMNS = {
+    "dataset": lambda: tf.data.Dataset.from_tensor_slices((FEATURES, MARKED[..., None])).batch(8).repeat(),
+    "generator": batches,
+}
+
+
+@pytest.mark.parametrize("way", COLUMNS)
+def test_columns_of_an_unbuilt_network_are_class_indices(way):
+    model = classifier(IGNORING(), None, run_eagerly=True)
+    assert_same(trained(model, COLUMNS[way](), None, None, steps_per_epoch=2), of_examples())
 
 
 def test_two_replicas_train_as_one(two_replicas):
@@ -102,7 +113,7 @@ def test_soft_labels_of_positions():
 
 
 def test_predictions_are_served_and_saved_for_any_size(tmp_path):
-    """Of a fully convolutional network, whose outputs are as large as its inputs."""
+    """The network is fully convolutional: its outputs are as large as its inputs."""
     loss = losses.LogisticNormal(K)
     network = keras.Sequential([keras.Input([None, None, 2]), keras.layers.Conv2D(loss.num_outputs, 3, padding="same")])
     model = NoisyLabelClassifier(network, loss)

@@ -27,7 +27,7 @@ def test_digits_have_their_labels_and_the_declared_noise():
 
 
 def test_scores_are_counted():
-    """Of two pixels of class 1 one is right; the other is taken for class 2, whose one pixel is right."""
+    """One of the two pixels of class 1 is right; the other is taken for class 2, whose one pixel is right."""
     found = measure.scores(np.array([[0, 1, 2, 2]]), np.array([[0, 1, 1, 2]]))
     assert found == {"digit_pixels_right": 0.6667, "mean_iou": round((1 + 0.5 + 0.5) / canvases.NUM_CLASSES, 4)}
 

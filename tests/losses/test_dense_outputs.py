@@ -169,6 +169,29 @@ def test_shapes_that_do_not_fit_are_refused(labels, outputs, weights, message):
         losses.CrossEntropy(K)(labels, outputs, weights)
 
 
+@pytest.mark.parametrize("shape", [(2, 8), (2, 8, 8, 1), (2, 8, 7)])
+def test_masks_of_another_shape_are_refused(shape):
+    loss = losses.CrossEntropy(K)
+    with pytest.raises(ValueError, match="The mask of `y_pred` must have the axes of `y_pred` but the last"):
+        loss(INDICES, masked(outputs_for(loss), np.ones(shape, bool)))
+
+
+def test_a_plain_keras_model_hands_masks_and_weights_on():
+    """Padding is masked, and a token of `ignore_class` is left out; Keras divides by the number of the others."""
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Embedding(5, 4, mask_zero=True), keras.layers.Dense(K)]
+    model = keras.Sequential(layers)
+    model.compile("sgd", loss=losses.GeneralizedCrossEntropy(K, ignore_class=-1), run_eagerly=True)
+    texts, weights = np.array([[1, 2, 0], [3, 4, 4]]), np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], "float32")
+    labels = np.array([[0, 1, 2], [-1, 3, 4]])
+    kept = (texts > 0) & (labels >= 0)
+    outputs = model(texts)
+    each = losses.GeneralizedCrossEntropy(K, reduction=None)(labels[kept], outputs[kept]).numpy()
+    for given, of_each in [(weights, weights), (weights[:, 0], np.repeat(weights[:, :1], 3, axis=1))]:
+        found = model.evaluate(texts, labels, sample_weight=given, verbose=0)
+        np.testing.assert_allclose(found, np.mean(each * of_each[kept]), rtol=1e-5)
+
+
 def test_as_many_times_as_classes_are_no_distributions():
     """Beside outputs `[batch, K, K]`, labels `[batch, K]` are class indices."""
     loss, outputs = losses.CrossEntropy(K, reduction=None), np.random.default_rng(0).normal(size=(3, K, K))

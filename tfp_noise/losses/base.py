@@ -144,11 +144,17 @@ class NoisyLabelLoss(keras.losses.Loss):
         return f"{type(self).__name__}({self.num_classes})"
 
     def __call__(self, y_true, y_pred, sample_weight=None):
+        _positions.check_mask(y_pred)
         _checks.check_no_mask(self, y_pred)
+        y_pred = self._with_mask_of_losses(y_pred)
         if sample_weight is not None:
             sample_weight = ops.convert_to_tensor(sample_weight, self.dtype)
             sample_weight = self._loss_weights(sample_weight, ops.convert_to_tensor(y_pred))
         return super().__call__(y_true, y_pred, sample_weight)
+
+    def _with_mask_of_losses(self, y_pred):
+        """Outputs whose mask of Keras, if they have one, is of the shape that `call` returns."""
+        return y_pred
 
     def _loss_weights(self, weights, y_pred):
         """Weights of the losses, of the shape that `call` returns, or as given if that is `[batch]`."""

@@ -91,14 +91,13 @@ class ExpectedCalibrationError(keras.metrics.Metric):
 
 def _check_batch(y_true, y_pred, sample_weight):
     """Labels as an array, after a check that they and the weights fit the predictions `[..., num_classes]`."""
-    y_true, y_pred = _validation.as_label_array("y_true", y_true), np.asarray(y_pred)
-    rank, num_classes = max(y_pred.ndim, 2), y_pred.shape[-1]
-    _validation.check_distributions("y_pred", y_pred.reshape(-1, num_classes) if rank > 2 else y_pred)
+    y_true = _validation.as_label_array("y_true", y_true)
+    num_classes = _validation.check_distributions("y_pred", _positions.as_rows("y_pred", y_pred)).shape[1]
+    rank, sizes = len(np.shape(y_pred)), np.shape(y_pred)[:-1]
     whole = y_true.dtype.kind == "f" and (y_true == np.floor(y_true)).all()
     if whole and not _labels.are_distributions(y_true, num_classes, rank):
         y_true = y_true.astype(np.int64)  # Keras's own metrics accept class indices as floats
     _validation.check_targets("y_true", y_true, num_classes, rank=rank)
-    sizes = y_pred.shape[:-1]
     if len(y_true) != len(y_pred):
         raise ValueError(f"`y_true` and `y_pred` must have the same length. Received: {len(y_true)} and {len(y_pred)}.")
     if y_true.shape[: rank - 1] != sizes:
