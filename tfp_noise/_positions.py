@@ -92,6 +92,13 @@ def with_mask_of_labels(outputs, num_labels):
     return masked
 
 
+def with_mask_of(outputs, made):
+    """What was `made` of outputs, with the mask that Keras has for them."""
+    if (mask := get_keras_mask(outputs)) is not None:
+        set_keras_mask(made, mask)
+    return made
+
+
 def check_mask(outputs):
     """Refuses a mask of Keras of another shape than the losses, `outputs.shape[:-1]`, which Keras would broadcast."""
     mask = get_keras_mask(outputs)

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from tfp_noise import _backends, _validation
+from tfp_noise import _backends, _positions, _validation
 from tfp_noise._saving.layer_states import layer_states, layers_in, set_layer_states
 from tfp_noise._training.raw_outputs import check_raw_outputs
 from tfp_noise.classifier import NoisyLabelClassifier, class_logits
@@ -145,9 +145,7 @@ class DistilledClassifier(NoisyLabelClassifier):
                 )
             measure = self.loss if training else self.loss.evaluation_loss
             targets = keras.ops.stop_gradient(keras.ops.softmax(self._teacher_logits(x) / self.temperature))
-            student = keras.ops.cast(y_pred, self.loss.dtype) / self.temperature
-            if (mask := getattr(y_pred, "_keras_mask", None)) is not None:
-                student._keras_mask = mask
+            student = _positions.with_mask_of(y_pred, keras.ops.cast(y_pred, self.loss.dtype) / self.temperature)
             weight = (1 - self.label_weight) * self.temperature**2
             loss = loss + weight * measure(targets, student, sample_weight)
             if training and self.label_weight == 0:  # otherwise the state was updated with the labels above

@@ -83,6 +83,27 @@ def test_every_dtype_of_labels_is_the_same(dtype):
     assert_same(history, of_keras()[0])
 
 
+class Batches(keras.utils.PyDataset):
+    """Batches of one example less than eight, so that shapes vary."""
+
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, index):
+        part = slice(7 * index, 7 * index + 7)
+        return FEATURES[part], LABELS[part]
+
+
+def test_every_container_of_batches_is_the_same_and_checked():
+    """Without a learning rate, the loss is that of one network."""
+    model = classifier(PLAIN(L), run_eagerly=True)
+    expected = model.evaluate(FEATURES, LABELS.tolist(), batch_size=7, verbose=0)
+    for batches in (Batches(), (batch for batch in map(Batches().__getitem__, range(5)))):
+        np.testing.assert_allclose(model.evaluate(batches, steps=5, verbose=0), expected, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"`y` must lie in \[0, 1\]"):
+        model.fit(((x, 2 * y) for x, y in map(Batches().__getitem__, range(5))), steps_per_epoch=5, verbose=0)
+
+
 def test_weights_are_of_examples_or_of_labels():
     expected = of_keras(weighted=True)[0]
     for weights in (WEIGHTS[:, 0], np.repeat(WEIGHTS[:, :1], L, axis=1)):
@@ -194,7 +215,7 @@ def test_a_loss_without_state_trains_in_a_plain_model():
         (2 * LABELS, {}, ValueError, r"`y` must lie in \[0, 1\].*Received: 2 at position \(\d+, \d\)"),
         (MARKED, {}, ValueError, r"Received: -1 at position .*give MultiLabel `ignore_class=-1`"),
         (np.where(LABELS, np.nan, 0.0), {}, ValueError, "Received: nan at position .*labels that nobody knows"),
-        (np.where(LABELS, "yes", "no"), {}, TypeError, "`y` must hold numbers"),
+        (np.where(LABELS, "yes", "no"), {}, TypeError, "`y` must hold numbers .*MultiLabelBinarizer"),
         (LABELS, {"sample_weight": np.ones([32, 2])}, ValueError, "`sample_weight` must be .*a weight for each label"),
         (LABELS, {"class_weight": {0: 2.0}}, ValueError, "`class_weight` must be left out for several labels"),
     ],

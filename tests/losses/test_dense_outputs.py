@@ -95,6 +95,14 @@ def test_positions_under_a_mask_or_ignored_do_not_count(name):
     assert not gradient[~COUNTS].any()
 
 
+@pytest.mark.parametrize("name", [name for name in EACH_CLASS if name not in OF_A_WHOLE_BATCH])
+def test_validation_leaves_out_positions_under_a_mask(name):
+    loss = BUILT[name]
+    outputs = outputs_for(loss)
+    found = loss.evaluation_loss(INDICES, masked(outputs, MASK), WEIGHTS)
+    np.testing.assert_allclose(found, loss.evaluation_loss(INDICES[MASK], outputs[MASK], WEIGHTS[MASK]), rtol=1e-5)
+
+
 @pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", "mean_with_sample_weight"])
 @pytest.mark.parametrize("form", [lambda w: w, lambda w: np.broadcast_to(w[:, None, None], SHAPE)[..., None]])
 def test_a_weight_of_an_example_is_that_of_its_positions(reduction, form):

@@ -3,7 +3,6 @@
 import numpy as np
 
 from tfp_noise._validation import wording
-from tfp_noise._validation.labels import _label_cure
 
 
 def check_multi_labels(name, labels, num_labels, ignored=None, rank=2):
@@ -17,7 +16,10 @@ def check_multi_labels(name, labels, num_labels, ignored=None, rank=2):
         rank: int, how many axes outputs have.
     """
     if labels.dtype.kind not in "biuf":
-        raise TypeError(f"`{name}` must hold numbers. Received dtype {labels.dtype}. {_label_cure(labels)}")
+        raise TypeError(
+            f"`{name}` must hold numbers in [0, 1], one a label. Received dtype {labels.dtype}. Make them of lists of "
+            "names by `sklearn.preprocessing.MultiLabelBinarizer().fit_transform(lists)`."
+        )
     check_multi_label_shape(name, labels.shape, num_labels, rank, f"shape {labels.shape}")
     outside = ~((labels >= 0) & (labels <= 1))  # true for NaN
     if ignored is not None:

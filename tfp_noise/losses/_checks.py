@@ -1,6 +1,7 @@
 """Checks of a loss (a `NoisyLabelLoss`), of its owner, and of the labels and outputs that it is called with."""
 
 import keras
+from keras.src.backend import get_keras_mask
 
 from tfp_noise import _backends, _labels, _positions
 
@@ -51,7 +52,7 @@ def check_no_ignore_class(loss):
 
 def check_no_mask(loss, outputs):
     """Refuses outputs under a mask in a loss that is not a sum over independent examples."""
-    if loss.needs_whole_batch and getattr(outputs, "_keras_mask", None) is not None:
+    if loss.needs_whole_batch and get_keras_mask(outputs) is not None:
         raise ValueError(
             f"`y_pred` must have no mask of Keras for this {type(loss).__name__}, because {loss.needs_whole_batch}. "
             "Received: outputs with a mask. Leave out what masks, such as `Masking` or `mask_zero=True` of `Embedding`."

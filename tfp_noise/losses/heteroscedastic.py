@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tfp_noise import _validation
+from tfp_noise import _positions, _validation
 from tfp_noise._sobol import sobol_gaussian
 from tfp_noise.losses import _noise
 from tfp_noise.losses._entropies import cross_entropy, product
@@ -145,7 +145,8 @@ class Heteroscedastic(NoisyLabelLoss):
 
     def evaluation_loss(self, y_true, y_pred, sample_weight=None):
         """Cross-entropy of the predicted probabilities, reduced; it has no random noise, so that it is reproducible."""
-        return cross_entropy_like(self)(y_true, self.logits(ops.cast(y_pred, self.dtype)), sample_weight)
+        logits = _positions.with_mask_of(y_pred, self.logits(ops.cast(y_pred, self.dtype)))
+        return cross_entropy_like(self)(y_true, logits, sample_weight)
 
     def _parameters(self, y_pred):
         """`loc` and `d`, `[..., K]`, and `V`, `[..., K, R]`, if R > 0; all divided by the temperature."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import keras
 from keras import ops
-from keras.src.backend import get_keras_mask, set_keras_mask
+from keras.src.backend import set_keras_mask
 
 from tfp_noise import _positions, _validation
 from tfp_noise.losses import _checks
@@ -169,10 +169,8 @@ class MultiLabel(NoisyLabelLoss):
             return self(y_true, y_pred, sample_weight)
         plain = CrossEntropy(2, dtype=self.dtype)
         plain = MultiLabel(plain, self.num_labels, reduction=self.reduction, ignore_class=self.ignore_class)
-        outputs = self.logits(ops.cast(y_pred, self.dtype))
-        if (mask := get_keras_mask(y_pred)) is not None:
-            set_keras_mask(outputs, mask)
-        return plain(y_true, outputs, sample_weight)
+        logits = _positions.with_mask_of(y_pred, self.logits(ops.cast(y_pred, self.dtype)))
+        return plain(y_true, logits, sample_weight)
 
     def get_config(self):
         own = {"loss": keras.saving.serialize_keras_object(self.loss), "num_labels": self.num_labels}
