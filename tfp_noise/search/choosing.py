@@ -11,7 +11,7 @@ import numpy as np
 
 from tfp_noise import _validation
 from tfp_noise.classifier import NoisyLabelClassifier
-from tfp_noise.datasets.base import Dataset
+from tfp_noise.datasets.dataset import Dataset
 from tfp_noise.losses.base import NoisyLabelLoss
 from tfp_noise.search.finished_trials import FinishedTrials
 from tfp_noise.search.record import SearchResult, Trial
