@@ -101,7 +101,9 @@ def test_every_container_of_batches_is_the_same_and_checked():
     for batches in (Batches(), (batch for batch in map(Batches().__getitem__, range(5)))):
         np.testing.assert_allclose(model.evaluate(batches, steps=5, verbose=0), expected, rtol=1e-6)
     with pytest.raises(ValueError, match=r"`y` must lie in \[0, 1\]"):
-        model.fit(((x, 2 * y) for x, y in map(Batches().__getitem__, range(5))), steps_per_epoch=5, verbose=0)
+        model.fit(
+            ((x, 2 * y) for x, y in map(Batches().__getitem__, range(5))), steps_per_epoch=5, shuffle=False, verbose=0
+        )
 
 
 def test_weights_are_of_examples_or_of_labels():
