@@ -9,6 +9,8 @@ The functions take NumPy arrays and tensors alike, also those of a trace.
 
 from keras import ops
 
+NO_CLASS = -(2**25)  # below every `ignore_class`; float32 holds it
+
 
 def are_distributions(labels, num_classes, rank=2):
     """True for labels that hold a row of `num_classes` probabilities for each position."""
@@ -38,6 +40,14 @@ def to_distributions(labels, num_classes, dtype=None, rank=2):
     if are_distributions(labels, num_classes, rank):
         return ops.cast(labels, dtype) if dtype else labels
     return ops.one_hot(to_class_indices(labels, num_classes, rank), num_classes, dtype=dtype)
+
+
+def without_fractions(labels, rank):
+    """Class indices with a number that is no class in place of fractions, such as targets of a regression."""
+    floats = "float" in str(getattr(labels, "dtype", ""))
+    if not floats or not are_class_indices(labels, rank):
+        return labels
+    return ops.where(ops.equal(labels, ops.floor(labels)), labels, NO_CLASS)
 
 
 def are_known(indices, num_classes, ignored=None):

@@ -103,6 +103,12 @@ def test_validation_leaves_out_positions_under_a_mask(name):
     np.testing.assert_allclose(found, loss.evaluation_loss(INDICES[MASK], outputs[MASK], WEIGHTS[MASK]), rtol=1e-5)
 
 
+def test_a_scalar_scales_the_loss():
+    loss, outputs = losses.CrossEntropy(K), outputs_for(losses.CrossEntropy(K))
+    for labels, given in [(INDICES, outputs), (flat(INDICES), flat(outputs))]:
+        np.testing.assert_allclose(loss(labels, given, 2.0), 2 * loss(labels, given), rtol=1e-6)
+
+
 @pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", "mean_with_sample_weight"])
 @pytest.mark.parametrize("form", [lambda w: w, lambda w: np.broadcast_to(w[:, None, None], SHAPE)[..., None]])
 def test_a_weight_of_an_example_is_that_of_its_positions(reduction, form):
@@ -167,7 +173,7 @@ REFUSED = [
     (np.zeros(2), np.zeros(K), None, r"`y_pred` must have shape \[batch, ..., 5\]"),
     (np.zeros(2), np.zeros((2, K)), np.ones((2, K)), r"`sample_weight` must be numbers \[batch\]"),
 ]
-for _shape in [(3,), (2, 3), (2, 4, 3), (2, 3, 4, K), ()]:
+for _shape in [(3,), (2, 3), (2, 4, 3), (2, 3, 4, K)]:
     REFUSED.append((np.zeros((2, 3, 4)), DENSE, np.ones(_shape), r"`sample_weight` must be numbers .* Received shape"))
 
 
@@ -198,6 +204,18 @@ def test_a_plain_keras_model_hands_masks_and_weights_on():
     for given, of_each in [(weights, weights), (weights[:, 0], np.repeat(weights[:, :1], 3, axis=1))]:
         found = model.evaluate(texts, labels, sample_weight=given, verbose=0)
         np.testing.assert_allclose(found, np.mean(each * of_each[kept]), rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1), (3, 2)])
+def test_targets_of_a_regression_are_no_classes(shape):
+    """Each fraction has the loss NaN, also in a trace; whole numbers may be floats."""
+    outputs = np.zeros([*(shape if shape[-1] > 1 else shape[:1]), K], "float32")
+    loss = losses.CrossEntropy(K, reduction=None)
+    given = np.arange(np.prod(shape)).reshape(shape) * 0.5
+    for labels in (given, given.astype("float32")):
+        for call in (loss, tf.function(loss, autograph=False)):
+            found = np.isnan(call(tf.constant(labels), outputs))
+            np.testing.assert_array_equal(found, (given % 1 > 0).reshape(found.shape))
 
 
 def test_as_many_times_as_classes_are_no_distributions():

@@ -146,15 +146,15 @@ class NoisyLabelLoss(keras.losses.Loss):
     def __call__(self, y_true, y_pred, sample_weight=None):
         _positions.check_mask(y_pred)
         _checks.check_no_mask(self, y_pred)
-        y_pred = self._with_mask_of_losses(y_pred)
+        y_true, y_pred = self._prepared(y_true, y_pred)
         if sample_weight is not None:
             sample_weight = ops.convert_to_tensor(sample_weight, self.dtype)
             sample_weight = self._loss_weights(sample_weight, ops.convert_to_tensor(y_pred))
         return super().__call__(y_true, y_pred, sample_weight)
 
-    def _with_mask_of_losses(self, y_pred):
-        """Outputs whose mask of Keras, if they have one, is of the shape that `call` returns."""
-        return y_pred
+    def _prepared(self, y_true, y_pred):
+        """Labels and outputs before Keras makes floats of all, with a mask of the shape that `call` returns."""
+        return _labels.without_fractions(y_true, len(ops.shape(y_pred))), y_pred
 
     def _loss_weights(self, weights, y_pred):
         """Weights of the losses, of the shape that `call` returns, or as given if that is `[batch]`."""
@@ -174,7 +174,7 @@ class NoisyLabelLoss(keras.losses.Loss):
 
         Returns:
             `[...]`, in nats; 0 for a label of `ignore_class`, which Keras's reduction leaves out; NaN for any other
-            class index outside `[0, num_classes)`, even where its `sample_weight` is 0.
+            number that is no class, even where its `sample_weight` is 0.
 
         Raises:
             ValueError: if a shape does not fit, `y_pred` comes from a softmax or sigmoid of Keras, a loss that needs a

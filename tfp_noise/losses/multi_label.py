@@ -98,9 +98,9 @@ class MultiLabel(NoisyLabelLoss):
     def num_prediction_outputs(self):
         return self.num_labels * (1 if self._first.is_shift_invariant else self._first.num_prediction_outputs)
 
-    def _with_mask_of_losses(self, y_pred):
+    def _prepared(self, y_true, y_pred):
         _checks.check_raw(y_pred)  # before a copy, which has no mark of Keras's activations
-        return _positions.with_mask_of_labels(y_pred, self.num_labels)
+        return y_true, _positions.with_mask_of_labels(y_pred, self.num_labels)
 
     def _loss_weights(self, weights, y_pred):
         return _positions.weights_of_labels(weights, y_pred, self.num_labels)
