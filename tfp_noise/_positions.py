@@ -93,7 +93,7 @@ def with_mask_of_labels(outputs, num_labels):
 
 
 def with_mask_of(outputs, made):
-    """What was `made` of outputs, with the mask that Keras has for them."""
+    """The tensor that was `made` of outputs, with the mask that Keras has for them."""
     if (mask := get_keras_mask(outputs)) is not None:
         set_keras_mask(made, mask)
     return made
