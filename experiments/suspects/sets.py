@@ -25,6 +25,11 @@ class NoisySet:
     examples: Callable[[], tuple[np.ndarray, np.ndarray]]
     transition: np.ndarray
     epochs: int = 30
+    units: int = 128
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.transition)
 
     def load(self, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Features, true labels and the noisy ones of this seed."""
