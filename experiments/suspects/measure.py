@@ -1,7 +1,7 @@
 """Detection of wrong labels by score and loss, out of sample and in sample: `python -m experiments.suspects.measure`.
 
-One JSON file a data set and seed; what is there already is not measured again. The predictions are kept in `--workdir`,
-from which `experiments.suspects.peer` gives the same ones to cleanlab.
+One JSON file a data set and seed, made from predictions in `--workdir`; only those that are not there are trained for.
+`experiments.suspects.peer` gives the same predictions to cleanlab.
 """
 
 import json
@@ -11,10 +11,11 @@ import numpy as np
 from absl import flags
 from sklearn import metrics
 
-from experiments.console import terminal
-from experiments.suspects import predictions
+from experiments.console import shared_flags, terminal
+from experiments.suspects import detectors
+from experiments.suspects.predictions import LOSSES, predictions
 from experiments.suspects.sets import SETS
-from tfp_noise import suspects
+from tfp_noise import losses, suspects
 from tfp_noise._saving.json_files import write_object
 
 SCORES = ("self_confidence", "normalized_margin", "confidence_weighted_entropy", "confident_joint")
@@ -23,22 +24,20 @@ SCORES = ("self_confidence", "normalized_margin", "confidence_weighted_entropy",
 def main():
     """Measures what the flags ask for."""
     args = flags.FLAGS
+    workdir = pathlib.Path(args.workdir)
     for name in args.sets:
         for seed in map(int, args.seeds):
             noisy_set = SETS[name]
-            features, true, given = data = noisy_set.load(seed)
+            _, true, given = data = noisy_set.load(seed, args.data_dir, workdir)
             path = pathlib.Path(args.results) / f"{name}-{seed}.json"
             path.parent.mkdir(parents=True, exist_ok=True)
             found = json.loads(path.read_text()) if path.exists() else {}
             found["n"], found["wrong"] = len(true), int(np.sum(given != true))
             for loss in args.losses:
-                folder = pathlib.Path(args.workdir) / f"{name}-{seed}-{loss}"
-                out_of_sample, in_sample = predictions.predictions(folder, loss, noisy_set, data, seed)
+                folder = workdir / f"{name}-{seed}-{loss}"
+                out_of_sample, in_sample = predictions(folder, loss, noisy_set, data, seed)
                 found[f"{loss}, out of sample"] = measured(out_of_sample["probabilities"], given, true)
-                found[f"{loss}, in sample"] = {
-                    **measured(in_sample["probabilities"], given, true),
-                    "area_under_margin": quality(in_sample["area_under_margin"], given != true),
-                }
+                found[f"{loss}, in sample"] = measured_in_sample(LOSSES[loss](int(true.max()) + 1), **in_sample)
                 write_object(path, found)
                 terminal.console().print(f"{path.stem}: {loss}")
 
@@ -48,15 +47,24 @@ def measured(probabilities, given, true):
     found = {}
     for score in SCORES:
         ranked = suspects.rank(probabilities, given, score)
-        wrong, flagged = given != true, ranked.is_suspect
-        hits = int(np.sum(wrong & flagged))
+        wrong = given != true
         found[score] = {
             **quality(ranked.score, wrong),
-            "precision": round(hits / max(int(flagged.sum()), 1), 4),
-            "recall": round(hits / int(wrong.sum()), 4),
+            **flags_quality(ranked.is_suspect, wrong),
             "suggestions_right": round(float(np.mean(ranked.suggested[wrong] == true[wrong])), 4),
         }
     return {"estimated": ranked.estimated_count, **found}
+
+
+def measured_in_sample(loss, probabilities, outputs, area_under_margin, given, true):
+    """The same, and the quality of detectors that need the network that was trained on the labels."""
+    wrong, right = given != true, detectors.loss_mixture(probabilities, given)
+    found = measured(probabilities, given, true)
+    found["area_under_margin"] = quality(area_under_margin, wrong)
+    found["loss_mixture"] = {**quality(right, wrong), **flags_quality(right < 0.5, wrong)}
+    if isinstance(loss, losses.LogisticNormal):
+        found["standardised_residual"] = quality(detectors.standardised_residual(outputs, given, loss), wrong)
+    return found
 
 
 def quality(scores, wrong):
@@ -68,10 +76,20 @@ def quality(scores, wrong):
     }
 
 
+def flags_quality(flagged, wrong):
+    """Precision and recall of flags."""
+    hits = int(np.sum(wrong & flagged))
+    return {
+        "precision": round(hits / max(int(flagged.sum()), 1), 4),
+        "recall": round(hits / int(wrong.sum()), 4),
+    }
+
+
 if __name__ == "__main__":
     flags.DEFINE_list("sets", list(SETS), "Data sets with noise.")
-    flags.DEFINE_list("losses", list(predictions.LOSSES), "Losses.")
+    flags.DEFINE_list("losses", list(LOSSES), "Losses.")
     flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of noise, folds and networks.")
+    shared_flags.define_data_dir()
     flags.DEFINE_string("results", "results/suspects", "Folder for results.")
     flags.DEFINE_string("workdir", "runs/suspects", "Folder for predictions.")
     terminal.start(main)

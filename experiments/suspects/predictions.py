@@ -16,7 +16,7 @@ LOSSES = {
     "LN": losses.LogisticNormal,
 }
 OUT_OF_SAMPLE, IN_SAMPLE = "out_of_sample.npz", "in_sample.npz"
-_BATCH, _FOLDS = 64, 3
+_FOLDS = 3
 
 
 def predictions(folder, loss, noisy_set, data, seed):
@@ -34,11 +34,9 @@ def predictions(folder, loss, noisy_set, data, seed):
         there are also the network's raw `outputs` `[n, num_outputs]` and `area_under_margin` `[n]`.
     """
     features, true, given = data
-    build = builder(LOSSES[loss](noisy_set.num_classes), features.shape[1:], noisy_set.units)
-    settings = {"epochs": noisy_set.epochs, "batch_size": _BATCH}
-    probabilities = cross_predict(
-        build, features, given, folds=_FOLDS, seed=seed, workdir=folder, verbose=0, **settings
-    )
+    build = builder(LOSSES[loss](int(true.max()) + 1), features.shape[1:], noisy_set.units)
+    settings = {"epochs": noisy_set.epochs, "batch_size": noisy_set.batch_size}
+    probabilities = cross_predict(build, features, given, _FOLDS, seed=seed, workdir=folder, verbose=0, **settings)
     labels = {"true": true, "given": given}
     out_of_sample = {"probabilities": probabilities, **labels}
     _write(folder / OUT_OF_SAMPLE, out_of_sample)
@@ -74,8 +72,4 @@ def _trained_on_all(build, features, labels, settings, seed):
 
 
 def _write(path, arrays):
-    def write(temporary):
-        with open(temporary, "wb") as file:  # given a path, NumPy would append .npz to the temporary name
-            np.savez(file, **arrays)
-
-    atomic_write(path, write)
+    atomic_write(path, lambda temporary: np.savez(temporary, **arrays))
