@@ -25,7 +25,7 @@ def loss_mixture(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """
     own = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     nats = -np.log(np.maximum(own, np.finfo(np.float32).tiny))[:, None]
-    scaled = (nats - nats.min()) / max(np.ptp(nats), np.finfo(np.float64).tiny)
+    scaled = (nats - nats.min()) / np.ptp(nats)
     fitted = mixture.GaussianMixture(2, reg_covar=5e-4, random_state=0).fit(scaled)  # 5e-4: Li et al.'s code
     return fitted.predict_proba(scaled)[:, fitted.means_.argmin()]
 
