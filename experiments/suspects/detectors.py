@@ -34,14 +34,14 @@ def standardised_residual(outputs: np.ndarray, labels: np.ndarray, loss: losses.
     """Minus the squared Mahalanobis distance of a given label's target from a Logistic-Normal network's mean.
 
     With `z` the logits of the smoothed label, `loc` the mean and `S = c c' + min_scale I` the scale that the network
-    predicts for the example, the distance is `|S^-1 (z - loc)|^2`. A label that the mean contradicts counts less where
+    predicts for the example (or `S = I`), the distance is `|S^-1 (z - loc)|^2`. A label that the mean contradicts counts less where
     the network expects noise in just that direction. `log|S|`, the other part of the loss, is left out, because it is
     large for examples in crowded places, whatever their own label.
 
     Args:
-        outputs: float `[n, 2 K]`, raw outputs of the network.
+        outputs: float `[n, num_outputs]`, raw outputs of the network.
         labels: int `[n]`, the given labels.
-        loss: the `LogisticNormal` that it was trained with, of the low-rank form with rank 1 and the dummy class.
+        loss: the `LogisticNormal` that it was trained with, "identity" or "low_rank" with rank 1, with the dummy class.
 
     Returns:
         float64 `[n]`, at most 0.
@@ -49,10 +49,12 @@ def standardised_residual(outputs: np.ndarray, labels: np.ndarray, loss: losses.
     References:
         Englesson, Mehrpanah, Azizpour, 2023, Eq. 4, 9 and 11.
     """
-    loc, factor = np.split(outputs.astype(np.float64), 2, axis=1)
+    loc, factor = np.split(outputs.astype(np.float64), [loss.num_classes], axis=1)
+    base = 1.0 if loss.covariance == "identity" else loss.min_scale
     off = loss.target_smoothing / (loss.num_classes + 1)
     error = -loc
     error[np.arange(len(labels)), labels] += loss.temperature * np.log((1 - loss.target_smoothing + off) / off)
-    # Sherman and Morrison: S^-1 e = (e - c c'e / (min_scale + c'c)) / min_scale.
-    along = np.sum(factor * error, axis=1) / (loss.min_scale + np.sum(factor**2, axis=1))
-    return -np.sum(((error - factor * along[:, None]) / loss.min_scale) ** 2, axis=1)
+    if factor.size:  # Sherman and Morrison: S^-1 e = (e - c c'e / (min_scale + c'c)) / min_scale
+        along = np.sum(factor * error, axis=1) / (base + np.sum(factor**2, axis=1))
+        error -= factor * along[:, None]
+    return -np.sum((error / base) ** 2, axis=1)

@@ -3,6 +3,8 @@
 Both are kept in a folder, from which they are read if they are there: numbers can be computed again without training.
 """
 
+import functools
+
 import keras
 import numpy as np
 
@@ -14,6 +16,7 @@ LOSSES = {
     "GCE": losses.GeneralizedCrossEntropy,
     "SCE": losses.SymmetricCrossEntropy,
     "LN": losses.LogisticNormal,
+    "LN-identity": functools.partial(losses.LogisticNormal, covariance="identity"),
 }
 OUT_OF_SAMPLE, IN_SAMPLE = "out_of_sample.npz", "in_sample.npz"
 _FOLDS = 3

@@ -22,15 +22,17 @@ _OF_CLEANLAB = list(_SCORES)[:3]
 _FLAGS = {"self_confidence": "flags, self-confidence", "confident_joint": "flags, confident joint"}
 _MEASURES = ("auroc", "precision_at_true_count")
 _OUTSIDE, _INSIDE = ", out of sample", ", in sample"
-_NOTE = """One hidden layer, 3 folds; means over the seeds {seeds} of noise, folds and networks. CE is cross-entropy, GCE and
-SCE are generalized and symmetric cross-entropy, LN is Logistic-Normal, with default hyperparameters{variants}. Pairs of
-numbers are the area under the ROC curve / the precision among as many lowest scores as there are wrong labels.
+_NOTE = """One hidden layer, 3 folds; means over these seeds of noise, folds and networks: {seeds}. CE is cross-entropy, GCE
+and SCE are generalized and symmetric cross-entropy, LN is Logistic-Normal, with default hyperparameters; LN-identity
+has the identity as covariance. Pairs of numbers are the area under the ROC curve / the precision among as many lowest
+scores as there are wrong labels.
 
 ## The best detector of each set
 
 cleanlab {version} has the first three scores of the tables below, with the same numbers on the same predictions. Its
-column is the best of them for predictions out of sample of networks trained with cross-entropy; the other columns are
-the best of all losses and scores, chosen by the area, by which they are ahead of any single one that is fixed beforehand.
+column is the best of them for predictions out of sample of networks trained with cross-entropy. The other columns are
+the best of all losses and scores, chosen by the area itself, so that they are a little higher than the area of a
+detector that is fixed beforehand.
 """
 _ALL = """
 ## All detectors
@@ -58,7 +60,7 @@ def table(folder):
         name, _, seed = path.stem.rpartition("-")
         sets.setdefault(name, {})[seed] = json.loads(path.read_text(encoding="utf-8"))
         seeds.add(seed)
-    said = {"seeds": ", ".join(sorted(seeds)), "version": peer["cleanlab"], "variants": ""}
+    said = {"seeds": ", ".join(sorted(seeds)), "version": peer["cleanlab"]}
     summary = [["set", "wrong", "cleanlab, CE", "best out of sample", "best in sample"]]
     summary += [_summary(name, runs) for name, runs in sets.items()]
     parts = ["# Wrong labels: found and counted\n", _NOTE.format(**said), markdown_table(summary), _ALL]

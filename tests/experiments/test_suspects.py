@@ -68,7 +68,7 @@ def test_labels_of_people_are_given_whatever_the_seed(monkeypatch):
 
 
 def test_activations_are_summed_over_quadrants():
-    """Patches of 6 x 6 at every second pixel of 12 x 12: rows and columns 0, 2, 4, 6, the first two in the first half."""
+    """Patches of 6 x 6 at every second pixel of 12 x 12: rows and columns 0, 2, 4, 6, two of them in each half."""
     images = np.random.default_rng(0).integers(0, 256, [2, 12, 12, 3], np.uint8)
     centroids = np.random.default_rng(1).normal(size=[4, 108])
 
@@ -107,13 +107,15 @@ def test_mixture_separates_two_heaps_of_losses():
     np.testing.assert_array_equal(detectors.loss_mixture(probabilities, labels) < 0.5, wrong)
 
 
-def test_residual_is_that_of_the_full_matrix():
-    loss = losses.LogisticNormal(3, temperature=0.7, min_scale=0.4, target_smoothing=0.05)
-    outputs, labels = np.random.default_rng(0).normal(size=[5, 6]).astype(np.float32), np.array([0, 1, 2, 0, 1])
+@pytest.mark.parametrize("covariance", ["identity", "low_rank"])
+def test_residual_is_that_of_the_full_matrix(covariance):
+    loss = losses.LogisticNormal(3, temperature=0.7, min_scale=0.4, target_smoothing=0.05, covariance=covariance)
+    outputs = np.random.default_rng(0).normal(size=[5, loss.num_outputs]).astype(np.float32)
+    labels = np.array([0, 1, 2, 0, 1])
     for found, row, label in zip(detectors.standardised_residual(outputs, labels, loss), outputs, labels, strict=True):
         smoothed = np.append(0.95 * np.eye(3)[label], 0) + 0.05 / 4  # the last is the dummy class
         target = 0.7 * np.log(smoothed[:3] / smoothed[3])
-        scale = np.outer(row[3:], row[3:]) + 0.4 * np.eye(3)
+        scale = np.eye(3) if covariance == "identity" else np.outer(row[3:], row[3:]) + 0.4 * np.eye(3)
         error = np.linalg.solve(scale, target - row[:3])
         assert found == pytest.approx(-error @ error, rel=1e-5)
 
@@ -122,7 +124,8 @@ def test_kept_predictions_are_read_and_not_trained_for(tmp_path, monkeypatch):
     probabilities = np.array([[0.9, 0.1], [0.2, 0.8]], np.float32)
     monkeypatch.setattr(predictions, "cross_predict", lambda *args, **kwargs: probabilities)
     monkeypatch.setattr(predictions, "_trained_on_all", lambda *args: {"area_under_margin": np.array([1.0, 2.0])})
-    arguments = (tmp_path, "CE", sets.SETS["breast_cancer30"], (np.zeros([2, 3]), np.array([0, 1]), np.array([1, 1])), 0)
+    data = (np.zeros([2, 3]), np.array([0, 1]), np.array([1, 1]))
+    arguments = (tmp_path, "CE", sets.SETS["breast_cancer30"], data, 0)
     predictions.predictions(*arguments)
     monkeypatch.delattr(predictions, "_trained_on_all")
     _, in_sample = predictions.predictions(*arguments)
