@@ -34,9 +34,9 @@ def standardised_residual(outputs: np.ndarray, labels: np.ndarray, loss: losses.
     """Minus the squared Mahalanobis distance of a given label's target from a Logistic-Normal network's mean.
 
     With `z` the logits of the smoothed label, `loc` the mean and `S = c c' + min_scale I` the scale that the network
-    predicts for the example (or `S = I`), the distance is `|S^-1 (z - loc)|^2`. A label that the mean contradicts counts less where
-    the network expects noise in just that direction. `log|S|`, the other part of the loss, is left out, because it is
-    large for examples in crowded places, whatever their own label.
+    predicts for the example (or `S = I`), the distance is `|S^-1 (z - loc)|^2`. A label that the mean contradicts
+    counts less where the network expects noise in just that direction. `log|S|`, the other part of the loss, is left
+    out, because it is large for examples in crowded places, whatever their own label.
 
     Args:
         outputs: float `[n, num_outputs]`, raw outputs of the network.

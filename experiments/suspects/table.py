@@ -22,10 +22,10 @@ _OF_CLEANLAB = list(_SCORES)[:3]
 _FLAGS = {"self_confidence": "flags, self-confidence", "confident_joint": "flags, confident joint"}
 _MEASURES = ("auroc", "precision_at_true_count")
 _OUTSIDE, _INSIDE = ", out of sample", ", in sample"
-_NOTE = """One hidden layer, 3 folds; means over these seeds of noise, folds and networks: {seeds}. CE is cross-entropy, GCE
-and SCE are generalized and symmetric cross-entropy, LN is Logistic-Normal, with default hyperparameters; LN-identity
-has the identity as covariance. Pairs of numbers are the area under the ROC curve / the precision among as many lowest
-scores as there are wrong labels.
+_NOTE = """One hidden layer, 3 folds; means over these seeds of noise, folds and networks: {seeds}. CE is
+cross-entropy, GCE and SCE are generalized and symmetric cross-entropy, LN is Logistic-Normal, with default
+hyperparameters; LN-identity has the identity as covariance. Pairs of numbers are the area under the ROC curve / the
+precision among as many lowest scores as there are wrong labels.
 
 ## The best detector of each set
 
