@@ -57,7 +57,7 @@ def measured(probabilities, given, true):
 
 
 def measured_in_sample(loss, probabilities, outputs, area_under_margin, given, true):
-    """The same, and the quality of detectors that need the network that was trained on the labels."""
+    """Numbers of `measured`, and the quality of detectors that need the network that was trained on the labels."""
     wrong, right = given != true, detectors.loss_mixture(probabilities, given)
     found = measured(probabilities, given, true)
     found["area_under_margin"] = quality(area_under_margin, wrong)
