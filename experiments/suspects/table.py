@@ -22,17 +22,18 @@ _OF_CLEANLAB = list(_SCORES)[:3]
 _FLAGS = {"self_confidence": "flags, self-confidence", "confident_joint": "flags, confident joint"}
 _MEASURES = ("auroc", "precision_at_true_count")
 _OUTSIDE, _INSIDE = ", out of sample", ", in sample"
-_NOTE = """One hidden layer, 3 folds; means over these seeds of noise, folds and networks: {seeds}. CE is
-cross-entropy, GCE and SCE are generalized and symmetric cross-entropy, LN is Logistic-Normal, with default
-hyperparameters; LN-identity has the identity as covariance. Pairs of numbers are the area under the ROC curve / the
-precision among as many lowest scores as there are wrong labels.
+_FIXED = (f"SCE{_INSIDE}", "area_under_margin")
+_NOTE = """One hidden layer, 3 folds; means over seeds of noise, folds and networks, which the first table lists; rows
+of fewer seeds say so. CE is cross-entropy, GCE and SCE are generalized and symmetric cross-entropy, LN is
+Logistic-Normal, with default hyperparameters; LN-identity has the identity as covariance. Pairs of numbers are the area
+under the ROC curve / the precision among as many lowest scores as there are wrong labels.
 
 ## The best detector of each set
 
 cleanlab {version} has the first three scores of the tables below, with the same numbers on the same predictions. Its
-column is the best of them for predictions out of sample of networks trained with cross-entropy. The other columns are
-the best of all losses and scores, chosen by the area itself, so that they are a little higher than the area of a
-detector that is fixed beforehand.
+column is the best of them for predictions out of sample of networks trained with cross-entropy. The next column is one
+detector for all sets. The last two are the best of all losses and scores, chosen by the area itself, so that they are a
+little higher than they would be on other data.
 """
 _ALL = """
 ## All detectors
@@ -55,20 +56,19 @@ def main():
 def table(folder):
     """Text of the tables, from the JSON files of `experiments.suspects.measure` and `experiments.suspects.peer`."""
     peer = json.loads((folder / "cleanlab.json").read_text(encoding="utf-8"))
-    sets, seeds = {}, set()
+    sets = {}
     for path in sorted(folder.glob("*-*.json")):
         name, _, seed = path.stem.rpartition("-")
         sets.setdefault(name, {})[seed] = json.loads(path.read_text(encoding="utf-8"))
-        seeds.add(seed)
-    said = {"seeds": ", ".join(sorted(seeds)), "version": peer["cleanlab"]}
-    summary = [["set", "wrong", "cleanlab, CE", "best out of sample", "best in sample"]]
+    version = peer["cleanlab"]
+    summary = [["set", "seeds", "wrong", "cleanlab", "one for all sets", "best out of sample", "best in sample"]]
     summary += [_summary(name, runs) for name, runs in sets.items()]
-    parts = ["# Wrong labels: found and counted\n", _NOTE.format(**said), markdown_table(summary), _ALL]
+    parts = ["# Wrong labels: found and counted\n", _NOTE.format(version=version), markdown_table(summary), _ALL]
     for name, runs in sets.items():
         parts += [f"### {name}\n", markdown_table(_detection(runs))]
     heads = ["set", "loss", "wrong", "estimated", "by cleanlab", "its calibrated", *_FLAGS.values(), "cleanlab's flags"]
     counts = [line for name, runs in sets.items() for line in _counts(name, runs, peer)]
-    return "\n".join([*parts, _COUNTS.format(**said), markdown_table([heads, *counts])])
+    return "\n".join([*parts, _COUNTS.format(version=version), markdown_table([heads, *counts])])
 
 
 def _ways(runs):
@@ -89,8 +89,9 @@ def _means(runs, way, score):
 def _summary(name, runs):
     wrong = [100 * run["wrong"] / run["n"] for run in runs.values()]
     ways = {ending: [way for way in _ways(runs) if way.endswith(ending)] for ending in (_OUTSIDE, _INSIDE)}
-    chosen = [_best(runs, [f"CE{_OUTSIDE}"], _OF_CLEANLAB), *(_best(runs, some, _SCORES) for some in ways.values())]
-    return [name, f"{np.mean(wrong):.0f} %", *(_with_deviations(runs, *one) for one in chosen)]
+    chosen = [_best(runs, [f"CE{_OUTSIDE}"], _OF_CLEANLAB), _FIXED]
+    chosen += [_best(runs, some, _SCORES) for some in ways.values()]
+    return [name, ", ".join(runs), f"{np.mean(wrong):.0f} %", *(_with_deviations(runs, *one) for one in chosen)]
 
 
 def _best(runs, ways, scores):
@@ -109,8 +110,14 @@ def _detection(runs):
     means = {way: [_means(runs, way, score) for score in _SCORES] for way in _ways(runs)}
     numbers = [pair for cells in means.values() for pair in cells if pair]
     best = [max(f"{pair[at]:.3f}" for pair in numbers) for at in range(len(_MEASURES))]
-    rows = [[way, *(_cell(pair, best) for pair in cells)] for way, cells in means.items()]
+    rows = [[way + _fewer(runs, way), *(_cell(pair, best) for pair in cells)] for way, cells in means.items()]
     return [["loss, predictions", *_SCORES.values()], *rows]
+
+
+def _fewer(runs, way):
+    """The seeds of a row that has not all of its set's."""
+    seeds = [seed for seed, run in runs.items() if way in run]
+    return "" if len(seeds) == len(runs) else f" (seed {', '.join(seeds)})"
 
 
 def _cell(pair, best):
@@ -129,7 +136,7 @@ def _counts(name, runs, peer):
         numbers = [_mean([runs[seed] for seed in seeds], "wrong"), _mean(ours, "estimated")]
         numbers += [_mean(theirs, "estimated"), _mean(theirs, "estimated_calibrated")]
         flagged = [_precision_and_recall([one[score] for one in ours]) for score in _FLAGS]
-        rows.append([name, loss, *numbers, *flagged, _precision_and_recall(theirs)])
+        rows.append([name, loss + _fewer(runs, way), *numbers, *flagged, _precision_and_recall(theirs)])
     return rows
 
 
