@@ -230,6 +230,24 @@ def test_tf_kd_learns_from_a_virtual_teacher_or_from_the_run_of_cross_entropy():
     assert itself.method.distillation == {"temperature": 20.0, "label_weight": 0.9}
 
 
+@pytest.mark.parametrize(("network", "temperature"), [("resnet50", 6.0), ("mobilenet_v2", 40.0)])
+@pytest.mark.parametrize(("label", "classes"), [("cub", 200), ("flowers", 102), ("cars", 196), ("aircraft", 90)])
+def test_tf_kd_as_in_the_authors_code(network, temperature, label, classes):
+    """0.05 CE + 0.95 KL / K, by SGD at 0.01 with an L2 gradient of 1e-4 that is not part of the loss."""
+    plain, code = (papers.find(f"OLS/table6/{label}-{network}/none/{row}") for row in ("Tf-KD", "Tf-KD-code"))
+    arguments = code.method.arguments
+    optimizers = [one.build_optimizer() for one in (plain, code)]
+    rates = [float(one._learning_rate(0)) for one in optimizers]
+    factor = rates[1] / rates[0]
+    assert factor * (1 - arguments["alpha"]) == pytest.approx(0.05)
+    assert factor * arguments["alpha"] == pytest.approx(0.95 / classes)
+    shrinkage = [rate * one.weight_decay for rate, one in zip(rates, optimizers, strict=True)]
+    assert shrinkage == pytest.approx([1e-5, 1e-5])
+    assert (arguments["temperature"], arguments["variant"]) == (temperature, "code")
+    assert plain.method.arguments == {"alpha": 0.1, "temperature": 20.0, "correct_probability": 0.99}
+    assert code.published == plain.published
+
+
 def test_cutout_follows_the_crops():
     cut = papers.find("OLS/table4/imagenet2012-resnet101/none/OLS-Cutout")
     assert cut.augmentation.steps == (pipeline.CropAndFlip(pad=0, size=224), pipeline.Cutout(0.5))

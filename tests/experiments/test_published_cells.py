@@ -58,8 +58,12 @@ def test_tables_of_settings_are_whole():
     assert [len(column) for column in online.TABLE_5.values()] == [4] * 3
 
 
-# Numbers that stand beside an experiment, but in no table, or beside two experiments.
-BESIDES = {"OLS/variants/cifar100-resnet56/none/OLS-single": online.SINGLE}
+# A number that is in no table, and numbers of Table VI that stand beside a second form of Tf-KD, too.
+BESIDES = {"OLS/variants/cifar100-resnet56/none/OLS-single": online.SINGLE} | {
+    f"OLS/table6/{label}-{network}/none/Tf-KD-code": online.TABLE_6[network][label]["Tf-KD"]
+    for network in ("resnet50", "mobilenet_v2")
+    for label in ("cub", "flowers", "cars", "aircraft")
+}
 
 
 def test_cells_and_experiments_have_the_same_numbers():
