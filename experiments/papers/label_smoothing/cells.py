@@ -5,16 +5,19 @@ from experiments.papers.cells import of_column
 from experiments.papers.label_smoothing import published
 from experiments.papers.label_smoothing.methods import names
 
-_FOLDERS = {"table2": "table2", "table5": "table5", "table8": "alpha"}
-_TABLES = {"table2": published.TABLE_2, "table5": published.TABLE_5, "table8": published.TABLE_8}
 
-CELLS = [
-    cell
-    for table, columns in _TABLES.items()
-    for label, numbers in columns.items()
-    for cell in of_column(f"LS/{table}", label, numbers, f"LS/{_FOLDERS[table]}/{label}/symmetric20")
-]
-for (_heading, _family), _by_alpha in published.TABLES_3_AND_4.items():
-    _table, _column = ("LS/table4", _family) if _heading == "ECE 100" else ("LS/table3", _heading)
-    _numbers = {names(_family)[alpha]: (number, None) for alpha, number in _by_alpha.items()}
-    CELLS += of_column(_table, _column, _numbers, "LS/alpha/cifar100-resnet32/symmetric20", score=SCORES[_heading][0])
+def _accuracies(table, columns, group):
+    for label, numbers in columns.items():
+        yield from of_column(f"LS/{table}", label, numbers, f"LS/{group}/{label}/symmetric20")
+
+
+def _tables_3_and_4():
+    for (heading, family), by_alpha in published.TABLES_3_AND_4.items():
+        table, column = ("LS/table4", family) if heading == "ECE 100" else ("LS/table3", heading)
+        numbers = {names(family)[alpha]: (number, None) for alpha, number in by_alpha.items()}
+        folder = "LS/alpha/cifar100-resnet32/symmetric20"
+        yield from of_column(table, column, numbers, folder, score=SCORES[heading][0])
+
+
+CELLS = [*_accuracies("table2", published.TABLE_2, "table2"), *_tables_3_and_4()]
+CELLS += [*_accuracies("table5", published.TABLE_5, "table5"), *_accuracies("table8", published.TABLE_8, "alpha")]

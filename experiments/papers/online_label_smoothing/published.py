@@ -202,7 +202,7 @@ _TWO_VIEWS = "self-distillation between two distorted views of an image is no me
 _DEPTHS = "self-distillation between the depths of a network is no method of the library yet"
 _QUOTED = "quoted from Yuan et al.; the paper has this row of its own, too, which is declared"
 _CLEAN_PART = "weights of examples learned on a clean part of the data are no method of the library yet"
-_SAN = "Keras has no SAN-15, and nobody offers its ImageNet weights for Keras, from which these runs start"
+_SAN = "Keras has neither SAN-15 nor its weights of ImageNet, which these runs start from"
 _DETECTION = "the experiments classify; nothing here trains a detector or measures mean average precision"
 
 # By table: rows, networks (Table VI) or columns (Table X) that no experiment has, and the reason.
