@@ -8,7 +8,7 @@ import re
 
 from experiments import papers, report, results
 from experiments.console import terminal
-from experiments.decision import table
+from experiments.decision import table as decision_table
 from experiments.evaluation import summaries
 from experiments.suspects import retrain
 from tfp_noise import losses
@@ -31,7 +31,7 @@ def tables():
     rows = report.rows(runs)
     return {
         "demonstration": _demonstration(rows),
-        "decision": table.summary(ROOT / "results" / "decision"),
+        "decision": decision_table.summary(ROOT / "results" / "decision"),
         "losses": _losses(),
         "declared": _declared(summaries.by_experiment(runs)),
         "left out": _left_out(),
