@@ -137,6 +137,52 @@ def symmetric_cross_entropy(alpha, beta):
     return Case(build, oracle, accepts={"alpha": ["2**63"]})
 
 
+def active_passive(active, passive, weights, gamma=None):
+    def oracle(targets, outputs):
+        p = special.softmax(outputs, axis=1)
+        each = -((1 - p) ** {"focal": gamma or 0.5, "nfl": gamma or 0.5}.get(active, 0)) * np.log(p)
+        value = np.sum(targets * each, axis=1)
+        if active in ("nce", "nfl"):
+            value /= each.sum(1)
+        distances = np.abs(p[:, None] - np.eye(p.shape[1])).sum(2)  # of each prediction to each class
+        return weights[0] * value + weights[1] * {"mae": 1, "rce": 2}[passive] * np.sum(targets * distances, axis=1)
+
+    build = functools.partial(losses.ActivePassive, active=active, passive=passive, weights=weights, gamma=gamma)
+    return Case(build, oracle)
+
+
+def active_negative(active, weights, min_probability=1e-7, gamma=None, entropy_weight=0.0):
+    def oracle(targets, outputs):
+        k = targets.shape[1]
+        lowest, power = min_probability, {"nce": 0}.get(active, gamma or 0.5)
+
+        def each(p):
+            return -((1 - p) ** power) * np.log(p)
+
+        p = special.softmax(outputs, axis=1)
+        flipped = each(lowest) - each(np.maximum(p, lowest))
+        active_values, negative_values = (np.empty(targets.shape) for _ in range(2))
+        for y in range(k):
+            others = [j for j in range(k) if j != y]
+            active_values[:, y] = each(p)[:, y] / each(p).sum(1)
+            negative_values[:, y] = flipped[:, others].sum(1) / flipped.sum(1)
+        value = np.sum(targets * (weights[0] * active_values + weights[1] * negative_values), axis=1)
+        return value + entropy_weight * (np.log(k) - stats.entropy(p.mean(0)))
+
+    settings = {"min_probability": min_probability, "gamma": gamma, "entropy_weight": entropy_weight}
+    return Case(functools.partial(losses.ActiveNegative, active=active, weights=weights, **settings), oracle)
+
+
+def jensen_shannon(weight):
+    def oracle(targets, outputs):
+        p = special.softmax(outputs, axis=1)
+        mixture = weight * targets + (1 - weight) * p
+        divergence = weight * special.rel_entr(targets, mixture) + (1 - weight) * special.rel_entr(p, mixture)
+        return divergence.sum(1) / -special.xlogy(1 - weight, 1 - weight)
+
+    return Case(lambda k, **kwargs: losses.JensenShannon(k, weight, **kwargs), oracle)
+
+
 def disturb_label(rate, seed):
     def build(num_classes, **kwargs):
         loss = losses.DisturbLabel(num_classes, rate, seed=seed, **kwargs)
@@ -250,6 +296,16 @@ LOSSES_UNDER_TEST = {
     "bootstrap_hard": bootstrap(0.8, hard=True),
     "symmetric_cross_entropy": symmetric_cross_entropy(0.1, 1.0),
     "symmetric_cross_entropy_cifar100": symmetric_cross_entropy(6.0, 0.1),
+    "active_passive": active_passive("nce", "rce", (1.0, 1.0)),
+    "active_passive_ce": active_passive("ce", "mae", (0.5, 2.0)),
+    "active_passive_focal": active_passive("focal", "rce", (1.0, 0.1), gamma=2.0),
+    "active_passive_nfl": active_passive("nfl", "mae", (10.0, 0.1)),
+    "active_negative": active_negative("nce", (5.0, 5.0)),
+    "active_negative_focal": active_negative("nfl", (10.0, 1.0), 1e-3, gamma=2.0),
+    "active_negative_entropy": active_negative("nfl", (1.0, 2.0), entropy_weight=2.0),
+    "jensen_shannon": jensen_shannon(0.5),
+    "jensen_shannon_low": jensen_shannon(0.1),
+    "jensen_shannon_high": jensen_shannon(0.9),
     "disturb_label": disturb_label(0.5, seed=7),
     "pairwise_confusion": pairwise_confusion(3.0),
     "teacher_free": teacher_free(0.3, 20.0, 0.99, "paper"),

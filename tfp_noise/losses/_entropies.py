@@ -1,9 +1,11 @@
-"""Cross-entropy and entropy with 0 log 0 = 0: classes with the logit -inf do not count."""
+"""Cross-entropy, entropy and their parts with 0 log 0 = 0: classes with the logit -inf do not count."""
 
 import tensorflow as tf
 from keras import ops
 
 from tfp_noise.losses._gradients import with_gradient
+
+_LOG_ZERO = -1e30  # stands for log(0)
 
 
 def product(logarithm, weight):
@@ -25,3 +27,20 @@ def entropy(log_p):
     p = ops.exp(log_p)
     terms = product(log_p, p)
     return -ops.sum(terms, axis=-1), lambda upstream: -ops.expand_dims(upstream, -1) * (terms + p)
+
+
+def log_complement(log_p):
+    """`log(1 - p)` of each class, exact and differentiable as `p -> 1`."""
+    largest = ops.one_hot(ops.argmax(log_p, axis=-1), log_p.shape[-1], dtype="bool")
+    # Not -inf: where all other classes have the logit -inf, the empty sum would have no gradient.
+    of_largest = ops.logsumexp(ops.where(largest, _LOG_ZERO, log_p), axis=-1, keepdims=True)
+    # All others are at most 1/2. Masked before the logarithm, because the gradient of the entries that `where` drops
+    # would be NaN.
+    of_others = ops.log1p(-ops.where(largest, 0.0, ops.exp(log_p)))
+    return ops.where(largest, of_largest, of_others)
+
+
+def class_losses(log_p, gamma):
+    """Focal loss of each class, `-(1 - p_k)^gamma log p_k`, `[batch, K]`, with 1e30 in place of infinity."""
+    losses = -ops.maximum(log_p, _LOG_ZERO)
+    return losses * ops.exp(gamma * log_complement(log_p)) if gamma else losses
