@@ -183,6 +183,28 @@ def jensen_shannon(weight):
     return Case(lambda k, **kwargs: losses.JensenShannon(k, weight, **kwargs), oracle)
 
 
+def bounded_forward(bound=None):
+    def oracle(targets, outputs):
+        lowest = stats.entropy(random_transition(targets.shape[1]), axis=1).mean() if bound is None else bound
+        values = forward(targets, outputs)
+        return values if values.mean() >= lowest else 2 * lowest - values
+
+    return Case(lambda k, **kwargs: losses.BoundedForwardCorrection(k, random_transition(k), bound, **kwargs), oracle)
+
+
+def logit_clip(inner, max_norm):
+    """Around the loss of another case."""
+
+    def build(num_classes, name="logit_clip", **kwargs):
+        return losses.LogitClip(inner.build(num_classes, **kwargs), max_norm, name=name)
+
+    def oracle(targets, outputs):
+        norms = np.linalg.norm(outputs, axis=1, keepdims=True)
+        return inner.oracle(targets, np.where(norms > max_norm, max_norm * outputs / norms, outputs))
+
+    return Case(build, oracle)
+
+
 def disturb_label(rate, seed):
     def build(num_classes, **kwargs):
         loss = losses.DisturbLabel(num_classes, rate, seed=seed, **kwargs)
@@ -306,6 +328,10 @@ LOSSES_UNDER_TEST = {
     "jensen_shannon": jensen_shannon(0.5),
     "jensen_shannon_low": jensen_shannon(0.1),
     "jensen_shannon_high": jensen_shannon(0.9),
+    "bounded_forward": bounded_forward(),
+    "bounded_forward_below": bounded_forward(bound=9.0),
+    "logit_clip": logit_clip(Case(losses.CrossEntropy, cross_entropy), 1.5),
+    "logit_clip_robust": logit_clip(generalized_cross_entropy(0.7), 2.0),
     "disturb_label": disturb_label(0.5, seed=7),
     "pairwise_confusion": pairwise_confusion(3.0),
     "teacher_free": teacher_free(0.3, 20.0, 0.99, "paper"),

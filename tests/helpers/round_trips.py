@@ -25,8 +25,8 @@ def arguments(cls):
 
 
 def same(a, b):
-    """True for equal arguments, schedules by what they are made of."""
-    if isinstance(a, keras.optimizers.schedules.LearningRateSchedule):
+    """True for equal arguments, schedules and losses by what they are made of."""
+    if isinstance(a, (keras.optimizers.schedules.LearningRateSchedule, keras.losses.Loss)):
         return type(a) is type(b) and a.get_config() == b.get_config()
     return type(a) is type(b) and np.array_equal(a, b)
 

@@ -27,7 +27,10 @@ COMMON = {"name": "mine", "reduction": "sum", "dtype": "float64", "ignore_class"
 # Classes that are no loss by themselves, and why.
 NOT_EXPORTED = {"LearnedTargets": "the base of the losses that learn their soft labels"}
 # Arguments that have their default in every case, and why.
-ALWAYS_DEFAULT = {("PairwiseConfusion", "ignore_class"): "refused, because a loss of pairs needs the whole batch"}
+ALWAYS_DEFAULT = {
+    ("BoundedForwardCorrection", "ignore_class"): "refused, because the mean of the whole batch decides",
+    ("PairwiseConfusion", "ignore_class"): "refused, because a loss of pairs needs the whole batch",
+}
 
 
 def built(name):

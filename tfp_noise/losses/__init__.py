@@ -11,10 +11,12 @@ from tfp_noise.losses.baselines.disturb_label import DisturbLabel
 from tfp_noise.losses.baselines.focal import Focal
 from tfp_noise.losses.baselines.generalized_cross_entropy import GeneralizedCrossEntropy
 from tfp_noise.losses.baselines.jensen_shannon import JensenShannon
+from tfp_noise.losses.baselines.logit_clip import LogitClip
 from tfp_noise.losses.baselines.noise_against_noise import NoiseAgainstNoise
 from tfp_noise.losses.baselines.pairwise_confusion import PairwiseConfusion
 from tfp_noise.losses.baselines.symmetric_cross_entropy import SymmetricCrossEntropy
 from tfp_noise.losses.baselines.teacher_free import TeacherFree
+from tfp_noise.losses.bounded_forward_correction import BoundedForwardCorrection
 from tfp_noise.losses.correction import BackwardCorrection, ForwardCorrection
 from tfp_noise.losses.cross_entropy import CrossEntropy
 from tfp_noise.losses.heteroscedastic import Heteroscedastic
@@ -30,6 +32,7 @@ __all__ = [
     "BackwardCorrection",
     "BiTempered",
     "Bootstrap",
+    "BoundedForwardCorrection",
     "ConfidencePenalty",
     "CrossEntropy",
     "DisturbLabel",
@@ -42,6 +45,7 @@ __all__ = [
     "LabelSmoothing",
     "LearnableLabelSmoothing",
     "LogisticNormal",
+    "LogitClip",
     "LossSummary",
     "NoiseAgainstNoise",
     "NoisyLabelLoss",
