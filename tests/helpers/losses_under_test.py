@@ -170,7 +170,8 @@ def active_negative(active, weights, min_probability=1e-7, gamma=None, entropy_w
         return value + entropy_weight * (np.log(k) - stats.entropy(p.mean(0)))
 
     settings = {"min_probability": min_probability, "gamma": gamma, "entropy_weight": entropy_weight}
-    return Case(functools.partial(losses.ActiveNegative, active=active, weights=weights, **settings), oracle)
+    build = functools.partial(losses.ActiveNegative, active=active, weights=weights, **settings)
+    return Case(build, oracle, accepts={"entropy_weight": ["0", "0.5", "2**63"]})
 
 
 def jensen_shannon(weight):
@@ -189,7 +190,10 @@ def bounded_forward(bound=None):
         values = forward(targets, outputs)
         return values if values.mean() >= lowest else 2 * lowest - values
 
-    return Case(lambda k, **kwargs: losses.BoundedForwardCorrection(k, random_transition(k), bound, **kwargs), oracle)
+    def build(num_classes, **kwargs):
+        return losses.BoundedForwardCorrection(num_classes, random_transition(num_classes), bound, **kwargs)
+
+    return Case(build, oracle, accepts={"bound": ["0", "0.5", "2**63"]})
 
 
 def logit_clip(inner, max_norm):
@@ -202,7 +206,7 @@ def logit_clip(inner, max_norm):
         norms = np.linalg.norm(outputs, axis=1, keepdims=True)
         return inner.oracle(targets, np.where(norms > max_norm, max_norm * outputs / norms, outputs))
 
-    return Case(build, oracle)
+    return Case(build, oracle, accepts={"max_norm": ["0.5", "2**63"]})
 
 
 def disturb_label(rate, seed):
