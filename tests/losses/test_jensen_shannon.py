@@ -24,8 +24,8 @@ def divergence(weight, dtype="float64"):
 
 
 def test_small_weight_of_the_label_is_cross_entropy_less_the_labels_entropy():
-    """The loss grows without bound as the weight falls, and slowly: moderate logits have reached the limit."""
-    near = slice(0, 30)
+    """The bound of the loss grows slowly as the weight falls: losses far below it have reached the limit."""
+    near = slice(0, 25)
     for y_true, targets in ((LABELS, ONE_HOT), (SOFT, SOFT)):
         value, gradient = value_and_gradient(divergence(1e-9), y_true[near], LOGITS[near])
         expected = cross_entropy(targets, LOGITS) - special.entr(targets).sum(1)
@@ -33,13 +33,14 @@ def test_small_weight_of_the_label_is_cross_entropy_less_the_labels_entropy():
         np.testing.assert_allclose(gradient, (P - targets)[near], rtol=1e-4, atol=1e-9)
 
 
-def test_large_weight_of_the_label_is_half_the_absolute_error():
-    """The limit is logarithmic in `1 - weight`: with 1e-15 the loss is within 3% of it."""
-    for y_true, targets in ((LABELS, ONE_HOT), (SOFT, SOFT)):
-        half = np.abs(targets - P).sum(1) / 2
-        errors = [np.abs(np.asarray(divergence(1 - rest).call(y_true, LOGITS)) - half).max() for rest in (1e-5, 1e-15)]
-        assert errors[1] < errors[0] / 2
-        assert errors[1] < 0.06
+def test_large_weight_of_the_label_is_half_the_absolute_error_or_the_probability_of_what_the_label_excludes():
+    """The difference falls with the logarithm of `1 - weight`."""
+    few = np.where(SOFT < 0.1, 0, SOFT)
+    few /= few.sum(1, keepdims=True)
+    for y_true, limit in ((LABELS, np.abs(ONE_HOT - P).sum(1) / 2), (few, (P * (few == 0)).sum(1))):
+        errors = [np.abs(np.asarray(divergence(1 - rest).call(y_true, LOGITS)) - limit).max() for rest in (1e-5, 1e-15)]
+        assert errors[0] > 0.01
+        np.testing.assert_allclose(errors[1], errors[0] / 3, rtol=0.1)
 
 
 def test_equal_weights_are_the_squared_jensen_shannon_distance():
@@ -82,13 +83,12 @@ def test_float32_keeps_digits_at_extreme_weights(weight):
 
 
 @pytest.mark.parametrize("weight", WEIGHTS)
-def test_gradient_of_a_class_is_bounded_by_that_of_cross_entropy(weight):
-    """For classes it is cross-entropy's times a factor that falls to 0 with `p_y`, which the docstring's formula gives."""
-    p = P[range(60), LABELS]
+def test_gradient_of_a_class_is_that_of_cross_entropy_times_a_factor(weight):
+    """For classes it is cross-entropy's times the docstring's factor, which falls to 0 with `p_y`."""
+    p = np.maximum(P[range(60), LABELS], 1e-300)
     rest = 1 - weight
     scale = -rest * np.log(rest)
-    with np.errstate(divide="ignore", over="ignore"):
-        slope = np.where(p > 0, rest * p * (np.log(rest + weight / p) - np.log(rest)) / scale, 0)
+    slope = rest * p * (np.log(rest + weight / p) - np.log(rest)) / scale
     _, gradient = value_and_gradient(divergence(weight), LABELS, LOGITS)
     np.testing.assert_allclose(gradient, slope[:, None] * (P - ONE_HOT), rtol=1e-6, atol=1e-12)
 

@@ -18,10 +18,10 @@ class JensenShannon(NoisyLabelLoss):
 
         JS = w KL(y || m) + (1 - w) KL(p || m),    loss = JS / Z,    Z = -(1 - w) log(1 - w)
 
-    Divided by Z, the loss goes to `KL(y || p)`, which is cross-entropy for classes, as `w -> 0`, and to half the
-    absolute error `sum_k |y_k - p_k| / 2`, which is `1 - p_y` for classes, as `w -> 1`. It is bounded by
-    `1 + w log w / ((1 - w) log(1 - w))`, and 0 where the prediction is the label. The label of an example may be a
-    distribution over classes, `y` of the formula.
+    Divided by Z, the loss of a class goes to cross-entropy as `w -> 0`, and to half the absolute error, `1 - p_y`, as
+    `w -> 1`. The label may be a distribution over classes, `y` of the formula; the limits are then `KL(y || p)`, and
+    the probability of the classes with `y_k = 0`. The loss is 0 where the prediction is the label, and at most
+    `1 + w log w / ((1 - w) log(1 - w))`.
 
     The gradient with respect to `log p_k` is `-(1 - w) / Z p_k log(1 - w + w y_k / p_k)`. Value and gradient take their
     limits where probabilities underflow. For classes, both are computed from `p_y` alone.

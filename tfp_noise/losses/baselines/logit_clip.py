@@ -77,7 +77,7 @@ class LogitClip(NoisyLabelLoss):
         unit = ops.maximum(ops.max(ops.abs(logits), axis=-1, keepdims=True), self.max_norm)
         unit = ops.stop_gradient(unit)
         limit, squares = self.max_norm / unit, ops.sum(ops.square(logits / unit), axis=-1, keepdims=True)
-        scale = limit * ops.rsqrt(ops.maximum(squares, ops.square(limit)))
+        scale = limit / ops.sqrt(ops.maximum(squares, ops.square(limit)))  # exactly 1 inside
         clipped = ops.where(there, logits * scale, y_pred)
         if mask is not None:
             clipped._keras_mask = mask
