@@ -174,14 +174,16 @@ def active_negative(active, weights, min_probability=1e-7, gamma=None, entropy_w
     return Case(build, oracle, accepts={"entropy_weight": ["0", "0.5", "2**63"]})
 
 
-def jensen_shannon(weight):
+def jensen_shannon(weight, views=1):
     def oracle(targets, outputs):
-        p = special.softmax(outputs, axis=1)
-        mixture = weight * targets + (1 - weight) * p
-        divergence = weight * special.rel_entr(targets, mixture) + (1 - weight) * special.rel_entr(p, mixture)
-        return divergence.sum(1) / -special.xlogy(1 - weight, 1 - weight)
+        """The entropy of the mixture less the mean entropy of its parts."""
+        parts = [targets, *(special.softmax(logits, axis=1) for logits in np.split(outputs, views, axis=1))]
+        weights = [weight] + [(1 - weight) / views] * views
+        of_mixture = stats.entropy(sum(w * part for w, part in zip(weights, parts, strict=True)), axis=1)
+        of_parts = sum(w * stats.entropy(part, axis=1) for w, part in zip(weights, parts, strict=True))
+        return (of_mixture - of_parts) / -special.xlogy(1 - weight, 1 - weight)
 
-    return Case(lambda k, **kwargs: losses.JensenShannon(k, weight, **kwargs), oracle)
+    return Case(lambda k, **kwargs: losses.JensenShannon(k, weight, views, **kwargs), oracle)
 
 
 def bounded_forward(bound=None):
@@ -332,6 +334,7 @@ LOSSES_UNDER_TEST = {
     "jensen_shannon": jensen_shannon(0.5),
     "jensen_shannon_low": jensen_shannon(0.1),
     "jensen_shannon_high": jensen_shannon(0.9),
+    "jensen_shannon_views": jensen_shannon(0.5, views=3),
     "bounded_forward": bounded_forward(),
     "bounded_forward_below": bounded_forward(bound=9.0),
     "logit_clip": logit_clip(Case(losses.CrossEntropy, cross_entropy), 1.5),

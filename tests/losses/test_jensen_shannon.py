@@ -1,13 +1,14 @@
 """Laws of the Jensen-Shannon loss: its limits, bounds, digits at extreme weights, and gradient."""
 
+import keras
 import numpy as np
 import pytest
-from scipy import special
+from scipy import special, stats
 from scipy.spatial import distance
 
 from tests.helpers.loss_oracles import cross_entropy
 from tests.losses.test_losses import value_and_gradient
-from tfp_noise import losses
+from tfp_noise import NoisyLabelClassifier, losses
 
 K = 5
 LABELS = np.random.default_rng(2).integers(0, K, 60)
@@ -91,6 +92,44 @@ def test_gradient_of_a_class_is_that_of_cross_entropy_times_a_factor(weight):
     slope = rest * p * (np.log(rest + weight / p) - np.log(rest)) / scale
     _, gradient = value_and_gradient(divergence(weight), LABELS, LOGITS)
     np.testing.assert_allclose(gradient, slope[:, None] * (P - ONE_HOT), rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("weight", [0.1, 0.9])
+def test_equal_views_are_one_view(weight):
+    generalised = losses.JensenShannon(K, weight, views=2, dtype="float64")
+    for y_true in (LABELS, SOFT):
+        value, gradient = value_and_gradient(generalised, y_true, np.tile(LOGITS, 2))
+        expected, expected_gradient = value_and_gradient(divergence(weight), y_true, LOGITS)
+        np.testing.assert_allclose(value, expected, rtol=1e-9, atol=1e-12)
+        halves = np.split(np.asarray(gradient), 2, axis=1)
+        np.testing.assert_allclose(halves[0], halves[1], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(sum(halves), expected_gradient, rtol=1e-9, atol=1e-12)
+
+
+def test_views_that_differ_cost_more_than_their_mean():
+    """The difference is the divergence of the views, which does not depend on the label."""
+    views = np.random.default_rng(4).normal(size=(2, 60, K)) * 3
+    mean = special.softmax(views, axis=2).mean(0)
+    generalised = losses.JensenShannon(K, 0.4, views=2, dtype="float64")
+    apart = np.mean([stats.entropy(special.softmax(view, axis=1), mean, axis=1) for view in views], axis=0)
+    for y_true in (LABELS, SOFT):
+        more = np.asarray(generalised.call(y_true, np.hstack(views))) - divergence(0.4).call(y_true, np.log(mean))
+        np.testing.assert_allclose(more, apart / -np.log(0.6), rtol=1e-9)
+
+
+def test_views_of_one_network_train_and_its_first_view_is_served():
+    keras.utils.set_random_seed(0)
+    inputs, classify = keras.Input([6]), keras.layers.Dense(K)
+    views = [classify(keras.layers.GaussianNoise(0.5)(inputs)) for _ in range(2)]
+    loss = losses.JensenShannon(K, 0.9, views=2)
+    model = NoisyLabelClassifier(keras.Model(inputs, keras.layers.Concatenate()(views)), loss)
+    model.compile(keras.optimizers.Adam(0.1), jit_compile=False)
+    features = np.random.default_rng(0).normal(size=(60, 6)).astype("float32")
+    history = model.fit(features, LABELS, batch_size=60, epochs=2, verbose=0).history["loss"]
+    assert history[1] < history[0]
+    expected = special.softmax(features @ classify.kernel.numpy() + classify.bias.numpy(), axis=1)
+    for one in (model, model.deployable()):
+        np.testing.assert_allclose(one.predict(features, verbose=0), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_bad_weights():
