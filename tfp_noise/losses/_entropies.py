@@ -1,5 +1,6 @@
 """Cross-entropy, entropy and their parts with 0 log 0 = 0: classes with the logit -inf do not count."""
 
+import keras
 import tensorflow as tf
 from keras import ops
 
@@ -11,9 +12,11 @@ _LOG_ZERO = -1e30  # stands for log(0)
 def product(logarithm, weight):
     """`weight * logarithm`, and 0 where the weight is 0, even if the logarithm is infinite there.
 
-    The kernel of TensorFlow takes as long as a multiplication, while `where` would make another array.
+    TensorFlow has a kernel for it that takes as long as a multiplication; `where` makes another array.
     """
-    return tf.math.multiply_no_nan(logarithm, weight)
+    if keras.backend.backend() == "tensorflow":
+        return tf.math.multiply_no_nan(logarithm, weight)
+    return ops.where(ops.equal(weight, 0), 0.0, logarithm * weight)
 
 
 def cross_entropy(weights, log_p):
