@@ -85,7 +85,7 @@ def test_float32_keeps_digits_at_extreme_weights(weight):
 
 @pytest.mark.parametrize("weight", WEIGHTS)
 def test_gradient_of_a_class_is_that_of_cross_entropy_times_a_factor(weight):
-    """For classes it is cross-entropy's times the docstring's factor, which falls to 0 with `p_y`."""
+    """The factor is the docstring's, which falls to 0 with `p_y`."""
     p = np.maximum(P[range(60), LABELS], 1e-300)
     rest = 1 - weight
     scale = -rest * np.log(rest)
