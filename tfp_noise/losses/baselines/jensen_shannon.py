@@ -111,16 +111,17 @@ class JensenShannon(NoisyLabelLoss):
         w, tiny = self.weight, _smallest(self.dtype)
 
         @with_gradient
-        def divergence(cross_entropy):
-            p = ops.exp(-cross_entropy)
+        def divergence(log_p):
+            p = ops.exp(log_p)
             # The other classes have y_k = 0 and so m_k = (1 - w) p_k.
-            others, log_rest = -ops.expm1(-cross_entropy), math.log1p(-w)
+            others, log_rest = -ops.expm1(log_p), math.log1p(-w)
             log_ratio = _log_mixture(1 / ops.maximum(p, tiny), w)
             value = -w * _log_mixture(p, 1 - w) - (1 - w) * (p * log_ratio + others * log_rest)
-            slope = (1 - w) * p * (log_ratio - log_rest)
+            slope = (1 - w) * p * (log_rest - log_ratio)
             return self._scale * value, lambda upstream: self._scale * upstream * slope
 
-        return divergence(ops.sparse_categorical_crossentropy(labels, y_pred, from_logits=True))
+        log_p = ops.log_softmax(y_pred, axis=-1)
+        return divergence(ops.take_along_axis(log_p, ops.expand_dims(labels, -1), axis=-1)[:, 0])
 
     def get_config(self):
         return {**super().get_config(), "weight": self.weight, "views": self.views}
