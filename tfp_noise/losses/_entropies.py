@@ -1,6 +1,7 @@
 """Cross-entropy, entropy and their parts with 0 log 0 = 0: classes with the logit -inf do not count."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -32,15 +33,17 @@ def entropy(log_p):
     return -ops.sum(terms, axis=-1), lambda upstream: -ops.expand_dims(upstream, -1) * (terms + p)
 
 
+def smallest(dtype):
+    """The smallest positive number with all its digits, whose inverse is finite."""
+    return float(np.finfo(keras.backend.standardize_dtype(dtype)).tiny)
+
+
 def log_complement(log_p):
     """`log(1 - p)` of each class, exact and differentiable as `p -> 1`."""
-    largest = ops.one_hot(ops.argmax(log_p, axis=-1), log_p.shape[-1], dtype="bool")
-    # Not -inf: where all other classes have the logit -inf, the empty sum would have no gradient.
-    of_largest = ops.logsumexp(ops.where(largest, _LOG_ZERO, log_p), axis=-1, keepdims=True)
-    # All others are at most 1/2. Masked before the logarithm, because the gradient of the entries that `where` drops
-    # would be NaN.
-    of_others = ops.log1p(-ops.where(largest, 0.0, ops.exp(log_p)))
-    return ops.where(largest, of_largest, of_others)
+    p = ops.exp(log_p)
+    likely = p > 0.5  # at most one class, whose complement is the sum of the others
+    of_others = ops.sum(ops.where(likely, 0.0, p), axis=-1, keepdims=True)
+    return ops.log(ops.maximum(ops.where(likely, of_others, 1 - p), smallest(p.dtype)))
 
 
 def class_losses(log_p, gamma):

@@ -3,10 +3,10 @@
 import math
 from typing import Any
 
-import numpy as np
 from keras import ops
 
 from tfp_noise import _validation
+from tfp_noise.losses._entropies import smallest
 from tfp_noise.losses._gradients import with_gradient
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
@@ -87,7 +87,7 @@ class JensenShannon(NoisyLabelLoss):
         return y_pred[..., : self.num_classes]
 
     def soft_label_loss(self, targets, y_pred):
-        w, tiny = self.weight, _smallest(self.dtype)
+        w, tiny = self.weight, smallest(self.dtype)
 
         @with_gradient
         def divergence(log_p):
@@ -108,7 +108,7 @@ class JensenShannon(NoisyLabelLoss):
     def class_index_loss(self, labels, y_pred):
         if self.views > 1:
             return super().class_index_loss(labels, y_pred)
-        w, tiny = self.weight, _smallest(self.dtype)
+        w, tiny = self.weight, smallest(self.dtype)
 
         @with_gradient
         def divergence(log_p):
@@ -125,11 +125,6 @@ class JensenShannon(NoisyLabelLoss):
 
     def get_config(self):
         return {**super().get_config(), "weight": self.weight, "views": self.views}
-
-
-def _smallest(dtype):
-    """The smallest divisor: the ratio of a probability to it is finite."""
-    return float(np.finfo(dtype).tiny)
 
 
 def _log_mixture(ratio, weight):
