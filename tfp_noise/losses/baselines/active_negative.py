@@ -36,7 +36,7 @@ class ActiveNegative(NoisyLabelLoss):
     the others. The loss of an example then depends on its batch, and each replica has its own q; the loss excludes
     `ignore_class` and masks of Keras, and validation leaves the term out.
 
-    The paper also adds the sum of absolute weights of the network, times 5e-5 on CIFAR-10 and 5e-7 on CIFAR-100, in
+    The paper also adds the sum of absolute weights of the network, times 5e-5 for CIFAR-10 and 5e-7 for CIFAR-100, in
     place of weight decay. A loss does not see the network: pass `kernel_regularizer=keras.regularizers.L1(5e-5)` to
     its layers.
 
@@ -65,12 +65,11 @@ class ActiveNegative(NoisyLabelLoss):
         1.0
 
     References:
-        Ye, Li, Dai, Liu, Sun, Tong, "Active negative loss functions for learning with noisy labels", 2023, section 3:
-        normalised negative losses, and their sum with active ones. Its experiments take the weights (5, 5) for
+        Ye, Li, Dai, Liu, Sun, Tong, "Active negative loss functions for learning with noisy labels", 2023:
+        normalised negative losses, and their sum with active ones. The authors' code takes the weights (5, 5) for
         CIFAR-10 and (10, 1) for CIFAR-100, a `min_probability` of 1e-7 and a gamma of 0.5. Ye, Wu, Wang, Li, Zhang,
         Chen, "Active negative loss: a robust framework for learning with noisy labels", 2024, for the entropy, with a
-        weight of 2 for CIFAR-10 in the authors' code. Departure from that code: it stops the gradient of the focal
-        weight.
+        weight of 2 for CIFAR-10 in the code. Departure from that code: it stops the gradient of the focal weight.
     """
 
     paper = "Ye et al., 2023"

@@ -55,11 +55,11 @@ class ActivePassive(NoisyLabelLoss):
         3.25
 
     References:
-        Ma, Huang, Wang, Romano, Erfani, Bailey, "Normalized loss functions for deep learning with noisy labels", 2020,
-        Eq. 2 (normalised losses) and Eq. 7 (their sum with passive ones). Its experiments with "nce" and "rce" take the
-        weights (1, 1) for CIFAR-10 and (10, 0.1) for CIFAR-100, and a gamma of 0.5. Departures from the authors' code,
-        in which "mae" is `1 - p_y`, "rce" has log 1e-4 in place of log 0, the gradient of the focal weight is stopped,
-        and `p` is clipped at 1e-7 in "rce".
+        Ma, Huang, Wang, Romano, Erfani, Bailey, "Normalized loss functions for deep learning with noisy labels", 2020:
+        normalised losses, and their sum with passive ones. With "nce" and "rce" the authors' code takes the weights
+        (1, 1) for CIFAR-10 and (10, 0.1) for CIFAR-100, and with "nfl" a gamma of 0.5. Departures from that code, in
+        which "mae" is `1 - p_y`, "rce" has log 1e-4 in place of log 0, so that its weights are others, the gradient of
+        the focal weight is stopped, and `p` is clipped at 1e-7 in "rce".
     """
 
     paper = "Ma et al., 2020"
