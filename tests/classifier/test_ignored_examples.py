@@ -12,7 +12,7 @@ from tfp_noise import NoisyLabelClassifier, losses, metrics
 IGNORED = np.arange(48) % 3 == 0
 MARKED = np.where(IGNORED, -1, LABELS)
 # Losses that compare examples of a batch with each other.
-OF_A_WHOLE_BATCH = {"PairwiseConfusion"}
+OF_A_WHOLE_BATCH = {"BoundedForwardCorrection", "PairwiseConfusion"}
 BUILT = {name: case.build(3) for name, case in LOSSES_UNDER_TEST.items()}
 NAMES = [name for name in first_of_class(BUILT) if type(BUILT[name]).__name__ not in OF_A_WHOLE_BATCH]
 RANDOM = {name for name in NAMES if BUILT[name].seed_generator is not None}
@@ -90,6 +90,8 @@ def test_it_survives_its_configuration():
     [
         lambda: losses.PairwiseConfusion(3, weight=1.0, ignore_class=-1),
         lambda: losses.BackwardCorrection(3, np.eye(3), non_negative=True, ignore_class=-1),
+        lambda: losses.BoundedForwardCorrection(3, np.eye(3), ignore_class=-1),
+        lambda: losses.ActiveNegative(3, entropy_weight=1.0, ignore_class=-1),
     ],
 )
 def test_losses_of_a_whole_batch_refuse_it(build):

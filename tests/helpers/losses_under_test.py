@@ -140,6 +140,80 @@ def symmetric_cross_entropy(alpha, beta):
     return Case(build, oracle, accepts={"alpha": ["2**63"]})
 
 
+def active_passive(active, passive, weights, gamma=None):
+    def oracle(targets, outputs):
+        p = special.softmax(outputs, axis=1)
+        each = -((1 - p) ** {"focal": gamma or 0.5, "nfl": gamma or 0.5}.get(active, 0)) * np.log(p)
+        value = np.sum(targets * each, axis=1)
+        if active in ("nce", "nfl"):
+            value /= each.sum(1)
+        distances = np.abs(p[:, None] - np.eye(p.shape[1])).sum(2)  # of each prediction to each class
+        return weights[0] * value + weights[1] * {"mae": 1, "rce": 2}[passive] * np.sum(targets * distances, axis=1)
+
+    build = functools.partial(losses.ActivePassive, active=active, passive=passive, weights=weights, gamma=gamma)
+    return Case(build, oracle)
+
+
+def active_negative(active, weights, min_probability=1e-7, gamma=None, entropy_weight=0.0):
+    def oracle(targets, outputs):
+        k = targets.shape[1]
+        lowest, power = min_probability, {"nce": 0}.get(active, gamma or 0.5)
+
+        def each(p):
+            return -((1 - p) ** power) * np.log(p)
+
+        p = special.softmax(outputs, axis=1)
+        flipped = each(lowest) - each(np.maximum(p, lowest))
+        active_values, negative_values = (np.empty(targets.shape) for _ in range(2))
+        for y in range(k):
+            others = [j for j in range(k) if j != y]
+            active_values[:, y] = each(p)[:, y] / each(p).sum(1)
+            negative_values[:, y] = flipped[:, others].sum(1) / flipped.sum(1)
+        value = np.sum(targets * (weights[0] * active_values + weights[1] * negative_values), axis=1)
+        return value + entropy_weight * (np.log(k) - stats.entropy(p.mean(0)))
+
+    settings = {"min_probability": min_probability, "gamma": gamma, "entropy_weight": entropy_weight}
+    build = functools.partial(losses.ActiveNegative, active=active, weights=weights, **settings)
+    return Case(build, oracle, accepts={"entropy_weight": ["0", "0.5", "2**63"]})
+
+
+def jensen_shannon(weight, views=1):
+    def oracle(targets, outputs):
+        """The entropy of the mixture less the mean entropy of its parts."""
+        parts = [targets, *(special.softmax(logits, axis=1) for logits in np.split(outputs, views, axis=1))]
+        weights = [weight] + [(1 - weight) / views] * views
+        of_mixture = stats.entropy(sum(w * part for w, part in zip(weights, parts, strict=True)), axis=1)
+        of_parts = sum(w * stats.entropy(part, axis=1) for w, part in zip(weights, parts, strict=True))
+        return (of_mixture - of_parts) / -special.xlogy(1 - weight, 1 - weight)
+
+    return Case(lambda k, **kwargs: losses.JensenShannon(k, weight, views, **kwargs), oracle)
+
+
+def bounded_forward(bound=None):
+    def oracle(targets, outputs):
+        lowest = stats.entropy(random_transition(targets.shape[1]), axis=1).mean() if bound is None else bound
+        values = forward(targets, outputs)
+        return values if values.mean() >= lowest else 2 * lowest - values
+
+    def build(num_classes, **kwargs):
+        return losses.BoundedForwardCorrection(num_classes, random_transition(num_classes), bound, **kwargs)
+
+    return Case(build, oracle, accepts={"bound": ["0", "0.5", "2**63"]})
+
+
+def logit_clip(inner, max_norm):
+    """Around the loss of another case."""
+
+    def build(num_classes, name="logit_clip", **kwargs):
+        return losses.LogitClip(inner.build(num_classes, **kwargs), max_norm, name=name)
+
+    def oracle(targets, outputs):
+        norms = np.linalg.norm(outputs, axis=1, keepdims=True)
+        return inner.oracle(targets, np.where(norms > max_norm, max_norm * outputs / norms, outputs))
+
+    return Case(build, oracle, accepts={"max_norm": ["0.5", "2**63"]})
+
+
 def disturb_label(rate, seed):
     def build(num_classes, **kwargs):
         loss = losses.DisturbLabel(num_classes, rate, seed=seed, **kwargs)
@@ -256,6 +330,21 @@ LOSSES_UNDER_TEST = {
     "bootstrap_hard": bootstrap(0.8, hard=True),
     "symmetric_cross_entropy": symmetric_cross_entropy(0.1, 1.0),
     "symmetric_cross_entropy_cifar100": symmetric_cross_entropy(6.0, 0.1),
+    "active_passive": active_passive("nce", "rce", (1.0, 1.0)),
+    "active_passive_ce": active_passive("ce", "mae", (0.5, 2.0)),
+    "active_passive_focal": active_passive("focal", "rce", (1.0, 0.1), gamma=2.0),
+    "active_passive_nfl": active_passive("nfl", "mae", (10.0, 0.1)),
+    "active_negative": active_negative("nce", (5.0, 5.0)),
+    "active_negative_focal": active_negative("nfl", (10.0, 1.0), 1e-3, gamma=2.0),
+    "active_negative_entropy": active_negative("nfl", (1.0, 2.0), entropy_weight=2.0),
+    "jensen_shannon": jensen_shannon(0.5),
+    "jensen_shannon_low": jensen_shannon(0.1),
+    "jensen_shannon_high": jensen_shannon(0.9),
+    "jensen_shannon_views": jensen_shannon(0.5, views=3),
+    "bounded_forward": bounded_forward(),
+    "bounded_forward_below": bounded_forward(bound=9.0),
+    "logit_clip": logit_clip(Case(losses.CrossEntropy, cross_entropy), 1.5),
+    "logit_clip_robust": logit_clip(generalized_cross_entropy(0.7), 2.0),
     "disturb_label": disturb_label(0.5, seed=7),
     "pairwise_confusion": pairwise_confusion(3.0),
     "teacher_free": teacher_free(0.3, 20.0, 0.99, "paper"),

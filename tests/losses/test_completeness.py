@@ -29,7 +29,10 @@ NOT_EXPORTED = {"LearnedTargets": "the base of the losses that learn their soft 
 # Classes without a case of their own, and why.
 NO_ORACLE = {"MultiLabel": "tests/losses/test_multi_label.py runs it over the cases of all other losses"}
 # Arguments that have their default in every case, and why.
-ALWAYS_DEFAULT = {("PairwiseConfusion", "ignore_class"): "refused, because a loss of pairs needs the whole batch"}
+ALWAYS_DEFAULT = {
+    ("BoundedForwardCorrection", "ignore_class"): "refused, because the mean of the whole batch decides",
+    ("PairwiseConfusion", "ignore_class"): "refused, because a loss of pairs needs the whole batch",
+}
 
 
 def built(name):

@@ -22,7 +22,7 @@ MASK, IGNORED = RNG.uniform(size=(2, *SHAPE)) < 0.7
 COUNTS = MASK & ~IGNORED
 BUILT = {name: case.build(K) for name, case in LOSSES_UNDER_TEST.items()}
 EACH_CLASS = first_of_class(BUILT)
-OF_A_WHOLE_BATCH = {"pairwise_confusion"}
+OF_A_WHOLE_BATCH = {"bounded_forward", "pairwise_confusion"}
 OF_EXAMPLES_ALONE = [n for n in EACH_CLASS if BUILT[n].seed_generator is None and n not in OF_A_WHOLE_BATCH]
 
 
@@ -234,7 +234,14 @@ def test_an_ignored_class_among_the_classes_refuses_distributions():
 
 
 @pytest.mark.parametrize(
-    "loss", [losses.PairwiseConfusion(K, weight=1.0), losses.BackwardCorrection(K, np.eye(K), non_negative=True)]
+    "loss",
+    [
+        losses.PairwiseConfusion(K, weight=1.0),
+        losses.BackwardCorrection(K, np.eye(K), non_negative=True),
+        losses.BoundedForwardCorrection(K, np.eye(K)),
+        losses.ActiveNegative(K, entropy_weight=1.0),
+        losses.LogitClip(losses.PairwiseConfusion(K, weight=1.0), 1.0),
+    ],
 )
 def test_losses_of_a_whole_batch_refuse_masks(loss):
     with pytest.raises(ValueError, match="`y_pred` must have no mask of Keras"):

@@ -16,6 +16,7 @@ LOSSES = {
     for name in LOSSES
     if name in first_of_class(LOSSES) or name.startswith(("logistic", "focal", "flsd"))
 }
+WIDE = {name: LOSSES_UNDER_TEST[name].build(4, dtype="float64") for name in LOSSES}
 # A random draw that two dtypes do not share, or one beyond which the noise is all that is seen.
 RANDOM = ("noise_against_noise", "heteroscedastic")
 
@@ -50,7 +51,7 @@ def test_numbers_are_refused_by_name_or_right(name, argument):
         if refusal:
             assert f"`{argument}` must" in refusal, number
             continue
-        wide = type(loss).from_config({**config, "dtype": "float64"})
+        wide = type(loss).from_config({**WIDE[name].get_config(), argument: number})
         for y_true in (labels, soft):
             value, gradient = value_and_gradient(narrow, y_true, outputs)
             assert np.isfinite(value).all(), number

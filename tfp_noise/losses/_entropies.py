@@ -1,9 +1,12 @@
-"""Cross-entropy and entropy with 0 log 0 = 0: classes with the logit -inf do not count."""
+"""Cross-entropy, entropy and their parts with 0 log 0 = 0: classes with the logit -inf do not count."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from tfp_noise.losses._gradients import with_gradient
+
+_LOG_ZERO = -1e30  # stands for log(0)
 
 
 def product(logarithm, weight):
@@ -30,3 +33,22 @@ def entropy(log_p):
     p = ops.exp(log_p)
     terms = product(log_p, p)
     return -ops.sum(terms, axis=-1), lambda upstream: -ops.expand_dims(upstream, -1) * (terms + p)
+
+
+def smallest(dtype):
+    """The smallest positive number with all its digits, whose inverse is finite."""
+    return float(np.finfo(keras.backend.standardize_dtype(dtype)).tiny)
+
+
+def log_complement(log_p):
+    """`log(1 - p)` of each class, exact and differentiable as `p -> 1`."""
+    p = ops.exp(log_p)
+    likely = p > 0.5  # at most one class, whose complement is the sum of the others
+    of_others = ops.sum(ops.where(likely, 0.0, p), axis=-1, keepdims=True)
+    return ops.log(ops.maximum(ops.where(likely, of_others, 1 - p), smallest(p.dtype)))
+
+
+def class_losses(log_p, gamma):
+    """Focal loss of each class, `-(1 - p_k)^gamma log p_k`, `[batch, K]`, with 1e30 in place of infinity."""
+    losses = -ops.maximum(log_p, _LOG_ZERO)
+    return losses * ops.exp(gamma * log_complement(log_p)) if gamma else losses

@@ -31,7 +31,7 @@ class NoisyLabelLoss(keras.losses.Loss):
         num_outputs, num_prediction_outputs,
         reads_logits, is_shift_invariant,
         logits                                if the network has more outputs than there are classes
-        evaluation_loss                       if the targets of training move or are random
+        loss_in_validation, evaluation_loss   if the targets of training move or are random
         build_state, update_state,
         state_name, needs_classifier          if the loss learns or counts something between steps
         wrap_optimizer                        if what it learns needs an optimizer of its own
@@ -302,10 +302,19 @@ class NoisyLabelLoss(keras.losses.Loss):
         """
         return ops.softmax(self.logits(ops.cast(y_pred, self.dtype)), axis=-1)
 
-    def evaluation_loss(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tf.Tensor:
-        """The loss that validation reports: the training loss, unless its targets move or are random.
+    def loss_in_validation(self) -> NoisyLabelLoss:
+        """The loss of the same outputs that validation reports: this one, unless its targets move or are random.
 
-        Values with such targets cannot be compared between epochs; validation then reports plain cross-entropy.
+        Returns:
+            A `NoisyLabelLoss`.
+        """
+        return self
+
+    def evaluation_loss(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tf.Tensor:
+        """The value that validation reports: that of `loss_in_validation`.
+
+        Values whose targets move, or are random, cannot be compared between epochs; validation then reports plain
+        cross-entropy.
 
         Args:
             y_true: labels as `call` takes them.
@@ -318,7 +327,7 @@ class NoisyLabelLoss(keras.losses.Loss):
         Raises:
             ValueError: as `call` does.
         """
-        return self(y_true, y_pred, sample_weight)
+        return self.loss_in_validation()(y_true, y_pred, sample_weight)
 
     def build_state(self) -> LossState | None:
         """A new layer with the variables that the loss keeps between steps; it becomes the classifier's `loss_state`.

@@ -162,9 +162,16 @@ class MultiLabel(NoisyLabelLoss):
         """
         return ops.sigmoid(self.logits(ops.cast(y_pred, self.dtype)))
 
+    def loss_in_validation(self):
+        reported = [loss.loss_in_validation() for loss in self._each]
+        if all(one is loss for one, loss in zip(reported, self._each, strict=True)):
+            return self
+        shared = {"reduction": self.reduction, "ignore_class": self.ignore_class}
+        return MultiLabel(reported if isinstance(self.loss, list) else reported[0], self.num_labels, **shared)
+
     def evaluation_loss(self, y_true, y_pred, sample_weight=None):
         if all(type(loss).evaluation_loss is NoisyLabelLoss.evaluation_loss for loss in self._each):
-            return self(y_true, y_pred, sample_weight)
+            return super().evaluation_loss(y_true, y_pred, sample_weight)
         plain = CrossEntropy(2, dtype=self.dtype)
         plain = MultiLabel(plain, self.num_labels, reduction=self.reduction, ignore_class=self.ignore_class)
         logits = _positions.with_mask_of(y_pred, self.logits(ops.cast(y_pred, self.dtype)))

@@ -35,7 +35,7 @@ def available() -> tuple[LossSummary, ...]:
 
     Example:
         >>> [loss.name for loss in available() if loss.needs == "a transition matrix"]
-        ['BackwardCorrection', 'ForwardCorrection']
+        ['BackwardCorrection', 'BoundedForwardCorrection', 'ForwardCorrection']
     """
     public = (getattr(losses, name) for name in sorted(losses.__all__))
     found = [one for one in public if inspect.isclass(one) and issubclass(one, NoisyLabelLoss)]

@@ -62,8 +62,8 @@ class Bootstrap(NoisyLabelLoss):
         to_itself = -ops.max(log_p, axis=-1) if self.hard else entropy(log_p)
         return self.beta * to_label + (1 - self.beta) * to_itself
 
-    def evaluation_loss(self, y_true, y_pred, sample_weight=None):
-        return cross_entropy_like(self)(y_true, y_pred, sample_weight)
+    def loss_in_validation(self):
+        return cross_entropy_like(self)
 
     def get_config(self):
         return {**super().get_config(), "beta": self.beta, "hard": self.hard}

@@ -66,8 +66,8 @@ class DisturbLabel(NoisyLabelLoss):
         disturbed = ops.where(chance < self.rate, ops.one_hot(drawn, self.num_classes, dtype=self.dtype), targets)
         return cross_entropy(disturbed, ops.log_softmax(y_pred, axis=-1))
 
-    def evaluation_loss(self, y_true, y_pred, sample_weight=None):
-        return cross_entropy_like(self)(y_true, y_pred, sample_weight)
+    def loss_in_validation(self):
+        return cross_entropy_like(self)
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}

@@ -5,12 +5,11 @@ from typing import Any
 
 from keras import ops
 
-from tfp_noise.losses._entropies import product
+from tfp_noise.losses._entropies import log_complement, product
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
 # Probability of the label below which `hard_gamma` applies.
 _HARD = 0.2
-_LOG_ZERO = -1e30  # stands for log(0)
 
 
 @register
@@ -71,18 +70,7 @@ class Focal(NoisyLabelLoss):
         if self.hard_gamma is not None:
             hard = log_p < math.log(_HARD)
             gamma = ops.where(hard, ops.cast(self.hard_gamma, self.dtype), ops.cast(gamma, self.dtype))
-        return -ops.sum(product(log_p, targets) * ops.exp(gamma * _log_missing(log_p)), axis=-1)
+        return -ops.sum(product(log_p, targets) * ops.exp(gamma * log_complement(log_p)), axis=-1)
 
     def get_config(self):
         return {**super().get_config(), "gamma": self.gamma, "hard_gamma": self.hard_gamma}
-
-
-def _log_missing(log_p):
-    """`log(1 - p)` of each class, exact and differentiable as `p -> 1`."""
-    largest = ops.one_hot(ops.argmax(log_p, axis=-1), log_p.shape[-1], dtype="bool")
-    # Not -inf: where all other classes have the logit -inf, the empty sum would have no gradient.
-    of_largest = ops.logsumexp(ops.where(largest, _LOG_ZERO, log_p), axis=-1, keepdims=True)
-    # All others are at most 1/2. Masked before the logarithm, because the gradient of the entries that `where` drops
-    # would be NaN.
-    of_others = ops.log1p(-ops.where(largest, 0.0, ops.exp(log_p)))
-    return ops.where(largest, of_largest, of_others)

@@ -72,8 +72,8 @@ class NoiseAgainstNoise(NoisyLabelLoss):
         # Not the cross-entropy of TensorFlow, whose gradient assumes that labels sum to 1.
         return cross_entropy(noisy, ops.log_softmax(y_pred, axis=-1))
 
-    def evaluation_loss(self, y_true, y_pred, sample_weight=None):
-        return cross_entropy_like(self)(y_true, y_pred, sample_weight)
+    def loss_in_validation(self):
+        return cross_entropy_like(self)
 
     def get_config(self):
         return {**super().get_config(), "sigma": self.sigma, "seed": self.seed}

@@ -74,8 +74,8 @@ class PairwiseConfusion(NoisyLabelLoss):
         distance = ops.sum(ops.square(p - partners(p)), axis=-1)
         return cross_entropy(targets, log_p) + self.weight / 2 * differ * distance
 
-    def evaluation_loss(self, y_true, y_pred, sample_weight=None):
-        return cross_entropy_like(self)(y_true, y_pred, sample_weight)
+    def loss_in_validation(self):
+        return cross_entropy_like(self)
 
     def get_config(self):
         return {**super().get_config(), "weight": self.weight}
