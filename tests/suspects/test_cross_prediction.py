@@ -233,6 +233,24 @@ def shared():
     return lambda: model
 
 
+def with_layer(layer):
+    def made():
+        model = keras.Sequential([keras.Input([4]), layer, keras.layers.Dense(3)])
+        model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), run_eagerly=True)
+        return model
+
+    return made
+
+
+def test_frozen_layers_may_be_shared_between_folds():
+    frozen = keras.layers.Dense(5, trainable=False)
+    frozen.build((None, 4))
+    weights = frozen.get_weights()
+    predicted(with_layer(frozen), epochs=1)
+    for now, before in zip(frozen.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(now, before)
+
+
 def uncompiled():
     return keras.Sequential([keras.Input([4]), keras.layers.Dense(3)])
 
@@ -259,6 +277,11 @@ BAD = {
     "no model": ({"make": lambda: None}, TypeError, "`build` must give a compiled Keras model. Received: None"),
     "not compiled": ({"make": uncompiled}, ValueError, "`build` must give a compiled model. Received one before"),
     "the same model": ({"make": shared()}, ValueError, "`build` must give a new model each time.* trained for"),
+    "a layer made elsewhere": (
+        {"make": with_layer(keras.layers.Dense(5)), "epochs": 1},
+        ValueError,
+        r"`build` must give new weights each time.* 2 that were trained in the fold before.*inside the function",
+    ),
     "a loss that does not say": (
         {"make": build(loss="mean_squared_error")},
         ValueError,
