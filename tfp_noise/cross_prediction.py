@@ -68,9 +68,10 @@ def cross_predict(
 
     Raises:
         TypeError: if `build` does not return a Keras model, or the features are neither arrays nor a dataset.
-        ValueError: if a class has fewer examples than folds, the model is not compiled, was trained before or has weights that were, its
-            loss does not say what its outputs are, labels lie outside `[0, K)`, the predictions are no distributions,
-            `workdir` belongs to another call, or a dataset holds batches, does not end, or changes from pass to pass.
+        ValueError: if a class has fewer examples than folds, the model is not compiled, was trained before or shares
+            weights with that of another fold, its loss does not say what its outputs are, labels lie outside `[0, K)`
+            or have the index of `features` in another order, the predictions are no distributions, `workdir` belongs to
+            another call, or a dataset holds batches, does not end, or changes from pass to pass.
 
     Example:
         >>> def build():

@@ -86,6 +86,8 @@ def test_rows_of_a_data_frame_are_taken_by_position():
     result = predicted(lambda: Watched(seen), frame, pandas.Series(LABELS, index=np.arange(N) + 5))
     np.testing.assert_allclose(result[:, 1], IDS[:, 0] / N, rtol=1e-6)
     assert list(seen[0][0].columns) == ["id", "x"]
+    with pytest.raises(ValueError, match="`labels` must be in the order of `features`"):
+        predicted(features=frame, labels=pandas.Series(LABELS))
 
 
 def test_same_call_gives_the_same_numbers_and_another_seed_others():
