@@ -15,7 +15,7 @@ _BY_POSTERIOR = "confident_joint"
 _ENTRIES_FOR_TEMPERATURE = 2**24  # of the predictions, evenly spaced; one number is fitted to them
 _CURE = (
     "Are these logits? Pass their softmax: `keras.ops.softmax(logits)`, or `NoisyLabelClassifier.predict`, which gives "
-    "probabilities."
+    "probabilities. If they are percentages or rounded, divide each row by its sum."
 )
 
 
