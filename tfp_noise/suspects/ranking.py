@@ -12,7 +12,7 @@ from tfp_noise.suspects._scores import BY_PREDICTION, entries
 from tfp_noise.suspects.record import Suspects
 
 _BY_POSTERIOR = "confident_joint"
-_ENTRIES_FOR_TEMPERATURE = 2**24  # of the predictions, evenly spaced; one number is fitted to them
+_ENTRIES_FOR_TEMPERATURE = 2**22  # of the predictions, evenly spaced; one number is fitted to them
 _CURE = (
     "Are these logits? Pass their softmax: `keras.ops.softmax(logits)`, or `NoisyLabelClassifier.predict`, which gives "
     "probabilities. If they are percentages or rounded, divide each row by its sum."
@@ -41,7 +41,7 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str = "self_confide
 
     The predictions must be of models that were not trained on the examples that they predict: `cross_predict`. Robust
     losses that do not memorise wrong labels are an exception. The probabilities are read in chunks: beside them it
-    takes memory for a few numbers an example.
+    takes memory for a few numbers an example, and about 100 MB (200 MB for float64) for one chunk.
 
     Args:
         probabilities: float `[n, K]`, predictions for the examples; rows sum to 1. Of a model with a label at each
