@@ -108,7 +108,8 @@ def cross_predict(
         facts = {**data, "folds": folds, "seed": seed, "epochs": epochs, "batch_size": batch_size}
         stored = FoldFiles(_validation.check_path("workdir", workdir), facts)
     splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(given, given)
-    probabilities, trained = np.empty([len(given), num_classes], np.float32), []
+    probabilities = np.empty([len(given), num_classes], np.float32)
+    trained: list[keras.Variable] = []
     for fold, (others, own) in enumerate(splits):
         predicted = stored.read(fold, own) if stored else None
         if predicted is None:

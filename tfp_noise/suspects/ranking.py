@@ -34,10 +34,12 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str = "self_confide
 
     The number of wrong labels is estimated by the sum of the probabilities that a label is wrong, whichever score is
     asked for, and the number of each pair of classes by the other terms of Bayes' rule. There `q` is raised to the
-    power at which the given labels are most likely, because networks that learn from noisy labels are less certain of
-    the true class than they are right, or more. So many examples with the lowest scores are suspects, without those
-    whose given label is itself the suggested class: the most probable one by `p`, for `"confident_joint"` by `q`. Where
-    the model is wrong about many examples that are labelled correctly, the estimate is too high.
+    power at which the given labels are most likely: networks that learn from noisy labels give their most probable
+    class a probability that is lower, or higher, than the fraction of examples for which it is the true one. The
+    estimate is too high where the model is wrong about many examples that are labelled correctly.
+
+    So many examples with the lowest scores are suspects, without those whose given label is itself the suggested class:
+    the most probable one by `p`, for `"confident_joint"` by `q`.
 
     The predictions must be of models that were not trained on the examples that they predict: `cross_predict`. Robust
     losses that do not memorise wrong labels are an exception. The probabilities are read in chunks: beside them it
