@@ -151,7 +151,7 @@ def _fresh_model(build, seed, fold=0):
     if steps:
         raise ValueError(
             f"`build` must give a new model each time. Received one that was trained for {steps} steps and may have "
-            "seen the examples that it is to predict. Make the layers inside the function."
+            "seen the examples that it is to predict. Make the layers and the optimizer inside the function."
         )
     return model
 
