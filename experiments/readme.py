@@ -6,15 +6,15 @@ Each table stands between `<!-- generated: NAME -->` and `<!-- end -->`; everyth
 import pathlib
 import re
 
-from experiments import report, results
+from experiments import papers, report, results
 from experiments.console import terminal
-from experiments.decision import table
+from experiments.decision import table as decision_table
 from experiments.evaluation import summaries
 from experiments.suspects import retrain
 from tfp_noise import losses
 
 ROOT = pathlib.Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "find_wrong_labels.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "find_wrong_labels.md", ROOT / "docs" / "papers.md")
 _MARKED = re.compile(r"(<!-- generated: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _DEMONSTRATION = {
     "CE": ("cross-entropy", "nothing"),
@@ -27,11 +27,14 @@ _DEMONSTRATION = {
 
 def tables():
     """The text of each marked table by its name."""
-    rows = report.rows(results.load(ROOT / "results").values())
+    runs = results.load(ROOT / "results").values()
+    rows = report.rows(runs)
     return {
         "demonstration": _demonstration(rows),
-        "decision": table.summary(ROOT / "results" / "decision"),
+        "decision": decision_table.summary(ROOT / "results" / "decision"),
         "losses": _losses(),
+        "declared": _declared(summaries.by_experiment(runs)),
+        "left out": _left_out(),
         "suspects": retrain.accuracies(ROOT / "results" / "suspects" / "retrain"),
     }
 
@@ -62,6 +65,29 @@ def _losses():
     head = ["loss", "what it is", "needs", "paper"]
     body = [[f"`{one.name}`", one.summary.replace("|", "\\|"), one.needs, one.paper] for one in losses.available()]
     return summaries.markdown_table([head, *body])
+
+
+def _declared(finished):
+    """Counts of the papers' numbers, those with an experiment, and those whose experiment has finished runs."""
+    lines = [["table", "numbers", "with an experiment", "run"]]
+    for table in dict.fromkeys(cell.table for cell in papers.CELLS):
+        names = [cell.experiment for cell in papers.CELLS if cell.table == table]
+        declared = [name for name in names if name]
+        lines.append([table, *(str(len(one)) for one in (names, declared, [n for n in declared if n in finished]))])
+    return summaries.markdown_table(lines)
+
+
+def _left_out():
+    """The papers' numbers that no experiment has, a line for each row of a table, with the reason."""
+    rows = {}
+    for cell in papers.CELLS:
+        if cell.reason:
+            number = f"{cell.column}: {summaries.number_text(cell.number, '.2f')}"
+            rows.setdefault((cell.table, cell.row, cell.reason), []).append(number)
+    head = ["table", "row", "the paper's numbers", "why no experiment has them"]
+    return summaries.markdown_table(
+        [head, *([table, row, "; ".join(numbers), reason] for (table, row, reason), numbers in rows.items())]
+    )
 
 
 def main():

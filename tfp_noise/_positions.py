@@ -42,12 +42,12 @@ def weights_of_positions(weights, outputs):
     """Weights as floats of the shape of the losses, `outputs.shape[:-1]`; those of outputs `[batch, n]` stay as given.
 
     Args:
-        weights: numbers `[batch]`, `[...]` or `[..., 1]`.
+        weights: numbers `[batch]`, `[...]` or `[..., 1]`, or a scalar.
         outputs: tensor `[..., n]`.
     """
     rank, given = len(outputs.shape), tuple(weights.shape)
     sizes = tuple(outputs.shape)[:-1]
-    per_example = len(given) == 1 and same_sizes(given, sizes[:1])
+    per_example = same_sizes(given, sizes[:1]) or not given  # a scalar scales the loss, as in Keras
     if not (per_example or (_labels.are_class_indices(weights, rank) and same_sizes(given[: rank - 1], sizes))):
         raise ValueError(
             f"`sample_weight` must be numbers [batch], or one for each loss, [...] or [..., 1], where the dots are the "
@@ -93,7 +93,7 @@ def with_mask_of_labels(outputs, num_labels):
 
 
 def with_mask_of(outputs, made):
-    """What was `made` of outputs, with the mask that Keras has for them."""
+    """The tensor that was `made` of outputs, with the mask that Keras has for them."""
     if (mask := get_keras_mask(outputs)) is not None:
         set_keras_mask(made, mask)
     return made

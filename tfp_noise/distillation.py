@@ -27,6 +27,9 @@ class DistilledClassifier(NoisyLabelClassifier):
     `T = 1` it corrects softened predictions, and the student's predictions at `T = 1` are less certain. The factor
     `T^2` keeps gradients as large as at `T = 1`.
 
+    A label of the loss's `ignore_class` leaves an example out of the term of the labels; the teacher's counts for all
+    examples and positions that no mask of Keras leaves out.
+
     The teacher runs in inference mode on the same augmented inputs and does not change. Because it is not a layer of
     the student, it is not trained, and its regularisers do not count. Files of `save` and `save_weights` contain its
     weights. `get_weights` returns only those of the student, so that a clone has no teacher and refuses to train.

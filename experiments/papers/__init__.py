@@ -2,7 +2,8 @@
 
 Each folder has the same files, those that apply: `methods` (the rows of the tables), `settings` (data, networks,
 optimizers), `published` (the paper's numbers), `tables` and `studies` (the experiments: those with rows in a table, and
-all others), `figures` and `findings` (scripts that read finished runs). No paper reads another one's folder.
+all others), `cells` (each published number with its experiment, or the reason why none has it), `figures` and
+`findings` (scripts that read finished runs). No paper reads another one's folder.
 """
 
 import pathlib
@@ -24,6 +25,12 @@ _ALL = [
     *online_label_smoothing.EXPERIMENTS,
 ]
 EXPERIMENTS = {experiment.name: experiment for experiment in _ALL}
+CELLS = [
+    *logistic_normal.CELLS,
+    *label_smoothing.CELLS,
+    *learnable_label_smoothing.CELLS,
+    *online_label_smoothing.CELLS,
+]
 
 
 def find(name):

@@ -25,7 +25,7 @@ def main():
     parser.add_argument("--results", default="results/suspects", help="folder for results")
     args = parser.parse_args()
     found = {"cleanlab": importlib.metadata.version("cleanlab")}
-    for path in sorted(pathlib.Path(args.workdir).glob("*/all.npz")):
+    for path in sorted(pathlib.Path(args.workdir).glob("*/out_of_sample.npz")):
         found[path.parent.name] = measured(**np.load(path))
     (pathlib.Path(args.results) / "cleanlab.json").write_text(json.dumps(found, indent=1))
 

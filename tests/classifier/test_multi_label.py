@@ -76,15 +76,14 @@ def test_training_is_that_of_binary_cross_entropy(settings, rtol):
 
 @pytest.mark.parametrize("dtype", [bool, "uint8", "float32", "float64"])
 def test_every_dtype_of_labels_is_the_same(dtype):
-    model = classifier(PLAIN(L))
-    assert_same(trained(model, y=LABELS.astype(dtype)), of_keras()[0])
+    assert_same(trained(classifier(PLAIN(L), run_eagerly=True), y=LABELS.astype(dtype)), of_keras()[0])
     data = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS.astype(dtype))).batch(8)
-    history = classifier(PLAIN(L)).fit(data, epochs=2, shuffle=False, verbose=0).history
-    assert_same(history, of_keras()[0])
+    model = classifier(PLAIN(L), run_eagerly=True)
+    assert_same(model.fit(data, epochs=2, shuffle=False, verbose=0).history, of_keras()[0])
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches of one example less than eight, so that shapes vary."""
+    """Batches of seven examples; the last one has four."""
 
     def __len__(self):
         return 5
@@ -95,13 +94,13 @@ class Batches(keras.utils.PyDataset):
 
 
 def test_every_container_of_batches_is_the_same_and_checked():
-    """Without a learning rate, the loss is that of one network."""
     model = classifier(PLAIN(L), run_eagerly=True)
     expected = model.evaluate(FEATURES, LABELS.tolist(), batch_size=7, verbose=0)
-    for batches in (Batches(), (batch for batch in map(Batches().__getitem__, range(5)))):
+    for batches in (Batches(), (Batches()[index] for index in range(5))):
         np.testing.assert_allclose(model.evaluate(batches, steps=5, verbose=0), expected, rtol=1e-6)
+    wrong = ((x, 2 * y) for x, y in [Batches()[0]])
     with pytest.raises(ValueError, match=r"`y` must lie in \[0, 1\]"):
-        model.fit(((x, 2 * y) for x, y in map(Batches().__getitem__, range(5))), steps_per_epoch=5, verbose=0)
+        model.fit(wrong, steps_per_epoch=1, shuffle=False, verbose=0)
 
 
 def test_weights_are_of_examples_or_of_labels():
@@ -186,7 +185,7 @@ def test_positions_have_several_labels_each():
 
 @pytest.mark.parametrize("name", OF_SEVERAL_LABELS)
 def test_predictions_are_served_and_saved(name, tmp_path):
-    model = classifier(OF_SEVERAL_LABELS[name](L))
+    model = classifier(OF_SEVERAL_LABELS[name](L), run_eagerly=True)
     trained(model)
     p = model.predict(FEATURES, verbose=0)
     assert p.shape == (32, L)

@@ -81,6 +81,7 @@ def test_a_missing_label_file_is_named_with_its_publisher(cifar10n):
     data_dir, path, _ = cifar10n
     path.unlink()
     expected = re.escape(f"needs the label file {str(path)!r}") + ".*http://noisylabels.com as 'CIFAR-10_human.pt'"
+    expected += re.escape(f". With that file in DIR, run\n  python -m {prepare.__name__} cifar10n --raw DIR --data-dir")
     with pytest.raises(FileNotFoundError, match=expected):
         datasets.load("cifar10n:worst", data_dir)
 

@@ -289,7 +289,7 @@ if keras.backend.backend() != "tensorflow":
 
 def first_of_class(named):
     """The first name of each class in `{name: loss}`: what is tried every day of what takes long."""
-    return set({type(named[name]): name for name in reversed(named)}.values())
+    return list({type(named[name]): name for name in reversed(named)}.values())
 
 
 DAILY = first_of_class({name: case.build(3) for name, case in LOSSES_UNDER_TEST.items()})

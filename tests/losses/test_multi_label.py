@@ -94,7 +94,7 @@ def test_a_loss_is_shift_invariant_if_it_says_so(name):
 
 
 def test_cross_entropy_is_that_of_keras():
-    for num_labels, labels in [(L, HARD), (1, HARD[:, :1])]:
+    for num_labels, labels in [(L, HARD), (1, HARD[:, :1]), (L, SOFT), (1, SOFT[:, :1])]:
         logits = LOGITS[:, :num_labels]
         for weights in (None, WEIGHTS[:, 0]):
             found = value_and_gradient(several("cross_entropy", num_labels), labels, logits, weights)
@@ -177,6 +177,7 @@ def test_weights_are_of_examples_positions_or_labels():
     for weights in (of_examples, of_examples[:, None], np.broadcast_to(of_examples[:, None], [N, L])):
         np.testing.assert_allclose(loss(HARD, LOGITS, weights), (of_examples[:, None] * each).mean(), rtol=1e-5)
     np.testing.assert_allclose(loss(HARD, LOGITS, WEIGHTS), (WEIGHTS * each).mean(), rtol=1e-5)
+    np.testing.assert_allclose(loss(HARD, LOGITS, 2.0), 2 * each.mean(), rtol=1e-5)
     two_times = [np.stack([array, array], 1) for array in (HARD, LOGITS)]
     of_positions = WEIGHTS[:, :2]
     expected = (of_positions[..., None] * each[:, None]).mean()
@@ -207,6 +208,11 @@ def test_validation_reports_what_the_loss_of_two_classes_does(name):
     masked._keras_mask = tf.constant([True] + [False] * (N - 1))
     expected = loss.evaluation_loss(labels[:1], outputs[:1])
     np.testing.assert_allclose(loss.evaluation_loss(labels, masked), expected, rtol=1e-9)
+
+
+def test_a_column_of_probabilities_may_lack_its_axis():
+    loss = several("focal", 1)
+    np.testing.assert_array_equal(loss(SOFT[:, 0], LOGITS[:, :1]), loss(SOFT[:, :1], LOGITS[:, :1]))
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])

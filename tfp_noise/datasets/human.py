@@ -61,7 +61,8 @@ def load(name, data_dir):
         other = raw_files.in_another_format(path.parent, [path.name])
         raise FileNotFoundError(
             f"{name!r} needs the label file {str(path)!r}, which is missing.{other} It is published at {PUBLISHER} "
-            f"as {annotation.file!r}."
+            f"as {annotation.file!r}. With that file in DIR, run\n"
+            f"  python -m tfp_noise.datasets.prepare {name.partition(':')[0]} --raw DIR --data-dir {path.parent.parent}"
         )
     table = read_labels(path)
     train, test, class_names, _ = published.load(annotation.images, data_dir)

@@ -155,6 +155,7 @@ class NoisyLabelLoss(keras.losses.Loss):
         return f"{type(self).__name__}({self.num_classes})"
 
     def __call__(self, y_true, y_pred, sample_weight=None):
+        _positions.check_mask(y_pred)
         _checks.check_no_mask(self, y_pred)
         y_true, y_pred = self._prepared(y_true, y_pred)
         if sample_weight is not None:
@@ -163,8 +164,7 @@ class NoisyLabelLoss(keras.losses.Loss):
         return super().__call__(y_true, y_pred, sample_weight)
 
     def _prepared(self, y_true, y_pred):
-        """Labels and outputs before Keras makes floats of the labels and reads the mask of the outputs."""
-        _positions.check_mask(y_pred)
+        """Labels and outputs before Keras makes floats of all, with a mask of the shape that `call` returns."""
         return _labels.without_fractions(y_true, len(ops.shape(y_pred))), y_pred
 
     def _loss_weights(self, weights, y_pred):

@@ -99,9 +99,7 @@ class MultiLabel(NoisyLabelLoss):
         return self.num_labels * (1 if self._first.is_shift_invariant else self._first.num_prediction_outputs)
 
     def _prepared(self, y_true, y_pred):
-        _checks.check_raw(y_pred)
-        y_pred = ops.convert_to_tensor(y_pred)
-        _positions.check_mask(y_pred)
+        _checks.check_raw(y_pred)  # before a copy, which has no mark of Keras's activations
         return y_true, _positions.with_mask_of_labels(y_pred, self.num_labels)
 
     def _loss_weights(self, weights, y_pred):

@@ -1,6 +1,9 @@
 """Paper LLS: "LLS: regulating neural network training via learnable label smoothing"."""
 
 from experiments.papers.learnable_label_smoothing import studies, tables
+from experiments.papers.learnable_label_smoothing.cells import CELLS
+
+__all__ = ["CELLS", "EXPERIMENTS"]
 
 EXPERIMENTS = [*tables.TABLE_1, *tables.TABLE_2, *tables.TABLE_3, *tables.LAPTOP_TABLE_3]
 EXPERIMENTS += [*tables.TABLE_4, *studies.FIGURE_7]

@@ -2,9 +2,10 @@
 
 Teacher-free distillation ("TF-KD-reg") has the weight and temperature of Yuan et al.'s code for ResNet-18 on CIFAR-100,
 and the variant of that code, which made their numbers. Table 1 takes its numbers of that row from Table VI of paper OLS
-(77.64 = 100 - 22.36, and so on), whose authors' code has another variant, weight 0.95, and temperatures of 40
-(MobileNetV2) and 6 (ResNet-50): in Table 1 the row is ours beside another loss's numbers. Paper OLS's own rows of the
-same cells have the variant of Yuan et al.'s text.
+(77.64 = 100 - 22.36, and so on), whose authors' code has other weights and temperatures: in Table 1 the row is Yuan et
+al.'s loss beside another loss's numbers. That other loss is the row "Tf-KD-code" of paper OLS's Table VI.
+
+"TF-KD-self" is the other method of Yuan et al., whose teacher is the network itself, trained before.
 """
 
 import dataclasses

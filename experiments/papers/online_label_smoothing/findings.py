@@ -12,7 +12,8 @@ from absl import flags
 from experiments import results
 from experiments.console import shared_flags, terminal
 from experiments.evaluation import summaries
-from experiments.papers.online_label_smoothing import published
+from experiments.papers.cells import ACCURACY
+from experiments.papers.online_label_smoothing.cells import CELLS
 
 _LEGEND = (
     "Percent, and nats for the divergence from annotators; mean ± standard deviation over seeds. An ensemble: test "
@@ -41,36 +42,11 @@ _SCORES = {
 }
 
 
-def _published():
-    """A dict `{experiment: {key of a score: (mean, standard deviation or None)}}`."""
-    found = {}
-
-    def add(folder, key, numbers):
-        for method, number in numbers.items():
-            if number is not None:
-                found.setdefault(f"OLS/{folder}/{method}", {})[key] = number
-
-    for count, numbers in published.TABLE_3.items():
-        if count != "1":
-            add("table3/cifar100-resnet56/none", f"ensembles/{count}", numbers)
-    for network, table in published.TABLE_4.items():
-        add(f"table4/imagenet2012-{network}/none", "test_top5_accuracy", table["top5"])
-    for column, numbers in published.TABLE_9.items():
-        add("table4/imagenet2012-resnet50/none", f"{column.replace('-', '_')}_accuracy", numbers)
-    for network, table in published.TABLE_6.items():
-        for label, numbers in table.items():
-            top5 = {row.removesuffix("-top5"): number for row, number in numbers.items() if row.endswith("-top5")}
-            add(f"table6/{label}-{network}/none", "test_top5_accuracy", top5)
-    add("table8/cifar10-resnet29/none", "fgsm_accuracy", published.TABLE_8["fgsm"])
-    add("table8/cifar10-resnet29/none", "pgd_accuracy", published.TABLE_8["pgd"])
-    add("table8/cifar10-resnet29/none", "human_divergence", published.TABLE_12)
-    for network, numbers in published.CALIBRATION.items():
-        table = "table7" if network == "resnet56" else "table11"
-        add(f"{table}/cifar100-{network}/none", "test_ece_15_bins", numbers)
-    return found
-
-
-PUBLISHED = _published()
+# `{experiment: {key of a score: (mean, standard deviation or None)}}`
+PUBLISHED: dict[str, dict[str, tuple[float, float | None]]] = {}
+for _cell in CELLS:
+    if _cell.experiment and _cell.score != ACCURACY:
+        PUBLISHED.setdefault(_cell.experiment, {})[_cell.score] = _cell.number
 
 
 def rows(runs):

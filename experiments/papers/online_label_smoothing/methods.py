@@ -6,10 +6,17 @@ DisturbLabel at 10 %, label smoothing of 0.1, symmetric cross-entropy with (alph
 
 - Their pairwise confusion is not that of the paper it is from (a norm of logits over the batch, from epoch 200 on).
   Here it is that paper's, with the same weight of 10, from the start.
-- Their Tf-KD takes the virtual teacher's probabilities for logits, with a temperature for each network (6 for ResNet-50
-  and 40 for MobileNetV2, weight 0.95). Here it is Yuan et al.'s loss and values, in the variant of their text. Paper
-  LLS's rows of that loss have the variant of their code, which made its numbers (`learnable_label_smoothing.methods`).
+- "Tf-KD" is Yuan et al.'s loss and values, in the variant of their text. The numbers of Table VI were made by another
+  form, "Tf-KD-code", which takes the virtual teacher's probabilities for logits, and has a temperature for each network
+  (`teacher_free_of_code`). Paper LLS repeats them in its Table 1.
+
+Yuan et al.'s two methods are "Tf-KD", their Tf-KD_reg, whose teacher is virtual, and "Tf-KD-self", whose teacher is the
+run of cross-entropy. This paper quotes Tf-KD-self and gives no values; here they are what Yuan et al.'s code has for
+ImageNet unless told otherwise: temperature 20, and 0.1 on the teacher. The loss behind that code is not published; here
+it is `DistilledClassifier`'s, with the usual factor T^2. Their teacher is torchvision's network.
 """
+
+import dataclasses
 
 from experiments.experiment import CROSS_ENTROPY, Method
 from tfp_noise import losses
@@ -27,13 +34,38 @@ _SYMMETRIC = Method("SCE", losses.SymmetricCrossEntropy, {"alpha": 6.0, "beta": 
 _SYMMETRIC_OF_TEN = Method("SCE", losses.SymmetricCrossEntropy, {"alpha": 0.1, "beta": 1.0})
 _DISTURB = Method("Disturb", losses.DisturbLabel, {"rate": 0.1})
 _CONFUSION = Method("PC", losses.PairwiseConfusion, {"weight": 10.0})
+SELF_TAUGHT = dataclasses.replace(
+    CROSS_ENTROPY, label="Tf-KD-self", distillation={"temperature": 20.0, "label_weight": 0.9}
+)
 _TEACHER_FREE = Method("Tf-KD", losses.TeacherFree, {"alpha": 0.1, "temperature": 20.0, "correct_probability": 0.99})
+
+_TEMPERATURES = {"resnet50": 6.0, "mobilenet_v2": 40.0}
+NETWORKS_OF_CODE = tuple(_TEMPERATURES)
 
 ALL = (*THREE, *_BOOTSTRAP, _SYMMETRIC, _DISTURB, _CONFUSION)
 ROBUST = (*THREE, *_BOOTSTRAP, _SYMMETRIC)
 ROBUST_OF_TEN = (*THREE, *_BOOTSTRAP, _SYMMETRIC_OF_TEN)
-IMAGENET = {"resnet50": (*THREE, *_BOOTSTRAP, _DISTURB, _TEACHER_FREE), "resnet101": THREE}
+IMAGENET = {"resnet50": (*THREE, *_BOOTSTRAP, _DISTURB, _TEACHER_FREE, SELF_TAUGHT), "resnet101": THREE}
 FINE_GRAINED = (*THREE, _TEACHER_FREE)
+
+
+def teacher_free_of_code(network, num_classes):
+    """Return the form of Tf-KD that made the numbers of Table VI, and a factor.
+
+    The authors' code has `0.05 CE + 0.95 KL / K`, because it averages the divergence over the K classes, too. That is
+    `factor ((1 - alpha) CE + alpha KL)`.
+
+    Args:
+        network: one of `NETWORKS_OF_CODE`; of the others the temperatures are not known.
+        num_classes: int, K.
+
+    Returns:
+        A `Method`, and the factor, a float.
+    """
+    label_weight, divergence_weight = 0.05, 0.95 / num_classes
+    factor = label_weight + divergence_weight
+    arguments = {"alpha": divergence_weight / factor, "temperature": _TEMPERATURES[network], "variant": "code"}
+    return Method("Tf-KD-code", losses.TeacherFree, arguments), factor
 
 
 def online(label, **changes):

@@ -1,8 +1,8 @@
-"""Every cell of Tables II to XII that is a loss, and `laptop` variants of Tables III, VII and VIII.
+"""The experiments of Tables II to XII, and `laptop` variants of Tables III, VII and VIII.
 
 Tables VIII and XII are two measures of the same runs, and so are Tables IV and IX; Table XI's ResNet-56 is Table VII
 without noise, and so are its `laptop` variants. Cutout (Table IV) clears a square of half the image's side: the paper
-does not say its size. `published` lists what is left out, and why.
+does not say its size. `published.LEFT_OUT` lists what no experiment has, and why.
 """
 
 import dataclasses
@@ -32,13 +32,24 @@ def _imagenet(network, table):
     folder, base = f"OLS/table4/imagenet2012-{network}", imagenet(f"{network}_untrained")
     numbers, top = table["top1"], (TopAccuracy(),)
     attacked = published.TABLE_9["fgsm"] if network == "resnet50" else {}
+    plain = None
     for method in methods.IMAGENET[network]:
         measures = (*top, Attacks(top=5)) if method.label in attacked else top
-        yield from _variants(folder, base, [method], numbers, measures)
+        teacher = plain if method.needs_predecessor else None
+        (one,) = _variants(folder, dataclasses.replace(base, predecessor=teacher), [method], numbers, measures)
+        plain = plain or one  # cross-entropy, the first
+        yield one
     cut = dataclasses.replace(base, augmentation=pipeline.Compose((base.augmentation, pipeline.Cutout(0.5))))
     rows = {"Cutout": CROSS_ENTROPY, "LS-Cutout": methods.LABEL_SMOOTHING, "OLS-Cutout": methods.ONLINE}
     rows = [dataclasses.replace(method, label=label) for label, method in rows.items() if label in numbers]
     yield from _variants(folder, cut, rows, numbers, top)
+
+
+def _as_in_code(label, network, number):
+    """Tf-KD in the form that made the numbers of Table VI."""
+    method, factor = methods.teacher_free_of_code(network, int(published.TABLE_5["classes"][label][0]))
+    base = fine_grained(label, network, factor)
+    return _variants(f"OLS/table6/{label}-{network}", base, [method], {method.label: number}, (TopAccuracy(),))
 
 
 _RESNET_56 = {"cifar100-resnet56": cifar("cifar100", "resnet56"), **LAPTOP}
@@ -63,6 +74,7 @@ TABLE_4 = [one for network, table in published.TABLE_4.items() for one in _image
 TABLE_6 = [
     one
     for network, table in published.TABLE_6.items()
+    if network not in published.LEFT_OUT["table6"]
     for label in FINE_GRAINED
     for one in _variants(
         f"OLS/table6/{label}-{network}",
@@ -71,6 +83,12 @@ TABLE_6 = [
         table[label],
         (TopAccuracy(),),
     )
+]
+TABLE_6 += [
+    one
+    for network in methods.NETWORKS_OF_CODE
+    for label in FINE_GRAINED
+    for one in _as_in_code(label, network, published.TABLE_6[network][label]["Tf-KD"])
 ]
 TABLE_7 = [
     one
