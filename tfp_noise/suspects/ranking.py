@@ -71,9 +71,9 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str = "self_confide
     References:
         Northcutt, Jiang, Chuang, "Confident learning: estimating uncertainty in dataset labels", 2021, Eq. 1 to 3: the
         confident joint and its calibration. Departures: there the joint itself counts the wrong labels; the posterior
-        that it implies comes nearer to their true number, and to those of the pairs of classes. And it prunes by class
-        or by pair of classes; the lowest scores of all are flagged here, because the measured precision and recall are
-        higher. `results/suspects/table.md` of the project has the numbers.
+        that it implies comes nearer to their true number on nearly all measured sets. And it prunes by class or by pair
+        of classes; the lowest scores of all are flagged here, because the measured recall is mostly higher, at about
+        the same precision. `results/suspects/table.md` of the project has the numbers.
         Kuan, Mueller, "Model-agnostic label quality scoring to detect real-world label errors", 2022: the first three
         scores. Departure: `log(1 + x) / x` maps the weighted entropy to [0, 1].
     """
