@@ -68,9 +68,10 @@ def cross_predict(
 
     Raises:
         TypeError: if `build` does not return a Keras model, or the features are neither arrays nor a dataset.
-        ValueError: if a class has fewer examples than folds, the model is not compiled or was trained before, its loss
-            does not say what its outputs are, labels lie outside `[0, K)`, the predictions are no distributions,
-            `workdir` belongs to another call, or a dataset holds batches, does not end, or changes from pass to pass.
+        ValueError: if a class has fewer examples than folds, the model is not compiled, was trained before or shares
+            weights with that of another fold, its loss does not say what its outputs are, labels lie outside `[0, K)`
+            or have the index of `features` in another order, the predictions are no distributions, `workdir` belongs to
+            another call, or a dataset holds batches, does not end, or changes from pass to pass.
 
     Example:
         >>> def build():
@@ -108,14 +109,17 @@ def cross_predict(
         stored = FoldFiles(_validation.check_path("workdir", workdir), facts)
     splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(given, given)
     probabilities = np.empty([len(given), num_classes], np.float32)
+    trained: list[keras.Variable] = []
     for fold, (others, own) in enumerate(splits):
         predicted = stored.read(fold, own) if stored else None
         if predicted is None:
             model = _fresh_model(build, seed, fold)
+            _check_not_shared(model, trained)
             targets = functools.partial(_class_probabilities.labels_for, model, num_classes=num_classes)
             model.fit(**examples.training(others, batch_size, targets), epochs=epochs, verbose=verbose)
             predicted = _class_probabilities.predict(model, **examples.inputs(own, batch_size), verbose=verbose)
             _validation.check_distribution_rows("predictions", predicted, _CURE)
+            trained = model.trainable_variables
             if stored:
                 stored.write(fold, own, predicted)
         probabilities[own] = predicted
@@ -147,9 +151,21 @@ def _fresh_model(build, seed, fold=0):
     if steps:
         raise ValueError(
             f"`build` must give a new model each time. Received one that was trained for {steps} steps and may have "
-            "seen the examples that it is to predict. Make the layers inside the function."
+            "seen the examples that it is to predict. Make the layers and the optimizer inside the function."
         )
     return model
+
+
+def _check_not_shared(model, trained):
+    """Refuses a model with trainable variables that were trained in the fold before, as layers made elsewhere have."""
+    seen = set(map(id, trained))
+    shared = [variable.path for variable in model.trainable_variables if id(variable) in seen]
+    if shared:
+        raise ValueError(
+            f"`build` must give new weights each time. Received a model with {len(shared)} that were trained in the "
+            f"fold before, such as {shared[0]!r}, and have seen the examples that it is to predict. Make or load the "
+            "layers inside the function, or freeze those that are shared: `layer.trainable = False`."
+        )
 
 
 def _num_classes(model, examples):

@@ -15,11 +15,12 @@ from absl import flags
 
 from experiments.console import shared_flags, terminal
 from experiments.evaluation import summaries
-from experiments.suspects.measure import builder
+from experiments.suspects import predictions
 from tfp_noise import cross_predict, datasets, metrics, noise, suspects
 from tfp_noise._saving.json_files import write_object
 
 FOLDS = 3
+UNITS = 128
 PREDICTED_WITH = "GCE"  # the loss of the audit
 SCORES = SELF, JOINT = ("self_confidence", "confident_joint")
 NOISES = {
@@ -129,7 +130,7 @@ def measure(path, data, size, seed, workdir):
         return
     given = data.train.observed
     settings = {"epochs": size.epochs, "batch_size": size.batch_size}
-    build = builder(PREDICTED_WITH, data.input_shape, data.num_classes)
+    build = builder(PREDICTED_WITH, data)
     probabilities = cross_predict(
         build, data.train.inputs, given, FOLDS, seed=seed, workdir=workdir, verbose=0, **settings
     )
@@ -141,6 +142,11 @@ def measure(path, data, size, seed, workdir):
         measured[way.name] = round(accuracy(way.loss, way.act(data, chosen), weights, seed, **settings), 4)
         write_object(path, measured)
         terminal.console().print(f"{path.stem}: {way.name}: {measured[way.name]}")
+
+
+def builder(loss, data):
+    """A function that builds a network for the data, compiled with the loss of this short name."""
+    return predictions.builder(predictions.LOSSES[loss](data.num_classes), data.input_shape, UNITS)
 
 
 def detection(flagged, wrong):
@@ -157,7 +163,7 @@ def detection(flagged, wrong):
 def accuracy(loss, data, weights, seed, **settings):
     """Accuracy on the test split of a network that `fit` has trained on the training split by these settings."""
     keras.utils.set_random_seed(seed)
-    model, train = builder(loss, data.input_shape, data.num_classes)(), data.train
+    model, train = builder(loss, data)(), data.train
     model.fit(train.inputs, train.training_labels, sample_weight=weights, verbose=0, **settings)
     return metrics.accuracy(model.predict(data.test.inputs, batch_size=1000, verbose=0), data.test.labels)
 

@@ -55,6 +55,12 @@ def test_quality_where_the_truth_is_known():
     assert judged == ["wrong", "wrong", "right"]
 
 
+def test_a_reader_sees_how_much_the_networks_have_learned():
+    numbers, text = rendered(IMAGES)
+    assert numbers["agreement"] == 0.5  # examples 0, 3 and 5: the suggested class is the given one
+    assert "They predicted\n50 % of the given labels" in text
+
+
 def test_numbers_by_class_and_pair():
     numbers, _ = rendered(IMAGES)
     assert numbers["sentence"] == "About 3 of 6 labels look wrong (50.0 %)."

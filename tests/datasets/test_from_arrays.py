@@ -127,10 +127,30 @@ def test_columns_of_pandas():
         assert labels_by_position(datasets.from_arrays(table, one)) == dict(enumerate(GIVEN))
     ordered = pandas.Categorical(labels, categories=["emu", "cat", "dog"])
     assert datasets.from_arrays(table, ordered).class_names == ("emu", "cat", "dog")
-    numbers = pandas.Series([1, 2, 3] * 20, dtype="Int64")
+    numbers = pandas.Series([1, 2, 3] * 20, dtype="Int64", index=order)
     assert datasets.from_arrays(table, numbers).class_names == ("1", "2", "3")
     with pytest.raises(ValueError, match=r"`test` must have the columns of `features`.* \('smoker', 'age'\)"):
         datasets.from_arrays(table, labels, test=(table[["smoker", "age"]], labels))
+
+
+def test_columns_that_were_shuffled_apart_are_refused():
+    pandas = pytest.importorskip("pandas")
+    table, labels = pandas.DataFrame(FEATURES), pandas.Series(GIVEN)
+    shuffled = table.sample(frac=1, random_state=0)
+    with pytest.raises(
+        ValueError, match=r"`labels` must be in the order of `features`.* `labels\.loc\[features\.index\]`"
+    ):
+        datasets.from_arrays(shuffled, labels)
+    with pytest.raises(ValueError, match="`true_labels` must be in the order"):
+        datasets.from_arrays(shuffled, GIVEN, true_labels=labels)
+    data = datasets.from_arrays(shuffled, labels.loc[shuffled.index])
+    assert labels_by_position(data) == {i: GIVEN[row] for i, row in enumerate(shuffled.index)}
+    for other in (
+        GIVEN,
+        labels.to_numpy(),
+        labels.set_axis(np.arange(N) + 1),
+    ):  # nothing says that these belong elsewhere
+        assert labels_by_position(datasets.from_arrays(shuffled, other)) == dict(enumerate(GIVEN))
 
 
 def test_columns_of_pandas_that_are_refused():

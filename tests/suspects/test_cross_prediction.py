@@ -86,6 +86,8 @@ def test_rows_of_a_data_frame_are_taken_by_position():
     result = predicted(lambda: Watched(seen), frame, pandas.Series(LABELS, index=np.arange(N) + 5))
     np.testing.assert_allclose(result[:, 1], IDS[:, 0] / N, rtol=1e-6)
     assert list(seen[0][0].columns) == ["id", "x"]
+    with pytest.raises(ValueError, match="`labels` must be in the order of `features`"):
+        predicted(features=frame, labels=pandas.Series(LABELS))
 
 
 def test_same_call_gives_the_same_numbers_and_another_seed_others():
@@ -233,6 +235,24 @@ def shared():
     return lambda: model
 
 
+def with_layer(layer):
+    def made():
+        model = keras.Sequential([keras.Input([4]), layer, keras.layers.Dense(3)])
+        model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), run_eagerly=True)
+        return model
+
+    return made
+
+
+def test_frozen_layers_may_be_shared_between_folds():
+    frozen = keras.layers.Dense(5, trainable=False)
+    frozen.build((None, 4))
+    weights = frozen.get_weights()
+    predicted(with_layer(frozen), epochs=1)
+    for now, before in zip(frozen.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(now, before)
+
+
 def uncompiled():
     return keras.Sequential([keras.Input([4]), keras.layers.Dense(3)])
 
@@ -259,6 +279,11 @@ BAD = {
     "no model": ({"make": lambda: None}, TypeError, "`build` must give a compiled Keras model. Received: None"),
     "not compiled": ({"make": uncompiled}, ValueError, "`build` must give a compiled model. Received one before"),
     "the same model": ({"make": shared()}, ValueError, "`build` must give a new model each time.* trained for"),
+    "a layer made elsewhere": (
+        {"make": with_layer(keras.layers.Dense(5)), "epochs": 1},
+        ValueError,
+        r"`build` must give new weights each time.* 2 that were trained in the fold before.*inside the function",
+    ),
     "a loss that does not say": (
         {"make": build(loss="mean_squared_error")},
         ValueError,

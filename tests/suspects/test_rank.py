@@ -1,5 +1,6 @@
 """The ranking of suspicious labels: scores, flags and counts as plain loops have them, laws, bad input."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -276,3 +277,17 @@ def test_labels_at_each_position_are_ranked_as_examples():
     for wrong in (labels[0], labels.ravel()):
         with pytest.raises(ValueError, match="`labels` must have shape"):
             suspects.rank(p, wrong)
+
+
+def test_memory_is_that_of_one_chunk():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 1000, 8400)
+    probabilities = rng.random([8400, 1000], np.float32)  # 34 MB, three chunks
+    probabilities[np.arange(8400), labels] += 1000
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    labels[:1000] = 0
+    tracemalloc.start()
+    suspects.rank(probabilities, labels)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.3e8

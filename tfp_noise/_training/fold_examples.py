@@ -33,6 +33,7 @@ class ArrayExamples:
                 "`labels` must be integer class indices [n]. Received: None, which is for a `tf.data.Dataset` of "
                 "`(x, y)`. Pass the given labels of the arrays."
             )
+        _validation.check_one_order("labels", labels, features)
         self.labels = _validation.check_indices("labels", labels).astype(np.int64)
         check_examples("features", features, len(self.labels))
         self._features = features

@@ -1,6 +1,6 @@
 """Checks of arguments: every message names the argument, the expectation, the value received, and the likely cure."""
 
-from tfp_noise._validation.arrays import as_numbers, check_features, check_finite, check_unit_features
+from tfp_noise._validation.arrays import as_numbers, check_features, check_finite, check_one_order, check_unit_features
 from tfp_noise._validation.labels import (
     as_label_array,
     check_distribution_rows,
@@ -45,6 +45,7 @@ __all__ = [
     "check_matrix",
     "check_multi_labels",
     "check_number",
+    "check_one_order",
     "check_path",
     "check_seed",
     "check_targets",

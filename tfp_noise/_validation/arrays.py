@@ -88,3 +88,18 @@ def check_unit_features(name, features) -> np.ndarray:
             "images by 255, and put further normalisation into the model."
         )
     return features
+
+
+def check_one_order(name, labels, features) -> None:
+    """Refuses a column of pandas whose index is that of the features in another order, as if one alone was shuffled.
+
+    Everything is matched by position, so that each label would belong to another example.
+    """
+    if not (hasattr(labels, "iloc") and hasattr(features, "iloc")):
+        return
+    own, other = labels.index, features.index
+    if len(own) == len(other) and not own.equals(other) and set(own) == set(other):
+        raise ValueError(
+            f"`{name}` must be in the order of `features`. Received the same index in another order, and position is "
+            f"what counts. Pass `{name}.loc[features.index]`; or, if positions are right, `{name}.to_numpy()`."
+        )

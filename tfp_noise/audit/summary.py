@@ -35,6 +35,7 @@ def summarize(
         "estimated_wrong": ranked.estimated_count,
         "estimated_fraction": round(share, 4),
         "suspects": int(ranked.is_suspect.sum()),
+        "agreement": round(float(np.mean(ranked.suggested == ranked.labels)), 4),
         "by_class": _by_class(data, ranked),
         "by_pair": _by_pair(data, ranked),
         "comparison": [dataclasses.asdict(one) for one in results],

@@ -46,8 +46,9 @@ def from_arrays(
         `transition` is counted. `feature_names` are the columns of a `DataFrame`.
 
     Raises:
-        ValueError: lengths that differ; missing labels or features; fewer than two classes, one with a single example,
-            or more than half the examples; names that differ in case or spaces only; `validation_share` out of range.
+        ValueError: lengths that differ; columns of pandas with one index in two orders; missing labels or features;
+            fewer than two classes, one with a single example, or more than half the examples; names that differ in case
+            or spaces only; `validation_share` out of range.
         TypeError: features that are no numbers; labels that are neither integers, nor strings, nor bools, or several
             of these.
 
@@ -59,6 +60,8 @@ def from_arrays(
         ([0, 1, 0, 1], None)
     """
     feature_names = column_names(features)
+    for name, column in (("labels", labels), ("true_labels", true_labels)):
+        _validation.check_one_order(name, column, features)
     features = check_features("features", features)
     classes, given = own_labels.find("labels", labels, class_names)
     return make(

@@ -12,10 +12,10 @@ from tfp_noise.suspects._scores import BY_PREDICTION, entries
 from tfp_noise.suspects.record import Suspects
 
 _BY_POSTERIOR = "confident_joint"
-_ENTRIES_FOR_TEMPERATURE = 2**24  # of the predictions, evenly spaced; one number is fitted to them
+_ENTRIES_FOR_TEMPERATURE = 2**22  # of the predictions, evenly spaced; one number is fitted to them
 _CURE = (
     "Are these logits? Pass their softmax: `keras.ops.softmax(logits)`, or `NoisyLabelClassifier.predict`, which gives "
-    "probabilities."
+    "probabilities. If they are percentages or rounded, divide each row by its sum."
 )
 
 
@@ -34,14 +34,16 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str = "self_confide
 
     The number of wrong labels is estimated by the sum of the probabilities that a label is wrong, whichever score is
     asked for, and the number of each pair of classes by the other terms of Bayes' rule. There `q` is raised to the
-    power at which the given labels are most likely, because networks that learn from noisy labels are less certain of
-    the true class than they are right, or more. So many examples with the lowest scores are suspects, without those
-    whose given label is itself the suggested class: the most probable one by `p`, for `"confident_joint"` by `q`. Where
-    the model is wrong about many examples that are labelled correctly, the estimate is too high.
+    power at which the given labels are most likely: networks that learn from noisy labels give their most probable
+    class a probability that is lower, or higher, than the fraction of examples for which it is the true one. The
+    estimate is too high where the model is wrong about many examples that are labelled correctly.
+
+    So many examples with the lowest scores are suspects, without those whose given label is itself the suggested class:
+    the most probable one by `p`, for `"confident_joint"` by `q`.
 
     The predictions must be of models that were not trained on the examples that they predict: `cross_predict`. Robust
     losses that do not memorise wrong labels are an exception. The probabilities are read in chunks: beside them it
-    takes memory for a few numbers an example.
+    takes memory for a few numbers an example, and about 100 MB (200 MB for float64) for one chunk.
 
     Args:
         probabilities: float `[n, K]`, predictions for the examples; rows sum to 1. Of a model with a label at each
@@ -69,9 +71,9 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str = "self_confide
     References:
         Northcutt, Jiang, Chuang, "Confident learning: estimating uncertainty in dataset labels", 2021, Eq. 1 to 3: the
         confident joint and its calibration. Departures: there the joint itself counts the wrong labels; the posterior
-        that it implies comes nearer to their true number, and to those of the pairs of classes. And it prunes by class
-        or by pair of classes; the lowest scores of all are flagged here, because the measured precision and recall are
-        higher. `results/suspects/table.md` of the project has the numbers.
+        that it implies comes nearer to their true number on nearly all measured sets. And it prunes by class or by pair
+        of classes; the lowest scores of all are flagged here, because the measured recall is mostly higher, at about
+        the same precision. `results/suspects/table.md` of the project has the numbers.
         Kuan, Mueller, "Model-agnostic label quality scoring to detect real-world label errors", 2022: the first three
         scores. Departure: `log(1 + x) / x` maps the weighted entropy to [0, 1].
     """

@@ -79,7 +79,7 @@ class Suspects:
 
     @property
     def estimated_count(self) -> int:
-        """Estimated number of wrong labels; `is_suspect` leaves out those whose given label is suggested, too."""
+        """Estimated number of wrong labels; `is_suspect` flags fewer if some of them are themselves suggested."""
         return round(float(self.joint.sum() - np.trace(self.joint)))
 
     @property
