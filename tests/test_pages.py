@@ -32,7 +32,10 @@ LEFT = {
         and names["mended"].effective_rate < 0.5 * names["data"].effective_rate
     ),
     "find_wrong_labels.md": lambda names: (
-        found_most_wrong_labels(names["found"], names["digits"].train.labels[names["data"].train.ids])
+        all(
+            found_most_wrong_labels(names[found], names["digits"].train.labels[names["data"].train.ids])
+            for found in ("found", "by_margin")
+        )
         and pathlib.Path("suspects.csv").exists()
         and pathlib.Path("suspects.png").exists()
         and len(names["clean"].train) == np.sum(~names["found"].is_suspect)

@@ -106,6 +106,30 @@ def test_scores_flags_and_counts_are_those_of_plain_loops(name, kind):
     np.testing.assert_array_equal(found.labels, labels)
 
 
+def test_scores_of_ones_own_rank_like_the_named_one_that_they_are():
+    probabilities, labels, _ = predictions()
+    named = suspects.rank(probabilities, labels)
+    found = suspects.rank(probabilities, labels, 7 * probabilities[np.arange(len(labels)), labels] - 3)
+    for field in ("order", "suggested", "is_suspect", "joint"):
+        np.testing.assert_array_equal(getattr(found, field), getattr(named, field))
+    assert (found.score.min(), found.score.max()) == (0, 1)
+    np.testing.assert_array_equal(suspects.rank(probabilities, labels, np.zeros(len(labels))).score, 1)
+
+
+@pytest.mark.parametrize(
+    ("score", "message"),
+    [
+        (np.zeros(399), r"`score` must be .* each of the 400 labels. Received: 399 numbers"),
+        (np.full(400, np.nan), r"`score` must be finite"),
+        (["low"] * 400, r"`score` must"),
+    ],
+)
+def test_scores_of_ones_own_that_do_not_fit_are_refused(score, message):
+    probabilities, labels, _ = predictions()
+    with pytest.raises((TypeError, ValueError), match=message):
+        suspects.rank(probabilities, labels, score)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 @pytest.mark.parametrize("name", SCORES)
 def test_narrow_dtypes_give_nearly_the_same(name, dtype):

@@ -19,7 +19,7 @@ _CURE = (
 )
 
 
-def rank(probabilities: ArrayLike, labels: ArrayLike, score: str = "self_confidence") -> Suspects:
+def rank(probabilities: ArrayLike, labels: ArrayLike, score: str | ArrayLike = "self_confidence") -> Suspects:
     """Finds the examples whose given labels look wrong.
 
     With `p` the predicted probabilities of an example and `y` its given label, the scores are:
@@ -49,7 +49,8 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str = "self_confide
         probabilities: float `[n, K]`, predictions for the examples; rows sum to 1. Of a model with a label at each
             position, such as a pixel, `[n, ..., K]`: each position counts as an example.
         labels: int `[n]` or `[n, ...]`, the given labels in `[0, K)`, of at least two classes.
-        score: name of the score.
+        score: name of the score; or float `[n]` or `[n, ...]`, numbers of any size of which low ones are suspicious,
+            such as `MarginHistory.area_under_margin`. They are scaled to [0, 1], the lowest to 0, the highest to 1.
 
     Returns:
         A `Suspects`, in the order of the examples. With a label at each position, `score.reshape(labels.shape)` and
@@ -77,13 +78,14 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str = "self_confide
         Kuan, Mueller, "Model-agnostic label quality scoring to detect real-world label errors", 2022: the first three
         scores. Departure: `log(1 + x) / x` maps the weighted entropy to [0, 1].
     """
-    name = _validation.check_choice("score", score, (*BY_PREDICTION, _BY_POSTERIOR))
+    name = _validation.check_choice("score", score, (*BY_PREDICTION, _BY_POSTERIOR)) if isinstance(score, str) else ""
     predicted, given = _checked(probabilities, labels)
     (n, num_classes), dtype = predicted.shape, np.result_type(predicted, np.float32)
     bayes = Posterior(confident_joint(predicted, given)[1])
     some = slice(None, None, -(-predicted.size // _ENTRIES_FOR_TEMPERATURE))
     temperature = bayes.temperature(bayes.true_classes(predicted[some].astype(dtype, copy=False)), given[some])
-    scores, suggested, joint = np.empty(n), np.empty(n, np.int64), np.zeros([num_classes] * 2)
+    scores = np.empty(n) if name else _scaled(score, n)
+    suggested, joint = np.empty(n, np.int64), np.zeros([num_classes] * 2)
     agree = True
     for part in _validation.row_chunks(predicted):
         rows, own = predicted[part].astype(dtype, copy=False), given[part]
@@ -93,7 +95,9 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str = "self_confide
         if name == _BY_POSTERIOR:
             scores[part], suggested[part] = entries(bayes.given(true, own), own), true.argmax(axis=1)
         else:
-            scores[part], suggested[part] = BY_PREDICTION[name](rows, own), most_probable
+            suggested[part] = most_probable
+            if name:
+                scores[part] = BY_PREDICTION[name](rows, own)
     if agree:
         warnings.warn(
             "`probabilities` should be of models that were not trained on these labels. Received: predictions that "
@@ -119,3 +123,16 @@ def _checked(probabilities, labels):
             "of another class than the examples that look alike."
         )
     return predicted, given
+
+
+def _scaled(score, n):
+    """A user's own scores as float64 `[n]` in [0, 1]."""
+    scores = _validation.as_numbers("score", score).astype(np.float64).reshape(-1)
+    if len(scores) != n:
+        raise ValueError(
+            f"`score` must be the name of a score, or a number for each of the {n} labels. Received: {len(scores)} "
+            "numbers. Score the examples of `labels`, in their order."
+        )
+    _validation.check_finite("score", scores, "example")
+    lowest, highest = scores.min(), scores.max()
+    return (scores - lowest) / (highest - lowest) if highest > lowest else np.ones(n)
