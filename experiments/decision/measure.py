@@ -1,6 +1,6 @@
 """Every loss on every data set and noise: `python -m experiments.decision.measure --data_dir=DIR`.
 
-One JSON file a data set, noise and seed, and one line in it a loss; what is there already is not trained again, so that
+One JSON file a data set, noise and seed; what is there already is not trained again, so that
 the same command goes on. Fashion-MNIST and CIFAR-10N are read from `--data_dir` and left out without it.
 """
 
@@ -16,7 +16,6 @@ from experiments.console import shared_flags, terminal
 from experiments.decision.methods import METHODS
 from experiments.decision.sets import SETS
 from experiments.decision.training import Trainer
-from tfp_noise._saving.atomic_files import atomic_write
 
 
 def main():
@@ -52,7 +51,7 @@ def measure(name, methods, seeds, folder, data_dir):
         for path, noisy, seed in cells:
             found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"made_by": results.made_by()}
             if method not in found:
-                _write(path, {**found, method: _scores(METHODS[method], trainers, noisy, task, seed)})
+                results.write_json(path, {**found, method: _scores(METHODS[method], trainers, noisy, task, seed)})
         keras.backend.clear_session()
         terminal.console().print(f"{name}: {method}")
 
@@ -69,11 +68,6 @@ def _scores(make, trainers, noisy, task, seed):
             return trainers[settings].scores(noisy, seed)
         except (FloatingPointError, ValueError) as error:
             return {"failed": str(error)[:200]}
-
-
-def _write(path, found):
-    lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(value)}" for name, value in found.items())
-    atomic_write(path, lambda file: file.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ import keras
 import numpy as np
 from absl import flags
 
+from experiments import results
 from experiments.console import terminal
 from experiments.dense import canvases
 from tfp_noise import NoisyLabelClassifier, estimation, losses
-from tfp_noise._saving.json_files import write_object
 
 EPOCHS, BATCH = 16, 16
 _K = canvases.NUM_CLASSES
@@ -39,7 +39,7 @@ def main():
             if name not in found:
                 model = trained(LOSSES[name](x, y), x, y, seed)
                 found[name] = scores(model.predict(test, verbose=0).argmax(axis=-1), true)
-                write_object(path, found)
+                results.write_json(path, found)
                 terminal.console().print(f"seed {seed}: {name} {found[name]}")
 
 

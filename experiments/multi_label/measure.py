@@ -11,10 +11,10 @@ import numpy as np
 from absl import flags
 from sklearn import metrics
 
+from experiments import results
 from experiments.console import terminal
 from experiments.multi_label import attributes
 from tfp_noise import NoisyLabelClassifier, estimation, losses
-from tfp_noise._saving.json_files import write_object
 
 EPOCHS, BATCH = 40, 64
 _L = attributes.NUM_LABELS
@@ -40,7 +40,7 @@ def main():
             if name not in found:
                 model = trained(LOSSES[name](x, y), x, y, seed)
                 found[name] = scores(model.predict(test, verbose=0), true)
-                write_object(path, found)
+                results.write_json(path, found)
                 terminal.console().print(f"seed {seed}: {name} {found[name]}")
 
 

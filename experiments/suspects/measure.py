@@ -11,12 +11,12 @@ import numpy as np
 from absl import flags
 from sklearn import metrics
 
+from experiments import results
 from experiments.console import shared_flags, terminal
 from experiments.suspects import detectors
 from experiments.suspects.predictions import LOSSES, predictions
 from experiments.suspects.sets import SETS
 from tfp_noise import losses, suspects
-from tfp_noise._saving.json_files import write_object
 
 SCORES = ("self_confidence", "normalized_margin", "confidence_weighted_entropy", "confident_joint")
 
@@ -38,7 +38,7 @@ def main():
                 out_of_sample, in_sample = predictions(folder, loss, noisy_set, data, seed)
                 found[f"{loss}, out of sample"] = measured(out_of_sample["probabilities"], given, true)
                 found[f"{loss}, in sample"] = measured_in_sample(LOSSES[loss](int(true.max()) + 1), **in_sample)
-                write_object(path, found)
+                results.write_json(path, found)
                 terminal.console().print(f"{path.stem}: {loss}")
 
 

@@ -27,7 +27,7 @@ def main():
     found = {"cleanlab": importlib.metadata.version("cleanlab")}
     for path in sorted(pathlib.Path(args.workdir).glob("*/out_of_sample.npz")):
         found[path.parent.name] = measured(**np.load(path))
-    (pathlib.Path(args.results) / "cleanlab.json").write_text(json.dumps(found, indent=1))
+    (pathlib.Path(args.results) / "cleanlab.json").write_text(json.dumps(found, indent=1) + "\n")
 
 
 def measured(probabilities, given, true):

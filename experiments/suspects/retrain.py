@@ -13,11 +13,11 @@ import keras
 import numpy as np
 from absl import flags
 
+from experiments import results
 from experiments.console import shared_flags, terminal
 from experiments.evaluation import summaries
 from experiments.suspects import predictions
 from tfp_noise import cross_predict, datasets, metrics, noise, suspects
-from tfp_noise._saving.json_files import write_object
 
 FOLDS = 3
 UNITS = 128
@@ -140,7 +140,7 @@ def measure(path, data, size, seed, workdir):
         chosen = found.get(way.score)
         weights = chosen.score if way.weighted else None
         measured[way.name] = round(accuracy(way.loss, way.act(data, chosen), weights, seed, **settings), 4)
-        write_object(path, measured)
+        results.write_json(path, measured)
         terminal.console().print(f"{path.stem}: {way.name}: {measured[way.name]}")
 
 
