@@ -211,6 +211,7 @@ def test_every_value_of_a_declared_space_is_taken(loss):
             "Received for Focal: .* Put single values into a list",
         ),
         ({"spaces": {losses.Focal: {"gamma": []}}}, ValueError, "Received for Focal"),
+        ({"spaces": {losses.Focal: {"gamma": np.ones(2)}}}, ValueError, r"Received for Focal: .* `values\.tolist\(\)`"),
         ({"spaces": {losses.Bootstrap: None}}, ValueError, "every argument of Bootstrap .* 'beta'"),
         ({"spaces": {losses.Focal: {"gamma": [1.0, -1.0]}}}, ValueError, r"right values. Received: \{'gamma': -1.0\}"),
         ({"data": 3}, TypeError, "`data` must be"),

@@ -141,7 +141,9 @@ def _check_spaces(spaces, num_classes):
             isinstance(values, (list, tuple)) and len(values) for values in space.values()
         )
         if not lists:
-            raise ValueError(f"{_FORM} Received for {loss.__name__}: {space!r:.100}. Put single values into a list.")
+            arrays = isinstance(space, Mapping) and any(isinstance(values, np.ndarray) for values in space.values())
+            cure = "Make arrays of values lists: `values.tolist()`." if arrays else "Put single values into a list."
+            raise ValueError(f"{_FORM} Received for {loss.__name__}: {space!r:.100}. {cure}")
         for arguments in points(space):
             _check_point(loss, num_classes, arguments)
         classes[loss.__name__], checked[loss.__name__] = loss, dict(space)
