@@ -266,12 +266,12 @@ def test_memorised_labels_are_warned_of():
         suspects.rank(P, Y)
 
 
-USELESS = "better than chance.* the order of the labels.* train longer, or take another model"
+USELESS = "in the order of the labels.* train longer, or take another model"
 
 
 def test_predictions_no_better_than_the_most_frequent_class_are_warned_of():
     labels = np.repeat([0, 1, 2], [50, 30, 20])
-    with pytest.warns(UserWarning, match=f"agree with 50 of 100 labels.* class alone agrees with 50.*{USELESS[20:]}"):
+    with pytest.warns(UserWarning, match=f"agree with 50 of 100 labels.* class alone agrees with 50.* {USELESS}"):
         suspects.rank(np.tile([0.5, 0.3, 0.2], [100, 1]), labels)
 
 
