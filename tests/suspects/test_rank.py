@@ -240,8 +240,14 @@ BAD = {
     "NaN": ((np.where(np.arange(40)[:, None] == 7, np.nan, P), Y), "`probabilities` must be finite.* row 7"),
     "a vector": ((P[:, 0], Y), r"`probabilities` must have shape \[n, num_classes\]"),
     "too large a label": ((P, np.where(np.arange(40) == 3, 4, Y)), r"`labels` must lie in \[0, 4\).* 4 at position 3"),
-    "-1": ((P, np.where(np.arange(40) == 5, -1, Y)), r"`labels` must lie in .* -1 at position 5"),
-    "too few labels": ((P, Y[:-1]), "`labels` must be as many as `probabilities`, 40. Received: 39"),
+    "-1": (
+        (P, np.where(np.arange(40) == 5, -1, Y)),
+        r"`labels` must .* -1 at position 5\. Leave .* `probabilities\[labels >= 0\], labels\[labels >= 0\]`\.$",
+    ),
+    "too few labels": (
+        (P, Y[:-1]),
+        "`labels` must be as many as `probabilities`, 40. Received: 39. Pass the labels of the ex",
+    ),
     "one class": ((P, np.full(40, 2)), "`labels` must be of at least two classes. Received: class 2 only"),
     "a score": ((P, Y, "self_confidance"), "Unknown score: 'self_confidance'. Did you mean 'self_confidence'?"),
 }

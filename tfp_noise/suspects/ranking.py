@@ -17,6 +17,7 @@ _CURE = (
     "Are these logits? Pass their softmax: `keras.ops.softmax(logits)`, or `NoisyLabelClassifier.predict`, which gives "
     "probabilities. If they are percentages or rounded, divide each row by its sum."
 )
+_NO_LABEL = "Leave out examples without a label: `probabilities[labels >= 0], labels[labels >= 0]`."
 
 
 def rank(probabilities: ArrayLike, labels: ArrayLike, score: str = "self_confidence") -> Suspects:
@@ -133,9 +134,12 @@ def _checked(probabilities, labels):
     """The predictions and their labels, int64, of one length and at least two classes; positions become examples."""
     probabilities, labels = _positions.as_examples(probabilities, labels)
     predicted = _validation.check_distribution_rows("probabilities", probabilities, _CURE)
-    given = _validation.check_labels("labels", labels, predicted.shape[1]).astype(np.int64)
+    given = _validation.check_labels("labels", labels, predicted.shape[1], no_label=_NO_LABEL).astype(np.int64)
     if len(given) != len(predicted):
-        raise ValueError(f"`labels` must be as many as `probabilities`, {len(predicted)}. Received: {len(given)}.")
+        raise ValueError(
+            f"`labels` must be as many as `probabilities`, {len(predicted)}. Received: {len(given)}. Pass the "
+            "labels of the examples that were predicted, in their order. Were examples left out of one of the two only?"
+        )
     if np.all(given == given[0]):
         raise ValueError(
             f"`labels` must be of at least two classes. Received: class {given[0]} only. A wrong label shows by being "
