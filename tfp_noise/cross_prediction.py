@@ -14,6 +14,7 @@ from tfp_noise import _class_probabilities, _validation
 from tfp_noise._saving.fold_files import FoldFiles
 from tfp_noise._saving.model_digest import model_digest
 from tfp_noise._training.fold_examples import examples_of
+from tfp_noise._training.model_checks import check_new_weights
 from tfp_noise._training.training_facts import described
 from tfp_noise.classifier import NoisyLabelClassifier
 
@@ -114,7 +115,7 @@ def cross_predict(
         predicted = stored.read(fold, own) if stored else None
         if predicted is None:
             model = _fresh_model(build, seed, fold)
-            _check_not_shared(model, trained)
+            check_new_weights(model, trained, "fold", ", and have seen the examples that it is to predict")
             targets = functools.partial(_class_probabilities.labels_for, model, num_classes=num_classes)
             model.fit(**examples.training(others, batch_size, targets), epochs=epochs, verbose=verbose)
             predicted = _class_probabilities.predict(model, **examples.inputs(own, batch_size), verbose=verbose)
@@ -154,18 +155,6 @@ def _fresh_model(build, seed, fold=0):
             "seen the examples that it is to predict. Make the layers and the optimizer inside the function."
         )
     return model
-
-
-def _check_not_shared(model, trained):
-    """Refuses a model with trainable variables that were trained in the fold before, as layers made elsewhere have."""
-    seen = set(map(id, trained))
-    shared = [variable.path for variable in model.trainable_variables if id(variable) in seen]
-    if shared:
-        raise ValueError(
-            f"`build` must give new weights each time. Received a model with {len(shared)} that were trained in the "
-            f"fold before, such as {shared[0]!r}, and have seen the examples that it is to predict. Make or load the "
-            "layers inside the function, or freeze those that are shared: `layer.trainable = False`."
-        )
 
 
 def _num_classes(model, examples):

@@ -166,7 +166,10 @@ def test_networks_that_learn_little_are_warned_of():
     examples = data.AuditedData("x", np.zeros([12, 1]), labels, np.arange(12), ("ant", "bee", "cow"))
     probabilities = np.tile([0.4, 0.35, 0.25], [12, 1])
     probabilities[9] = probabilities[9, [1, 0, 2]]
-    with pytest.warns(UserWarning, match=r"The networks predicted 25 % of the given labels\..*`--epochs`"):
+    with (
+        pytest.warns(UserWarning, match="`probabilities` should predict the given labels better than chance"),
+        pytest.warns(UserWarning, match=r"The networks predicted 25 % of the given labels\..*`--epochs`"),
+    ):
         command._ranked(probabilities, examples)
     with pytest.warns(UserWarning, match="ForwardCorrection, .* weak estimate") as caught:
         command._transition(probabilities, labels, examples.class_names)

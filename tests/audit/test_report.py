@@ -61,9 +61,19 @@ def test_a_reader_sees_how_much_the_networks_have_learned():
     assert "They predicted\n50 % of the given labels" in text
 
 
+@pytest.mark.parametrize("agreed", [299, 300])
+def test_the_headline_says_when_errors_of_the_networks_are_among_the_wrong_labels(agreed):
+    given = np.arange(400) % 2
+    suggested = np.where(np.arange(400) < agreed, given, 1 - given)
+    ranked = Suspects(given, suggested, np.full(400, 0.5), given != suggested, [[150, 50], [51, 149]])
+    said = summary.sentence(ranked)
+    assert said.startswith("About 101 of 400 labels look wrong (25.2 %).")
+    assert ("includes errors of the networks, which predicted only 75 % of the given labels." in said) == (agreed < 300)
+
+
 def test_numbers_by_class_and_pair():
     numbers, _ = rendered(IMAGES)
-    assert numbers["sentence"] == "About 3 of 6 labels look wrong (50.0 %)."
+    assert numbers["sentence"].startswith("About 3 of 6 labels look wrong (50.0 %).")
     assert [(row["given"], row["estimated_wrong"], row["suspects"]) for row in numbers["by_class"]] == [
         (2, 1.0, 1),
         (2, 1.0, 1),

@@ -156,6 +156,25 @@ def test_a_real_model_is_trained(data):
     assert [one.accuracy for one in result.trials] == [20 / 30]
 
 
+def test_weights_of_the_trial_before_are_refused(data):
+    shared = keras.layers.Dense(1)
+
+    class WithShared(Scripted):
+        def __call__(self, loss):
+            network = keras.Sequential([keras.Input([2]), shared, keras.layers.Dense(loss.num_outputs)])
+            model = super().__call__(loss)
+            other = NoisyLabelClassifier(network, loss)
+            other.compile("adam", jit_compile=False)
+            other.fit, other.predict = model.fit, model.predict
+            return other
+
+    message = r"new weights each time.* 2 that were trained in the trial before, such as '.*kernel'\. Make or load"
+    with pytest.raises(ValueError, match=message):
+        search.choose_loss(WithShared(data, lambda _: 3), LOSSES, data, **SETTINGS)
+    shared.trainable = False
+    assert len(search.choose_loss(WithShared(data, lambda _: 3), LOSSES, data, **SETTINGS).trials) == 4
+
+
 def test_declared_spaces_are_those_of_the_papers():
     """Logistic-Normal's is that of MNIST, wider than the others."""
     declared = {
@@ -192,6 +211,7 @@ def test_every_value_of_a_declared_space_is_taken(loss):
             "Received for Focal: .* Put single values into a list",
         ),
         ({"spaces": {losses.Focal: {"gamma": []}}}, ValueError, "Received for Focal"),
+        ({"spaces": {losses.Focal: {"gamma": np.ones(2)}}}, ValueError, r"Received for Focal: .* `values\.tolist\(\)`"),
         ({"spaces": {losses.Bootstrap: None}}, ValueError, "every argument of Bootstrap .* 'beta'"),
         ({"spaces": {losses.Focal: {"gamma": [1.0, -1.0]}}}, ValueError, r"right values. Received: \{'gamma': -1.0\}"),
         ({"data": 3}, TypeError, "`data` must be"),

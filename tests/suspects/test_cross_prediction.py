@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfp_noise import NoisyLabelClassifier, cross_predict, losses
+from tfp_noise import NoisyLabelClassifier, cross_predict, datasets, losses
 
 N = 30
 LABELS = np.tile([0, 1, 2], N // 3)
@@ -257,6 +257,7 @@ def uncompiled():
     return keras.Sequential([keras.Input([4]), keras.layers.Dense(3)])
 
 
+OWN = datasets.from_arrays(FEATURES, LABELS)
 RARE = np.where(np.arange(N) < 2, 7, np.where(np.arange(N) == 2, 9, LABELS))
 BAD = {
     "rare classes": ({"labels": RARE}, ValueError, r"`folds` = 2 examples of each class.* 1 of class 9\. Leave"),
@@ -273,6 +274,12 @@ BAD = {
     "verbose": ({"verbose": "loud"}, ValueError, "`verbose` must be 'auto', 0, 1 or 2"),
     "too few examples": ({"features": FEATURES[:9]}, ValueError, r"`features` must hold 30 examples.*Received: 9"),
     "in a dict": ({"features": {"a": IDS, "b": IDS[1:]}}, ValueError, r"`features\['b'\]` must hold 30 examples"),
+    "a data set": (
+        {"features": OWN, "labels": None},
+        TypeError,
+        r"Received: Dataset of .*\. Pass .* `data\.train\.inputs, data\.train\.training_labels`",
+    ),
+    "a split": ({"features": OWN.train}, TypeError, r"Received: Examples of .*`data\.train\.inputs, "),
     "a list of numbers": ({"features": list(range(N))}, TypeError, r"`features\[0\]` must be an array.*Received: 0"),
     "nothing": ({"features": {}}, ValueError, "`features` must hold at least one array"),
     "a model": ({"make": build()()}, TypeError, "`build` must be a function that makes a model"),

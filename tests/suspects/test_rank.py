@@ -187,8 +187,10 @@ def test_extreme_predictions_have_scores_in_the_unit_interval(name):
 
 
 def test_a_certain_prediction_has_no_entropy():
-    probabilities, labels = np.array([[1.0, 0], [1.0, 0], [0, 1.0]]), np.array([0, 1, 1])
-    np.testing.assert_array_equal(suspects.rank(probabilities, labels, "confidence_weighted_entropy").score, [1, 0, 1])
+    labels = np.array([0, 0, 0, 1, 1, 1, 1, 1])
+    probabilities = np.repeat(np.eye(2), 4, axis=0)
+    scores = suspects.rank(probabilities, labels, "confidence_weighted_entropy").score
+    np.testing.assert_array_equal(scores, [1, 1, 1, 0, 1, 1, 1, 1])
 
 
 @pytest.mark.parametrize("kind", [noise.symmetric, noise.pair_flip])
@@ -262,8 +264,14 @@ BAD = {
     "NaN": ((np.where(np.arange(40)[:, None] == 7, np.nan, P), Y), "`probabilities` must be finite.* row 7"),
     "a vector": ((P[:, 0], Y), r"`probabilities` must have shape \[n, num_classes\]"),
     "too large a label": ((P, np.where(np.arange(40) == 3, 4, Y)), r"`labels` must lie in \[0, 4\).* 4 at position 3"),
-    "-1": ((P, np.where(np.arange(40) == 5, -1, Y)), r"`labels` must lie in .* -1 at position 5"),
-    "too few labels": ((P, Y[:-1]), "`labels` must be as many as `probabilities`, 40. Received: 39"),
+    "-1": (
+        (P, np.where(np.arange(40) == 5, -1, Y)),
+        r"`labels` must .* -1 at position 5\. Leave .* `probabilities\[labels >= 0\], labels\[labels >= 0\]`\.$",
+    ),
+    "too few labels": (
+        (P, Y[:-1]),
+        "`labels` must be as many as `probabilities`, 40. Received: 39. Pass the labels of the ex",
+    ),
     "one class": ((P, np.full(40, 2)), "`labels` must be of at least two classes. Received: class 2 only"),
     "a score": ((P, Y, "self_confidance"), "Unknown score: 'self_confidance'. Did you mean 'self_confidence'?"),
 }
@@ -286,6 +294,35 @@ def test_memorised_labels_are_warned_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         suspects.rank(P, Y)
+
+
+USELESS = "in the order of the labels.* train longer, or take another model"
+
+
+def test_predictions_no_better_than_the_most_frequent_class_are_warned_of():
+    labels = np.repeat([0, 1, 2], [50, 30, 20])
+    with pytest.warns(UserWarning, match=f"agree with 50 of 100 labels.* class alone agrees with 50.* {USELESS}"):
+        suspects.rank(np.tile([0.5, 0.3, 0.2], [100, 1]), labels)
+
+
+@pytest.mark.parametrize("num_classes", [2, 10])
+def test_rows_in_another_order_are_warned_of(num_classes):
+    """Some orders agree more than the most frequent class does, by chance."""
+    labels = np.arange(1000) % num_classes
+    right = 0.5 * np.eye(num_classes)[labels] + 0.5 / num_classes
+    orders = (np.random.default_rng(seed).permutation(1000) for seed in range(20))
+    shuffled = next(order for order in orders if np.mean(labels[order] == labels) > 1 / num_classes)
+    with pytest.warns(UserWarning, match=USELESS):
+        suspects.rank(right[shuffled], labels)
+
+
+def test_a_good_model_of_very_noisy_labels_is_not_warned_of():
+    true = np.arange(1000) % 10
+    given = noise.corrupt(true, noise.symmetric(10, 0.6), seed=0)
+    assert 0.4 < np.mean(given == true) < 0.5
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        suspects.rank(0.4 * np.eye(10)[true] + 0.06, given)
 
 
 def test_labels_at_each_position_are_ranked_as_examples():

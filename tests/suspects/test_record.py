@@ -48,6 +48,12 @@ def test_table_has_positions_and_indices_by_default(tmp_path):
     assert lines[:2] == ["id,given,suggested,score,is_suspect", "2,2,0,0.1,True"]
 
 
+def test_a_missing_folder_is_named(tmp_path):
+    folder = tmp_path / "reports" / "new"
+    with pytest.raises(FileNotFoundError, match=rf"must exist\. Received: '{folder}', .* `os.makedirs\('{folder}'\)`"):
+        record().to_csv(folder / "suspects.csv")
+
+
 def test_dict_is_json():
     read = json.loads(json.dumps(record().to_dict()))
     assert read["order"] == [2, 0, 4, 3, 1]

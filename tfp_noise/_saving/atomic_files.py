@@ -15,7 +15,17 @@ def atomic_write(path, write):
     Args:
         path: a `pathlib.Path`.
         write: function that takes the path of the temporary file and writes the content to it.
+
+    Raises:
+        FileNotFoundError: the folder of `path` is not there.
+        OSError: the file cannot be written.
     """
+    if not path.parent.is_dir():
+        folder = str(path.parent)
+        raise FileNotFoundError(
+            f"The folder of {str(path)!r} must exist. Received: {folder!r}, which is no folder. Make it: "
+            f"`os.makedirs({folder!r})`."
+        )
     try:
         with _temporary(path) as temporary:
             write(temporary)

@@ -9,6 +9,8 @@ import tensorflow as tf
 from tfp_noise import _validation
 from tfp_noise._training.input_checks import check_examples
 from tfp_noise._training.training_facts import described
+from tfp_noise.datasets.base import Examples
+from tfp_noise.datasets.dataset import Dataset
 
 _SHUFFLED_BYTES = 2**28  # of the examples that are held in memory to be shuffled
 _UNBATCH = "Pass single examples: `dataset.unbatch()`."
@@ -28,6 +30,11 @@ class ArrayExamples:
     """Examples as arrays or data frames of one length."""
 
     def __init__(self, features, labels):
+        if isinstance(features, (Dataset, Examples)):
+            raise TypeError(
+                f"`features` must be arrays or a `tf.data.Dataset`. Received: {type(features).__name__} of "
+                "`tfp_noise.datasets`. Pass the arrays of one split: `data.train.inputs, data.train.training_labels`."
+            )
         if labels is None:
             raise TypeError(
                 "`labels` must be integer class indices [n]. Received: None, which is for a `tf.data.Dataset` of "

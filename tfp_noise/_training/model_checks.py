@@ -87,3 +87,22 @@ def check_heed_masks(metrics):
                 f"`metrics` must leave out examples of `ignore_class`, which {type(metric).__name__} cannot. Received: "
                 f"{metric.name!r}. Call it on `predict` and the other examples, after training."
             )
+
+
+def check_new_weights(model, trained, training, consequence=""):
+    """Refuses a model of `build` with trainable variables that were trained before, as layers made elsewhere have.
+
+    Args:
+        model: what `build` returned.
+        trained: list of the trainable variables of the model before.
+        training: text, what the model before was trained in: "fold" or "trial".
+        consequence: text, what follows from it.
+    """
+    seen = set(map(id, trained))
+    shared = [variable.path for variable in model.trainable_variables if id(variable) in seen]
+    if shared:
+        raise ValueError(
+            f"`build` must give new weights each time. Received a model with {len(shared)} that were trained in the "
+            f"{training} before, such as {shared[0]!r}{consequence}. Make or load the layers inside the function, or "
+            "freeze those that are shared: `layer.trainable = False`."
+        )

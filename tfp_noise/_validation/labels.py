@@ -48,7 +48,7 @@ def _label_cure(labels):
     if labels.dtype.kind in "USTO":
         missing = [value for value in labels.ravel().tolist() if value is None or isinstance(value, float)]
         if missing:
-            return f"Leave out the {len(missing)} examples without a label."
+            return f"Leave out the {wording.counted(len(missing), 'example')} without a label."
         return "Number the names: `class_names, labels = np.unique(labels, return_inverse=True)`."
     if numbers and not np.isfinite(labels).all():
         return "Leave out the examples whose label is NaN or infinite."
@@ -59,7 +59,7 @@ def _label_cure(labels):
     return f"Number the classes from 0, or pass a row of probabilities for each example. {wording.NOT_REGRESSION}"
 
 
-def check_labels(name, labels, num_classes, ignored=None, rank=1) -> np.ndarray:
+def check_labels(name, labels, num_classes, ignored=None, rank=1, no_label=wording.NO_LABEL) -> np.ndarray:
     """`labels` of any container as an int array [n] with values in [0, num_classes), or equal to `ignored`.
 
     Args:
@@ -68,6 +68,7 @@ def check_labels(name, labels, num_classes, ignored=None, rank=1) -> np.ndarray:
         num_classes: int, K.
         ignored: int, class index of examples without a label, or `None`.
         rank: int, how many axes labels have: 1, or more for a label at each position of an example.
+        no_label: text, the cure for -1, which often stands for a missing label.
     """
     labels = check_indices(name, labels, rank)
     outside = ~_labels.are_known(labels, num_classes)
@@ -75,7 +76,7 @@ def check_labels(name, labels, num_classes, ignored=None, rank=1) -> np.ndarray:
         outside &= labels != ignored
     if outside.any():
         position = tuple(map(int, np.unravel_index(np.argmax(outside), outside.shape)))
-        cure = wording.NO_LABEL if labels[position] == -1 else wording.FROM_1
+        cure = no_label if labels[position] == -1 else wording.FROM_1
         place = position if len(position) > 1 else position[0]
         raise ValueError(
             f"{wording.label_range(name, num_classes)} Received: {labels[position]} at position {place}. {cure}"
@@ -101,7 +102,8 @@ def check_targets(name, targets, num_classes, ignored=None, rank=2):
             raise TypeError(f"`{name}` must hold numbers. Received dtype {targets.dtype}. {_label_cure(targets)}")
         check_distributions(name, targets.reshape(-1, num_classes), cure=wording.NORMALISE)
     elif _labels.are_class_indices(targets, rank):
-        check_labels(name, targets.reshape(targets.shape[: rank - 1]), num_classes, ignored, rank - 1)
+        indices = targets.reshape(targets.shape[: rank - 1])
+        check_labels(name, indices, num_classes, ignored, rank - 1, wording.NO_LABEL_FOR_LOSS)
     else:
         raise ValueError(
             f"{wording.label_shapes(name, num_classes, rank)} Received shape {targets.shape}. Is `num_classes` right? "

@@ -1,6 +1,7 @@
 """Sentences of the errors about labels, shared by the checks of arrays, of datasets, and of batches inside a graph."""
 
-NO_LABEL = "Leave out the examples without a label, or give the loss `ignore_class=-1`."
+NO_LABEL = "Leave out the examples without a label."
+NO_LABEL_FOR_LOSS = "Leave out the examples without a label, or give the loss `ignore_class=-1`."
 NOT_REGRESSION = "If these are targets of a regression: this library is about noise on class labels only."
 FROM_1 = "Do the labels start at 1, or is `num_classes` too small?"
 SEVERAL_LABELS = "For several labels an example, wrap a loss of two classes: `losses.MultiLabel(loss, num_labels)`."
@@ -10,6 +11,11 @@ ONE_CLASS = (
     "For class indices, one of several classes an example, take a loss with that `num_classes`, without MultiLabel; or "
     "make rows of them: `keras.utils.to_categorical(labels, num_labels)`."
 )
+
+
+def counted(number, noun):
+    """Number and noun, which is in the plural unless the number is 1."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def label_range(name, num_classes):

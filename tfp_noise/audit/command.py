@@ -20,8 +20,6 @@ from tfp_noise.audit.progress import Progress
 from tfp_noise.audit.settings import Settings
 from tfp_noise.audit.training import Training, default_epochs
 
-_WEAK = 0.5  # agreement with the given labels below which the estimate is doubted
-
 
 def run(settings: Settings, out: pathlib.Path, progress: Progress) -> None:
     """Audits the labels of the data that the settings name.
@@ -80,7 +78,7 @@ def _audit(settings, training, examples, backbone, folder, progress, notes, star
     progress.start("suspects")
     ranked = _ranked(probabilities, examples)
     transition = _transition(probabilities[train], examples.labels[train], examples.class_names)
-    progress.say(f"      about {ranked.estimated_count} of {len(ranked)} labels look wrong")
+    progress.say(f"      {summary.sentence(ranked)}")
     progress.start(f"comparison of {len(comparison.LOSSES)} losses on {len(held_out)} given labels held out")
     results = comparison.compare(training, transition.transition, train, held_out, folder)
     chosen = comparison.best(results)
@@ -108,12 +106,15 @@ def _audit(settings, training, examples, backbone, folder, progress, notes, star
 
 def _ranked(probabilities, examples):
     """The suspects, with warnings of data that give the labels away, and of networks that learn little."""
-    agreement = np.mean(probabilities.argmax(axis=1) == examples.labels)
-    if agreement < _WEAK:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`probabilities` should be of models that were not trained")
+        ranked = suspects.rank(probabilities, examples.labels)
+    agreement = summary.agreement(ranked)
+    if agreement < summary.DOUBTED_BELOW:
         warnings.warn(
-            f"The networks predicted {100 * agreement:.0f} % of the given labels. Either so many are wrong; or the "
-            "networks have not learned the classes, and the estimate is far too high. Compare with suspects that you "
-            "have looked at; longer training (`--epochs`) or another network (`--model`) may learn more.",
+            f"The networks predicted {100 * agreement:.0f} % of the given labels. Either all others are wrong, or the "
+            "networks have not learned the classes well enough, and the estimate is too high. Look at some suspects: "
+            "how many of them are wrong? Longer training (`--epochs`) or another network (`--model`) may learn more.",
             stacklevel=2,
         )
     if agreement == 1:
@@ -122,9 +123,7 @@ def _ranked(probabilities, examples):
             "column of its code. Leave such a column out: list the others in `--features`.",
             stacklevel=2,
         )
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "`probabilities` should be of models that were not trained")
-        return suspects.rank(probabilities, examples.labels)
+    return ranked
 
 
 def _transition(probabilities, labels, class_names):

@@ -10,6 +10,27 @@ from tfp_noise.audit.data import AuditedData
 from tfp_noise.audit.settings import Settings
 from tfp_noise.suspects import Suspects
 
+# Agreement with the given labels below which the estimate is doubted. In `results/suspects` it is within a tenth of the
+# true number where networks agree with more labels, and up to 3.9 times that number where they agree with fewer.
+DOUBTED_BELOW = 0.75
+
+
+def agreement(ranked: Suspects) -> float:
+    """Fraction of the given labels that the networks predicted."""
+    return float(np.mean(ranked.suggested == ranked.labels))
+
+
+def sentence(ranked: Suspects) -> str:
+    """The answer of an audit: how many labels look wrong, and whether the networks' own errors are among them."""
+    agreed, share = agreement(ranked), ranked.estimated_count / len(ranked)
+    text = f"About {ranked.estimated_count} of {len(ranked)} labels look wrong ({100 * share:.1f} %)."
+    if agreed < DOUBTED_BELOW:
+        text += (
+            f" This number includes errors of the networks, which predicted only {100 * agreed:.0f} % of the given "
+            "labels."
+        )
+    return text
+
 
 def summarize(
     settings: Settings, data: AuditedData, ranked: Suspects, results: list[Result], chosen: Result, notes: list[str]
@@ -27,15 +48,14 @@ def summarize(
     Returns:
         A dict of text, numbers and lists.
     """
-    share = ranked.estimated_count / len(ranked)
     return {
-        "sentence": f"About {ranked.estimated_count} of {len(ranked)} labels look wrong ({100 * share:.1f} %).",
+        "sentence": sentence(ranked),
         "source": data.title,
         "examples": len(ranked),
         "estimated_wrong": ranked.estimated_count,
-        "estimated_fraction": round(share, 4),
+        "estimated_fraction": round(ranked.estimated_count / len(ranked), 4),
         "suspects": int(ranked.is_suspect.sum()),
-        "agreement": round(float(np.mean(ranked.suggested == ranked.labels)), 4),
+        "agreement": round(agreement(ranked), 4),
         "by_class": _by_class(data, ranked),
         "by_pair": _by_pair(data, ranked),
         "comparison": [dataclasses.asdict(one) for one in results],

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from tfp_noise import _validation
+from tfp_noise._training.model_checks import check_new_weights
 from tfp_noise.classifier import NoisyLabelClassifier
 from tfp_noise.datasets.dataset import Dataset
 from tfp_noise.losses.base import NoisyLabelLoss
@@ -64,8 +65,8 @@ def choose_loss(
     Raises:
         ImportError: if KerasTuner is not installed (`pip install "tfp-noise[search]"`).
         TypeError: if `build` is not callable or does not return a `NoisyLabelClassifier`, or `data` is no `Dataset`.
-        ValueError: if `spaces` is empty or a loss refuses a value in it, there are no validation examples, or `workdir`
-            belongs to another call.
+        ValueError: if `spaces` is empty or a loss refuses a value in it, there are no validation examples, `workdir`
+            belongs to another call, or a model shares trainable weights with that of the trial before.
         FloatingPointError: if every training diverged.
 
     Example:
@@ -105,12 +106,16 @@ def choose_loss(
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary) if workdir is None else _validation.check_path("workdir", workdir)
         finished, trials = FinishedTrials(folder, data, settings), []
+        trained: list[keras.Variable] = []
 
         def evaluate(name, arguments):
+            nonlocal trained
             loss = classes[name](data.num_classes, **arguments)
             keras.utils.set_random_seed(seed)
             model = _check_model(build(loss), loss)
+            check_new_weights(model, trained, "trial")
             accuracy = finished.find(name, arguments, model, lambda: _accuracy(model, data, settings, verbose))
+            trained = model.trainable_variables
             trials.append(Trial(classes[name], arguments, accuracy))
             return accuracy
 
@@ -136,7 +141,9 @@ def _check_spaces(spaces, num_classes):
             isinstance(values, (list, tuple)) and len(values) for values in space.values()
         )
         if not lists:
-            raise ValueError(f"{_FORM} Received for {loss.__name__}: {space!r:.100}. Put single values into a list.")
+            arrays = isinstance(space, Mapping) and any(isinstance(values, np.ndarray) for values in space.values())
+            cure = "Make arrays of values lists: `values.tolist()`." if arrays else "Put single values into a list."
+            raise ValueError(f"{_FORM} Received for {loss.__name__}: {space!r:.100}. {cure}")
         for arguments in points(space):
             _check_point(loss, num_classes, arguments)
         classes[loss.__name__], checked[loss.__name__] = loss, dict(space)

@@ -17,6 +17,7 @@ _CURE = (
     "Are these logits? Pass their softmax: `keras.ops.softmax(logits)`, or `NoisyLabelClassifier.predict`, which gives "
     "probabilities. If they are percentages or rounded, divide each row by its sum."
 )
+_NO_LABEL = "Leave out examples without a label: `probabilities[labels >= 0], labels[labels >= 0]`."
 
 
 def rank(probabilities: ArrayLike, labels: ArrayLike, score: str | ArrayLike = "self_confidence") -> Suspects:
@@ -61,11 +62,12 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str | ArrayLike = "
             score is unknown.
 
     Warns:
-        UserWarning: if every label is the most probable class, as for a model that has memorised them.
+        UserWarning: if every label is the most probable class, as for a model that has memorised them; or if so few are
+            that the most frequent class, or the same rows in a random order, would predict the labels as well.
 
     Example:
-        >>> p = np.array([[0.9, 0.1], [0.7, 0.3], [0.8, 0.2], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]])
-        >>> suspects = rank(p, np.array([0, 0, 1, 1, 1, 1]))
+        >>> p = np.array(4 * [[0.9, 0.1]] + 4 * [[0.2, 0.8]])
+        >>> suspects = rank(p, np.array([0, 0, 1, 0, 1, 1, 1, 1]))
         >>> suspects.estimated_count, np.flatnonzero(suspects.is_suspect).tolist(), suspects.suggested[2].item()
         (1, [2], 0)
 
@@ -86,37 +88,62 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str | ArrayLike = "
     temperature = bayes.temperature(bayes.true_classes(predicted[some].astype(dtype, copy=False)), given[some])
     scores = np.empty(n) if name else _scaled(score, n)
     suggested, joint = np.empty(n, np.int64), np.zeros([num_classes] * 2)
-    agree = True
+    agreed, predicted_counts = 0, np.zeros(num_classes, np.int64)
     for part in _validation.row_chunks(predicted):
         rows, own = predicted[part].astype(dtype, copy=False), given[part]
         true, most_probable = bayes.true_classes(rows), rows.argmax(axis=1)
         joint += sums_by_label(bayes.given(tempered(true, temperature), own), own)
-        agree = agree and bool(np.all(most_probable == own))
+        agreed += int(np.sum(most_probable == own))
+        predicted_counts += np.bincount(most_probable, minlength=num_classes)
         if name == _BY_POSTERIOR:
             scores[part], suggested[part] = entries(bayes.given(true, own), own), true.argmax(axis=1)
         else:
             suggested[part] = most_probable
             if name:
                 scores[part] = BY_PREDICTION[name](rows, own)
-    if agree:
-        warnings.warn(
-            "`probabilities` should be of models that were not trained on these labels. Received: predictions that "
-            "agree with every label, as of a model that has memorised them. Predict out of sample: `cross_predict`.",
-            stacklevel=2,
-        )
+    _warn_of_agreement(agreed, np.bincount(given, minlength=num_classes), predicted_counts)
     scores = np.clip(scores, 0, 1)  # rows may sum to a little more than 1
     is_suspect = np.zeros(n, bool)
     is_suspect[np.argsort(scores, kind="stable")[: round(joint.sum() - np.trace(joint))]] = True
     return Suspects(given, suggested, scores, is_suspect & (suggested != given), joint)
 
 
+def _warn_of_agreement(agreed, given, predicted):
+    """Warns of predictions that agree with all labels, or with no more of them than chance.
+
+    Args:
+        agreed: int, how many labels are the most probable class.
+        given: int `[K]`, number of labels of each class.
+        predicted: int `[K]`, number of examples for which each class is the most probable one.
+    """
+    n, most_frequent = given.sum(), given.max()
+    by_chance = given @ (predicted / n)  # of rows in a random order, with the binomial standard deviation
+    if agreed == n:
+        warnings.warn(
+            "`probabilities` should be of models that were not trained on these labels. Received: predictions that "
+            "agree with every label, as of a model that has memorised them. Predict out of sample: `cross_predict`.",
+            stacklevel=3,
+        )
+    elif agreed <= max(most_frequent, by_chance + 2 * np.sqrt(by_chance * (1 - by_chance / n))):
+        warnings.warn(
+            "`probabilities` should predict the given labels better than chance. Received: predictions that agree with "
+            f"{agreed} of {n} labels, where the most frequent class alone agrees with {most_frequent}. Are the rows in "
+            "the order of the labels? If they are, the model has learned too little for the estimate to mean anything: "
+            "train longer, or take another model.",
+            stacklevel=3,
+        )
+
+
 def _checked(probabilities, labels):
     """The predictions and their labels, int64, of one length and at least two classes; positions become examples."""
     probabilities, labels = _positions.as_examples(probabilities, labels)
     predicted = _validation.check_distribution_rows("probabilities", probabilities, _CURE)
-    given = _validation.check_labels("labels", labels, predicted.shape[1]).astype(np.int64)
+    given = _validation.check_labels("labels", labels, predicted.shape[1], no_label=_NO_LABEL).astype(np.int64)
     if len(given) != len(predicted):
-        raise ValueError(f"`labels` must be as many as `probabilities`, {len(predicted)}. Received: {len(given)}.")
+        raise ValueError(
+            f"`labels` must be as many as `probabilities`, {len(predicted)}. Received: {len(given)}. Pass the "
+            "labels of the examples that were predicted, in their order. Were examples left out of one of the two only?"
+        )
     if np.all(given == given[0]):
         raise ValueError(
             f"`labels` must be of at least two classes. Received: class {given[0]} only. A wrong label shows by being "
