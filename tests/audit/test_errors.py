@@ -80,7 +80,10 @@ def test_unreadable_images_are_named_and_left_out(run, tmp_path, capsys):
     (tmp_path / "photos" / "dog" / "5.png").write_bytes(b"no picture")
     said = run("--images=photos", "--model=net.py:build")  # an error that comes after the data
     assert "`--model` must be" in said
-    assert "note: 1 of 11 files in 'photos' cannot be read and are left out: 'dog/5.png'" in capsys.readouterr().out
+    assert (
+        "note: 1 of 11 files in 'photos' could not be read and had to be left out: 'dog/5.png'"
+        in capsys.readouterr().out
+    )
 
 
 def test_images_of_several_sizes(run, tmp_path):

@@ -196,8 +196,8 @@ def test_features_are_a_list(write):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "must have a header line and examples. Received: 0 lines"),
-        (b"a,b\n", "must have a header line and examples. Received: 1 lines"),
+        (b"", "must have a header line and examples. Received: 0 lines\\."),
+        (b"a,b\n", "must have a header line and examples. Received: 1 line\\."),
         (b"a,a,b\n1,2,3\n", "must name each column once, .* Received: 'a' more than once. Is there a header"),
         (b"a,b\n1,2\n1,2,3\n4\n", "must have 2 cells a line, .* Received: 3 in line 3, one of 2 such lines"),
         (b"a,b\n\xff\xfe,2\n", "must be a CSV file in UTF-8. .*'utf-8' codec"),

@@ -118,7 +118,7 @@ LENGTH = len(LABELS)
 REFUSED = {
     "negative": (-COUNTS, "`votes` must be counts: 0, 1, 2 and so on. Received: -"),
     "fractions": (COUNTS / 5, "Multiply fractions by the number of annotators"),
-    "no votes": (COUNTS * (np.arange(N) != 7)[:, None], "1 examples without any, the first at position 7"),
+    "no votes": (COUNTS * (np.arange(N) != 7)[:, None], "1 example without any, the first at position 7"),
     "NaN": (np.where(COUNTS == 0, np.nan, COUNTS), "`votes` must be finite"),
     "a list of labels": (np.arange(N), r"counts \[n, num_classes\], .* Received shape \(40,\)"),
     "rows of votes as an array": (

@@ -139,7 +139,7 @@ def test_the_same_refusal(container, way, act):
     ("labels", "cure"),
     [
         (["cat", "dog"], "return_inverse=True"),
-        (np.array(["cat", None], object), "Leave out the 1 examples without a label"),
+        (np.array(["cat", None], object), "Leave out the 1 example without a label"),
         ([0.0, 1.0], r'astype\("int32"\)'),
         ([True, False], r'astype\("int32"\)'),
         ([0.2, 0.9], r"np.stack\(\[1 - labels, labels\]"),

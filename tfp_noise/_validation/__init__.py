@@ -22,6 +22,7 @@ from tfp_noise._validation.matrices import (
 from tfp_noise._validation.multi_labels import check_multi_labels
 from tfp_noise._validation.numbers import check_batch_size, check_bool, check_int, check_number, check_seed, check_top
 from tfp_noise._validation.objects import check_callable, check_choice, check_class_names, check_instance, check_path
+from tfp_noise._validation.wording import counted
 
 __all__ = [
     "ILL_CONDITIONED",
@@ -52,6 +53,7 @@ __all__ = [
     "check_top",
     "check_transition",
     "check_unit_features",
+    "counted",
     "row_chunks",
     "warn_if_uninformative",
     "warn_of_no_labels",

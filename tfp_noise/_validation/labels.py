@@ -48,7 +48,7 @@ def _label_cure(labels):
     if labels.dtype.kind in "USTO":
         missing = [value for value in labels.ravel().tolist() if value is None or isinstance(value, float)]
         if missing:
-            return f"Leave out the {len(missing)} examples without a label."
+            return f"Leave out the {wording.counted(len(missing), 'example')} without a label."
         return "Number the names: `class_names, labels = np.unique(labels, return_inverse=True)`."
     if numbers and not np.isfinite(labels).all():
         return "Leave out the examples whose label is NaN or infinite."

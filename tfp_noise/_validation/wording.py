@@ -13,6 +13,11 @@ ONE_CLASS = (
 )
 
 
+def counted(number, noun):
+    """Number and noun, which is in the plural unless the number is 1."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def label_range(name, num_classes):
     return f"`{name}` must lie in [0, {num_classes})."
 

@@ -130,9 +130,9 @@ def true_labels(name, examples):
     """
     if examples.labels is None:
         raise ValueError(
-            f"`{name}` must have true labels. Received: {len(examples)} examples with given labels only, whose "
-            "true ones are unknown. Compare with the given ones, `training_labels`; or, where the true ones "
-            "are known, pass them: `datasets.from_arrays(..., true_labels=..., test=(features, true_labels))`."
+            f"`{name}` must have true labels. Received: {_validation.counted(len(examples), 'example')} with given "
+            "labels only, whose true ones are unknown. Compare with the given ones, `training_labels`; or, where the "
+            "true ones are known, pass them: `datasets.from_arrays(..., true_labels=..., test=(features, true_labels))`."
         )
     return examples.labels
 
@@ -156,8 +156,9 @@ def check_votes(votes):
     unseen = np.flatnonzero(counts.sum(axis=1) == 0)
     if len(unseen):
         raise ValueError(
-            f"`votes` must hold a vote for every example. Received: {len(unseen)} examples without any, the first at "
-            f"position {unseen[0]}. Leave those out, of the features too."
+            "`votes` must hold a vote for every example. Received: "
+            f"{_validation.counted(len(unseen), 'example')} without any, the first at position "
+            f"{unseen[0]}. Leave those out, of the features too."
         )
     return counts.astype(np.int64)
 

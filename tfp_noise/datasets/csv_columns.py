@@ -2,6 +2,7 @@
 
 import csv
 
+from tfp_noise import _validation
 from tfp_noise.datasets import own_labels
 
 # Cells that say that nothing is known. "None" is not among them, because it names a category as often.
@@ -43,7 +44,9 @@ def read(path):
             '"CSV UTF-8".'
         ) from error
     if len(rows) < 2:
-        raise ValueError(f"{str(path)!r} must have a header line and examples. Received: {len(rows)} lines.")
+        raise ValueError(
+            f"{str(path)!r} must have a header line and examples. Received: {_validation.counted(len(rows), 'line')}."
+        )
     (_, header), *examples = rows
     names = [name.strip() for name in header]
     twice = sorted({name for name in names if names.count(name) > 1})

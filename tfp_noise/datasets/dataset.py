@@ -155,7 +155,8 @@ class Dataset:
         cure = "Rank that split alone, in its order: `suspects.rank(probabilities, data.train.training_labels)`."
         if len(found) != len(given):
             raise ValueError(
-                f"`suspects` must be of the {len(given)} training examples. Received: {len(found)} examples. {cure}"
+                f"`suspects` must be of the {len(given)} training examples. Received: "
+                f"{_validation.counted(len(found), 'example')}. {cure}"
             )
         if len(found.joint) != self.num_classes:
             raise ValueError(

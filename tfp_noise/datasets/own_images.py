@@ -220,13 +220,13 @@ def _turned(pixels, file):
 
 def _warn_of_left_out(path, files, kept, others):
     for left_out, fault, cure in (
-        (list(itertools.compress(files, ~kept)), "cannot be read", "Copy them again"),
-        (others, f"are no {', '.join(folders.READ)}", "Convert them"),
+        (list(itertools.compress(files, ~kept)), "could not be read", "Copy such files again"),
+        (others, f"had another format than {', '.join(folders.READ)}", "Convert such files"),
     ):
         if left_out:
             listed = ", ".join(map(repr, left_out[:_LISTED])) + (" and so on" if len(left_out) > _LISTED else "")
             warnings.warn(
-                f"{len(left_out)} of {len(files) + len(others)} files in {str(path)!r} {fault} and are left out: "
+                f"{len(left_out)} of {len(files) + len(others)} files in {str(path)!r} {fault} and had to be left out: "
                 f"{listed}. {cure}, or delete them.",
                 stacklevel=3,
             )
