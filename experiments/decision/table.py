@@ -105,11 +105,7 @@ def markdown(folder):
     """
     runs = load(folder)
     kinds = [kind for kind in KINDS if any(one == kind for _, one in runs)]
-    sets = {}
-    for path in sorted(folder.glob("*-*-*.json")):
-        name, noise, seed = path.stem.rsplit("-", 2)
-        sets.setdefault(name, (set(), set()))[0].add(seed)
-        sets[name][1].add(noise)
+    sets = _sets(folder)
     note = _NOTE.format(
         sets="; ".join(f"{name} ({len(seeds)}; {', '.join(sorted(noises))})" for name, (seeds, noises) in sets.items()),
         points=" and ".join(f"{name} in {values}" for name, values in GRID.items()),
@@ -118,6 +114,17 @@ def markdown(folder):
     parts = ["# Losses beside cross-entropy\n", note, "## At the end of training\n", _table(runs, "last", kinds)]
     parts += ["## At the highest accuracy on given validation labels\n", _table(runs, "best", kinds)]
     return "\n".join(parts)
+
+
+def _sets(folder):
+    """`{set: (its seeds, its kinds and rates of noise)}`, sets of text."""
+    sets = {}
+    for path in sorted(folder.glob("*-*-*.json")):
+        name, noise, seed = path.stem.rsplit("-", 2)
+        seeds, noises = sets.setdefault(name, (set(), set()))
+        seeds.add(seed)
+        noises.add(noise)
+    return sets
 
 
 def _table(runs, time, kinds):
@@ -157,7 +164,7 @@ def _relative_time(runs, method):
 
 
 def summary(folder):
-    """Return the README's table: for each kind of noise the losses that lead, and those that harm.
+    """Return the README's table: for each kind of noise the losses that lead, and those that harm; and what was run.
 
     A loss that was not run on every data set under that noise has no part in it.
 
@@ -174,14 +181,17 @@ def summary(folder):
         harmful = [name for name in ordered if np.mean(numbers[name]) < -_LEAST]
         if size:
             cells = [", ".join(_named(name, numbers[name]) for name in names) or "none" for names in (leading, harmful)]
-            body.append([text, f"{_cross_entropy(runs, 'last', kind):.1f} %", *cells])
+            body.append([text, str(size), f"{_cross_entropy(runs, 'last', kind):.1f} %", *cells])
     head = [
         "labels are",
+        "data sets",
         "`CrossEntropy`",
         f"ahead by more than {_LEAST} points, the best four",
         "below by more than that",
     ]
-    return markdown_table([head, *body])
+    counts = {name: len(seeds) for name, (seeds, _) in _sets(folder).items()}
+    listed = ", ".join(f"{name} {count}" for name, count in counts.items())
+    return f"{len(counts)} data sets, with the number of seeds of each: {listed}.\n\n{markdown_table([head, *body])}"
 
 
 def _named(name, numbers):

@@ -109,6 +109,16 @@ def test_missing_cells_are_counted_by_column(write, cell):
     assert datasets.from_csv(write(columns | {"colour": COLOURS}), "species", ["colour"]).input_shape == (3,)
 
 
+@pytest.mark.parametrize(
+    ("cells", "end"),
+    [(["", " "], ""), (["NA", ""], "If 'NA' names a category, .*"), (["?", "NA"], "If '\\?' or 'NA' names .*")],
+)
+def test_only_the_marks_that_were_found_may_be_categories(write, cells, end):
+    columns = table(weight=without(cells[0], 2, values=WEIGHTS), colour=without(cells[1], 0, values=COLOURS))
+    with pytest.raises(ValueError, match=rf"list the other columns in `features`\. ?{end}\.?$"):
+        datasets.from_csv(write(columns), "species")
+
+
 def test_commas_are_decimal_points_where_semicolons_delimit(write):
     columns = table(weight=[str(weight).replace(".", ",") for weight in WEIGHTS])
     data = datasets.from_csv(write(columns, ";"), "species", ["weight"])

@@ -45,10 +45,13 @@ def test_differences_are_means_over_sets_of_means_over_runs(folder):
 
 
 def test_the_summary_names_what_leads_and_what_harms(folder):
-    row = table.summary(folder).splitlines()[-1]
+    made = table.summary(folder)
+    assert made.startswith("2 data sets, with the number of seeds of each: a-b 2, c 1.\n\n| labels are |")
+    row = made.splitlines()[-1]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells == [
         "wrong to the next class",
+        "2",
         "50.0 %",
         "`LogisticNormal` +20.0",
         "searched LogisticNormal -30.0, LogisticNormal at MNIST's values -20.0, `Focal` -10.0",

@@ -131,8 +131,8 @@ def true_labels(name, examples):
     if examples.labels is None:
         raise ValueError(
             f"`{name}` must have true labels. Received: {_validation.counted(len(examples), 'example')} with given "
-            "labels only, whose true ones are unknown. Compare with the given ones, `training_labels`; or, where the "
-            "true ones are known, pass them: `datasets.from_arrays(..., true_labels=..., test=(features, true_labels))`."
+            "labels only, whose true ones are unknown. Compare with the given ones, `training_labels`; or, if true "
+            "ones are known, pass them: `datasets.from_arrays(..., true_labels=..., test=(features, true_labels))`."
         )
     return examples.labels
 
@@ -157,8 +157,8 @@ def check_votes(votes):
     if len(unseen):
         raise ValueError(
             "`votes` must hold a vote for every example. Received: "
-            f"{_validation.counted(len(unseen), 'example')} without any, the first at position {unseen[0]}. Leave those "
-            "out, of the features too."
+            f"{_validation.counted(len(unseen), 'example')} without any, the first at position "
+            f"{unseen[0]}. Leave those out, of the features too."
         )
     return counts.astype(np.int64)
 

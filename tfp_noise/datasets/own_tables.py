@@ -69,7 +69,7 @@ def from_csv(
     chosen = _check_chosen(features, label, columns, file)
     table = {name: np.array([cell.strip() for cell in columns[name]], object) for name in chosen}
     missing = {name: np.array([cell in csv_columns.MISSING for cell in cells]) for name, cells in table.items()}
-    _check_missing(file, {name: int(where.sum()) for name, where in missing.items()}, len(given), impute)
+    _check_missing(file, {name: cells[missing[name]] for name, cells in table.items()}, len(given), impute)
     comma = csv_columns.delimiter(file) == ";"
     filled = {name: cells[~missing[name]] for name, cells in table.items()}
     numbers = {name: _numbers(cells, comma) for name, cells in filled.items()}
@@ -105,19 +105,29 @@ def _check_chosen(features, label, columns, path):
     return chosen
 
 
-def _check_missing(path, counts, size, impute):
-    empty = [name for name, count in counts.items() if count == size]
+def _check_missing(path, missing, size, impute):
+    """Refuses columns without any value, and others with missing cells unless they are to be filled.
+
+    Args:
+        path: the file.
+        missing: dict from each column to the text of its missing cells.
+        size: int, number of rows.
+        impute: bool.
+    """
+    empty = [name for name, cells in missing.items() if len(cells) == size]
     if empty:
         raise ValueError(
             f"`features` must be columns with values. Received: {', '.join(map(repr, empty))} of {path.name!r}, "
             f"where all {size} cells are missing. List the other columns in `features`."
         )
-    found = ", ".join(f"{name!r} ({count})" for name, count in counts.items() if count)
+    found = ", ".join(f"{name!r} ({len(cells)})" for name, cells in missing.items() if len(cells))
     if found and not impute:
+        marks = sorted(set().union(*missing.values()) - {""})
+        category = f" If {' or '.join(map(repr, marks))} names a category, give it another name there." if marks else ""
         raise ValueError(
             f"`features` must be complete. Received missing cells in {found} of {size} rows of {path.name!r}. Fill "
-            "them by `impute=True` (median, or most frequent value), or list the other columns in `features`. If "
-            f"one of {', '.join(map(repr, csv_columns.MISSING[1:]))} names a category, give it another name there."
+            "them by `impute=True` (median, or most frequent value), or list the other columns in "
+            f"`features`.{category}"
         )
 
 
