@@ -1,5 +1,6 @@
 """The ranking of suspicious labels: scores, flags and counts as plain loops have them, laws, bad input."""
 
+import re
 import tracemalloc
 import warnings
 
@@ -301,8 +302,20 @@ USELESS = "in the order of the labels.* train longer, or take another model"
 
 def test_predictions_no_better_than_the_most_frequent_class_are_warned_of():
     labels = np.repeat([0, 1, 2], [50, 30, 20])
-    with pytest.warns(UserWarning, match=f"agree with 50 of 100 labels.* class alone agrees with 50.* {USELESS}"):
+    with pytest.warns(
+        UserWarning, match=rf"agree with 50 of 100 labels.* class alone agrees with 50,.* with up to 50\. .* {USELESS}"
+    ):
         suspects.rank(np.tile([0.5, 0.3, 0.2], [100, 1]), labels)
+
+
+def test_the_bound_of_chance_is_that_of_shuffled_rows():
+    rng = np.random.default_rng(0)
+    labels, most_probable = rng.choice(3, 200, p=[0.5, 0.3, 0.2]), rng.choice(3, 200, p=[0.6, 0.3, 0.1])
+    counts = [np.sum(rng.permutation(most_probable) == labels) for _ in range(4000)]
+    with pytest.warns(UserWarning, match=USELESS) as caught:
+        suspects.rank(0.7 * np.eye(3)[most_probable] + 0.1, labels)
+    told = int(re.search(r"up to (\d+)", str(caught[0].message))[1])
+    assert 0 < np.mean(counts) + 2 * np.std(counts) - told + 0.3 < 1.6  # rounded down
 
 
 @pytest.mark.parametrize("num_classes", [2, 10])

@@ -117,19 +117,22 @@ def _warn_of_agreement(agreed, given, predicted):
         predicted: int `[K]`, number of examples for which each class is the most probable one.
     """
     n, most_frequent = given.sum(), given.max()
-    by_chance = given @ (predicted / n)  # of rows in a random order, with the binomial standard deviation
+    g, p = given / n, predicted / n
+    mean = g @ p  # of the fraction that agrees, over all orders of the rows; its variance is `variance / (n - 1)`
+    variance = mean + mean**2 - (g * p) @ (g + p)
+    by_chance = int(n * mean + 2 * n * np.sqrt(max(variance, 0) / (n - 1)))
     if agreed == n:
         warnings.warn(
             "`probabilities` should be of models that were not trained on these labels. Received: predictions that "
             "agree with every label, as of a model that has memorised them. Predict out of sample: `cross_predict`.",
             stacklevel=3,
         )
-    elif agreed <= max(most_frequent, by_chance + 2 * np.sqrt(by_chance * (1 - by_chance / n))):
+    elif agreed <= max(most_frequent, by_chance):
         warnings.warn(
             "`probabilities` should predict the given labels better than chance. Received: predictions that agree with "
-            f"{agreed} of {n} labels, where the most frequent class alone agrees with {most_frequent}. Are the rows in "
-            "the order of the labels? If they are, the model has learned too little for the estimate to mean anything: "
-            "train longer, or take another model.",
+            f"{agreed} of {n} labels, where the most frequent class alone agrees with {most_frequent}, and rows in a "
+            f"random order with up to {by_chance}. Are the rows in the order of the labels? If they are, the model has "
+            "learned too little for the estimate to mean anything: train longer, or take another model.",
             stacklevel=3,
         )
 
