@@ -27,7 +27,11 @@ from tfp_noise import (
 
 BACKEND = keras.backend.backend()
 # Settings that teach the labels, in place of random ones.
-LEARNABLE = {"smearing": lambda: losses.LabelSmearing(3, 0.7 * np.eye(3) + 0.1)}
+MATRIX = 0.7 * np.eye(3) + 0.1
+LEARNABLE = {
+    "smearing": lambda: losses.LabelSmearing(3, MATRIX),
+    "bounded_forward": lambda: losses.BoundedForwardCorrection(3, MATRIX),
+}
 pytestmark = pytest.mark.skipif(BACKEND == "tensorflow", reason="`make backends` sets KERAS_BACKEND")
 
 
