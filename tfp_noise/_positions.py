@@ -45,6 +45,7 @@ def weights_of_positions(weights, outputs):
         weights: numbers `[batch]`, `[...]` or `[..., 1]`, or a scalar.
         outputs: tensor `[..., n]`.
     """
+    _check_rank_of_weights(weights)
     rank, given = len(outputs.shape), tuple(weights.shape)
     sizes = tuple(outputs.shape)[:-1]
     per_example = same_sizes(given, sizes[:1]) or not given  # a scalar scales the loss, as in Keras
@@ -62,6 +63,16 @@ def weights_of_positions(weights, outputs):
     return ops.broadcast_to(weights, ops.shape(outputs)[:-1])
 
 
+def _check_rank_of_weights(weights):
+    """Refuses weights whose number of axes a trace does not know, which would be broadcast in any way."""
+    if _labels.rank_of(weights) is None:
+        raise ValueError(
+            "`sample_weight` must have a rank that is known when the step is traced. Received: weights of any rank. "
+            "Keras traces a step for any rank where weights of another rank follow. Pass weights of one form throughout, "
+            "or call `compile` again in between."
+        )
+
+
 def weights_of_labels(weights, outputs, num_labels):
     """Weights as floats of the shape `[..., num_labels]` of losses that are one a label.
 
@@ -70,6 +81,7 @@ def weights_of_labels(weights, outputs, num_labels):
         outputs: tensor `[..., n]`.
         num_labels: int, L.
     """
+    _check_rank_of_weights(weights)
     shape = (*tuple(outputs.shape)[:-1], num_labels)
     if same_sizes(weights.shape, shape):
         return weights

@@ -275,3 +275,13 @@ def test_metrics_that_cannot_read_several_labels_are_refused():
 def test_what_needs_one_class_an_example_refuses_several_labels(call):
     with pytest.raises(ValueError, match=r"must have a loss for one class of several an example.*np.stack"):
         call(classifier(PLAIN(L)))
+
+
+def test_weights_of_another_rank_are_refused_in_words():
+    """Keras then traces the step for weights of any rank."""
+    model = classifier(PLAIN(L))
+    trained(model, sample_weight=WEIGHTS)
+    with pytest.raises(ValueError, match="`sample_weight` must have a rank that is known"):
+        trained(model, sample_weight=WEIGHTS[:, 0])
+    model.compile("sgd")
+    trained(model, sample_weight=WEIGHTS[:, 0])
