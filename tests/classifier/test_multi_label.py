@@ -254,6 +254,10 @@ def test_several_labels_are_refused_by_a_loss_of_one_class():
 def test_metrics_that_cannot_read_several_labels_are_refused():
     with pytest.raises(ValueError, match="`metrics` must read several labels an example"):
         classifier(PLAIN(L), metrics=[metrics.ExpectedCalibrationError()])
+    for mean in ("mse", keras.metrics.BinaryCrossentropy(), keras.losses.binary_crossentropy):
+        assert len(trained(classifier(PLAIN(L), metrics=[mean]))) == 3
+        with pytest.raises(ValueError, match=r"`metrics` must have a value for each label.* a mean over the labels"):
+            classifier(PLAIN(L, ignore_class=-1), metrics=[mean])
     model = classifier(PLAIN(L, ignore_class=-1), metrics=[keras.metrics.AUC(multi_label=True)])
     with pytest.raises(ValueError, match="`metrics` must leave out examples of `ignore_class`, which AUC cannot"):
         trained(model, y=MARKED)
