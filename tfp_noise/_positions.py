@@ -68,8 +68,8 @@ def _check_rank_of_weights(weights):
     if _labels.rank_of(weights) is None:
         raise ValueError(
             "`sample_weight` must have a rank that is known when the step is traced. Received: weights of any rank. "
-            "Keras traces a step for any rank where weights of another rank follow. Pass weights of one form throughout, "
-            "or call `compile` again in between."
+            "Keras traces a step for any rank where weights of another rank follow. Pass weights of one form "
+            "throughout, or call `compile` again in between."
         )
 
 

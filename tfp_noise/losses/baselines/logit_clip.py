@@ -103,8 +103,8 @@ def _check_loss(loss):
     kind = type(loss).__name__
     if hasattr(loss, "num_labels"):
         raise ValueError(
-            f"`loss` must have one class of several an example. Received: a {kind} of {loss.num_labels} labels. Clip the "
-            "two logits of each label: `MultiLabel(LogitClip(loss, max_norm), num_labels)`."
+            f"`loss` must have one class of several an example. Received: a {kind} of {loss.num_labels} labels. Clip "
+            "the two logits of each label: `MultiLabel(LogitClip(loss, max_norm), num_labels)`."
         )
     if not loss.reads_logits or loss.num_outputs != loss.num_classes:
         raise ValueError(
