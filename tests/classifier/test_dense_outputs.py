@@ -192,6 +192,7 @@ def test_a_teacher_of_examples_is_refused():
         (LABELS[:, 0], {}, ValueError, r"`y` must be class indices \[n, ...\] .* for outputs of 3 axes"),
         (np.eye(4)[LABELS], {}, ValueError, r"distributions \[n, ..., 3\].*Received shape \(16, 3, 4\)"),
         (np.full([16, TIMES, K], 0.4), {}, ValueError, "rows that sum to 1"),
+        (np.where(MARKED < 0, 255, MARKED), {}, ValueError, r"Received: 255 at .*give the loss `ignore_class=255`"),
         (MARKED, {}, ValueError, r"`y` must lie in \[0, 3\). Received: -1 at position \(\d+, \d\)\. Leave out"),
         (RNG.normal(size=[16, TIMES]), {}, TypeError, "`y` must be integer class indices.*targets of a regression"),
         (LABELS[:, :2], {}, ValueError, r"`y_true` must be .* Received shape \(None, 2\)"),
