@@ -224,3 +224,15 @@ def test_one_hot_integers_of_an_unbuilt_network_are_no_class_indices():
         model = classifier(losses.CrossEntropy(K), shape, run_eagerly=True)
         losses_found.append(model.fit(FEATURES[:, 0], one_hot, shuffle=False, verbose=0).history["loss"])
     assert losses_found[0] == losses_found[1]
+
+
+def test_a_metric_that_would_count_masked_positions_is_refused():
+    layers = [keras.Input([TIMES, K]), keras.layers.Masking(), keras.layers.Dense(K)]
+    for masked, network in [(False, layers[:1] + layers[2:]), (True, layers)]:
+        model = NoisyLabelClassifier(keras.Sequential(network), losses.CrossEntropy(K))
+        model.compile("sgd", metrics=[keras.metrics.MeanIoU(K, sparse_y_pred=False)])
+        if not masked:
+            model.evaluate(FEATURES, LABELS, verbose=0)
+            continue
+        with pytest.raises(ValueError, match="`metrics` must leave out positions under a mask of Keras, which MeanIoU"):
+            model.evaluate(FEATURES, LABELS, verbose=0)
