@@ -1,5 +1,6 @@
 """Weights, predictions and labels of outputs with a label at each position, such as a pixel or a token."""
 
+import keras
 import numpy as np
 from keras import ops
 from keras.src.backend import get_keras_mask, set_keras_mask
@@ -120,6 +121,17 @@ def check_mask(outputs):
             f"{tuple(mask.shape)} with `y_pred` of shape {tuple(outputs.shape)}. Does a layer change the axes and hand "
             "the mask on?"
         )
+
+
+def assert_sizes(labels, outputs):
+    """Asserts that labels have the positions of the outputs where a trace of TensorFlow does not know how many."""
+    between = slice(1, len(outputs.shape) - 1)
+    if None not in (*labels.shape[between], *outputs.shape[between]) or keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    message = "`y_true` must have the axes of `y_pred` but the last."
+    tf.debugging.assert_equal(tf.shape(labels)[between], tf.shape(outputs)[between], message)
 
 
 def same_sizes(one, other):
