@@ -1,5 +1,6 @@
 """Weights, predictions and labels of outputs with a label at each position, such as a pixel or a token."""
 
+import keras
 import numpy as np
 from keras import ops
 from keras.src.backend import get_keras_mask, set_keras_mask
@@ -45,6 +46,7 @@ def weights_of_positions(weights, outputs):
         weights: numbers `[batch]`, `[...]` or `[..., 1]`, or a scalar.
         outputs: tensor `[..., n]`.
     """
+    _check_rank_of_weights(weights)
     rank, given = len(outputs.shape), tuple(weights.shape)
     sizes = tuple(outputs.shape)[:-1]
     per_example = same_sizes(given, sizes[:1]) or not given  # a scalar scales the loss, as in Keras
@@ -62,6 +64,16 @@ def weights_of_positions(weights, outputs):
     return ops.broadcast_to(weights, ops.shape(outputs)[:-1])
 
 
+def _check_rank_of_weights(weights):
+    """Refuses weights whose number of axes a trace does not know, which would be broadcast in any way."""
+    if _labels.rank_of(weights) is None:
+        raise ValueError(
+            "`sample_weight` must have a rank that is known when the step is traced. Received: weights of any rank. "
+            "Keras traces a step for any rank where weights of another rank follow. Pass weights of one form "
+            "throughout, or call `compile` again in between."
+        )
+
+
 def weights_of_labels(weights, outputs, num_labels):
     """Weights as floats of the shape `[..., num_labels]` of losses that are one a label.
 
@@ -70,6 +82,7 @@ def weights_of_labels(weights, outputs, num_labels):
         outputs: tensor `[..., n]`.
         num_labels: int, L.
     """
+    _check_rank_of_weights(weights)
     shape = (*tuple(outputs.shape)[:-1], num_labels)
     if same_sizes(weights.shape, shape):
         return weights
@@ -108,6 +121,17 @@ def check_mask(outputs):
             f"{tuple(mask.shape)} with `y_pred` of shape {tuple(outputs.shape)}. Does a layer change the axes and hand "
             "the mask on?"
         )
+
+
+def assert_sizes(labels, outputs):
+    """Asserts that labels have the positions of the outputs where a trace of TensorFlow does not know how many."""
+    between = slice(1, len(outputs.shape) - 1)
+    if None not in (*labels.shape[between], *outputs.shape[between]) or keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    message = "`y_true` must have the axes of `y_pred` but the last."
+    tf.debugging.assert_equal(tf.shape(labels)[between], tf.shape(outputs)[between], message)
 
 
 def same_sizes(one, other):

@@ -185,7 +185,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         if y is None and self._compile_metrics is not None:
             raise ValueError("`y` must hold labels for `metrics`. Received: None. Leave `metrics` out of `compile`.")
-        probabilities = self.loss.probabilities(y_pred)
+        probabilities, mask = self.loss.probabilities(y_pred), None
         if self._compile_metrics is not None:
             y, mask = self._label_kind.for_metrics(y, y_pred)
             if mask is not None:
@@ -193,8 +193,8 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             if sample_weight is not None:
                 sample_weight = self._label_kind.weights_for_metrics(sample_weight, y_pred)
         results = super().compute_metrics(x, y, probabilities, sample_weight)
-        if self.loss.ignore_class is not None and self._compile_metrics is not None:
-            check_heed_masks(self._compile_metrics.metrics)
+        if mask is not None or (self.loss.ignore_class is not None and self._compile_metrics is not None):
+            check_heed_masks(self._compile_metrics.metrics, self.loss.ignore_class)
         return results
 
     def predict_step(self, data):

@@ -192,6 +192,7 @@ def test_a_teacher_of_examples_is_refused():
         (LABELS[:, 0], {}, ValueError, r"`y` must be class indices \[n, ...\] .* for outputs of 3 axes"),
         (np.eye(4)[LABELS], {}, ValueError, r"distributions \[n, ..., 3\].*Received shape \(16, 3, 4\)"),
         (np.full([16, TIMES, K], 0.4), {}, ValueError, "rows that sum to 1"),
+        (np.where(MARKED < 0, 255, MARKED), {}, ValueError, r"Received: 255 at .*give the loss `ignore_class=255`"),
         (MARKED, {}, ValueError, r"`y` must lie in \[0, 3\). Received: -1 at position \(\d+, \d\)\. Leave out"),
         (RNG.normal(size=[16, TIMES]), {}, TypeError, "`y` must be integer class indices.*targets of a regression"),
         (LABELS[:, :2], {}, ValueError, r"`y_true` must be .* Received shape \(None, 2\)"),
@@ -223,3 +224,15 @@ def test_one_hot_integers_of_an_unbuilt_network_are_no_class_indices():
         model = classifier(losses.CrossEntropy(K), shape, run_eagerly=True)
         losses_found.append(model.fit(FEATURES[:, 0], one_hot, shuffle=False, verbose=0).history["loss"])
     assert losses_found[0] == losses_found[1]
+
+
+def test_a_metric_that_would_count_masked_positions_is_refused():
+    layers = [keras.Input([TIMES, K]), keras.layers.Masking(), keras.layers.Dense(K)]
+    for masked, network in [(False, layers[:1] + layers[2:]), (True, layers)]:
+        model = NoisyLabelClassifier(keras.Sequential(network), losses.CrossEntropy(K))
+        model.compile("sgd", metrics=[keras.metrics.MeanIoU(K, sparse_y_pred=False)])
+        if not masked:
+            model.evaluate(FEATURES, LABELS, verbose=0)
+            continue
+        with pytest.raises(ValueError, match="`metrics` must leave out positions under a mask of Keras, which MeanIoU"):
+            model.evaluate(FEATURES, LABELS, verbose=0)

@@ -254,6 +254,10 @@ def test_several_labels_are_refused_by_a_loss_of_one_class():
 def test_metrics_that_cannot_read_several_labels_are_refused():
     with pytest.raises(ValueError, match="`metrics` must read several labels an example"):
         classifier(PLAIN(L), metrics=[metrics.ExpectedCalibrationError()])
+    for mean in ("mse", keras.metrics.BinaryCrossentropy(), keras.losses.binary_crossentropy):
+        assert len(trained(classifier(PLAIN(L), metrics=[mean]))) == 3
+        with pytest.raises(ValueError, match=r"`metrics` must have a value for each label.* a mean over the labels"):
+            classifier(PLAIN(L, ignore_class=-1), metrics=[mean])
     model = classifier(PLAIN(L, ignore_class=-1), metrics=[keras.metrics.AUC(multi_label=True)])
     with pytest.raises(ValueError, match="`metrics` must leave out examples of `ignore_class`, which AUC cannot"):
         trained(model, y=MARKED)
@@ -275,3 +279,42 @@ def test_metrics_that_cannot_read_several_labels_are_refused():
 def test_what_needs_one_class_an_example_refuses_several_labels(call):
     with pytest.raises(ValueError, match=r"must have a loss for one class of several an example.*np.stack"):
         call(classifier(PLAIN(L)))
+
+
+def test_weights_of_another_rank_are_refused_in_words():
+    """Keras then traces the step for weights of any rank."""
+    model = classifier(PLAIN(L))
+    trained(model, sample_weight=WEIGHTS)
+    with pytest.raises(ValueError, match="`sample_weight` must have a rank that is known"):
+        trained(model, sample_weight=WEIGHTS[:, 0])
+    model.compile("sgd")
+    trained(model, sample_weight=WEIGHTS[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        (np.where(LABELS[:, 0], "yes", "no"), TypeError, r"`\(labels == name_of_present\).astype\(int\)`"),
+        (np.eye(2)[LABELS[:, 0]], ValueError, r"Received shape \(32, 2\). With one label, pass 0 or 1"),
+        (LABELS[:, 0] + 1, ValueError, "Received: 2 at .*With one label, pass 0 or 1"),
+    ],
+)
+def test_one_label_has_cures_of_its_own(labels, error, message):
+    with pytest.raises(error, match=message):
+        classifier(PLAIN(1)).fit(FEATURES, labels, verbose=0)
+
+
+def test_one_output_beside_two_classes_is_told_of_one_label():
+    with pytest.raises(ValueError, match=r"Received: a network with 1\..*`losses.MultiLabel\(loss, num_labels=1\)`"):
+        NoisyLabelClassifier(network(1), losses.CrossEntropy(2))
+
+
+@pytest.mark.parametrize(
+    ("loss", "wrong"), [(losses.CrossEntropy(L, ignore_class=-1), 7), (PLAIN(L, ignore_class=-1), 2)]
+)
+def test_a_dataset_with_ignored_labels_shows_the_wrong_ones(loss, wrong):
+    labels = np.full(32 if wrong == 7 else [32, L], -1)
+    labels[5] = wrong
+    data = tf.data.Dataset.from_tensor_slices((FEATURES, labels)).batch(32)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=rf"Received:\] \[{wrong}"):
+        classifier(loss).fit(data, verbose=0, shuffle=False)

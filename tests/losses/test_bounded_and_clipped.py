@@ -172,6 +172,11 @@ def test_random_numbers_of_the_loss_are_those_that_a_classifier_saves():
         assert (np.array(model.loss_seed_generator.state) != before).any()
 
 
+def of_two_labels():
+    """A loss with as many outputs as a loss of two classes."""
+    return losses.MultiLabel(losses.CrossEntropy(2), num_labels=2)
+
+
 @pytest.mark.parametrize(
     ("build", "error", "message"),
     [
@@ -182,6 +187,7 @@ def test_random_numbers_of_the_loss_are_those_that_a_classifier_saves():
         (lambda: losses.LogitClip(losses.LogisticNormal(K), 1.0), ValueError, "`loss` must read logits.*LogisticNorm"),
         (lambda: losses.LogitClip(losses.BiTempered(K, 0.5, 2.0), 1.0), ValueError, "`loss` must read logits"),
         (lambda: losses.LogitClip(losses.OnlineLabelSmoothing(K), 1.0), ValueError, "`loss` must keep nothing"),
+        (lambda: losses.LogitClip(of_two_labels(), 1.0), ValueError, "`loss` must have one class.*a MultiLabel of 2"),
     ],
 )
 def test_bad_settings(build, error, message):

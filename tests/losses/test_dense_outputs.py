@@ -246,3 +246,16 @@ def test_an_ignored_class_among_the_classes_refuses_distributions():
 def test_losses_of_a_whole_batch_refuse_masks(loss):
     with pytest.raises(ValueError, match="`y_pred` must have no mask of Keras"):
         loss(INDICES, masked(outputs_for(loss), MASK))
+
+
+@pytest.mark.parametrize("loss", [losses.CrossEntropy(K), losses.MultiLabel(losses.CrossEntropy(2), 1)])
+def test_positions_of_unknown_number_are_those_of_the_outputs(loss):
+    """Labels of turned images are as many."""
+    shapes = tf.TensorSpec([None] * 3, tf.int32), tf.TensorSpec([None] * 3 + [loss.num_outputs])
+    traced = tf.function(loss, input_signature=shapes)
+    labels, outputs = tf.zeros([2, 3, 4], tf.int32), tf.zeros([2, 3, 4, loss.num_outputs])
+    np.testing.assert_allclose(traced(labels, outputs), loss(labels, outputs), rtol=1e-6)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`y_true` must have the axes of `y_pred` but the last"):
+        traced(tf.transpose(labels, [0, 2, 1]), outputs)
+    with pytest.raises(tf.errors.InvalidArgumentError):  # in these words, or those of an operation that comes earlier
+        traced(labels[:, :1, :1], outputs)

@@ -1,7 +1,10 @@
 """The labels that a loss takes, one class of several or several labels: their checks, and what metrics see of them."""
 
+import functools
+
 import keras
 from keras import ops
+from keras.src.backend import compute_output_spec
 
 from tfp_noise import _labels, _positions, _validation
 from tfp_noise._validation import tensors
@@ -100,8 +103,11 @@ class _SeveralLabels:
                     f"{metric.name!r}. Call `metrics.expected_calibration_error` on `np.stack([1 - p, p], axis=-1)` of "
                     "each label, after training."
                 )
-            said = isinstance(metric, str) and metric.lower() in ("accuracy", "acc")
-            return keras.metrics.BinaryAccuracy(name=metric) if said else metric
+            if isinstance(metric, str) and metric.lower() in ("accuracy", "acc"):
+                return keras.metrics.BinaryAccuracy(name=metric)
+            if self._ignored is not None and metric is not None:
+                _check_reads_each_label(metric, self.width)
+            return metric
 
         return keras.tree.map_structure(named, metrics)
 
@@ -114,6 +120,22 @@ class _SeveralLabels:
     def weights_for_metrics(self, weights, y_pred):
         every = self._ignored is not None or len(y_pred.shape) > 2
         return _positions.weights_of_labels(weights, y_pred, self.width) if every else weights
+
+
+def _check_reads_each_label(metric, num_labels):
+    """Refuses a metric that is a mean over the labels of an example, in which unknown labels would count."""
+    function = keras.metrics.get(metric)
+    if isinstance(function, keras.metrics.MeanMetricWrapper):
+        function = functools.partial(function._fn, **function._fn_kwargs)
+    if isinstance(function, keras.metrics.Metric):  # known by its class, once it has seen a batch
+        return
+    like = keras.KerasTensor((num_labels + 2, num_labels))
+    if len(compute_output_spec(function, like, like).shape) < 2:
+        raise ValueError(
+            f"`metrics` must have a value for each label where labels of `ignore_class` are left out. Received: "
+            f"{getattr(metric, 'name', metric)!r}, a mean over the labels of an example. Call it on `predict` and the "
+            "labels that are known, after training."
+        )
 
 
 def _without(y, valid, mask):

@@ -79,13 +79,14 @@ def check_weights(arguments, ignored=None, batches=False, rank=2, num_labels=1):
         )
 
 
-def check_heed_masks(metrics):
-    """Refuses metrics that cannot leave out examples of a loss's `ignore_class`."""
+def check_heed_masks(metrics, ignored):
+    """Refuses metrics that cannot leave out examples of a loss's `ignore_class`, or positions under a mask of Keras."""
+    left_out = "positions under a mask of Keras" if ignored is None else "examples of `ignore_class`"
     for metric in metrics:
         if not isinstance(metric, keras.metrics.MeanMetricWrapper | ExpectedCalibrationError | keras.metrics.Mean):
             raise ValueError(
-                f"`metrics` must leave out examples of `ignore_class`, which {type(metric).__name__} cannot. Received: "
-                f"{metric.name!r}. Call it on `predict` and the other examples, after training."
+                f"`metrics` must leave out {left_out}, which {type(metric).__name__} cannot. Received: "
+                f"{metric.name!r}. Call it on `predict` without those, after training."
             )
 
 

@@ -5,6 +5,10 @@ import keras
 from tfp_noise.losses import NoisyLabelLoss
 from tfp_noise.losses._checks import what_it_reads
 
+_ONE_OUTPUT = (
+    " Or keep the one output, the logit of a sigmoid, and make the loss `losses.MultiLabel(loss, num_labels=1)`."
+)
+
 
 def check_parts(network, loss):
     """Refuses a network that is no Keras layer, and a loss that a classifier cannot use."""
@@ -33,6 +37,6 @@ def check_width(outputs, loss):
     if outputs.shape[-1] != loss.num_outputs:
         raise ValueError(
             f"`network` must have {loss.num_outputs} outputs, which {what_it_reads(loss)}. Received: a network with "
-            f"{outputs.shape[-1]}. "
-            "Make its last layer `keras.layers.Dense(loss.num_outputs)`."
+            f"{outputs.shape[-1]}. Make its last layer `keras.layers.Dense(loss.num_outputs)`."
+            + (_ONE_OUTPUT if outputs.shape[-1] == 1 and loss.num_outputs == 2 else "")
         )

@@ -16,10 +16,8 @@ def check_multi_labels(name, labels, num_labels, ignored=None, rank=2):
         rank: int, how many axes outputs have.
     """
     if labels.dtype.kind not in "biuf":
-        raise TypeError(
-            f"`{name}` must hold numbers in [0, 1], one a label. Received dtype {labels.dtype}. Make them of lists of "
-            "names by `sklearn.preprocessing.MultiLabelBinarizer().fit_transform(lists)`."
-        )
+        cure = wording.NAME_OF_PRESENT if num_labels == 1 else wording.LISTS_OF_NAMES
+        raise TypeError(f"`{name}` must hold numbers in [0, 1], one a label. Received dtype {labels.dtype}. {cure}")
     check_multi_label_shape(name, labels.shape, num_labels, rank, f"shape {labels.shape}")
     outside = ~((labels >= 0) & (labels <= 1))  # true for NaN
     if ignored is not None:
@@ -27,7 +25,7 @@ def check_multi_labels(name, labels, num_labels, ignored=None, rank=2):
     if outside.any():
         position = tuple(map(int, np.unravel_index(np.argmax(outside), outside.shape)))
         missing = np.isnan(labels[position]) or labels[position] == -1
-        cure = wording.UNKNOWN_LABEL if missing else wording.ONE_CLASS
+        cure = wording.UNKNOWN_LABEL if missing else _cure(num_labels)
         said = f"{labels[position]} at position {position}"
         raise ValueError(f"{wording.multi_label_range(name)} Received: {said}. {cure}")
 
@@ -40,5 +38,10 @@ def check_multi_label_shape(name, shape, num_labels, rank, received):
         axes = "n, ..." if rank > 2 else "n"
         raise ValueError(
             f"`{name}` must be numbers in [0, 1] of shape [{axes}, {num_labels}], one a label, for a loss of several "
-            f"labels. Received {received}. {wording.ONE_CLASS}"
+            f"labels. Received {received}. {_cure(num_labels)}"
         )
+
+
+def _cure(num_labels):
+    """Advice for numbers or shapes of one class an example."""
+    return wording.ONE_OF_TWO if num_labels == 1 else wording.ONE_CLASS

@@ -25,7 +25,7 @@ def assert_labels(name, labels, num_classes, ignored=None):
     if ignored is not None:
         inside |= indices == ignored
     message = f"{wording.label_range(name, num_classes)} Received:"
-    return tf.debugging.Assert(tf.reduce_all(inside), [message, labels, wording.FROM_1])
+    return tf.debugging.Assert(tf.reduce_all(inside), [message, _where_not(inside, labels), wording.FROM_1])
 
 
 def assert_distributions(name, rows):
@@ -44,7 +44,13 @@ def assert_multi_labels(name, labels, ignored=None):
     if ignored is not None:
         inside |= numbers == ignored
     message = f"{wording.multi_label_range(name)} Received:"
-    return tf.debugging.Assert(tf.reduce_all(inside), [message, labels, wording.UNKNOWN_LABEL])
+    wrong = _where_not(inside, labels)
+    return tf.debugging.Assert(tf.reduce_all(inside), [message, wrong, wording.UNKNOWN_LABEL])
+
+
+def _where_not(right, labels):
+    """The labels that are not right, `[n]`; the rank of the tensors need not be known."""
+    return tf.boolean_mask(tf.reshape(labels, [-1]), tf.reshape(~right, [-1]))
 
 
 def check_multi_label_spec(name, spec, num_labels, rank=2):

@@ -11,6 +11,9 @@ ONE_CLASS = (
     "For class indices, one of several classes an example, take a loss with that `num_classes`, without MultiLabel; or "
     "make rows of them: `keras.utils.to_categorical(labels, num_labels)`."
 )
+ONE_OF_TWO = "With one label, pass 0 or 1 for each example. For rows of two classes, take the loss without MultiLabel."
+LISTS_OF_NAMES = "Make them of lists of names by `sklearn.preprocessing.MultiLabelBinarizer().fit_transform(lists)`."
+NAME_OF_PRESENT = "Make them of two names by `(labels == name_of_present).astype(int)`."
 
 
 def counted(number, noun):

@@ -101,6 +101,11 @@ def _check_loss(loss):
     """Refuses what is no loss of logits alone."""
     _validation.check_instance("loss", loss, NoisyLabelLoss, "Pass one such as CrossEntropy(num_classes).")
     kind = type(loss).__name__
+    if hasattr(loss, "num_labels"):
+        raise ValueError(
+            f"`loss` must have one class of several an example. Received: a {kind} of {loss.num_labels} labels. Clip "
+            "the two logits of each label: `MultiLabel(LogitClip(loss, max_norm), num_labels)`."
+        )
     if not loss.reads_logits or loss.num_outputs != loss.num_classes:
         raise ValueError(
             f"`loss` must read logits, one for each class, and nothing else. Received: a {kind}, which reads its "
