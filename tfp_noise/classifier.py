@@ -233,10 +233,9 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             FloatingPointError: if the loss, or a weight at the end of an epoch, is NaN or infinite; it names the step.
             TypeError: if labels are neither integers nor distributions, such as targets of a regression.
             ValueError: if labels lie outside `[0, num_classes)`, rows are not distributions, or the shapes of labels or
-                weights do not fit; if features are
-                infinite, or are NaN and the network's outputs are then NaN, too; if a batch cannot be divided among the
-                replicas; or if data, settings, weights, loss, optimizer or seed differ between workers (on every
-                worker).
+                weights do not fit; if features are infinite, or are NaN and the network's outputs are then NaN, too; if
+                a batch cannot be divided among the replicas; or if data, settings, weights, loss, optimizer or seed
+                differ between workers (on every worker).
             ConnectionError: if one of several workers is lost.
 
         Warns:

@@ -212,6 +212,7 @@ def test_a_loss_without_state_trains_in_a_plain_model():
         (LABELS[:, 0], {}, ValueError, r"`y` must be numbers in \[0, 1\] of shape \[n, 3\].*class indices, one of"),
         (LABELS[:, :2], {}, ValueError, r"`y` must be numbers in .*Received shape \(32, 2\)"),
         (2 * LABELS, {}, ValueError, r"`y` must lie in \[0, 1\].*Received: 2 at position \(\d+, \d\)"),
+        (2 * LABELS - 1, {}, ValueError, r"Received: -1 at position .*pass `\(labels \+ 1\) / 2`"),
         (MARKED, {}, ValueError, r"Received: -1 at position .*give MultiLabel `ignore_class=-1`"),
         (np.where(LABELS, np.nan, 0.0), {}, ValueError, "Received: nan at position .*labels that nobody knows"),
         (np.where(LABELS, "yes", "no"), {}, TypeError, "`y` must hold numbers .*MultiLabelBinarizer"),

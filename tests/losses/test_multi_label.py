@@ -274,6 +274,7 @@ WRONG = [
     (losses.CrossEntropy(L), L, ValueError, "two classes, absent and present. Received: a CrossEntropy of 3 classes"),
     (losses.MultiLabel(TWO, 2), 2, ValueError, "Received: a MultiLabel of several labels"),
     (losses.CrossEntropy(2, ignore_class=-1), L, ValueError, "`loss` must have no `ignore_class`"),
+    (losses.CrossEntropy(2, reduction=None), L, ValueError, "`loss` must have no `reduction` of its own"),
     (losses.BackwardCorrection(2, np.eye(2), non_negative=True), L, ValueError, "because the mean of the whole batch"),
     (losses.LogisticNormal(2, min_scale=SCHEDULE), L, ValueError, "because its `min_scale` is a schedule"),
     ([TWO, losses.LogisticNormal(2)], 2, ValueError, "losses of equal outputs and dtype"),

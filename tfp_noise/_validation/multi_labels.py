@@ -26,6 +26,8 @@ def check_multi_labels(name, labels, num_labels, ignored=None, rank=2):
         position = tuple(map(int, np.unravel_index(np.argmax(outside), outside.shape)))
         missing = np.isnan(labels[position]) or labels[position] == -1
         cure = wording.UNKNOWN_LABEL if missing else _cure(num_labels)
+        if np.all(np.abs(labels) == 1):  # without any 0, nothing would be absent
+            cure = wording.SIGNS
         said = f"{labels[position]} at position {position}"
         raise ValueError(f"{wording.multi_label_range(name)} Received: {said}. {cure}")
 

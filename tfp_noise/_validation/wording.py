@@ -6,6 +6,7 @@ NOT_REGRESSION = "If these are targets of a regression: this library is about no
 FROM_1 = "Do the labels start at 1, or is `num_classes` too small?"
 SEVERAL_LABELS = "For several labels an example, wrap a loss of two classes: `losses.MultiLabel(loss, num_labels)`."
 NORMALISE = f"Divide each row by its sum, or pass class indices. {SEVERAL_LABELS}"
+SIGNS = "If -1 stands for absent and 1 for present, pass `(labels + 1) / 2`."
 UNKNOWN_LABEL = "For labels that nobody knows, pass -1 and give MultiLabel `ignore_class=-1`."
 ONE_CLASS = (
     "For class indices, one of several classes an example, take a loss with that `num_classes`, without MultiLabel; or "

@@ -237,6 +237,11 @@ def _check_loss(loss):
             f"`loss` must have no `ignore_class`. Received: a {kind} with ignore_class={loss.ignore_class}. Give it to "
             "MultiLabel: `MultiLabel(loss, num_labels, ignore_class=-1)`."
         )
+    if loss.reduction != "sum_over_batch_size":
+        raise ValueError(
+            f"`loss` must have no `reduction` of its own. Received: a {kind} with reduction={loss.reduction!r}. Give it to "
+            f"MultiLabel: `MultiLabel(loss, num_labels, reduction={loss.reduction!r})`."
+        )
 
 
 def _check_sequence(losses, num_labels):
