@@ -239,8 +239,8 @@ def _check_loss(loss):
         )
     if loss.reduction != "sum_over_batch_size":
         raise ValueError(
-            f"`loss` must have no `reduction` of its own. Received: a {kind} with reduction={loss.reduction!r}. Give it to "
-            f"MultiLabel: `MultiLabel(loss, num_labels, reduction={loss.reduction!r})`."
+            f"`loss` must have no `reduction` of its own. Received: a {kind} with reduction={loss.reduction!r}. Give "
+            f"that to MultiLabel: `MultiLabel(loss, num_labels, reduction={loss.reduction!r})`."
         )
 
 
