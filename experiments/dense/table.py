@@ -8,6 +8,7 @@ from absl import flags
 
 from experiments.console import terminal
 from experiments.dense import canvases
+from experiments.evaluation import summaries
 
 _SCORES = {"digit_pixels_right": "pixels of digits right, %", "mean_iou": "mean IoU, %"}
 _NOTE = """# Segmentation with noisy labels
@@ -31,19 +32,7 @@ def table(folder):
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
     rate = 100 * (1 - np.diag(canvases.TRANSITION)[1:].mean())
     note = _NOTE.format(size=canvases.SIZE, digits=canvases.DIGITS, rate=rate, seeds=len(runs))
-    rows = [_row("loss", *(cell for title in _SCORES.values() for cell in (title, "wins"))), _row("---", *["---:"] * 4)]
-    for name in runs[0]:
-        cells = []
-        for score in _SCORES:
-            found, plain = (np.array([run[one][score] for run in runs]) for one in (name, "cross-entropy"))
-            wins = "" if name == "cross-entropy" else f"{np.sum(found > plain)} of {len(runs)}"
-            cells += [f"{100 * found.mean():.1f} ± {100 * found.std(ddof=1):.1f}", wins]
-        rows.append(_row(name, *cells))
-    return "\n".join([note, *rows]) + "\n"
-
-
-def _row(*cells):
-    return f"| {' | '.join(cells)} |"
+    return f"{note}\n{summaries.beside_baseline(runs, _SCORES, 'cross-entropy')}"
 
 
 if __name__ == "__main__":

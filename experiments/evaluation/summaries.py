@@ -109,3 +109,22 @@ def markdown_table(rows):
     """Return rows of text, the first of them headings, as Markdown."""
     head, *body = map(list, rows)
     return "".join(f"| {' | '.join(line)} |\n" for line in [head, ["---"] * len(head), *body])
+
+
+def beside_baseline(runs, scores, baseline):
+    """Table of methods as Markdown: mean and deviation over runs in percent, and in how many they beat a baseline.
+
+    Args:
+        runs: list of `{method: {score: fraction}}`, one a seed.
+        scores: dict from a score to its heading.
+        baseline: text, the method that the others are compared with.
+    """
+    rows = [["loss", *(cell for title in scores.values() for cell in (title, "wins"))]]
+    for name in runs[0]:
+        cells = []
+        for score in scores:
+            found, plain = (np.array([run[one][score] for run in runs]) for one in (name, baseline))
+            wins = "" if name == baseline else f"{np.sum(found > plain)} of {len(runs)}"
+            cells += [f"{100 * found.mean():.1f} ± {100 * found.std(ddof=1):.1f}", wins]
+        rows.append([name, *cells])
+    return markdown_table(rows)

@@ -3,14 +3,13 @@
 import json
 import pathlib
 
-import numpy as np
 from absl import flags
 
 from experiments.console import terminal
+from experiments.evaluation import summaries
 from experiments.multi_label import attributes
 
 _SCORES = {"labels_right": "labels right, %", "f1": "F1, %", "auroc": "area under the ROC curve, %"}
-_PLAIN = "binary cross-entropy"
 _NOTE = """# Several labels an example, some of them wrong
 
 Handwritten digits, each with {labels} labels, present or absent: {names}.
@@ -34,19 +33,7 @@ def table(folder):
     added, missed = 100 * attributes.TRANSITION[[0, 1], [1, 0]]
     names = ", ".join(attributes.DIGITS_WITH)
     note = _NOTE.format(labels=attributes.NUM_LABELS, names=names, missed=missed, added=added, seeds=len(runs))
-    rows = [_row("loss", *(cell for title in _SCORES.values() for cell in (title, "wins"))), _row("---", *["---:"] * 6)]
-    for name in runs[0]:
-        cells = []
-        for score in _SCORES:
-            found, plain = (np.array([run[one][score] for run in runs]) for one in (name, _PLAIN))
-            wins = "" if name == _PLAIN else f"{np.sum(found > plain)} of {len(runs)}"
-            cells += [f"{100 * found.mean():.1f} ± {100 * found.std(ddof=1):.1f}", wins]
-        rows.append(_row(name, *cells))
-    return "\n".join([note, *rows]) + "\n"
-
-
-def _row(*cells):
-    return f"| {' | '.join(cells)} |"
+    return f"{note}\n{summaries.beside_baseline(runs, _SCORES, 'binary cross-entropy')}"
 
 
 if __name__ == "__main__":
