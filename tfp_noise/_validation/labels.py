@@ -27,7 +27,7 @@ def check_flags(name, flags) -> np.ndarray:
 
 
 def check_indices(name, labels, rank=1) -> np.ndarray:
-    """`labels` of any container as an int array [n], or of so many axes."""
+    """`labels` of any container as an int array [n], or of so many axes; of one or more if `rank` is `None`."""
     if labels is None:
         raise TypeError(
             f"`{name}` must be integer class indices [n]. Received: None. If nobody knows the true labels, pass the "
@@ -36,8 +36,8 @@ def check_indices(name, labels, rank=1) -> np.ndarray:
     labels = as_label_array(name, labels)
     if labels.dtype.kind not in "iu":
         raise TypeError(f"`{name}` must be integer class indices. Received dtype {labels.dtype}. {_label_cure(labels)}")
-    if labels.ndim != rank:
-        shape = "[n]" if rank == 1 else f"[n, ...] of {rank} axes"
+    if labels.ndim != rank and (rank is not None or not labels.ndim):
+        shape = {1: "[n]", None: "[n] or [n, ...]"}.get(rank, f"[n, ...] of {rank} axes")
         raise ValueError(f"`{name}` must have shape {shape}. Received shape {labels.shape}.")
     return labels
 
