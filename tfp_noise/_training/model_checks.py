@@ -1,4 +1,4 @@
-"""Checks before a model trains: the size of its batches, weights of examples, and metrics."""
+"""Checks before a model trains: the size of its batches, weights of examples, and new weights of the network."""
 
 import math
 import warnings
@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from tfp_noise import _validation, distribute
 from tfp_noise._training.input_checks import is_array
-from tfp_noise.metrics import ExpectedCalibrationError
 
 
 def check_batches(x, batch_size, validation_split, strategy):
@@ -77,17 +76,6 @@ def check_weights(arguments, ignored=None, batches=False, rank=2, num_labels=1):
             "`class_weight` must be left out for batches and a loss with an `ignore_class`, which has no class weight. "
             f"Received: ignore_class={ignored}. Pass batches of (x, y, sample_weight)."
         )
-
-
-def check_heed_masks(metrics, ignored):
-    """Refuses metrics that cannot leave out examples of a loss's `ignore_class`, or positions under a mask of Keras."""
-    left_out = "positions under a mask of Keras" if ignored is None else "examples of `ignore_class`"
-    for metric in metrics:
-        if not isinstance(metric, keras.metrics.MeanMetricWrapper | ExpectedCalibrationError | keras.metrics.Mean):
-            raise ValueError(
-                f"`metrics` must leave out {left_out}, which {type(metric).__name__} cannot. Received: "
-                f"{metric.name!r}. Call it on `predict` without those, after training."
-            )
 
 
 def check_new_weights(model, trained, training, consequence=""):
