@@ -249,9 +249,8 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         Warns:
             UserWarning: if images are on another scale than the network is made for.
         """
-        batches = y is None
         x, y = self._checked(x, y, training=True)
-        check_weights(kwargs, self.loss.ignore_class, batches, self._outputs_rank or 2, self._label_kind.num_labels)
+        self._check_weights(kwargs, y)
         check_batches(x, batch_size, kwargs.get("validation_split", 0.0), self.distribute_strategy)
         validation = kwargs.get("validation_data")
         if validation is not None and not isinstance(validation, (tuple, list)):
@@ -270,8 +269,9 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """Evaluates like `keras.Model.evaluate`, after the checks of `fit`; the loss is `loss.evaluation_loss`."""
-        check_weights(kwargs)
-        return super().evaluate(*self._checked(x, y), *args, **kwargs)
+        x, y = self._checked(x, y)
+        self._check_weights(kwargs, y)
+        return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """Predicts class probabilities, with the arguments of `keras.Model.predict`.
@@ -290,6 +290,9 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         """
         self.scale_check("x", x)
         return super().predict(x, *args, **kwargs)
+
+    def _check_weights(self, arguments, y):
+        check_weights(arguments, y, self.loss.ignore_class, self._outputs_rank or 2, self._label_kind.num_labels)
 
     def _checked(self, x, y, prefix="", training=False):
         look = functools.partial(self.scale_check, training=training)

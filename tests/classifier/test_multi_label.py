@@ -280,6 +280,15 @@ def test_metrics_that_cannot_read_several_labels_are_refused():
         trained(model, y=MARKED)
 
 
+@pytest.mark.parametrize("name", [name for name in dir(keras.metrics) if "categorical" in name.lower()])
+def test_metrics_of_one_class_of_several_are_refused_at_compile(name):
+    metric = getattr(keras.metrics, name)
+    names = [name] if name != "categorical_focal_crossentropy" else []  # Keras does not know it by its name
+    for spelled in (*names, metric() if isinstance(metric, type) else metric):
+        with pytest.raises(ValueError, match=r"`metrics` must read several labels an example, which \w+ cannot.*Take"):
+            classifier(PLAIN(L), metrics=[spelled])
+
+
 @pytest.mark.parametrize(
     "call",
     [
@@ -294,7 +303,9 @@ def test_metrics_that_cannot_read_several_labels_are_refused():
     ],
 )
 def test_what_needs_one_class_an_example_refuses_several_labels(call):
-    with pytest.raises(ValueError, match=r"must have a loss for one class of several an example.*np.stack"):
+    with pytest.raises(
+        ValueError, match=r"must have a loss for one class of several.* a MultiLabel for \d labels.*np.stack"
+    ):
         call(classifier(PLAIN(L)))
 
 

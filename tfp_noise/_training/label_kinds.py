@@ -111,6 +111,8 @@ class _SeveralLabels:
                 )
             if isinstance(metric, str) and metric.lower() in ("accuracy", "acc"):
                 return keras.metrics.BinaryAccuracy(name=metric)
+            if metric is not None:
+                _check_reads_several_labels(metric)
             if self._ignored is not None and metric is not None:
                 _check_reads_each_label(metric, self.width, self._ignored)
             return metric
@@ -134,11 +136,28 @@ class _SeveralLabels:
         return _positions.weights_of_labels(weights, y_pred, self.width) if every else weights
 
 
+def _function_of(metric):
+    """The function whose mean a metric is; a metric of another kind as an instance."""
+    metric = keras.metrics.get(metric)
+    wrapped = isinstance(metric, keras.metrics.MeanMetricWrapper)
+    return functools.partial(metric._fn, **metric._fn_kwargs) if wrapped else metric
+
+
+def _check_reads_several_labels(metric):
+    """Refuses Keras's metrics of one class of several, which have "categorical" in their names."""
+    function = _function_of(metric)
+    function = getattr(function, "func", function)
+    name = getattr(function, "__name__", type(function).__name__)
+    if "categorical" in name and function.__module__.startswith("keras."):
+        raise ValueError(
+            f"`metrics` must read several labels an example, which {name} cannot. Received: "
+            f'{getattr(metric, "name", metric)!r}. Take "accuracy", the fraction of labels that are right.'
+        )
+
+
 def _check_reads_each_label(metric, num_labels, ignored):
     """Refuses a metric that is a mean over the labels of an example, among which some are left out."""
-    function = keras.metrics.get(metric)
-    if isinstance(function, keras.metrics.MeanMetricWrapper):
-        function = functools.partial(function._fn, **function._fn_kwargs)
+    function = _function_of(metric)
     if isinstance(function, keras.metrics.Metric):  # known by its class, once it has seen a batch
         return
     like = keras.KerasTensor((num_labels + 2, num_labels))

@@ -77,8 +77,8 @@ def check_labels(name, labels, num_classes, ignored=None, rank=1, no_label=wordi
     if outside.any():
         position = tuple(map(int, np.unravel_index(np.argmax(outside), outside.shape)))
         cure = no_label if labels[position] == -1 else wording.FROM_1
-        if labels[position] == 255 and ignored is None and no_label == wording.NO_LABEL_FOR_LOSS:
-            cure += " If 255 stands for no label, give the loss `ignore_class=255`."
+        if labels[position] == 255 and no_label == wording.NO_LABEL_FOR_LOSS:
+            cure += f" {wording.NO_LABEL_255}"
         place = position if len(position) > 1 else position[0]
         raise ValueError(
             f"{wording.label_range(name, num_classes)} Received: {labels[position]} at position {place}. {cure}"
