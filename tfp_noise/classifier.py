@@ -250,7 +250,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             UserWarning: if images are on another scale than the network is made for.
         """
         x, y = self._checked(x, y, training=True)
-        self._check_weights(kwargs, y)
+        self._check_weights(kwargs, x, y)
         check_batches(x, batch_size, kwargs.get("validation_split", 0.0), self.distribute_strategy)
         validation = kwargs.get("validation_data")
         if validation is not None and not isinstance(validation, (tuple, list)):
@@ -270,7 +270,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """Evaluates like `keras.Model.evaluate`, after the checks of `fit`; the loss is `loss.evaluation_loss`."""
         x, y = self._checked(x, y)
-        self._check_weights(kwargs, y)
+        self._check_weights(kwargs, x, y)
         return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
@@ -291,8 +291,9 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         self.scale_check("x", x)
         return super().predict(x, *args, **kwargs)
 
-    def _check_weights(self, arguments, y):
-        check_weights(arguments, y, self.loss.ignore_class, self._outputs_rank or 2, self._label_kind.num_labels)
+    def _check_weights(self, arguments, x, y):
+        rank = outputs_rank(self, x, y) if hasattr(y, "shape") else self._outputs_rank or 2
+        check_weights(arguments, y, self.loss.ignore_class, rank, self._label_kind.num_labels)
 
     def _checked(self, x, y, prefix="", training=False):
         look = functools.partial(self.scale_check, training=training)
