@@ -2,6 +2,7 @@
 
 import fractions
 import math
+import re
 import warnings
 
 import numpy as np
@@ -312,3 +313,8 @@ def test_positions_are_so_many_examples():
         np.testing.assert_array_equal(ours.support, theirs.support)
     with pytest.raises(ValueError, match=r"`labels` must have the shape \(4, 25, 6\) .* Received: \(4, 6, 25\)"):
         estimation.from_confident_counts(p, labels.reshape(4, 6, 25))
+    labels[1, 2, 3] = -1
+    cure = "probabilities[labels >= 0], labels[labels >= 0]"
+    with pytest.raises(ValueError, match=f"Received: -1 at position .*`{re.escape(cure)}`"):
+        estimation.from_confident_counts(p, labels)
+    estimation.from_confident_counts(*eval(cure, {"probabilities": p, "labels": labels}))

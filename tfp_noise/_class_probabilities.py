@@ -6,7 +6,9 @@ import keras
 import numpy as np
 from scipy import special
 
+from tfp_noise import _validation
 from tfp_noise._training.raw_outputs import check_raw_outputs
+from tfp_noise._validation import wording
 from tfp_noise.classifier import NoisyLabelClassifier
 from tfp_noise.losses import NoisyLabelLoss
 from tfp_noise.losses._checks import check_one_class
@@ -50,7 +52,7 @@ def check_compiled(name, model):
 
 
 def predict(model, x, **kwargs):
-    """Float32 `[n, K]`, class probabilities of a model that `check_compiled` lets through.
+    """Float32 `[n, K]` or `[n, ..., K]`, class probabilities of a model that `check_compiled` lets through.
 
     Predictions of a `NoisyLabelClassifier` are probabilities. Those of another model are logits if its loss has
     `from_logits=True`; with a binary loss its one output is that of class 1.
@@ -61,16 +63,16 @@ def predict(model, x, **kwargs):
         **kwargs: as in `model.predict`.
 
     Raises:
-        ValueError: for outputs that are not `[n, K]`, or, with a binary loss, not `[n, 1]`.
+        ValueError: for outputs that are not `[n, ..., K]`, or, with a binary loss, not `[n, ..., 1]`.
     """
     outputs, loss = model.predict(x, **kwargs), _loss(model)
     binary = _name(loss).startswith("binary_")
     shape = getattr(outputs, "shape", None)
-    if not shape or len(shape) != 2 or (shape[1] == 1) != binary:
+    if not shape or len(shape) < 2 or (shape[-1] == 1) != binary:
         raise ValueError(
-            f"`model.predict` must give one array [n, {1 if binary else 'K'}] where the loss is {_name(loss)}. "
-            f"Received {type(outputs).__name__} of shape {shape}. Flatten the output before the last layer, or use the "
-            "loss that fits it: a binary one for one output, a categorical one for an output a class."
+            f"`model.predict` must give one array [n, ..., {1 if binary else 'K'}] where the loss is {_name(loss)}. "
+            f"Received {type(outputs).__name__} of shape {shape}. Use the loss that fits the output: a binary one for "
+            "one output, a categorical one for an output a class."
         )
     if isinstance(model, NoisyLabelClassifier):
         return outputs.astype(np.float32)
@@ -79,15 +81,42 @@ def predict(model, x, **kwargs):
     outputs, from_logits = outputs.astype(np.float64), _from_logits(loss)
     if binary:
         ones = special.expit(outputs) if from_logits else outputs
-        return np.concatenate([1 - ones, ones], axis=1).astype(np.float32)
-    return (special.softmax(outputs, axis=1) if from_logits else outputs).astype(np.float32)
+        return np.concatenate([1 - ones, ones], axis=-1).astype(np.float32)
+    return (special.softmax(outputs, axis=-1) if from_logits else outputs).astype(np.float32)
 
 
-def labels_for(model, labels, num_classes):
-    """Class indices in the form that the model's loss takes: one-hot rows for a loss of Keras over distributions."""
+def one_hot_rows(model, num_classes):
+    """Float32 `[K, K]`, the labels for a loss of Keras over distributions; `None` for a loss that takes indices."""
     loss = _loss(model)
     over_distributions = not isinstance(loss, NoisyLabelLoss) and _name(loss).startswith("categorical_")
-    return np.eye(num_classes, dtype=np.float32)[labels] if over_distributions else labels
+    return np.eye(num_classes, dtype=np.float32) if over_distributions else None
+
+
+def ignore_class(model):
+    """The class index that the model's loss leaves out, or `None`."""
+    return getattr(_loss(model), "ignore_class", None)
+
+
+def check_labels(model, labels, shape):
+    """Refuses labels that do not fit the predictions of the model.
+
+    Args:
+        model: a compiled model.
+        labels: int `[n, ...]`, class indices.
+        shape: `(..., K)`, the shape of the prediction of one example.
+
+    Raises:
+        ValueError: for labels of other positions, or outside of `[0, K)` and not the loss's `ignore_class`.
+    """
+    if labels.shape[1:] != shape[:-1]:
+        axes = ", ".join(["n", *map(str, shape[:-1])])
+        raise ValueError(
+            f"`labels` must have shape [{axes}], where the model predicts [{axes}, {shape[-1]}]. Received shape "
+            f"{labels.shape}. Pass class indices, with a label for each position that is predicted. For one label an "
+            "example, flatten the output before the last layer."
+        )
+    ignored = ignore_class(model)
+    _validation.check_labels("labels", labels, shape[-1], ignored, labels.ndim, wording.NO_LABEL_FOR_LOSS)
 
 
 def _loss(model):

@@ -47,21 +47,36 @@ def weights_of_positions(weights, outputs):
         outputs: tensor `[..., n]`.
     """
     _check_rank_of_weights(weights)
-    rank, given = len(outputs.shape), tuple(weights.shape)
-    sizes = tuple(outputs.shape)[:-1]
-    per_example = same_sizes(given, sizes[:1]) or not given  # a scalar scales the loss, as in Keras
-    if not (per_example or (_labels.are_class_indices(weights, rank) and same_sizes(given[: rank - 1], sizes))):
-        raise ValueError(
-            f"`sample_weight` must be numbers [batch], or one for each loss, [...] or [..., 1], where the dots are the "
-            f"axes of `y_pred` but the last. Received shape {given} with `y_pred` of shape {tuple(outputs.shape)}."
-        )
+    check_weights(weights, tuple(outputs.shape)[:-1])
+    rank, axes = len(outputs.shape), len(weights.shape)
     if rank == 2:
         return weights
-    if len(given) == 1:
+    if axes == 1:
         weights = ops.reshape(weights, [-1] + [1] * (rank - 2))
-    elif len(given) == rank:
+    elif axes == rank:
         weights = ops.squeeze(weights, -1)
     return ops.broadcast_to(weights, ops.shape(outputs)[:-1])
+
+
+def check_weights(weights, sizes, num_labels=1):
+    """Refuses weights that are neither one an example nor one for each loss.
+
+    Args:
+        weights: tensor, array or `tf.TensorSpec` of known rank.
+        sizes: the axes of labels that are class indices, `[batch]` or `[batch, ...]`, `None` where one is not known.
+        num_labels: int, how many labels each example or position has.
+    """
+    given, rank = tuple(weights.shape), len(sizes) + 1
+    per_example = same_sizes(given, tuple(sizes)[:1]) or not given  # a scalar scales the loss, as in Keras
+    per_loss = _labels.are_class_indices(weights, rank) and same_sizes(given[: rank - 1], sizes)
+    per_label = num_labels > 1 and same_sizes(given, (*sizes, num_labels))
+    if not (per_example or per_loss or per_label):
+        cure = f" Or pass a weight for each label, [..., {num_labels}]." if num_labels > 1 else ""
+        raise ValueError(
+            "`sample_weight` must be numbers [batch], or one for each loss, [...] or [..., 1], where the dots are the "
+            f"axes of the outputs but the last. Received shape {given} for losses of shape "
+            f"{tuple(sizes)}.{cure}"
+        )
 
 
 def _check_rank_of_weights(weights):
@@ -86,10 +101,8 @@ def weights_of_labels(weights, outputs, num_labels):
     shape = (*tuple(outputs.shape)[:-1], num_labels)
     if same_sizes(weights.shape, shape):
         return weights
-    try:
-        weights = weights_of_positions(weights, outputs)
-    except ValueError as error:
-        raise ValueError(f"{error} Or pass a weight for each label, [..., {num_labels}].") from None
+    check_weights(weights, shape[:-1], num_labels)
+    weights = weights_of_positions(weights, outputs)
     if len(weights.shape) < len(shape):
         weights = ops.expand_dims(weights, -1)
     return ops.broadcast_to(weights, (*ops.shape(outputs)[:-1], num_labels))

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from tfp_noise import _class_probabilities, _class_rows, _validation, visualization
+from tfp_noise import _class_probabilities, _class_rows, _labels, _validation, visualization
 from tfp_noise._saving.backup import BackupAndRestore
 from tfp_noise._training.input_checks import check_examples
 from tfp_noise.losses import TopRows
@@ -121,20 +121,22 @@ class MarginHistory(keras.callbacks.Callback):
     `BackupAndRestore` resumes goes on with the sums.
 
     Works with a `NoisyLabelClassifier`, or a Keras model whose loss says what its outputs are, as `cross_predict`
-    reads it. Margins are differences of log probabilities, at most 103 nats in float32.
+    reads it. Margins are differences of log probabilities, at most 103 nats in float32. A model with a label at each
+    position, such as a pixel, has a margin at each position; that of a label of the loss's `ignore_class` is NaN.
 
     Args:
         features: array of the `n` examples, or a dict, tuple or list of arrays, as `predict` takes them.
-        labels: int `[n]`, the given labels.
+        labels: int `[n]` or, at each position, `[n, ...]`: the given labels.
         batch_size: int, of the pass over the examples.
 
     Attributes:
         epochs: int, how many epochs the average is over.
-        margins: float64 `[n]`, the margins after the last epoch; `None` before the first.
+        margins: float64, of the shape of the labels: the margins after the last epoch; `None` before the first.
 
     Raises:
         TypeError, ValueError: for features that are no arrays, labels that are no class indices or not as many, and
-            once training starts, for labels outside the classes, or a model whose outputs cannot be read.
+            when training starts, for labels outside the classes or of other positions than the model predicts, or a
+            model whose outputs cannot be read.
 
     Example:
         >>> model = keras.Sequential([keras.Input([1]), keras.layers.Dense(2, kernel_initializer="zeros")])
@@ -153,16 +155,16 @@ class MarginHistory(keras.callbacks.Callback):
 
     def __init__(self, features: Any, labels: ArrayLike, batch_size: int = 256):
         super().__init__()
-        self._labels = _validation.check_indices("labels", labels).astype(np.int64)
+        self._labels = _validation.check_indices("labels", labels, rank=None).astype(np.int64)
         check_examples("features", features, len(self._labels))
         self._features, self._batch_size = features, _validation.check_int("batch_size", batch_size, 1)
         self.epochs = 0
         self.margins: np.ndarray | None = None
-        self._sums = np.zeros(len(self._labels))
+        self._sums = np.zeros(self._labels.shape)
 
     @property
     def area_under_margin(self) -> np.ndarray:
-        """Float64 `[n]`, the mean margin over the epochs so far, in nats; low is suspicious."""
+        """Float64, of the shape of the labels: the mean margin over the epochs so far, in nats; low is suspicious."""
         if not self.epochs:
             raise ValueError("`area_under_margin` must follow an epoch of training. Received: none yet. Call `fit`.")
         return self._sums / self.epochs
@@ -184,25 +186,31 @@ class MarginHistory(keras.callbacks.Callback):
         Raises:
             ValueError: if it is of other examples.
         """
-        if len(state["sums"]) != len(self._labels):
-            raise ValueError(f"`state` must be of {len(self._labels)} examples. Received: {len(state['sums'])}.")
+        if np.shape(state["sums"]) != self._labels.shape:
+            shape = np.shape(state["sums"])
+            raise ValueError(f"`state` must be of labels of shape {self._labels.shape}. Received: {shape}.")
         self.epochs, self._sums = int(state["epochs"]), np.array(state["sums"])
 
     def on_train_begin(self, logs=None):
         del logs
         _class_probabilities.check_compiled("fit", self.model)
+        batch = keras.tree.map_structure(lambda leaf: leaf[: self._batch_size], self._features)
+        _class_probabilities.check_labels(self.model, self._labels, self._predict(batch).shape[1:])
 
     def on_epoch_end(self, epoch, logs=None):
         del epoch, logs
-        settings = {"batch_size": self._batch_size, "verbose": 0}
-        probabilities = _class_probabilities.predict(self.model, self._features, **settings)
-        _validation.check_labels("labels", self._labels, probabilities.shape[1])
-        logits = np.log(np.maximum(probabilities, np.finfo(np.float32).smallest_subnormal))
-        own = logits[np.arange(len(logits)), self._labels].astype(np.float64)
-        logits[np.arange(len(logits)), self._labels] = -np.inf
-        self.margins = own - logits.max(axis=1)
+        logits = np.log(np.maximum(self._predict(self._features), np.finfo(np.float32).smallest_subnormal))
+        ignored = _class_probabilities.ignore_class(self.model)
+        known = _labels.are_known(self._labels, logits.shape[-1], ignored)
+        given = np.where(known, self._labels, 0)[..., None]
+        own = np.take_along_axis(logits, given, axis=-1)[..., 0].astype(np.float64)
+        np.put_along_axis(logits, given, -np.inf, axis=-1)
+        self.margins = np.where(known, own - logits.max(axis=-1), np.nan)
         self._sums += self.margins
         self.epochs += 1
+
+    def _predict(self, features):
+        return _class_probabilities.predict(self.model, features, batch_size=self._batch_size, verbose=0)
 
 
 def _write(tag, value, plugin, data_class):

@@ -15,8 +15,9 @@ from tfp_noise._training.fit_callbacks import backups_released, with_own_callbac
 from tfp_noise._training.image_scale import ScaleCheck
 from tfp_noise._training.input_checks import check_data
 from tfp_noise._training.label_kinds import label_kind
+from tfp_noise._training.metric_updates import update_metrics
 from tfp_noise._training.missing_features import takes_missing
-from tfp_noise._training.model_checks import check_batches, check_heed_masks, check_weights
+from tfp_noise._training.model_checks import check_batches, check_weights
 from tfp_noise._training.network_and_loss import check_parts, check_width
 from tfp_noise._training.outputs_rank import outputs_rank
 from tfp_noise._training.raw_outputs import check_raw_outputs
@@ -121,6 +122,10 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         class index of a distribution is that of its largest entry. With `losses.MultiLabel` metrics receive labels of 0
         or 1, a probability above one half as 1, and "accuracy" is the fraction of labels that are right.
 
+        Metrics leave out labels of the loss's `ignore_class` and positions under a mask of Keras: those that are means
+        by themselves, and `MeanIoU` and its like if they have an `ignore_class` of their own. Others are refused when
+        the first batch comes.
+
         Args:
             optimizer: as in Keras.
             loss: refused, because the constructor has it.
@@ -183,19 +188,22 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         return loss
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        if y is None and self._compile_metrics is not None:
+        compiled = self._compile_metrics
+        if compiled is None:
+            return super().compute_metrics(x, y, y_pred, sample_weight)
+        if y is None:
             raise ValueError("`y` must hold labels for `metrics`. Received: None. Leave `metrics` out of `compile`.")
-        probabilities, mask = self.loss.probabilities(y_pred), None
-        if self._compile_metrics is not None:
-            y, mask = self._label_kind.for_metrics(y, y_pred)
-            if mask is not None:
-                probabilities._keras_mask = mask  # which metrics read
-            if sample_weight is not None:
-                sample_weight = self._label_kind.weights_for_metrics(sample_weight, y_pred)
-        results = super().compute_metrics(x, y, probabilities, sample_weight)
-        if mask is not None or (self.loss.ignore_class is not None and self._compile_metrics is not None):
-            check_heed_masks(self._compile_metrics.metrics, self.loss.ignore_class)
-        return results
+        probabilities = self.loss.probabilities(y_pred)
+        y, mask = self._label_kind.for_metrics(y, y_pred)
+        if mask is not None:
+            probabilities._keras_mask = mask  # which metrics read
+        if sample_weight is not None:
+            sample_weight = self._label_kind.weights_for_metrics(sample_weight, y_pred)
+        if not compiled.built:
+            compiled.build(y, probabilities)
+        self._label_kind.check_metrics(compiled.metrics, y, probabilities)
+        update_metrics(compiled, y, probabilities, sample_weight)
+        return self.get_metrics_result()
 
     def predict_step(self, data):
         return self.loss.probabilities(super().predict_step(data))
@@ -241,9 +249,8 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         Warns:
             UserWarning: if images are on another scale than the network is made for.
         """
-        batches = y is None
         x, y = self._checked(x, y, training=True)
-        check_weights(kwargs, self.loss.ignore_class, batches, self._outputs_rank or 2, self._label_kind.num_labels)
+        self._check_weights(kwargs, x, y)
         check_batches(x, batch_size, kwargs.get("validation_split", 0.0), self.distribute_strategy)
         validation = kwargs.get("validation_data")
         if validation is not None and not isinstance(validation, (tuple, list)):
@@ -262,8 +269,9 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """Evaluates like `keras.Model.evaluate`, after the checks of `fit`; the loss is `loss.evaluation_loss`."""
-        check_weights(kwargs)
-        return super().evaluate(*self._checked(x, y), *args, **kwargs)
+        x, y = self._checked(x, y)
+        self._check_weights(kwargs, x, y)
+        return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """Predicts class probabilities, with the arguments of `keras.Model.predict`.
@@ -282,6 +290,10 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         """
         self.scale_check("x", x)
         return super().predict(x, *args, **kwargs)
+
+    def _check_weights(self, arguments, x, y):
+        rank = outputs_rank(self, x, y) if hasattr(y, "shape") else self._outputs_rank or 2
+        check_weights(arguments, y, self.loss.ignore_class, rank, self._label_kind.num_labels)
 
     def _checked(self, x, y, prefix="", training=False):
         look = functools.partial(self.scale_check, training=training)

@@ -1,6 +1,5 @@
 """Predictions for each example by a model that was not trained on it."""
 
-import functools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -8,9 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import KFold, StratifiedKFold
 
-from tfp_noise import _class_probabilities, _validation
+from tfp_noise import _class_probabilities, _positions, _validation
 from tfp_noise._saving.fold_files import FoldFiles
 from tfp_noise._saving.model_digest import model_digest
 from tfp_noise._training.fold_examples import examples_of
@@ -45,6 +44,12 @@ def cross_predict(
     logits, whose softmax is taken, with `from_logits=True`, else probabilities. One output alone is that of class 1 of
     two classes. Losses of Keras over distributions (`CategoricalCrossentropy`) are given one-hot labels.
 
+    A model with a label at each position, such as a pixel, has outputs `[n, ..., K]` and labels `[n, ...]`. Whole
+    examples are then divided at random, whatever classes they show. A class that is in few examples may be in none that
+    a fold's model is trained on; that model gives it a low probability, so that its labels look wrong.
+
+    Labels of the `ignore_class` of the model's loss are not trained on, but predicted like the others.
+
     A `tf.data.Dataset` is read about `2 + folds (epochs + 1)` times and never held in memory as a whole. It must give
     the same examples in the same order each time: two passes are compared before the first training. The folds are
     those of arrays in the same order. The order of training is another one, and with it the numbers: `fit` shuffles an
@@ -55,8 +60,10 @@ def cross_predict(
         build: function without arguments that returns a new, compiled `NoisyLabelClassifier` or `keras.Model`.
         features: array or data frame of `n` examples, or a dict, tuple or list of them, as `fit` takes them; or a
             finite `tf.data.Dataset` of single examples: `(x, y)`, or `x` with `labels`.
-        labels: int `[n]`, the given labels in `[0, K)`; `None` for those in the dataset.
-        folds: int, at least 2; each class must have at least as many examples.
+        labels: int `[n]` or, at each position, `[n, ...]`: the given labels in `[0, K)`, or the `ignore_class` of the
+            model's loss; `None` for those in the dataset, whose shape must be known.
+        folds: int, at least 2; each class must have at least as many examples. With labels at each position, there must
+            be as many examples.
         epochs: int, how long each model is trained.
         batch_size: int, as in `fit`.
         seed: int, for the folds, the weights and the order of examples.
@@ -65,14 +72,15 @@ def cross_predict(
         verbose: progress as `fit` shows it: `"auto"`, 0, 1 or 2.
 
     Returns:
-        float32 `[n, K]`, probabilities in the order of the examples; rows sum to 1.
+        float32 `[n, K]` or `[n, ..., K]`, probabilities in the order of the examples; rows sum to 1.
 
     Raises:
         TypeError: if `build` does not return a Keras model, or the features are neither arrays nor a dataset.
         ValueError: if a class has fewer examples than folds, the model is not compiled, was trained before or shares
-            weights with that of another fold, its loss does not say what its outputs are, labels lie outside `[0, K)`
-            or have the index of `features` in another order, the predictions are no distributions, `workdir` belongs to
-            another call, or a dataset holds batches, does not end, or changes from pass to pass.
+            weights with that of another fold, its loss does not say what its outputs are, labels do not fit the
+            predictions, lie outside `[0, K)` or have the index of `features` in another order, the predictions are no
+            distributions, `workdir` belongs to another call, or a dataset holds batches, does not end, or changes from
+            pass to pass.
 
     Example:
         >>> def build():
@@ -99,27 +107,28 @@ def cross_predict(
         raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2. Received: {verbose!r:.100}.")
     examples = examples_of(features, labels)
     given = examples.labels
-    _check_sizes(given, folds)
     model = _fresh_model(build, seed)
-    num_classes = _num_classes(model, examples)
-    _validation.check_labels("labels", given, num_classes)
+    _check_sizes(given, folds, _class_probabilities.ignore_class(model))
+    shape = _shape_of_prediction(model, examples)
+    _class_probabilities.check_labels(model, given, shape)
     stored = None
     if workdir is not None:
         data = {"features": examples.described(), "labels": described(given), "build": model_digest(model)}
         facts = {**data, "folds": folds, "seed": seed, "epochs": epochs, "batch_size": batch_size}
         stored = FoldFiles(_validation.check_path("workdir", workdir), facts)
-    splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(given, given)
-    probabilities = np.empty([len(given), num_classes], np.float32)
+    splitter = StratifiedKFold if given.ndim == 1 else KFold
+    splits = splitter(folds, shuffle=True, random_state=seed).split(given, given)
+    probabilities = np.empty([len(given), *shape], np.float32)
     trained: list[keras.Variable] = []
     for fold, (others, own) in enumerate(splits):
         predicted = stored.read(fold, own) if stored else None
         if predicted is None:
             model = _fresh_model(build, seed, fold)
             check_new_weights(model, trained, "fold", ", and have seen the examples that it is to predict")
-            targets = functools.partial(_class_probabilities.labels_for, model, num_classes=num_classes)
-            model.fit(**examples.training(others, batch_size, targets), epochs=epochs, verbose=verbose)
+            one_hot = _class_probabilities.one_hot_rows(model, shape[-1])
+            model.fit(**examples.training(others, batch_size, one_hot), epochs=epochs, verbose=verbose)
             predicted = _class_probabilities.predict(model, **examples.inputs(own, batch_size), verbose=verbose)
-            _validation.check_distribution_rows("predictions", predicted, _CURE)
+            _check_rows(predicted)
             trained = model.trainable_variables
             if stored:
                 stored.write(fold, own, predicted)
@@ -127,12 +136,17 @@ def cross_predict(
     return probabilities
 
 
-def _check_sizes(labels, folds):
-    """Refuses labels of one class alone, and classes with fewer than `folds` examples."""
+def _check_sizes(labels, folds, ignored):
+    """Refuses labels of one class alone, and classes, or with positions all, of fewer than `folds` examples."""
     classes, sizes = np.unique(labels, return_counts=True)
-    if len(classes) < 2:
-        received = f"class {classes[0]} only" if len(classes) else "none"
+    known = classes[classes != ignored]
+    if len(known) < 2:
+        received = f"class {known[0]} only" if len(known) else "none"
         raise ValueError(f"`labels` must be of at least two classes. Received: {received}.")
+    if labels.ndim > 1:
+        if len(labels) < folds:
+            raise ValueError(f"`labels` must be of at least `folds` = {folds} examples. Received: {len(labels)}.")
+        return
     rare = sizes < folds
     if rare.any():
         counted = [f"{size} of class {one}" for one, size in zip(classes[rare], sizes[rare], strict=True)]
@@ -157,8 +171,14 @@ def _fresh_model(build, seed, fold=0):
     return model
 
 
-def _num_classes(model, examples):
-    if isinstance(model, NoisyLabelClassifier):
-        return model.loss.num_classes
+def _shape_of_prediction(model, examples):
+    """`(..., K)` for one example."""
+    if isinstance(model, NoisyLabelClassifier) and examples.labels.ndim == 1:
+        return (model.loss.num_classes,)
     probabilities = _class_probabilities.predict(model, **examples.inputs([0], batch_size=1), verbose=0)
-    return _validation.check_distribution_rows("predictions", probabilities, _CURE).shape[1]
+    _check_rows(probabilities)
+    return probabilities.shape[1:]
+
+
+def _check_rows(probabilities):
+    _validation.check_distribution_rows("predictions", _positions.as_rows("predictions", probabilities), _CURE)

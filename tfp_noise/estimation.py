@@ -12,6 +12,7 @@ from scipy import stats
 
 from tfp_noise import _positions, _validation, noise
 from tfp_noise._confident_joint import confident_joint
+from tfp_noise._validation import wording
 from tfp_noise.noise._conditioning import approximate_condition_number
 
 __all__ = ["EstimatedTransition", "TrustedCheck", "from_anchors", "from_confident_counts", "from_trusted"]
@@ -216,7 +217,8 @@ def from_confident_counts(
     probabilities, labels = _positions.as_examples(probabilities, labels)
     probabilities = _validation.check_distribution_rows("probabilities", probabilities)
     num_classes = probabilities.shape[1]
-    labels = _validation.check_labels("labels", labels, num_classes)
+    no_label = wording.NO_LABEL_BESIDE_PREDICTIONS
+    labels = _validation.check_labels("labels", labels, num_classes, no_label=no_label)
     if len(labels) != len(probabilities):
         raise ValueError(
             f"`labels` must be one per row of `probabilities`, {len(probabilities)}. Received: {len(labels)}."

@@ -99,7 +99,8 @@ def read_json(path, what, cure):
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not {what}: {error}. {cure}") from error
     if not isinstance(found, dict):
-        raise ValueError(f"{path} is not {what}: it holds a {type(found).__name__}, not named values. {cure}")
+        kind = _validation.with_article(type(found).__name__)
+        raise ValueError(f"{path} is not {what}: it holds {kind}, not named values. {cure}")
     return found
 
 

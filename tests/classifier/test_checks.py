@@ -1,5 +1,7 @@
 """Networks, labels and features that do not fit a classifier are refused, each with its cure."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -164,6 +166,31 @@ def test_softmax_at_the_end_is_refused_in_every_form(last):
         NoisyLabelClassifier(
             keras.Sequential([keras.Input([6]), keras.layers.Dense(3), last]), losses.LabelSmoothing(3)
         )
+
+
+def test_width_of_a_convolutional_network_is_told_of_filters():
+    network = keras.Sequential([keras.Input([8, 8, 1]), keras.layers.Conv2D(4, 1)])
+    with pytest.raises(ValueError, match=r"must have 3 outputs.*units \(`Dense`\) or filters \(`Conv2D`\)\.$"):
+        NoisyLabelClassifier(network, losses.CrossEntropy(3))
+
+
+@pytest.mark.parametrize("arrays", [True, False])
+def test_weights_that_do_not_fit_are_refused_by_their_shape_after_some_that_do(arrays):
+    """A step that is traced already would be traced again, for weights of any rank."""
+    model = classifier(losses.CrossEntropy(3))
+
+    def trained(act, weights):
+        if arrays:
+            return act(FEATURES, LABELS, sample_weight=weights, verbose=0)
+        return act(tf.data.Dataset.from_tensor_slices((FEATURES, LABELS, weights)).batch(16), verbose=0)
+
+    trained(functools.partial(model.fit, shuffle=False), np.ones(48))
+    before = model.get_weights()
+    for act in (model.fit, model.evaluate):
+        with pytest.raises(ValueError, match=r"`sample_weight` must be numbers .* Received shape \(.*, 2\) for"):
+            trained(act, np.ones([48, 2]))
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_softmax_as_an_operation_is_refused():

@@ -110,6 +110,9 @@ def test_soft_labels_of_positions():
     ours = trained(classifier(loss(K), run_eagerly=True), FEATURES, soft)
     flat = classifier(loss(K), [K], run_eagerly=True)
     assert_same(ours, trained(flat, FEATURES.reshape(-1, K), soft.reshape(-1, K), 24))
+    weighted = [classifier(loss(K), shape, run_eagerly=True) for shape in (None, (TIMES, K))]
+    unbuilt, built = (trained(model, FEATURES, soft, sample_weight=WEIGHTS) for model in weighted)
+    assert_same(unbuilt, built)
 
 
 def test_predictions_are_served_and_saved_for_any_size(tmp_path):

@@ -80,6 +80,26 @@ def test_minus_one_is_refused_without_it_even_at_weight_zero():
         model.fit(FEATURES, MARKED, sample_weight=1.0 - IGNORED)
 
 
+def test_minus_one_in_unsigned_integers_is_told_of():
+    """It is 255 there, which the loss has to be given."""
+    marked, cure = MARKED.astype("uint8"), r"as -1 does in uint8, give the loss `ignore_class=255`"
+
+    def evaluated(ignored, *data):
+        model = NoisyLabelClassifier(keras.Sequential([keras.Input([6]), keras.layers.Dense(3)]), loss(ignored))
+        model.compile("sgd", run_eagerly=True)
+        return model.evaluate(*data, verbose=0)
+
+    def loss(ignored):
+        return losses.CrossEntropy(3, ignore_class=ignored)
+
+    data = tf.data.Dataset.from_tensor_slices((FEATURES, marked)).batch(16)
+    with pytest.raises(ValueError, match=f"Received: 255 at position 0.*{cure}"):
+        evaluated(-1, FEATURES, marked)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=cure):
+        evaluated(-1, data)
+    assert np.isfinite(evaluated(255, data))
+
+
 def test_it_survives_its_configuration():
     loss = losses.ForwardCorrection(3, np.eye(3), ignore_class=255)
     assert losses.ForwardCorrection.from_config(loss.get_config()).ignore_class == 255

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.small_classifier import FEATURES, LABELS, classifier
-from tfp_noise import callbacks, losses
+from tfp_noise import NoisyLabelClassifier, callbacks, losses
 
 
 class Logits(keras.callbacks.Callback):
@@ -81,6 +81,27 @@ def test_resumed_training_goes_on_with_the_sums(tmp_path):
     np.testing.assert_array_equal(resumed.area_under_margin, whole.area_under_margin)
 
 
+def test_labels_at_each_position_have_margins_of_their_own():
+    """A label of `ignore_class` has none; labels of other positions are refused before a step."""
+    features, labels = FEATURES.reshape(12, 4, 6), LABELS.reshape(12, 4).copy()
+    labels[3, 1:] = 255
+    loss = losses.GeneralizedCrossEntropy(3, ignore_class=255)
+    model = NoisyLabelClassifier(keras.Sequential([keras.Input([4, 6]), keras.layers.Dense(3)]), loss)
+    model.compile("sgd", run_eagerly=True)
+    history, logits = callbacks.MarginHistory(features, labels, 5), Logits(lambda model: np.asarray(model(features)))
+    model.fit(features, labels, epochs=2, callbacks=[history, logits], verbose=0)
+    known = labels != 255
+    expected = np.mean([margins(one[known], labels[known]) for one in logits.kept], axis=0)
+    assert history.area_under_margin.shape == (12, 4)
+    np.testing.assert_allclose(history.area_under_margin[known], expected, atol=1e-4)
+    assert np.isnan(history.area_under_margin[~known]).all()
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"`labels` must have shape \[n, 4\], where the model predicts \[n, 4, 3\]"):
+        model.fit(features, labels, callbacks=[callbacks.MarginHistory(features, labels[:, :3])], verbose=0)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_bad_input_is_told():
     with pytest.raises(TypeError, match="`labels` must be integer class indices"):
         callbacks.MarginHistory(FEATURES, LABELS / 2)
@@ -88,7 +109,7 @@ def test_bad_input_is_told():
         callbacks.MarginHistory(FEATURES, LABELS[:9])
     with pytest.raises(ValueError, match="`area_under_margin` must follow an epoch of training"):
         _ = callbacks.MarginHistory(FEATURES, LABELS).area_under_margin
-    with pytest.raises(ValueError, match=r"`state` must be of 48 examples. Received: 3\."):
+    with pytest.raises(ValueError, match=r"`state` must be of labels of shape \(48,\). Received: \(3,\)\."):
         callbacks.MarginHistory(FEATURES, LABELS).set_state({"epochs": 1, "sums": np.zeros(3)})
     model = classifier(losses.LabelSmoothing(3))
     with pytest.raises(ValueError, match=r"`labels` must lie in \[0, 3\)"):

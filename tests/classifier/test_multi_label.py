@@ -183,6 +183,22 @@ def test_positions_have_several_labels_each():
     np.testing.assert_allclose(found["loss"], entropy[kept].mean(), rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        ("binary_crossentropy", "a value for each label to leave out positions under a mask of Keras.* a mean over"),
+        (keras.metrics.AUC(multi_label=True), "leave out positions under a mask of Keras, which AUC cannot"),
+    ],
+)
+def test_metrics_that_cannot_leave_positions_out_are_refused(metric, message):
+    """Before they are updated, which would fail deep inside of them."""
+    layers = [keras.Input([2, 4]), keras.layers.Masking(), keras.layers.Dense(L)]
+    model = NoisyLabelClassifier(keras.Sequential(layers), PLAIN(L))
+    model.compile("sgd", metrics=[metric], jit_compile=False)
+    with pytest.raises(ValueError, match=f"`metrics` must (have )?{message}"):
+        model.evaluate(np.stack([FEATURES, 0 * FEATURES], axis=1), np.stack([LABELS] * 2, axis=1), verbose=0)
+
+
 @pytest.mark.parametrize("name", OF_SEVERAL_LABELS)
 def test_predictions_are_served_and_saved(name, tmp_path):
     model = classifier(OF_SEVERAL_LABELS[name](L), run_eagerly=True)
@@ -264,6 +280,15 @@ def test_metrics_that_cannot_read_several_labels_are_refused():
         trained(model, y=MARKED)
 
 
+@pytest.mark.parametrize("name", [name for name in dir(keras.metrics) if "categorical" in name.lower()])
+def test_metrics_of_one_class_of_several_are_refused_at_compile(name):
+    metric = getattr(keras.metrics, name)
+    names = [name] if name != "categorical_focal_crossentropy" else []  # Keras does not know it by its name
+    for spelled in (*names, metric() if isinstance(metric, type) else metric):
+        with pytest.raises(ValueError, match=r"`metrics` must read several labels an example, which \w+ cannot.*Take"):
+            classifier(PLAIN(L), metrics=[spelled])
+
+
 @pytest.mark.parametrize(
     "call",
     [
@@ -278,7 +303,9 @@ def test_metrics_that_cannot_read_several_labels_are_refused():
     ],
 )
 def test_what_needs_one_class_an_example_refuses_several_labels(call):
-    with pytest.raises(ValueError, match=r"must have a loss for one class of several an example.*np.stack"):
+    with pytest.raises(
+        ValueError, match=r"must have a loss for one class of several.* a MultiLabel for \d labels.*np.stack"
+    ):
         call(classifier(PLAIN(L)))
 
 

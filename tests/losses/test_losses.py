@@ -173,6 +173,14 @@ def test_wrong_shapes_are_refused(case):
         loss(np.zeros((3, 4)), np.zeros((3, loss.num_outputs)))
 
 
+def test_nothing_in_place_of_labels_or_outputs_is_refused(case):
+    loss = case.build(3)
+    with pytest.raises(ValueError, match=r"`y_true` must hold labels\. Received: None"):
+        loss(None, np.zeros([2, loss.num_outputs]))
+    with pytest.raises(ValueError, match=r"`y_pred` must hold raw outputs of the network\. Received: None"):
+        loss(np.zeros(2, int), None)
+
+
 def test_many_classes_keep_their_index_under_mixed_precision():
     """A cast of labels to bfloat16 would turn class 511 into 512."""
     loss = losses.CrossEntropy(600)

@@ -303,8 +303,8 @@ BAD = {
         "`predictions` must be at least 0.* Does the loss's `from_logits` fit the last layer",
     ),
     "probabilities for logits": ({"make": build("softmax", **LOGITS)}, ValueError, "`build` must end in raw outputs"),
-    "one output for classes": ({"make": build(units=1)}, ValueError, r"must give one array \[n, K\]"),
-    "classes for one output": ({"make": build(loss="binary_crossentropy")}, ValueError, r"one array \[n, 1\]"),
+    "one output for classes": ({"make": build(units=1)}, ValueError, r"must give one array \[n, ..., K\]"),
+    "classes for one output": ({"make": build(loss="binary_crossentropy")}, ValueError, r"one array \[n, ..., 1\]"),
 }
 
 

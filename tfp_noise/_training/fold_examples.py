@@ -21,7 +21,7 @@ def examples_of(features, labels):
 
     Args:
         features: arrays in any nest, or a `tf.data.Dataset` of single examples.
-        labels: int `[n]`; `None` for those in the dataset.
+        labels: int `[n]` or `[n, ...]`; `None` for those in the dataset.
     """
     return (StreamExamples if isinstance(features, tf.data.Dataset) else ArrayExamples)(features, labels)
 
@@ -37,11 +37,11 @@ class ArrayExamples:
             )
         if labels is None:
             raise TypeError(
-                "`labels` must be integer class indices [n]. Received: None, which is for a `tf.data.Dataset` of "
+                "`labels` must be integer class indices. Received: None, which is for a `tf.data.Dataset` of "
                 "`(x, y)`. Pass the given labels of the arrays."
             )
         _validation.check_one_order("labels", labels, features)
-        self.labels = _validation.check_indices("labels", labels).astype(np.int64)
+        self.labels = _validation.check_indices("labels", labels, rank=None).astype(np.int64)
         check_examples("features", features, len(self.labels))
         self._features = features
 
@@ -57,9 +57,10 @@ class ArrayExamples:
         )
         return {"x": taken, "batch_size": batch_size}
 
-    def training(self, positions, batch_size, targets):
-        """Arguments of `model.fit` for these positions, with labels in the form that `targets` gives them."""
-        return {**self.inputs(positions, batch_size), "y": targets(self.labels[positions])}
+    def training(self, positions, batch_size, one_hot):
+        """Arguments of `model.fit` for these positions; labels are rows of `one_hot`, unless that is `None`."""
+        labels = self.labels[positions]
+        return {**self.inputs(positions, batch_size), "y": labels if one_hot is None else one_hot[labels]}
 
 
 class StreamExamples:
@@ -75,7 +76,8 @@ class StreamExamples:
         dataset = dataset.with_options(options)
         self._checksums, found, size = _read(dataset, with_labels=labels is None)
         count = len(self._checksums)
-        self.labels = _validation.check_indices("labels", found if labels is None else labels).astype(np.int64)
+        given = found if labels is None else labels
+        self.labels = _validation.check_indices("labels", given, rank=None).astype(np.int64)
         if len(self.labels) != count:
             raise ValueError(
                 f"`features` must hold {len(self.labels)} examples, as `labels` do. Received a dataset of {count} "
@@ -93,12 +95,17 @@ class StreamExamples:
         """Arguments of `model.predict` for the examples at these positions, as a dict."""
         return {"x": self._at(positions).map(lambda _, x: (x,)).batch(batch_size).prefetch(2)}
 
-    def training(self, positions, batch_size, targets):
-        """Arguments of `model.fit` for these positions, with labels in the form that `targets` gives them."""
+    def training(self, positions, batch_size, one_hot):
+        """Arguments of `model.fit` for these positions; labels are rows of `one_hot`, unless that is `None`."""
         with tf.device("CPU:0"):
-            labels, form = tf.constant(self.labels), tf.constant(targets(np.arange(self.labels.max() + 1)))
+            labels, rows = tf.constant(self.labels), None if one_hot is None else tf.constant(one_hot)
+
+        def label(number):
+            index = tf.gather(labels, number)
+            return index if rows is None else tf.gather(rows, index)
+
         shuffled = self._at(positions).shuffle(self._buffer, seed=0)  # the global seed differs between folds
-        labelled = shuffled.map(lambda number, x: (x, tf.gather(form, tf.gather(labels, number))))
+        labelled = shuffled.map(lambda number, x: (x, label(number)))
         return {"x": labelled.batch(batch_size).prefetch(2), "shuffle": False}
 
     def _at(self, positions):
@@ -131,10 +138,11 @@ def _check_elements(dataset, labels):
         )
     if not all(isinstance(one, tf.TensorSpec) for one in tf.nest.flatten(spec)):
         raise TypeError(f"`features` must be a dataset of dense tensors. Received elements {spec}.")
-    if labels is None and spec[1].shape.rank not in (0, None):
+    if labels is None and spec[1].shape.rank and not (spec[1].dtype.is_integer and spec[1].shape.is_fully_defined()):
         raise ValueError(
-            "`features` must be a dataset of single examples `(x, y)`, y an integer. Received labels of shape "
-            f"{spec[1].shape}. {_UNBATCH} Pass class indices instead of one-hot labels."
+            "`features` must be a dataset of single examples `(x, y)`, y an integer, or integers of known shape for "
+            f"labels at each position. Received labels of shape {spec[1].shape}. {_UNBATCH} Pass class indices instead "
+            "of one-hot labels. To make the shape of positions known: `tf.ensure_shape(y, [height, width])`."
         )
 
 

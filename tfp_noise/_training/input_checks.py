@@ -5,7 +5,7 @@ import types
 import keras
 import tensorflow as tf
 
-from tfp_noise import _validation
+from tfp_noise import _positions, _validation
 
 
 def check_data(x, y, kind, prefix, takes_nan, rank_of, check_scale=None):
@@ -41,6 +41,7 @@ def check_data(x, y, kind, prefix, takes_nan, rank_of, check_scale=None):
         if isinstance(spec, tuple) and len(spec) > 1 and isinstance(spec[1], tf.TensorSpec):
             rank = rank_of(x, spec[1])
             kind.check_spec(f"{prefix}y", spec[1], rank)
+            _check_weights_spec(spec, rank, kind.num_labels)
         allows_nan = takes_nan()  # called here, because inside the dataset's graph the model cannot be called
         # Batches are checked while the step before them is computed; within the step that would take some percent of
         # its time.
@@ -58,6 +59,13 @@ def check_data(x, y, kind, prefix, takes_nan, rank_of, check_scale=None):
         return x, y
     y = _validation.as_label_array(f"{prefix}y", y)
     return x, kind.check_array(f"{prefix}y", y, rank_of(x, y))
+
+
+def _check_weights_spec(spec, rank, num_labels):
+    """Refuses weights of a dataset whose shapes are known and do not fit its labels."""
+    weights = [one for one in spec[2:] if isinstance(one, tf.TensorSpec)]
+    if weights and None not in (spec[1].shape.rank, weights[0].shape.rank):
+        _positions.check_weights(weights[0], tuple(spec[1].shape)[: rank - 1], num_labels)
 
 
 def is_array(value):

@@ -4,9 +4,10 @@ import functools
 
 import keras
 from keras import ops
-from keras.src.backend import compute_output_spec
+from keras.src.backend import compute_output_spec, get_keras_mask
 
 from tfp_noise import _labels, _positions, _validation
+from tfp_noise._training.metric_updates import check_forms, check_heed_masks, what_is_left_out
 from tfp_noise._validation import tensors
 from tfp_noise.losses import MultiLabel
 from tfp_noise.metrics import ExpectedCalibrationError
@@ -67,6 +68,11 @@ class _OneClass:
             return _labels.to_distributions(y, self.width, rank=rank), mask
         return _labels.to_class_indices(y, self.width, rank), mask
 
+    def check_metrics(self, metrics, y, predictions):
+        """Refuses metrics that cannot read labels of `for_metrics`, or predictions with its mask."""
+        check_heed_masks(metrics, self._ignored, y, predictions)
+        check_forms(metrics, y, predictions)
+
     def weights_for_metrics(self, weights, y_pred):
         """Weights of examples or positions as metrics read them."""
         return _positions.weights_of_positions(weights, y_pred)
@@ -105,8 +111,10 @@ class _SeveralLabels:
                 )
             if isinstance(metric, str) and metric.lower() in ("accuracy", "acc"):
                 return keras.metrics.BinaryAccuracy(name=metric)
+            if metric is not None:
+                _check_reads_several_labels(metric)
             if self._ignored is not None and metric is not None:
-                _check_reads_each_label(metric, self.width)
+                _check_reads_each_label(metric, self.width, self._ignored)
             return metric
 
         return keras.tree.map_structure(named, metrics)
@@ -117,24 +125,47 @@ class _SeveralLabels:
         present = ops.cast(y > 0.5, y.dtype)
         return (present, mask) if self._ignored is None else _without(present, ops.not_equal(y, self._ignored), mask)
 
+    def check_metrics(self, metrics, y, predictions):
+        check_heed_masks(metrics, self._ignored, y, predictions)
+        if get_keras_mask(predictions) is not None:
+            for metric in metrics:
+                _check_reads_each_label(metric, self.width, self._ignored)
+
     def weights_for_metrics(self, weights, y_pred):
         every = self._ignored is not None or len(y_pred.shape) > 2
         return _positions.weights_of_labels(weights, y_pred, self.width) if every else weights
 
 
-def _check_reads_each_label(metric, num_labels):
-    """Refuses a metric that is a mean over the labels of an example, in which unknown labels would count."""
-    function = keras.metrics.get(metric)
-    if isinstance(function, keras.metrics.MeanMetricWrapper):
-        function = functools.partial(function._fn, **function._fn_kwargs)
+def _function_of(metric):
+    """The function whose mean a metric is; a metric of another kind as an instance."""
+    metric = keras.metrics.get(metric)
+    wrapped = isinstance(metric, keras.metrics.MeanMetricWrapper)
+    return functools.partial(metric._fn, **metric._fn_kwargs) if wrapped else metric
+
+
+def _check_reads_several_labels(metric):
+    """Refuses Keras's metrics of one class of several, which have "categorical" in their names."""
+    function = _function_of(metric)
+    function = getattr(function, "func", function)
+    name = getattr(function, "__name__", type(function).__name__)
+    if "categorical" in name and function.__module__.startswith("keras."):
+        raise ValueError(
+            f"`metrics` must read several labels an example, which {name} cannot. Received: "
+            f'{getattr(metric, "name", metric)!r}. Take "accuracy", the fraction of labels that are right.'
+        )
+
+
+def _check_reads_each_label(metric, num_labels, ignored):
+    """Refuses a metric that is a mean over the labels of an example, among which some are left out."""
+    function = _function_of(metric)
     if isinstance(function, keras.metrics.Metric):  # known by its class, once it has seen a batch
         return
     like = keras.KerasTensor((num_labels + 2, num_labels))
     if len(compute_output_spec(function, like, like).shape) < 2:
         raise ValueError(
-            f"`metrics` must have a value for each label where labels of `ignore_class` are left out. Received: "
+            f"`metrics` must have a value for each label to leave out {what_is_left_out(ignored)}. Received: "
             f"{getattr(metric, 'name', metric)!r}, a mean over the labels of an example. Call it on `predict` and the "
-            "labels that are known, after training."
+            "labels that count, after training."
         )
 
 

@@ -1,4 +1,4 @@
-"""Checks before a model trains: the size of its batches, weights of examples, and metrics."""
+"""Checks before a model trains: the size of its batches, weights of examples, and new weights of the network."""
 
 import math
 import warnings
@@ -7,9 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_noise import _validation, distribute
+from tfp_noise import _positions, _validation, distribute
 from tfp_noise._training.input_checks import is_array
-from tfp_noise.metrics import ExpectedCalibrationError
 
 
 def check_batches(x, batch_size, validation_split, strategy):
@@ -44,20 +43,22 @@ def check_batches(x, batch_size, validation_split, strategy):
             )
 
 
-def check_weights(arguments, ignored=None, batches=False, rank=2, num_labels=1):
-    """Refuses example weights that are not finite, and class weights where Keras cannot look labels up.
+def check_weights(arguments, y, ignored=None, rank=2, num_labels=1):
+    """Refuses example weights that are not finite or do not fit, and class weights where Keras cannot look labels up.
 
     Args:
         arguments: dict, the keyword arguments of `fit` or `evaluate`.
+        y: labels; `None` for data in batches, for which Keras looks up every label in `class_weight`.
         ignored: int, the loss's `ignore_class`, or `None`.
-        batches: bool, true for data in batches, for which Keras looks up every label in `class_weight`.
         rank: int, how many axes the model's outputs have.
         num_labels: int, how many labels each example or position has.
     """
     weights = arguments.get("sample_weight")
     if weights is not None:
-        cure = "Give such examples a weight of 0, or leave them out."
-        _validation.check_finite("sample_weight", np.asarray(weights), "example", cure)
+        cure, weights = "Give such examples a weight of 0, or leave them out.", np.asarray(weights)
+        _validation.check_finite("sample_weight", weights, "example", cure)
+        if hasattr(y, "shape"):
+            _positions.check_weights(weights, y.shape[: rank - 1], num_labels)
     if arguments.get("class_weight") is None:
         return
     if num_labels > 1:
@@ -72,22 +73,11 @@ def check_weights(arguments, ignored=None, batches=False, rank=2, num_labels=1):
             f"Received: {arguments['class_weight']}, for outputs of {rank} axes. Pass a weight of each position: "
             "`sample_weight=weights[y]`, with an array of a weight a class."
         )
-    if batches and ignored is not None:
+    if y is None and ignored is not None:
         raise ValueError(
             "`class_weight` must be left out for batches and a loss with an `ignore_class`, which has no class weight. "
             f"Received: ignore_class={ignored}. Pass batches of (x, y, sample_weight)."
         )
-
-
-def check_heed_masks(metrics, ignored):
-    """Refuses metrics that cannot leave out examples of a loss's `ignore_class`, or positions under a mask of Keras."""
-    left_out = "positions under a mask of Keras" if ignored is None else "examples of `ignore_class`"
-    for metric in metrics:
-        if not isinstance(metric, keras.metrics.MeanMetricWrapper | ExpectedCalibrationError | keras.metrics.Mean):
-            raise ValueError(
-                f"`metrics` must leave out {left_out}, which {type(metric).__name__} cannot. Received: "
-                f"{metric.name!r}. Call it on `predict` without those, after training."
-            )
 
 
 def check_new_weights(model, trained, training, consequence=""):

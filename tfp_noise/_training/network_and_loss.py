@@ -37,6 +37,6 @@ def check_width(outputs, loss):
     if outputs.shape[-1] != loss.num_outputs:
         raise ValueError(
             f"`network` must have {loss.num_outputs} outputs, which {what_it_reads(loss)}. Received: a network with "
-            f"{outputs.shape[-1]}. Make its last layer `keras.layers.Dense(loss.num_outputs)`."
+            f"{outputs.shape[-1]}. Give its last layer `loss.num_outputs` units (`Dense`) or filters (`Conv2D`)."
             + (_ONE_OUTPUT if outputs.shape[-1] == 1 and loss.num_outputs == 2 else "")
         )

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tfp_noise import _validation
+
 _SQUASHING = {"Softmax": "softmax", "Sigmoid": "sigmoid", "Relu": "relu"}
 _PASSING = ("Identity", "Cast", "Reshape", "Squeeze", "ExpandDims", "Transpose", "StopGradient", "PreventGradient")
 
@@ -23,8 +25,9 @@ def check_raw_outputs(name, network, inputs):
             continue
         squashing, output = _end(last, output, inputs)
         if squashing:
+            ends_with = _validation.with_article(squashing)
             raise ValueError(
-                f"`{name}` must end in raw outputs. Received: {last.name!r} with a {squashing}. Leave the {squashing} "
+                f"`{name}` must end in raw outputs. Received: {last.name!r} with {ends_with}. Leave the {squashing} "
                 "out: the loss takes logits, and `predict` returns probabilities."
             )
         last = None if output is None else output._keras_history.operation

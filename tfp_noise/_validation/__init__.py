@@ -22,7 +22,7 @@ from tfp_noise._validation.matrices import (
 from tfp_noise._validation.multi_labels import check_multi_labels
 from tfp_noise._validation.numbers import check_batch_size, check_bool, check_int, check_number, check_seed, check_top
 from tfp_noise._validation.objects import check_callable, check_choice, check_class_names, check_instance, check_path
-from tfp_noise._validation.wording import counted
+from tfp_noise._validation.wording import counted, with_article
 
 __all__ = [
     "ILL_CONDITIONED",
@@ -57,4 +57,5 @@ __all__ = [
     "row_chunks",
     "warn_if_uninformative",
     "warn_of_no_labels",
+    "with_article",
 ]

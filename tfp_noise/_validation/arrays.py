@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from tfp_noise._validation import wording
+
 
 def as_numbers(name, value) -> np.ndarray:
     """`value` of any container as an array of real numbers that keeps its dtype. Every numeric argument passes here.
@@ -40,8 +42,9 @@ def as_array(name, value, cure) -> np.ndarray:
         array = np.asarray(value)
         return np.array(array.tolist()) if array.dtype == object else array
     except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a PyTorch tensor that needs a gradient
+        received = wording.with_article(type(value).__name__)
         raise ValueError(
-            f"`{name}` must be convertible to one array. Received a {type(value).__name__} that is not: {error}. {cure}"
+            f"`{name}` must be convertible to one array. Received {received} that is not: {error}. {cure}"
         ) from error
 
 

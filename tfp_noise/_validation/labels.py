@@ -27,7 +27,7 @@ def check_flags(name, flags) -> np.ndarray:
 
 
 def check_indices(name, labels, rank=1) -> np.ndarray:
-    """`labels` of any container as an int array [n], or of so many axes."""
+    """`labels` of any container as an int array [n], or of so many axes; of one or more if `rank` is `None`."""
     if labels is None:
         raise TypeError(
             f"`{name}` must be integer class indices [n]. Received: None. If nobody knows the true labels, pass the "
@@ -36,8 +36,8 @@ def check_indices(name, labels, rank=1) -> np.ndarray:
     labels = as_label_array(name, labels)
     if labels.dtype.kind not in "iu":
         raise TypeError(f"`{name}` must be integer class indices. Received dtype {labels.dtype}. {_label_cure(labels)}")
-    if labels.ndim != rank:
-        shape = "[n]" if rank == 1 else f"[n, ...] of {rank} axes"
+    if labels.ndim != rank and (rank is not None or not labels.ndim):
+        shape = {1: "[n]", None: "[n] or [n, ...]"}.get(rank, f"[n, ...] of {rank} axes")
         raise ValueError(f"`{name}` must have shape {shape}. Received shape {labels.shape}.")
     return labels
 
@@ -77,8 +77,8 @@ def check_labels(name, labels, num_classes, ignored=None, rank=1, no_label=wordi
     if outside.any():
         position = tuple(map(int, np.unravel_index(np.argmax(outside), outside.shape)))
         cure = no_label if labels[position] == -1 else wording.FROM_1
-        if labels[position] == 255 and ignored is None and no_label == wording.NO_LABEL_FOR_LOSS:
-            cure += " If 255 stands for no label, give the loss `ignore_class=255`."
+        if labels[position] == 255 and no_label == wording.NO_LABEL_FOR_LOSS:
+            cure += f" {wording.NO_LABEL_255}"
         place = position if len(position) > 1 else position[0]
         raise ValueError(
             f"{wording.label_range(name, num_classes)} Received: {labels[position]} at position {place}. {cure}"

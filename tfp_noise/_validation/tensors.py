@@ -25,7 +25,8 @@ def assert_labels(name, labels, num_classes, ignored=None):
     if ignored is not None:
         inside |= indices == ignored
     message = f"{wording.label_range(name, num_classes)} Received:"
-    return tf.debugging.Assert(tf.reduce_all(inside), [message, _where_not(inside, labels), wording.FROM_1])
+    cures = [wording.FROM_1] + [wording.NO_LABEL_255] * (labels.dtype == tf.uint8)
+    return tf.debugging.Assert(tf.reduce_all(inside), [message, _where_not(inside, labels), *cures])
 
 
 def assert_distributions(name, rows):

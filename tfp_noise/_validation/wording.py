@@ -1,7 +1,9 @@
 """Sentences of the errors about labels, shared by the checks of arrays, of datasets, and of batches inside a graph."""
 
 NO_LABEL = "Leave out the examples without a label."
+NO_LABEL_BESIDE_PREDICTIONS = "Leave out examples without a label: `probabilities[labels >= 0], labels[labels >= 0]`."
 NO_LABEL_FOR_LOSS = "Leave out the examples without a label, or give the loss `ignore_class=-1`."
+NO_LABEL_255 = "If 255 stands for no label, as -1 does in uint8, give the loss `ignore_class=255`."
 NOT_REGRESSION = "If these are targets of a regression: this library is about noise on class labels only."
 FROM_1 = "Do the labels start at 1, or is `num_classes` too small?"
 SEVERAL_LABELS = "For several labels an example, wrap a loss of two classes: `losses.MultiLabel(loss, num_labels)`."
@@ -20,6 +22,11 @@ NAME_OF_PRESENT = "Make them of two names by `(labels == name_of_present).astype
 def counted(number, noun):
     """Number and noun, which is in the plural unless the number is 1."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def with_article(noun):
+    """The noun after "a" or "an", as in "an OnlineLabelSmoothing"."""
+    return f"{'an' if noun[0] in 'AEIOUaeiou' else 'a'} {noun}"
 
 
 def label_range(name, num_classes):

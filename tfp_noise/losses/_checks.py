@@ -3,7 +3,7 @@
 import keras
 from keras.src.backend import get_keras_mask
 
-from tfp_noise import _backends, _labels, _positions
+from tfp_noise import _backends, _labels, _positions, _validation
 
 
 def check_dtype(loss):
@@ -63,8 +63,9 @@ def refuse_second_owner(loss):
     """Says that a loss belongs to another classifier already."""
     kind = type(loss).__name__
     raise ValueError(
-        f"`loss` must belong to one classifier, because {loss.needs_classifier}. Received: a {kind} that belongs to "
-        f"another one. Make a second loss: `{kind}.from_config(loss.get_config())`."
+        f"`loss` must belong to one classifier, because {loss.needs_classifier}. Received: "
+        f"{_validation.with_article(kind)} that belongs to another one. Make a second loss: "
+        f"`{kind}.from_config(loss.get_config())`."
     )
 
 
@@ -77,9 +78,9 @@ def check_one_class(name, loss):
     """
     if hasattr(loss, "num_labels"):
         raise ValueError(
-            f"`{name}` must have a loss for one class of several an example. Received: a {type(loss).__name__} for "
-            f"{loss.num_labels} labels. Treat each label by itself, as two classes: `np.stack([1 - p, p], axis=-1)` "
-            "are its probabilities."
+            f"`{name}` must have a loss for one class of several an example. Received: "
+            f"{_validation.with_article(type(loss).__name__)} for {loss.num_labels} labels. Treat each label by "
+            "itself, as two classes: `np.stack([1 - p, p], axis=-1)` are its probabilities."
         )
 
 
@@ -98,6 +99,13 @@ def _scope():
     import tensorflow as tf  # a loss that needs a classifier exists on this backend only
 
     return tf.get_current_name_scope()
+
+
+def check_given(labels, outputs):
+    """Refuses `None` in place of labels or outputs."""
+    for name, value, what in (("y_true", labels, "labels"), ("y_pred", outputs, "raw outputs of the network")):
+        if value is None:
+            raise ValueError(f"`{name}` must hold {what}. Received: None. Call `loss(y_true, y_pred)` with both.")
 
 
 def check_raw(outputs):

@@ -155,6 +155,7 @@ class NoisyLabelLoss(keras.losses.Loss):
         return f"{type(self).__name__}({self.num_classes})"
 
     def __call__(self, y_true, y_pred, sample_weight=None):
+        _checks.check_given(y_true, y_pred)
         _positions.check_mask(y_pred)
         _checks.check_no_mask(self, y_pred)
         y_true, y_pred = self._prepared(y_true, y_pred)

@@ -216,7 +216,7 @@ def _check_losses(loss, num_labels):
 
 
 def _check_loss(loss):
-    kind = type(loss).__name__
+    kind = _validation.with_article(type(loss).__name__)
     if not isinstance(loss, NoisyLabelLoss):
         raise TypeError(
             f"`loss` must be a loss of tfp_noise.losses, or a list of them. Received: {loss!r:.100}. For binary "
@@ -225,22 +225,22 @@ def _check_loss(loss):
     if isinstance(loss, MultiLabel) or loss.num_classes != 2:
         number = "of several labels" if isinstance(loss, MultiLabel) else f"of {loss.num_classes} classes"
         raise ValueError(
-            f"`loss` must have two classes, absent and present. Received: a {kind} {number}. Make it with "
+            f"`loss` must have two classes, absent and present. Received: {kind} {number}. Make it with "
             "`num_classes=2`; how many labels there are is `num_labels`."
         )
     if reason := loss.needs_classifier or loss.needs_whole_batch:
         raise ValueError(
-            f"`loss` must depend on one label at a time. Received: a {kind}, which cannot be used because {reason}. "
+            f"`loss` must depend on one label at a time. Received: {kind}, which cannot be used because {reason}. "
             "Take another loss, or other settings of this one."
         )
     if loss.ignore_class is not None:
         raise ValueError(
-            f"`loss` must have no `ignore_class`. Received: a {kind} with ignore_class={loss.ignore_class}. Give it to "
+            f"`loss` must have no `ignore_class`. Received: {kind} with ignore_class={loss.ignore_class}. Give it to "
             "MultiLabel: `MultiLabel(loss, num_labels, ignore_class=-1)`."
         )
     if loss.reduction != "sum_over_batch_size":
         raise ValueError(
-            f"`loss` must have no `reduction` of its own. Received: a {kind} with reduction={loss.reduction!r}. Give "
+            f"`loss` must have no `reduction` of its own. Received: {kind} with reduction={loss.reduction!r}. Give "
             f"that to MultiLabel: `MultiLabel(loss, num_labels, reduction={loss.reduction!r})`."
         )
 
@@ -253,9 +253,9 @@ def _check_sequence(losses, num_labels):
     if len({(one.dtype, one.is_shift_invariant, one.num_outputs, one.num_prediction_outputs) for one in losses}) > 1:
         said = [f"{type(one).__name__} with {one.num_outputs} outputs in {one.dtype}" for one in losses]
         raise ValueError(f"`loss` must hold losses of equal outputs and dtype. Received: {', '.join(said):.200}.")
-    drawing = [type(one).__name__ for one in losses if one.seed_generator is not None]
+    drawing = [_validation.with_article(type(one).__name__) for one in losses if one.seed_generator is not None]
     if drawing:
         raise ValueError(
-            f"`loss` must hold losses that draw no random numbers. Received: a {drawing[0]} among them. Pass one for "
+            f"`loss` must hold losses that draw no random numbers. Received: {drawing[0]} among them. Pass one for "
             "all labels: it draws for each label anew."
         )

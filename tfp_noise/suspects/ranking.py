@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from tfp_noise import _positions, _validation
 from tfp_noise._confident_joint import confident_joint
+from tfp_noise._validation import wording
 from tfp_noise.suspects._posterior import Posterior, sums_by_label, tempered
 from tfp_noise.suspects._scores import BY_PREDICTION, entries
 from tfp_noise.suspects.record import Suspects
@@ -17,7 +18,6 @@ _CURE = (
     "Are these logits? Pass their softmax: `keras.ops.softmax(logits)`, or `NoisyLabelClassifier.predict`, which gives "
     "probabilities. If they are percentages or rounded, divide each row by its sum."
 )
-_NO_LABEL = "Leave out examples without a label: `probabilities[labels >= 0], labels[labels >= 0]`."
 
 
 def rank(probabilities: ArrayLike, labels: ArrayLike, score: str | ArrayLike = "self_confidence") -> Suspects:
@@ -141,7 +141,8 @@ def _checked(probabilities, labels):
     """The predictions and their labels, int64, of one length and at least two classes; positions become examples."""
     probabilities, labels = _positions.as_examples(probabilities, labels)
     predicted = _validation.check_distribution_rows("probabilities", probabilities, _CURE)
-    given = _validation.check_labels("labels", labels, predicted.shape[1], no_label=_NO_LABEL).astype(np.int64)
+    no_label = wording.NO_LABEL_BESIDE_PREDICTIONS
+    given = _validation.check_labels("labels", labels, predicted.shape[1], no_label=no_label).astype(np.int64)
     if len(given) != len(predicted):
         raise ValueError(
             f"`labels` must be as many as `probabilities`, {len(predicted)}. Received: {len(given)}. Pass the "

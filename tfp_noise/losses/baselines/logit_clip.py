@@ -65,6 +65,7 @@ class LogitClip(NoisyLabelLoss):
         return self.loss.needs_whole_batch
 
     def __call__(self, y_true, y_pred, sample_weight=None):
+        _checks.check_given(y_true, y_pred)
         return self.loss(y_true, self._clipped(y_pred), sample_weight)
 
     def soft_label_loss(self, targets, y_pred):
@@ -100,19 +101,19 @@ class LogitClip(NoisyLabelLoss):
 def _check_loss(loss):
     """Refuses what is no loss of logits alone."""
     _validation.check_instance("loss", loss, NoisyLabelLoss, "Pass one such as CrossEntropy(num_classes).")
-    kind = type(loss).__name__
+    kind = _validation.with_article(type(loss).__name__)
     if hasattr(loss, "num_labels"):
         raise ValueError(
-            f"`loss` must have one class of several an example. Received: a {kind} of {loss.num_labels} labels. Clip "
+            f"`loss` must have one class of several an example. Received: {kind} of {loss.num_labels} labels. Clip "
             "the two logits of each label: `MultiLabel(LogitClip(loss, max_norm), num_labels)`."
         )
     if not loss.reads_logits or loss.num_outputs != loss.num_classes:
         raise ValueError(
-            f"`loss` must read logits, one for each class, and nothing else. Received: a {kind}, which reads its "
+            f"`loss` must read logits, one for each class, and nothing else. Received: {kind}, which reads its "
             f"{loss.num_outputs} outputs otherwise. Use it without clipping."
         )
     if loss.needs_classifier or loss.build_state() is not None:
         raise ValueError(
-            f"`loss` must keep nothing between steps. Received: a {kind}, which has a state of its own. Use it without "
+            f"`loss` must keep nothing between steps. Received: {kind}, which has a state of its own. Use it without "
             "clipping."
         )
