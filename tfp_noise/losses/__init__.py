@@ -8,6 +8,7 @@ from tfp_noise.losses.baselines.bi_tempered import BiTempered
 from tfp_noise.losses.baselines.bootstrap import Bootstrap
 from tfp_noise.losses.baselines.confidence_penalty import ConfidencePenalty
 from tfp_noise.losses.baselines.disturb_label import DisturbLabel
+from tfp_noise.losses.baselines.early_learning import EarlyLearning
 from tfp_noise.losses.baselines.focal import Focal
 from tfp_noise.losses.baselines.generalized_cross_entropy import GeneralizedCrossEntropy
 from tfp_noise.losses.baselines.jensen_shannon import JensenShannon
@@ -37,6 +38,7 @@ __all__ = [
     "ConfidencePenalty",
     "CrossEntropy",
     "DisturbLabel",
+    "EarlyLearning",
     "Focal",
     "ForwardCorrection",
     "GeneralizedCrossEntropy",
