@@ -80,7 +80,7 @@ def obstacles(function, *arguments):
 
 # All settings take too long for daily runs: one of each class, and a few with state from step to step.
 FIRST_OF_CLASS = first_of_class({name: build() for name, build in BUILDS.items()})
-TRAINED_DAILY = {"noise_against_noise", "logistic_normal_annealed", "online_steps_top"}
+TRAINED_DAILY = {"early_learning", "noise_against_noise", "logistic_normal_annealed", "online_steps_top"}
 
 
 @pytest.mark.parametrize("name", names_of_every_setting(FIRST_OF_CLASS, BUILDS))

@@ -425,4 +425,4 @@ def examples(loss, batch=6, seed=0):
 
 def with_ids(loss, labels):
     """Labels as the loss takes them: beside ids, which count from 0, if it remembers each example."""
-    return {"labels": labels, "ids": np.arange(len(labels))} if loss.needs_ids else labels
+    return {"labels": labels, "ids": np.arange(labels.shape[0])} if loss.needs_ids else labels
