@@ -37,6 +37,7 @@ _WITH_MATRIX = {
     "OnlineLabelSmoothing(update_period=100)": lambda k: losses.OnlineLabelSmoothing(k, update_period=100),
     "LearnableLabelSmoothing": losses.LearnableLabelSmoothing,
     "EarlyLearning": lambda k: losses.EarlyLearning(k, _REMEMBERED),
+    "PENCIL": lambda k: losses.PENCIL(k, _REMEMBERED, backbone_epochs=0),
 }
 _FEWEST_FOR_TOP = 100  # classes from which rows of 32 entries are worth a look
 _WITH_TOP = {

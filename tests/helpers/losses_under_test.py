@@ -333,6 +333,24 @@ def early_learning(beta, weight):
     )
 
 
+def pencil(backbone_epochs=0, joint_epochs=5, alpha=0.3, beta=0.2):
+    """In its first epoch, of one phase or another: how labels change has tests of its own."""
+
+    def oracle(targets, outputs):
+        if backbone_epochs:
+            return cross_entropy(targets, outputs)
+        p, d = special.softmax(outputs, axis=1), special.softmax(3.0 * targets, axis=1)
+        value = special.rel_entr(p, d).mean(1)
+        if joint_epochs:
+            value += alpha * cross_entropy(targets, d) + beta * special.entr(p).mean(1)
+        return value
+
+    own = {"backbone_epochs": backbone_epochs, "joint_epochs": joint_epochs, "initial_logit": 3.0}
+    build = functools.partial(losses.PENCIL, num_examples=NUM_EXAMPLES, alpha=alpha, beta=beta, label_rate=2.0, **own)
+    accepts = {"alpha": ["2**63"], "label_rate": ["0", "0.5", "2**63"], "initial_logit": ["0.5", "2**63"]}
+    return Case(build, oracle, accepts | {"backbone_epochs": ["0"], "joint_epochs": ["0"]}, has_state=True)
+
+
 LOSSES_UNDER_TEST = {
     "smearing": Case(lambda k, **kwargs: losses.LabelSmearing(k, random_matrix(k), **kwargs), smearing),
     "cross_entropy": Case(losses.CrossEntropy, cross_entropy),
@@ -383,6 +401,9 @@ LOSSES_UNDER_TEST = {
     "learnable_top": learnable(top=1),
     "early_learning": early_learning(0.6, 2.0),
     "early_learning_cifar100": early_learning(0.9, 7.0),
+    "pencil": pencil(),
+    "pencil_first_phase": pencil(backbone_epochs=1),
+    "pencil_last_phase": pencil(joint_epochs=0),
     "logistic_normal": logistic_normal(),
     "logistic_normal_tempered": logistic_normal(temperature=0.5, min_scale=0.1, t=0.1),
     "logistic_normal_rank3": logistic_normal(rank=3),

@@ -15,6 +15,7 @@ from tfp_noise.losses.baselines.jensen_shannon import JensenShannon
 from tfp_noise.losses.baselines.logit_clip import LogitClip
 from tfp_noise.losses.baselines.noise_against_noise import NoiseAgainstNoise
 from tfp_noise.losses.baselines.pairwise_confusion import PairwiseConfusion
+from tfp_noise.losses.baselines.pencil import PENCIL
 from tfp_noise.losses.baselines.symmetric_cross_entropy import SymmetricCrossEntropy
 from tfp_noise.losses.baselines.teacher_free import TeacherFree
 from tfp_noise.losses.bounded_forward_correction import BoundedForwardCorrection
@@ -29,6 +30,7 @@ from tfp_noise.losses.smearing import LabelSmearing, LabelSmoothing
 from tfp_noise.losses.summaries import LossSummary, available
 
 __all__ = [
+    "PENCIL",
     "ActiveNegative",
     "ActivePassive",
     "BackwardCorrection",
