@@ -80,7 +80,7 @@ class LossWithMemory(StatefulLoss):
 
     @property
     def memory(self) -> np.ndarray:
-        """What is remembered now, float32 `[num_examples, K]`: a row for each example, 0 before its first step."""
+        """The present rows, float32 `[num_examples, K]`: one for each example, 0 before its first step."""
         return ops.convert_to_numpy(self.state().rows)
 
     def _prepared(self, y_true, y_pred):
@@ -127,7 +127,7 @@ class LossWithMemory(StatefulLoss):
         return self.soft_label_loss(_labels.to_distributions(labels, self.num_classes, self.dtype), y_pred, rows)
 
     def changes(self, targets, y_pred, rows):
-        """What a training step adds to the rows of its examples.
+        """The numbers that a training step adds to the rows of its examples.
 
         Args:
             targets: float `[batch, K]`, distributions.

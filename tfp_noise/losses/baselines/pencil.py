@@ -159,7 +159,7 @@ class PENCIL(LossWithMemory):
 
 
 class _LabelLogits(ExampleMemory):
-    """What each example's logits have moved by, and how many epochs have ended."""
+    """The change of each example's label logits so far, and the number of epochs that have ended."""
 
     def __init__(self, num_classes, num_examples):
         super().__init__(num_classes, num_examples)
