@@ -52,8 +52,8 @@ class EarlyLearning(LossWithMemory):
         >>> model = NoisyLabelClassifier(network, loss)
         >>> model.compile("adam")
         >>> history = model.fit(np.eye(4), np.array([0, 1, 2, 2]), epochs=2, verbose=0)
-        >>> np.round(loss.memory.sum(axis=1), 4).tolist()  # 1 - beta^2
-        [0.51, 0.51, 0.51, 0.51]
+        >>> loss.memory.shape, bool(np.allclose(loss.memory.sum(axis=1), 1 - 0.7**2))
+        ((4, 3), True)
 
     References:
         Liu, Niles-Weed, Razavian, Fernandez-Granda, "Early-learning regularization prevents memorization of noisy
