@@ -27,6 +27,7 @@ _BINARY = "binary cross-entropy (Keras), of K labels"
 _ASSEMBLED = "Logistic-Normal assembled from TFP"
 _POSITIONS = (8, 64, 64)  # labels of a batch of images
 _LARGEST_MATRIX = 1000  # classes; matrices of more cost gigabytes
+_REMEMBERED = 50_000  # examples, of losses that remember each one
 _WITH_MATRIX = {
     "LabelSmearing": lambda k: losses.LabelSmearing(k, noise.symmetric(k, 0.4)),
     "BackwardCorrection": lambda k: losses.BackwardCorrection(k, noise.symmetric(k, 0.4)),
@@ -35,6 +36,8 @@ _WITH_MATRIX = {
     "OnlineLabelSmoothing": losses.OnlineLabelSmoothing,
     "OnlineLabelSmoothing(update_period=100)": lambda k: losses.OnlineLabelSmoothing(k, update_period=100),
     "LearnableLabelSmoothing": losses.LearnableLabelSmoothing,
+    "EarlyLearning": lambda k: losses.EarlyLearning(k, _REMEMBERED),
+    "PENCIL": lambda k: losses.PENCIL(k, _REMEMBERED, backbone_epochs=0),
 }
 _FEWEST_FOR_TOP = 100  # classes from which rows of 32 entries are worth a look
 _WITH_TOP = {
@@ -97,7 +100,10 @@ def loss_costs(num_classes, jit_compile, shape=(256,), rounds=60):
     """
     rng = np.random.default_rng(0)
     built = {name: build(num_classes) for name, build in rows(num_classes).items()}
+    if len(shape) > 1:  # nothing is remembered of positions
+        built = {name: loss for name, loss in built.items() if not loss.needs_ids}
     indices = tf.constant(rng.integers(0, num_classes, shape))
+    numbered = {"labels": indices, "ids": tf.constant(rng.permutation(_REMEMBERED)[: shape[0]])}
     several = tf.one_hot(indices, num_classes)  # a label a class, of which one is present
     widest = max(loss.num_outputs for loss in built.values())
     outputs = tf.constant(rng.normal(size=(*shape, widest)), tf.float32)
@@ -105,6 +111,7 @@ def loss_costs(num_classes, jit_compile, shape=(256,), rounds=60):
     def loss_and_gradient(loss, width):
         inputs = tf.identity(outputs[..., :width])
         labels = several if isinstance(loss, losses.MultiLabel | keras.losses.BinaryCrossentropy) else indices
+        labels = numbered if getattr(loss, "needs_ids", False) else labels
         state = loss.build_state() if isinstance(loss, losses.NoisyLabelLoss) else None
         trained = [variable.value for variable in state.trainable_variables] if state else []
         if state:

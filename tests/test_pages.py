@@ -45,6 +45,7 @@ LEFT = {
         names["calibrated"].shape == (360, 10)
         and names["history"].epochs == [1, 2, 3, 4, 5]
         and pathlib.Path("q.npz").exists()
+        and 0.25 < names["disagrees"].mean() < 0.5
         and [trial.loss.__name__ for trial in names["found"].trials]
         == ["CrossEntropy", "LogisticNormal", "LogisticNormal", "ForwardCorrection"]
     ),

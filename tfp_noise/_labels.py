@@ -7,6 +7,8 @@ The dots stand for the axes of the outputs `[..., num_outputs]` but the last: `[
 The functions take NumPy arrays and tensors alike, also those of a trace.
 """
 
+from collections.abc import Mapping
+
 from keras import ops
 
 NO_CLASS = -(2**25)  # below every `ignore_class`; float32 holds it
@@ -40,6 +42,16 @@ def to_distributions(labels, num_classes, dtype=None, rank=2):
     if are_distributions(labels, num_classes, rank):
         return ops.cast(labels, dtype) if dtype else labels
     return ops.one_hot(to_class_indices(labels, num_classes, rank), num_classes, dtype=dtype)
+
+
+def have_ids(labels):
+    """True for labels beside the ids of their examples, `{"labels": labels, "ids": ids}`."""
+    return isinstance(labels, Mapping) and set(labels) == {"labels", "ids"}
+
+
+def without_ids(labels):
+    """Labels alone, whether ids stand beside them or not; weights, which Keras repeats for both, likewise."""
+    return labels["labels"] if have_ids(labels) else labels
 
 
 def without_fractions(labels, rank):

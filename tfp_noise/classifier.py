@@ -6,11 +6,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfp_noise import _backends, distribute
+from tfp_noise import _backends, _labels, distribute
 from tfp_noise._saving.deployment import probabilities_model
 from tfp_noise._saving.input_signature import ModelWithInputSignature
 from tfp_noise._saving.resumable import ResumableModel
 from tfp_noise._training import fit_arguments
+from tfp_noise._training.example_ids import with_positions
 from tfp_noise._training.fit_callbacks import backups_released, with_own_callbacks
 from tfp_noise._training.image_scale import ScaleCheck
 from tfp_noise._training.input_checks import check_data
@@ -155,7 +156,9 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         self.build_optimizer()  # so that the file's values have variables to be loaded into
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        loss = self.data_loss(x, y, y_pred, sample_weight, training)
+        if not (training and self.loss.needs_ids):
+            y = _labels.without_ids(y)
+        loss = self.data_loss(x, y, y_pred, _labels.without_ids(sample_weight), training)
         for regularizer in self.losses:
             loss = loss + self._aggregate_additional_loss(keras.ops.cast(regularizer, loss.dtype))
         return loss
@@ -167,7 +170,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
 
         Args:
             x: inputs of the network, a tensor or a structure of tensors.
-            y: labels, or `None`.
+            y: labels, in training with a loss that needs ids `{"labels": labels, "ids": ids}`, or `None`.
             y_pred: raw outputs of the network.
             sample_weight: weights `[batch]` or of each position, or `None`.
             training: bool; False gives the loss that validation reports.
@@ -193,6 +196,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             return super().compute_metrics(x, y, y_pred, sample_weight)
         if y is None:
             raise ValueError("`y` must hold labels for `metrics`. Received: None. Leave `metrics` out of `compile`.")
+        y, sample_weight = _labels.without_ids(y), _labels.without_ids(sample_weight)
         probabilities = self.loss.probabilities(y_pred)
         y, mask = self._label_kind.for_metrics(y, y_pred)
         if mask is not None:
@@ -218,6 +222,10 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         many axes the outputs have decides which of them `y` is. Arrays are checked before training starts; batches of
         a `tf.data.Dataset`, `keras.utils.PyDataset` or generator when they arrive.
 
+        A loss that remembers each example (`loss.needs_ids`) gets positions in arrays as ids. Batches for it must be
+        `(x, {"labels": y, "ids": i})`, with the integers `i` in `[0, loss.num_examples)`; arrays may have ids of their
+        own in the same way. Other losses, and evaluation, take such labels too and leave the ids out.
+
         If training diverges, it ends with an error before a callback can save the model, so that the last checkpoint is
         a good one.
 
@@ -226,7 +234,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
 
         Args:
             x: as in Keras.
-            y: class indices, distributions over classes, or several labels.
+            y: class indices, distributions over classes, or several labels; or a dict of them and of ids.
             batch_size: as in Keras; the global one on several replicas.
             epochs: as in Keras.
             verbose: as in Keras.
@@ -241,15 +249,15 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             FloatingPointError: if the loss, or a weight at the end of an epoch, is NaN or infinite; it names the step.
             TypeError: if labels are neither integers nor distributions, such as targets of a regression.
             ValueError: if labels lie outside `[0, num_classes)`, rows are not distributions, or the shapes of labels or
-                weights do not fit; if features are infinite, or are NaN and the network's outputs are then NaN, too; if
-                a batch cannot be divided among the replicas; or if data, settings, weights, loss, optimizer or seed
-                differ between workers (on every worker).
+                weights do not fit; if a loss needs ids that are not there or out of range; if features are infinite, or
+                are NaN and the network's outputs are then NaN, too; if a batch cannot be divided among the replicas; or
+                if data, settings, weights, loss, optimizer or seed differ between workers (on every worker).
             ConnectionError: if one of several workers is lost.
 
         Warns:
             UserWarning: if images are on another scale than the network is made for.
         """
-        x, y = self._checked(x, y, training=True)
+        x, y = self._checked(x, with_positions(y, self.loss), training=True)
         self._check_weights(kwargs, x, y)
         check_batches(x, batch_size, kwargs.get("validation_split", 0.0), self.distribute_strategy)
         validation = kwargs.get("validation_data")
@@ -292,14 +300,16 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         return super().predict(x, *args, **kwargs)
 
     def _check_weights(self, arguments, x, y):
+        y, loss = _labels.without_ids(y), self.loss
         rank = outputs_rank(self, x, y) if hasattr(y, "shape") else self._outputs_rank or 2
-        check_weights(arguments, y, self.loss.ignore_class, rank, self._label_kind.num_labels)
+        check_weights(arguments, y, loss.ignore_class, rank, self._label_kind.num_labels, loss.needs_ids)
 
     def _checked(self, x, y, prefix="", training=False):
         look = functools.partial(self.scale_check, training=training)
         takes_nan = functools.partial(takes_missing, self, x)
         rank_of = functools.partial(outputs_rank, self)
-        return check_data(x, y, self._label_kind, prefix, takes_nan, rank_of, look)
+        num_examples = self.loss.num_examples if training and self.loss.needs_ids else None
+        return check_data(x, y, self._label_kind, prefix, takes_nan, rank_of, num_examples, look)
 
     def deployable(self) -> keras.Model:
         """Makes a plain Keras model from inputs to class probabilities, without any class of this package.

@@ -53,8 +53,8 @@ class DistilledClassifier(NoisyLabelClassifier):
     Raises:
         TypeError: if `teacher` is not a Keras model.
         ValueError: if the teacher has no weights yet, does not return logits for the student's inputs and classes, or
-            shares weights with the student; if a number is out of range; or if the temperature is not 1 and the loss
-            does not read logits.
+            shares weights with the student; if a number is out of range; if the temperature is not 1 and the loss does
+            not read logits; or if the loss needs ids of examples.
         RuntimeError: on another backend of Keras than TensorFlow.
 
     Example:
@@ -87,6 +87,11 @@ class DistilledClassifier(NoisyLabelClassifier):
     ):
         _backends.require_tensorflow(type(self).__name__, "it overrides steps of TensorFlow's trainer")
         check_one_class("loss", loss)
+        if getattr(loss, "needs_ids", False):
+            raise ValueError(
+                "`loss` must remember nothing of each example, because a teacher's label comes without the example's "
+                f"id. Received: a {type(loss).__name__}. Take a loss such as `CrossEntropy`."
+            )
         if not isinstance(teacher, keras.Model):
             raise TypeError(f"`teacher` must be a trained Keras model. Received: {teacher!r}.")
         if not teacher.built:

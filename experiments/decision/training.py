@@ -49,7 +49,8 @@ class Trainer:
             accuracies at the same times; "seconds", the processor's time for the last nine tenths.
         """
         self._restart(seed)
-        batches, seen = pipeline.batches(data, self.task.batch_size, seed=seed), _Accuracies(data, self._predicted)
+        batches = pipeline.batches(data, self.task.batch_size, seed=seed, with_ids=self.model.loss.needs_ids)
+        seen = _Accuracies(data, self._predicted)
         self.model.fit(
             batches.train,
             steps_per_epoch=self._steps,

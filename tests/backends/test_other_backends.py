@@ -122,6 +122,8 @@ DECAY = keras.optimizers.schedules.ExponentialDecay(1.0, 10, 0.5)
 REFUSED = {
     "OnlineLabelSmoothing": lambda: losses.OnlineLabelSmoothing(2),
     "LearnableLabelSmoothing": lambda: losses.LearnableLabelSmoothing(2),
+    "EarlyLearning": lambda: losses.EarlyLearning(2, 10),
+    "PENCIL": lambda: losses.PENCIL(2, 10),
     "LogisticNormal": lambda: losses.LogisticNormal(2, min_scale=DECAY),
     "NoisyLabelClassifier": lambda: NoisyLabelClassifier(network(), losses.CrossEntropy(2)),
     "DistilledClassifier": lambda: DistilledClassifier(network(), losses.CrossEntropy(2), network()),

@@ -16,7 +16,7 @@ from tensorflow.python.distribute import tpu_values
 from tensorflow.python.tpu import tpu_replication
 
 from tests.helpers.further_settings import FURTHER_SETTINGS
-from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, first_of_class, names_of_every_setting
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, first_of_class, names_of_every_setting, with_ids
 from tfp_noise import NoisyLabelClassifier, losses
 from tfp_noise.losses import _state
 
@@ -48,7 +48,11 @@ def all_steps(model):
     """Training (loss, statistics, gradients, update, metrics) with labels of both kinds, validation, prediction."""
 
     def steps(x, y, *weights):
-        trained = model.train_step((x, y)), model.train_step((x, tf.one_hot(y, model.loss.num_classes), *weights))
+        soft = tf.one_hot(y, model.loss.num_classes)
+        trained = [
+            model.train_step((x, with_ids(model.loss, y))),
+            model.train_step((x, with_ids(model.loss, soft), *weights)),
+        ]
         return trained, model.test_step((x, y, *weights)), model.predict_step((x,))
 
     return steps
@@ -76,7 +80,7 @@ def obstacles(function, *arguments):
 
 # All settings take too long for daily runs: one of each class, and a few with state from step to step.
 FIRST_OF_CLASS = first_of_class({name: build() for name, build in BUILDS.items()})
-TRAINED_DAILY = {"noise_against_noise", "logistic_normal_annealed", "online_steps_top"}
+TRAINED_DAILY = {"early_learning", "noise_against_noise", "logistic_normal_annealed", "online_steps_top"}
 
 
 @pytest.mark.parametrize("name", names_of_every_setting(FIRST_OF_CLASS, BUILDS))
@@ -129,7 +133,7 @@ def test_what_no_accelerator_can_do_is_found(function, obstacle):
 def trained(loss, compiled):
     """Weights, optimizer variables and logs after two epochs, with a step that is traced once or runs in Python."""
     model = classifier(loss)
-    data = [batch[:2] for batch in batches(3)]
+    data = [(x, with_ids(loss, y)) for x, y, _ in batches(3)]
     x, y = data[0]
     model.compute_metrics(x, y, model(x))
     model.reset_metrics()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, first_of_class
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, first_of_class, with_ids
 from tests.helpers.small_classifier import FEATURES, LABELS
 from tfp_noise import NoisyLabelClassifier, losses, metrics
 
@@ -21,7 +21,7 @@ RANDOM = {name for name in NAMES if BUILT[name].seed_generator is not None}
 def value_and_gradient(loss, labels, outputs):
     outputs = tf.Variable(outputs)
     with tf.GradientTape() as tape:
-        value = loss(labels, outputs)
+        value = loss(with_ids(loss, labels), outputs)
     return float(value), tape.gradient(value, outputs).numpy()
 
 

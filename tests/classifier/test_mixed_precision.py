@@ -10,7 +10,7 @@ import tensorflow as tf
 from experiments import papers
 from experiments.experiment import DTYPE_POLICIES
 from tests.classifier.test_compiled_steps import BUILDS, batches, classifier
-from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, examples, names_of_every_setting
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, examples, names_of_every_setting, with_ids
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
@@ -24,7 +24,7 @@ def test_a_loss_loses_nothing_but_what_its_inputs_have_lost(case, dtype):
     for y_true, targets in [(labels, np.eye(10)[labels]), (soft, soft)]:
         with tf.GradientTape() as tape:
             tape.watch(narrow)
-            value = loss.call(y_true, narrow)
+            value = loss.call(with_ids(loss, y_true), narrow)
         expected = case.oracle(targets, rounded)
         np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
         assert value.dtype == "float32"
@@ -45,7 +45,7 @@ def updates(model):
     """Change of each trained variable after a few steps."""
     start = [variable.numpy() for variable in model.trainable_variables]
     for x, y, _ in batches(2):
-        model.train_step((x, y))
+        model.train_step((x, with_ids(model.loss, y)))
     return [variable.numpy() - value for variable, value in zip(model.trainable_variables, start, strict=True)]
 
 

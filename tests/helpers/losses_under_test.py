@@ -26,6 +26,8 @@ from tests.helpers.loss_oracles import (
 from tfp_noise import losses
 from tfp_noise._random import draw_seed, standard_normal, uniform
 
+NUM_EXAMPLES = 512  # that a loss remembers: more than any test has
+
 
 @dataclasses.dataclass(frozen=True)
 class Case:
@@ -33,13 +35,18 @@ class Case:
 
     `build(num_classes, **kwargs)` gives the loss; `oracle(targets, outputs)` its value `[batch]` in float64. A loss
     that draws noise has always the same. `accepts` names, by argument, values of `NONSENSE` that are right ones. A loss
-    that `has_state` exists on the TensorFlow backend only.
+    that `has_state` exists on the TensorFlow backend only. Where a part of the loss has no gradient,
+    `near(targets, outputs, start)` is the value with that part as it is at the outputs `start`.
     """
 
     build: Callable
     oracle: Callable
     accepts: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     has_state: bool = False
+    near: Callable | None = None
+
+    def value_near(self, targets, outputs, start):
+        return self.oracle(targets, outputs) if self.near is None else self.near(targets, outputs, start)
 
 
 def backward(min_probability=1e-7):
@@ -310,6 +317,40 @@ def learnable(top=None):
     return Case(build, oracle, has_state=True)
 
 
+def early_learning(beta, weight):
+    """At its start, where nothing is remembered: what it remembers has tests of its own."""
+
+    def near(targets, outputs, start):
+        p, before = (np.clip(special.softmax(logits, axis=1), 1e-4, 1 - 1e-4) for logits in (outputs, start))
+        target = (1 - beta) * before / before.sum(1, keepdims=True)
+        return cross_entropy(targets, outputs) + weight * np.log(1 - np.sum(p * target, axis=1))
+
+    return Case(
+        lambda k, **kwargs: losses.EarlyLearning(k, NUM_EXAMPLES, beta, weight, **kwargs),
+        lambda targets, outputs: near(targets, outputs, outputs),
+        has_state=True,
+        near=near,
+    )
+
+
+def pencil(backbone_epochs=0, joint_epochs=5, alpha=0.3, beta=0.2):
+    """In its first epoch, of one phase or another: how labels change has tests of its own."""
+
+    def oracle(targets, outputs):
+        if backbone_epochs:
+            return cross_entropy(targets, outputs)
+        p, d = special.softmax(outputs, axis=1), special.softmax(3.0 * targets, axis=1)
+        value = special.rel_entr(p, d).mean(1)
+        if joint_epochs:
+            value += alpha * cross_entropy(targets, d) + beta * special.entr(p).mean(1)
+        return value
+
+    own = {"backbone_epochs": backbone_epochs, "joint_epochs": joint_epochs, "initial_logit": 3.0}
+    build = functools.partial(losses.PENCIL, num_examples=NUM_EXAMPLES, alpha=alpha, beta=beta, label_rate=2.0, **own)
+    accepts = {"alpha": ["2**63"], "label_rate": ["0", "0.5", "2**63"], "initial_logit": ["0.5", "2**63"]}
+    return Case(build, oracle, accepts | {"backbone_epochs": ["0"], "joint_epochs": ["0"]}, has_state=True)
+
+
 LOSSES_UNDER_TEST = {
     "smearing": Case(lambda k, **kwargs: losses.LabelSmearing(k, random_matrix(k), **kwargs), smearing),
     "cross_entropy": Case(losses.CrossEntropy, cross_entropy),
@@ -358,6 +399,11 @@ LOSSES_UNDER_TEST = {
     "online_top": online(top=1),
     "learnable": learnable(),
     "learnable_top": learnable(top=1),
+    "early_learning": early_learning(0.6, 2.0),
+    "early_learning_cifar100": early_learning(0.9, 7.0),
+    "pencil": pencil(),
+    "pencil_first_phase": pencil(backbone_epochs=1),
+    "pencil_last_phase": pencil(joint_epochs=0),
     "logistic_normal": logistic_normal(),
     "logistic_normal_tempered": logistic_normal(temperature=0.5, min_scale=0.1, t=0.1),
     "logistic_normal_rank3": logistic_normal(rank=3),
@@ -396,3 +442,8 @@ def examples(loss, batch=6, seed=0):
     labels[:2] = [0, loss.num_classes - 1]
     soft = rng.dirichlet(np.full(loss.num_classes, 0.5), batch)
     return labels, soft, rng.normal(size=(batch, loss.num_outputs))
+
+
+def with_ids(loss, labels):
+    """Labels as the loss takes them: beside ids, which count from 0, if it remembers each example."""
+    return {"labels": labels, "ids": np.arange(labels.shape[0])} if loss.needs_ids else labels

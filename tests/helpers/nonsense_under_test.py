@@ -333,7 +333,17 @@ ACCEPTED = {
         for argument, keys in case.accepts.items()
     },
     "a bool where one is asked for": dict.fromkeys(
-        ["non_negative", "hard", "per_sample", "identity", "exact", "adapt_vectors", "drop_remainder", "impute"],
+        [
+            "non_negative",
+            "hard",
+            "per_sample",
+            "identity",
+            "exact",
+            "adapt_vectors",
+            "drop_remainder",
+            "impute",
+            "with_ids",
+        ],
         ("True",),
     ),
     "a path, or text for a log": dict.fromkeys(["log_dir", "barrier.at"], ("text",)),

@@ -21,6 +21,7 @@ LOSSES = {
     "LN": lambda _: losses.LogisticNormal(K),
     "OLS": lambda _: losses.OnlineLabelSmoothing(K),
     "LLS": lambda _: losses.LearnableLabelSmoothing(K),
+    "ELR": lambda _: losses.EarlyLearning(K, len(LABELS)),
     "Het": lambda seed: losses.Heteroscedastic(K, train_samples=50, test_samples=50, seed=seed),
 }
 
@@ -39,7 +40,8 @@ def classifier(name, seed=0):
 
 
 def batches(features, labels):
-    """Batches in order; every worker takes its part of each."""
+    """Batches in order, with ids; every worker takes its part of each."""
+    labels = {"labels": labels, "ids": np.arange(len(labels))}
     whole = tf.data.Dataset.from_tensor_slices((features, labels)).batch(BATCH, drop_remainder=True)
     return pipeline.shard_batches(whole)
 

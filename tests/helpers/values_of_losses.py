@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, examples
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, examples, with_ids
 from tfp_noise.losses import _noise
 
 
@@ -53,10 +53,12 @@ def values_of(name, dtype="float32", num_classes=10):
     labels, soft, outputs = examples(loss, batch=16)
     outputs, found = outputs.astype(dtype), {}
     for kind, y_true in {"index": labels, "soft": soft}.items():
-        value, gradient = value_and_gradient(lambda y_pred, y_true=y_true: loss.call(y_true, y_pred), outputs)
+        value, gradient = value_and_gradient(
+            lambda y_pred, y_true=y_true: loss.call(with_ids(loss, y_true), y_pred), outputs
+        )
         found |= {f"value, {kind}": value, f"gradient, {kind}": gradient}
     found["probabilities"] = loss.probabilities(outputs)
-    found["weighted mean"] = loss(labels, outputs, np.arange(16, dtype=dtype))
+    found["weighted mean"] = loss(with_ids(loss, labels), outputs, np.arange(16, dtype=dtype))
     return {what: ops.convert_to_numpy(array) for what, array in found.items()}
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, examples
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, examples, with_ids
 from tests.losses.test_label_spellings import value_and_gradient
 from tfp_noise import losses
 
@@ -85,7 +85,7 @@ def limits(build, y_true, outputs, absent):
     """Limits of value and gradient as the logit goes to -inf, from float64, and how much the loss still grows."""
     loss = build(NUM_CLASSES, dtype="float64", reduction="none")
     value, gradient = value_and_gradient(loss, y_true, with_logit(outputs, absent, -1e200))
-    farther = loss.call(y_true, with_logit(outputs, absent, -1e201))
+    farther = loss.call(with_ids(loss, y_true), with_logit(outputs, absent, -1e201))
     return value, gradient, farther - value
 
 
@@ -165,7 +165,7 @@ def test_so_it_is_under_xla(name):
 
     @tf.function(autograph=False, jit_compile=True)
     def compiled(y_true, outputs):
-        value = loss.call(y_true, outputs)
+        value = loss.call(with_ids(loss, y_true), outputs)
         return value, tf.gradients(value, outputs)[0]
 
     for y_true in (labels, soft):

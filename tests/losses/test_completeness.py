@@ -25,7 +25,11 @@ BUILDS = {name: case.build for name, case in LOSSES_UNDER_TEST.items()} | FURTHE
 # Of arguments that Keras's base class, or ours, takes of every loss: other values than the defaults.
 COMMON = {"name": "mine", "reduction": "sum", "dtype": "float64", "ignore_class": -1}
 # Classes that are no loss by themselves, and why.
-NOT_EXPORTED = {"LearnedTargets": "the base of the losses that learn their soft labels"}
+NOT_EXPORTED = {
+    "LearnedTargets": "the base of the losses that learn their soft labels",
+    "LossWithMemory": "the base of the losses that remember each example",
+    "StatefulLoss": "the base of the losses that keep something between steps",
+}
 # Classes without a case of their own, and why.
 NO_ORACLE = {"MultiLabel": "tests/losses/test_multi_label.py runs it over the cases of all other losses"}
 # Arguments that have their default in every case, and why.

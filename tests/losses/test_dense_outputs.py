@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, first_of_class
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, first_of_class, with_ids
 from tfp_noise import losses
 
 SHAPE, K = (2, 8, 8), 5
@@ -22,7 +22,8 @@ FORMS = {
 WEIGHTS = RNG.uniform(size=SHAPE).astype("float32")
 MASK, IGNORED = RNG.uniform(size=(2, *SHAPE)) < 0.7
 COUNTS = MASK & ~IGNORED
-BUILT = {name: case.build(K) for name, case in LOSSES_UNDER_TEST.items()}
+EVERY = {name: case.build(K) for name, case in LOSSES_UNDER_TEST.items()}
+BUILT = {name: loss for name, loss in EVERY.items() if not loss.needs_ids}  # the others remember no positions
 EACH_CLASS = first_of_class(BUILT)
 OF_A_WHOLE_BATCH = {"bounded_forward", "pairwise_confusion"}
 OF_EXAMPLES_ALONE = [n for n in EACH_CLASS if BUILT[n].seed_generator is None and n not in OF_A_WHOLE_BATCH]
@@ -56,7 +57,7 @@ def assert_same(dense, of_examples):
         np.testing.assert_array_equal(np.reshape(one, np.shape(other)), other)
 
 
-@pytest.mark.parametrize("name", LOSSES_UNDER_TEST)
+@pytest.mark.parametrize("name", BUILT)
 def test_value_and_gradient_are_those_of_the_positions_as_examples(name):
     loss = LOSSES_UNDER_TEST[name].build(K, reduction="none")
     outputs = outputs_for(loss)
@@ -122,9 +123,17 @@ def test_a_weight_of_an_example_is_that_of_its_positions(reduction, form):
     )
 
 
-@pytest.mark.parametrize("name", LOSSES_UNDER_TEST)
+@pytest.mark.parametrize("name", sorted(set(EVERY) - set(BUILT)))
+def test_losses_that_remember_examples_refuse_positions(name):
+    loss = EVERY[name]
+    for labels in FORMS.values():
+        with pytest.raises(ValueError, match=r"which remembers examples and not their positions\. Received shape"):
+            loss(with_ids(loss, labels), outputs_for(loss))
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_probabilities_and_the_loss_of_validation_are_those_of_examples(name):
-    loss = BUILT[name]
+    loss = EVERY[name]
     outputs = outputs_for(loss)
     probabilities = loss.probabilities(outputs)
     np.testing.assert_allclose(flat(probabilities), loss.probabilities(flat(outputs)), rtol=1e-5, atol=1e-7)

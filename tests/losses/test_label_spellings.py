@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.helpers.losses_under_test import LOSSES_UNDER_TEST
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, with_ids
 from tfp_noise import losses
 
 NUM_CLASSES = 4
@@ -21,7 +21,7 @@ def value_and_gradient(loss, y_true, outputs):
     outputs = tf.convert_to_tensor(outputs)
     with tf.GradientTape() as tape:
         tape.watch(outputs)
-        value = loss.call(y_true, outputs)
+        value = loss.call(with_ids(loss, y_true), outputs)
     return value.numpy(), tape.gradient(value, outputs).numpy()
 
 

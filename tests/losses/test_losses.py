@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.helpers.losses_under_test import DAILY, LOSSES_UNDER_TEST, examples, names_of_every_setting
+from tests.helpers.losses_under_test import DAILY, LOSSES_UNDER_TEST, examples, names_of_every_setting, with_ids
 from tfp_noise import losses
 
 
@@ -20,7 +20,7 @@ def value_and_gradient(loss, y_true, y_pred):
     y_pred = tf.convert_to_tensor(y_pred)
     with tf.GradientTape() as tape:
         tape.watch(y_pred)
-        value = loss.call(y_true, y_pred)
+        value = loss.call(with_ids(loss, y_true), y_pred)
     return value, tape.gradient(value, y_pred)
 
 
@@ -40,8 +40,9 @@ def test_value_equals_the_oracle_for_every_kind_of_label(case, num_classes):
     one_hot = np.eye(num_classes)[labels]
     expected = case.oracle(one_hot, outputs)
     for y_true in (labels, labels[:, None], labels.astype("uint8"), one_hot):
-        np.testing.assert_allclose(loss.call(y_true, outputs), expected, rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(loss.call(soft, outputs), case.oracle(soft, outputs), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(loss.call(with_ids(loss, y_true), outputs), expected, rtol=1e-9, atol=1e-9)
+    value = loss.call(with_ids(loss, soft), outputs)
+    np.testing.assert_allclose(value, case.oracle(soft, outputs), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("num_classes", [2, 5])
@@ -56,13 +57,14 @@ def test_gradient_of_a_weighted_sum_equals_finite_differences_of_the_oracle(case
     for y_true, targets in [(labels, np.eye(num_classes)[labels]), (soft, soft)]:
         variable = tf.Variable(outputs)
         with tf.GradientTape() as tape:
-            total = tf.reduce_sum(weights * loss.call(y_true, variable))
+            total = tf.reduce_sum(weights * loss.call(with_ids(loss, y_true), variable))
         numeric = np.empty_like(outputs)
         for place in np.ndindex(outputs.shape):
             low, high = outputs.copy(), outputs.copy()
             low[place] -= 1e-5
             high[place] += 1e-5
-            numeric[place] = weights @ (case.oracle(targets, high) - case.oracle(targets, low)) / 2e-5
+            near = [case.value_near(targets, moved, outputs) for moved in (high, low)]
+            numeric[place] = weights @ (near[0] - near[1]) / 2e-5
         gradient = tape.gradient(total, variable)
         np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-6 * np.abs(numeric).max())
 
@@ -95,7 +97,7 @@ def test_graph_and_xla_agree_with_eager_mode(name, jit_compile):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * np.abs(a).max())
     out_of_range = np.isin(np.arange(16), [1, 9])
     wrong = tf.tensor_scatter_nd_update(labels, [[1], [9]], [-1, 10])
-    for value in (loss.call(wrong, outputs), compute(wrong, soft, outputs)[0]):
+    for value in (loss.call(with_ids(loss, wrong), outputs), compute(wrong, soft, outputs)[0]):
         np.testing.assert_array_equal(np.isnan(value), out_of_range)
         np.testing.assert_allclose(np.asarray(value)[~out_of_range], np.asarray(eager[0])[~out_of_range], rtol=1e-4)
 
@@ -123,17 +125,18 @@ def test_config_round_trip_is_exact(case):
     assert restored.get_config() == loss.get_config()
     assert (restored.name, restored.reduction, restored.dtype) == ("mine", "sum", "float64")
     labels, _, outputs = examples(loss)
-    np.testing.assert_array_equal(restored(labels, outputs), loss(labels, outputs))
+    np.testing.assert_array_equal(restored(with_ids(loss, labels), outputs), loss(with_ids(loss, labels), outputs))
 
 
 def test_weights_and_reductions_are_keras_ones(case):
     labels, _, outputs = examples(case.build(10))
-    each = np.asarray(case.build(10, reduction=None)(labels, outputs))
+    y_true = with_ids(case.build(10), labels)
+    each = np.asarray(case.build(10, reduction=None)(y_true, outputs))
     weights = np.arange(len(labels), dtype="float32")
     assert each.shape == labels.shape
-    np.testing.assert_allclose(case.build(10)(labels, outputs), each.mean(), rtol=1e-5)
-    np.testing.assert_allclose(case.build(10, reduction="sum")(labels, outputs), each.sum(), rtol=1e-5)
-    weighted = case.build(10)(labels, outputs, sample_weight=weights)
+    np.testing.assert_allclose(case.build(10)(y_true, outputs), each.mean(), rtol=1e-5)
+    np.testing.assert_allclose(case.build(10, reduction="sum")(y_true, outputs), each.sum(), rtol=1e-5)
+    weighted = case.build(10)(y_true, outputs, sample_weight=weights)
     np.testing.assert_allclose(weighted, (each * weights).sum() / len(labels), rtol=1e-5)
 
 
@@ -168,9 +171,9 @@ def test_wrong_shapes_are_refused(case):
     with pytest.raises(
         ValueError, match=rf"`y_pred` must have shape \[batch, ..., {loss.num_outputs}\].*Received shape"
     ):
-        loss(np.zeros(3, int), np.zeros((3, loss.num_outputs + 1)))
+        loss(with_ids(loss, np.zeros(3, int)), np.zeros((3, loss.num_outputs + 1)))
     with pytest.raises(ValueError, match=r"`y_true` must be class indices.*Received shape \(3, 4\)"):
-        loss(np.zeros((3, 4)), np.zeros((3, loss.num_outputs)))
+        loss(with_ids(loss, np.zeros((3, 4))), np.zeros((3, loss.num_outputs)))
 
 
 def test_nothing_in_place_of_labels_or_outputs_is_refused(case):

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from scipy import special
 
-from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, first_of_class
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, first_of_class, with_ids
 from tfp_noise import losses
 
 N, L = 5, 3
@@ -17,7 +17,7 @@ IGNORED = RNG.uniform(size=[N, L]) < 0.4
 WEIGHTS = RNG.uniform(size=[N, L])
 LOGITS = RNG.normal(size=[N, L]).astype("float32")
 BUILT = {name: case.build(2) for name, case in LOSSES_UNDER_TEST.items()}
-STATEFUL = {"OnlineLabelSmoothing", "LearnableLabelSmoothing"}
+STATEFUL = {"EarlyLearning", "OnlineLabelSmoothing", "LearnableLabelSmoothing", "PENCIL"}
 ALLOWED = {n: loss for n, loss in BUILT.items() if type(loss).__name__ not in STATEFUL and not loss.needs_whole_batch}
 ONE_LOGIT = [name for name, loss in ALLOWED.items() if loss.is_shift_invariant]
 
@@ -87,7 +87,7 @@ def test_probabilities_of_wide_outputs_are_those_of_each_label(name):
 @pytest.mark.parametrize("name", LOSSES_UNDER_TEST)
 def test_a_loss_is_shift_invariant_if_it_says_so(name):
     loss = LOSSES_UNDER_TEST[name].build(3, dtype="float64")
-    outputs, labels = outputs_for(loss), np.arange(N) % 3
+    outputs, labels = outputs_for(loss), with_ids(loss, np.arange(N) % 3)
     changes = np.abs(loss.call(labels, outputs) - loss.call(labels, outputs + 1.5)).max()
     assert (
         changes < 1e-9 and loss.num_outputs == 3

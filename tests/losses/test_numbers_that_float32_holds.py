@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from keras.optimizers import schedules
 
-from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, examples, first_of_class
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, examples, first_of_class, with_ids
 from tfp_noise import losses
 
 POWERS = (-300, -40, -38, -31, -29, -16, -14, -8, 8, 14, 16, 29, 31, 40, 300)
@@ -32,7 +32,7 @@ def value_and_gradient(loss, y_true, outputs):
     outputs = tf.constant(outputs, loss.dtype)
     with tf.GradientTape() as tape:
         tape.watch(outputs)
-        value = loss.call(y_true, outputs)
+        value = loss.call(with_ids(loss, y_true), outputs)
     return value.numpy(), tape.gradient(value, outputs).numpy()
 
 

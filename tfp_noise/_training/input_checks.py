@@ -6,9 +6,10 @@ import keras
 import tensorflow as tf
 
 from tfp_noise import _positions, _validation
+from tfp_noise._training import example_ids
 
 
-def check_data(x, y, kind, prefix, takes_nan, rank_of, check_scale=None):
+def check_data(x, y, kind, prefix, takes_nan, rank_of, num_examples=None, check_scale=None):
     """Checks `x` and `y` at once if they are in memory; batches of a dataset or generator are checked one by one.
 
     Labels are returned as an array in one form, such as class indices `[n, 1]` as `[n]`: a model that has been given
@@ -23,6 +24,8 @@ def check_data(x, y, kind, prefix, takes_nan, rank_of, check_scale=None):
             allowed.
         rank_of: function of features and labels, or of a dataset and the `tf.TensorSpec` of its labels: how many axes
             the model's outputs have.
+        num_examples: int, how many examples the loss remembers, whose ids must stand beside the labels; `None`: ids
+            that do so are left out.
         check_scale: callable `(name, features)`, or `None`; called once, with the features in memory, with the dataset,
             or with the first batch of a generator.
 
@@ -33,19 +36,9 @@ def check_data(x, y, kind, prefix, takes_nan, rank_of, check_scale=None):
         TypeError: if labels are of another kind.
         ValueError: if labels are none of this kind, or features are not finite.
     """
-    settings = (kind, prefix, takes_nan, rank_of)
+    settings = (kind, prefix, takes_nan, rank_of, num_examples)
     if isinstance(x, tf.data.Dataset):
-        if check_scale:
-            check_scale(f"{prefix}x", x)
-        spec, rank = x.element_spec, 2
-        if isinstance(spec, tuple) and len(spec) > 1 and isinstance(spec[1], tf.TensorSpec):
-            rank = rank_of(x, spec[1])
-            kind.check_spec(f"{prefix}y", spec[1], rank)
-            _check_weights_spec(spec, rank, kind.num_labels)
-        allows_nan = takes_nan()  # called here, because inside the dataset's graph the model cannot be called
-        # Batches are checked while the step before them is computed; within the step that would take some percent of
-        # its time.
-        return x.map(lambda *batch: _check_batch(batch, kind, prefix, allows_nan, rank)).prefetch(2), y
+        return _checked_dataset(x, check_scale, *settings), y
     if isinstance(x, keras.utils.PyDataset):
         return _CheckedBatches(x, check_scale, *settings), y
     if isinstance(x, types.GeneratorType):
@@ -55,17 +48,14 @@ def check_data(x, y, kind, prefix, takes_nan, rank_of, check_scale=None):
     for leaf in keras.tree.flatten(x):
         if is_array(leaf):
             _validation.check_features(f"{prefix}x", leaf, takes_nan)
-    if y is None or keras.backend.is_keras_tensor(y) or isinstance(y, dict):
-        return x, y
-    y = _validation.as_label_array(f"{prefix}y", y)
-    return x, kind.check_array(f"{prefix}y", y, rank_of(x, y))
+    return x, y if y is None else _check_labels(x, y, *settings)
 
 
-def _check_weights_spec(spec, rank, num_labels):
+def _check_weights_spec(labels, weights, rank, num_labels):
     """Refuses weights of a dataset whose shapes are known and do not fit its labels."""
-    weights = [one for one in spec[2:] if isinstance(one, tf.TensorSpec)]
-    if weights and None not in (spec[1].shape.rank, weights[0].shape.rank):
-        _positions.check_weights(weights[0], tuple(spec[1].shape)[: rank - 1], num_labels)
+    for one in weights:
+        if isinstance(one, tf.TensorSpec) and None not in (labels.shape.rank, one.shape.rank):
+            _positions.check_weights(one, tuple(labels.shape)[: rank - 1], num_labels)
 
 
 def is_array(value):
@@ -98,6 +88,38 @@ def check_examples(name, features, size):
         _validation.check_features(place, leaf, takes_nan=lambda: True)
         if leaf.shape[0] != size:
             raise ValueError(f"`{place}` must hold {size} examples, as `labels` do. Received: {leaf.shape[0]}.")
+
+
+def _check_labels(x, y, kind, prefix, takes_nan, rank_of, num_examples):
+    """Labels in memory, with their ids if these are needed."""
+    del takes_nan
+    y, ids = example_ids.split(f"{prefix}y", y, num_examples)
+    if keras.backend.is_keras_tensor(y) or isinstance(y, dict):
+        return y
+    y = _validation.as_label_array(f"{prefix}y", y)
+    y = kind.check_array(f"{prefix}y", y, rank_of(x, y))
+    if ids is None:
+        return y
+    return {"labels": y, "ids": example_ids.check_array(f"{prefix}y", ids, len(y), num_examples)}
+
+
+def _checked_dataset(x, check_scale, kind, prefix, takes_nan, rank_of, num_examples):
+    """A `tf.data.Dataset` whose batches are checked when they are made."""
+    if check_scale:
+        check_scale(f"{prefix}x", x)
+    spec, rank = x.element_spec, 2
+    if isinstance(spec, tuple) and len(spec) > 1:
+        labels, ids = example_ids.split(f"{prefix}y", spec[1], num_examples)
+        if isinstance(labels, tf.TensorSpec):
+            rank = rank_of(x, labels)
+            kind.check_spec(f"{prefix}y", labels, rank)
+            _check_weights_spec(labels, spec[2:], rank, kind.num_labels)
+        if ids is not None:
+            example_ids.check_spec(f"{prefix}y", ids)
+    allows_nan = takes_nan()  # called here, because inside the dataset's graph the model cannot be called
+    # Batches are checked while the step before them is computed; within the step that would take some percent of its
+    # time.
+    return x.map(lambda *batch: _check_batch(batch, kind, prefix, allows_nan, rank, num_examples)).prefetch(2)
 
 
 def _check_arrays(batch, *settings):
@@ -141,11 +163,11 @@ class _CheckedBatches(keras.utils.PyDataset):
         self._batches.on_epoch_end()
 
 
-def _check_batch(batch, kind, prefix, allows_nan, rank):
+def _check_batch(batch, kind, prefix, allows_nan, rank, num_examples):
     """A batch of a `tf.data.Dataset` with assertions; they run on the host, where a TPU's input is made, too."""
     if len(batch) < 2:
         return batch
-    x, y = batch[:2]
+    x, (y, ids) = batch[0], example_ids.split(f"{prefix}y", batch[1], num_examples)
     floats = [leaf for leaf in tf.nest.flatten(x) if isinstance(leaf, tf.Tensor) and leaf.dtype.is_floating]
     if allows_nan:
         floats = [tf.where(tf.math.is_nan(leaf), tf.zeros_like(leaf), leaf) for leaf in floats]
@@ -153,8 +175,11 @@ def _check_batch(batch, kind, prefix, allows_nan, rank):
     checks = [tf.debugging.assert_all_finite(leaf, message) for leaf in floats]
     check, converted = kind.check_tensor(f"{prefix}y", y, rank)
     checks.append(check)
+    if ids is not None:
+        checks.append(example_ids.assert_ids(f"{prefix}y", ids, num_examples))
     for weights in batch[2:]:
         if isinstance(weights, tf.Tensor) and weights.dtype.is_floating:
             checks.append(tf.debugging.assert_all_finite(weights, f"`{prefix}sample_weight` must be finite"))
     with tf.control_dependencies([check for check in checks if check is not None]):
-        return (x, converted(tf.identity(y)), *batch[2:])
+        y = converted(tf.identity(y))
+        return (x, y if ids is None else {"labels": y, "ids": ids}, *batch[2:])

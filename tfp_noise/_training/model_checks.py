@@ -43,7 +43,7 @@ def check_batches(x, batch_size, validation_split, strategy):
             )
 
 
-def check_weights(arguments, y, ignored=None, rank=2, num_labels=1):
+def check_weights(arguments, y, ignored=None, rank=2, num_labels=1, needs_ids=False):
     """Refuses example weights that are not finite or do not fit, and class weights where Keras cannot look labels up.
 
     Args:
@@ -52,6 +52,7 @@ def check_weights(arguments, y, ignored=None, rank=2, num_labels=1):
         ignored: int, the loss's `ignore_class`, or `None`.
         rank: int, how many axes the model's outputs have.
         num_labels: int, how many labels each example or position has.
+        needs_ids: bool, true for a loss whose labels stand beside ids.
     """
     weights = arguments.get("sample_weight")
     if weights is not None:
@@ -71,6 +72,12 @@ def check_weights(arguments, y, ignored=None, rank=2, num_labels=1):
         raise ValueError(
             "`class_weight` must be left out for labels at each position, because Keras looks up one label an example. "
             f"Received: {arguments['class_weight']}, for outputs of {rank} axes. Pass a weight of each position: "
+            "`sample_weight=weights[y]`, with an array of a weight a class."
+        )
+    if needs_ids:
+        raise ValueError(
+            "`class_weight` must be left out for a loss that remembers examples by ids, because Keras looks up labels "
+            f"without ids. Received: {arguments['class_weight']}. Pass a weight of each example: "
             "`sample_weight=weights[y]`, with an array of a weight a class."
         )
     if y is None and ignored is not None:

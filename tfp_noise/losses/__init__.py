@@ -8,12 +8,14 @@ from tfp_noise.losses.baselines.bi_tempered import BiTempered
 from tfp_noise.losses.baselines.bootstrap import Bootstrap
 from tfp_noise.losses.baselines.confidence_penalty import ConfidencePenalty
 from tfp_noise.losses.baselines.disturb_label import DisturbLabel
+from tfp_noise.losses.baselines.early_learning import EarlyLearning
 from tfp_noise.losses.baselines.focal import Focal
 from tfp_noise.losses.baselines.generalized_cross_entropy import GeneralizedCrossEntropy
 from tfp_noise.losses.baselines.jensen_shannon import JensenShannon
 from tfp_noise.losses.baselines.logit_clip import LogitClip
 from tfp_noise.losses.baselines.noise_against_noise import NoiseAgainstNoise
 from tfp_noise.losses.baselines.pairwise_confusion import PairwiseConfusion
+from tfp_noise.losses.baselines.pencil import PENCIL
 from tfp_noise.losses.baselines.symmetric_cross_entropy import SymmetricCrossEntropy
 from tfp_noise.losses.baselines.teacher_free import TeacherFree
 from tfp_noise.losses.bounded_forward_correction import BoundedForwardCorrection
@@ -28,6 +30,7 @@ from tfp_noise.losses.smearing import LabelSmearing, LabelSmoothing
 from tfp_noise.losses.summaries import LossSummary, available
 
 __all__ = [
+    "PENCIL",
     "ActiveNegative",
     "ActivePassive",
     "BackwardCorrection",
@@ -37,6 +40,7 @@ __all__ = [
     "ConfidencePenalty",
     "CrossEntropy",
     "DisturbLabel",
+    "EarlyLearning",
     "Focal",
     "ForwardCorrection",
     "GeneralizedCrossEntropy",

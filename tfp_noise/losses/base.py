@@ -51,6 +51,8 @@ class NoisyLabelLoss(keras.losses.Loss):
         seed_generator: `keras.random.SeedGenerator` of a loss that draws random numbers; a classifier saves its state.
         needs_classifier: reason why the loss trains in a `NoisyLabelClassifier` only, in words that follow "because";
             `None` for a loss that keeps nothing between steps.
+        needs_ids: True for a loss that remembers something of each example, whose labels are
+            `{"labels": labels, "ids": ids}`; `NoisyLabelClassifier.fit` numbers the examples of arrays by itself.
         needs_whole_batch: reason why the loss of an example depends on the others of its batch, in such words; `None`
             for a loss of each example by itself.
         divergence_advice: sentence for the error that ends a training whose loss became NaN or infinite.
@@ -94,6 +96,7 @@ class NoisyLabelLoss(keras.losses.Loss):
 
     seed_generator: keras.random.SeedGenerator | None = None
     needs_classifier: str | None = None
+    needs_ids: bool = False
     needs_whole_batch: str | None = None
     divergence_advice: str = ""
     paper: str = ""
@@ -194,10 +197,7 @@ class NoisyLabelLoss(keras.losses.Loss):
                 classifier is compiled into a plain Keras model, or labels are distributions and `ignore_class` is one
                 of their classes.
         """
-        _checks.check_owner(self)
-        _checks.check_raw(y_pred)
-        y_true, y_pred = ops.convert_to_tensor(y_true), ops.cast(y_pred, self.dtype)
-        _checks.check_shapes(self, y_true, y_pred)
+        y_true, y_pred = self._checked(y_true, y_pred)
         if len(y_pred.shape) == 2:
             return self._losses_of_examples(y_true, y_pred)
         y_pred = _positions.nan_unless_sizes_fit(y_true, y_pred)
@@ -211,14 +211,24 @@ class NoisyLabelLoss(keras.losses.Loss):
             set_keras_mask(losses, ops.reshape(counts, shape))
         return losses
 
-    def _losses_of_examples(self, y_true, y_pred):
-        """Losses `[n]` for outputs `[n, num_outputs]`."""
+    def _checked(self, y_true, y_pred):
+        """Labels as a tensor and outputs of the loss's dtype, if both are what `call` takes."""
+        _checks.check_owner(self)
+        _checks.check_raw(y_pred)
+        y_true, y_pred = ops.convert_to_tensor(y_true), ops.cast(y_pred, self.dtype)
+        _checks.check_shapes(self, y_true, y_pred)
+        return y_true, y_pred
+
+    def _losses_of_examples(self, y_true, y_pred, *remembered):
+        """Losses `[n]` for outputs `[n, num_outputs]`, and for what a loss remembers of these examples."""
         if _labels.are_distributions(y_true, self.num_classes):
-            return self.soft_label_loss(ops.cast(y_true, self.dtype), y_pred)
+            return self.soft_label_loss(ops.cast(y_true, self.dtype), y_pred, *remembered)
         indices = ops.cast(ops.reshape(y_true, [-1]), "int32")
         # An accelerator cannot raise, and would quietly take some other class.
         known = _labels.are_known(indices, self.num_classes)
-        losses = ops.where(known, self.class_index_loss(ops.where(known, indices, 0), y_pred), float("nan"))
+        losses = ops.where(
+            known, self.class_index_loss(ops.where(known, indices, 0), y_pred, *remembered), float("nan")
+        )
         if self.ignore_class is None:
             return losses
         counts = indices != self.ignore_class

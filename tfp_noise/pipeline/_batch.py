@@ -47,6 +47,15 @@ def prepare(
         return inputs, tf.identity(augmented)
 
 
+def check_with_ids(with_ids, labels):
+    """Refuses ids beside labels `[batch, num_classes]` that an augmentation has mixed."""
+    if with_ids and labels.shape.rank == 2:
+        raise ValueError(
+            "`with_ids` must be False for an augmentation that mixes examples, because a mixed one has no id of its "
+            "own. Received: True. Leave `Mixup` and `CutMix` out."
+        )
+
+
 def check_augmentation(augmentation):
     """`augmentation` if it is callable or `None`."""
     if augmentation is None:

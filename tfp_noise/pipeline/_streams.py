@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from tfp_noise import _backends, _random, _validation, noise
 from tfp_noise._training.image_scale import mark_scaled
-from tfp_noise.pipeline._batch import check_augmentation, prepare, shard_batches
+from tfp_noise.pipeline._batch import check_augmentation, check_with_ids, prepare, shard_batches
 
 
 def stream(
@@ -20,6 +20,7 @@ def stream(
     drop_remainder: bool = False,
     first_epoch: int = 0,
     input_context: tf.distribute.InputContext | None = None,
+    with_ids: bool = False,
 ) -> tf.data.Dataset:
     """Endless batches from a `tf.data.Dataset` that does not fit into memory, with label noise drawn on the way.
 
@@ -46,6 +47,8 @@ def stream(
         first_epoch: int >= 0, the epoch that the stream begins with.
         input_context: the `tf.distribute.InputContext` of the worker; `None` for one worker, whose replicas, if there
             are several, divide each batch.
+        with_ids: bool, labels are `{"labels": observed, "ids": ids}` with the ids of `source`, which must be integers,
+            for losses that remember each example.
 
     Returns:
         A `tf.data.Dataset` of `(features, observed labels)`, as in `Batches.train`; with `input_context`, batches for
@@ -53,8 +56,8 @@ def stream(
 
     Raises:
         TypeError: if an argument is of another type.
-        ValueError: if a number is out of range, the elements of `source` are not `(features, label, id)`, or
-            `batch_size` is not a multiple of the number of replicas.
+        ValueError: if a number is out of range, the elements of `source` are not `(features, label, id)`, `batch_size`
+            is not a multiple of the number of replicas, or the augmentation mixes examples that have ids.
         RuntimeError: on another backend of Keras than TensorFlow.
 
     Example:
@@ -70,12 +73,18 @@ def stream(
     _validation.check_instance("source", source, tf.data.Dataset)
     augmentation = check_augmentation(augmentation)
     drop_remainder = _validation.check_bool("drop_remainder", drop_remainder)
+    with_ids = _validation.check_bool("with_ids", with_ids)
     if input_context is not None:
         _validation.check_instance("input_context", input_context, tf.distribute.InputContext)
     if not (isinstance(source.element_spec, tuple) and len(source.element_spec) == 3):
         raise ValueError(
             f"`source` must have elements (features, label, id). Received: {source.element_spec}. Make them by "
             "`datasets.stream`, or take ids from `enumerate()` of a dataset with a fixed order."
+        )
+    if with_ids and not source.element_spec[2].dtype.is_integer:
+        raise TypeError(
+            f"`with_ids` must be False for a `source` whose ids are no integers. Received: True, with ids of dtype "
+            f"{source.element_spec[2].dtype.name}. Number the examples: take ids from `enumerate()`."
         )
     shuffle_buffer = _validation.check_int("shuffle_buffer", shuffle_buffer, 1)
     first_epoch = _validation.check_int("first_epoch", first_epoch, 0)
@@ -94,7 +103,10 @@ def stream(
         def batch(step, examples):
             features, labels, ids = examples
             observed = noise.corrupt(labels, transition, seed, ids=ids)
-            return prepare(features, observed, augmentation, tf.random.fold_in(epoch_seed, step), len(transition))
+            batch_seed = tf.random.fold_in(epoch_seed, step)
+            inputs, given = prepare(features, observed, augmentation, batch_seed, len(transition))
+            check_with_ids(with_ids, given)
+            return inputs, {"labels": given, "ids": ids} if with_ids else given
 
         return shuffled.batch(batch_size // worker.num_input_pipelines, whole_batches).enumerate().map(batch)
 

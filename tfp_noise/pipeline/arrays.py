@@ -15,7 +15,7 @@ from tfp_noise import _backends, _random, _validation
 from tfp_noise._training.image_scale import mark_scaled
 from tfp_noise.datasets.base import Examples
 from tfp_noise.datasets.dataset import Dataset
-from tfp_noise.pipeline._batch import check_augmentation, prepare, shard_batches, to_float
+from tfp_noise.pipeline._batch import check_augmentation, check_with_ids, prepare, shard_batches, to_float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Batches:
 
     Args:
         train: endless `tf.data.Dataset` of `(features, observed labels)`, from `first_epoch` on; labels are int32
-            `[batch]`, or float32 `[batch, num_classes]` where the augmentation changes them.
+            `[batch]`, or float32 `[batch, num_classes]` where the augmentation changes them; with ids,
+            `{"labels": labels, "ids": positions}`.
         steps_per_epoch: int, number of batches in one pass over the training examples.
         validation: `tf.data.Dataset`, one pass over the validation split, with observed labels.
         test: `tf.data.Dataset`, one pass over the test split, with clean labels; reading it is an error if the data set
@@ -60,6 +61,7 @@ def batches(
     seed: int = 0,
     drop_remainder: bool = False,
     first_epoch: int = 0,
+    with_ids: bool = False,
 ) -> Batches:
     """Batches of a data set in memory.
 
@@ -77,13 +79,16 @@ def batches(
         drop_remainder: bool, leave out the last, smaller batch of an epoch: shapes are then static, as TPUs and several
             replicas need.
         first_epoch: int >= 0, the epoch that `train` begins with.
+        with_ids: bool, labels of `train` are `{"labels": labels, "ids": positions}`, for losses that remember each
+            example; the position is that in `dataset.train`, int32 `[batch]`. All losses take such batches.
 
     Returns:
         A `Batches`.
 
     Raises:
         TypeError: if an argument is of another type.
-        ValueError: if a number is out of range, or `drop_remainder` leaves out every batch.
+        ValueError: if a number is out of range, `drop_remainder` leaves out every batch, or the augmentation mixes
+            examples that have ids.
         RuntimeError: on another backend of Keras than TensorFlow.
 
     Example:
@@ -98,6 +103,7 @@ def batches(
     batch_size = _validation.check_int("batch_size", batch_size, 1)
     augmentation = check_augmentation(augmentation)
     drop_remainder = _validation.check_bool("drop_remainder", drop_remainder)
+    with_ids = _validation.check_bool("with_ids", with_ids)
     seed = _validation.check_seed(seed)
     first_epoch = _validation.check_int("first_epoch", first_epoch, 0)
     size = len(dataset.train)
@@ -116,13 +122,17 @@ def batches(
             indices = order[step * batch_size : (step + 1) * batch_size]
             batch_seed = tf.random.fold_in(epoch_seed, step)
             examples = tf.gather(features, indices), tf.gather(labels, indices)
-            return prepare(*examples, augmentation, batch_seed, dataset.num_classes)
+            inputs, given = prepare(*examples, augmentation, batch_seed, dataset.num_classes)
+            check_with_ids(with_ids, given)
+            return inputs, {"labels": given, "ids": indices} if with_ids else given
 
         return tf.data.Dataset.range(steps).map(batch)
 
     train = tf.data.Dataset.counter(first_epoch).flat_map(epoch_of_batches)
     if drop_remainder or size % batch_size == 0:
-        train = train.map(lambda *xy: tuple(tf.ensure_shape(part, [batch_size, *part.shape[1:]]) for part in xy))
+        train = train.map(
+            lambda *xy: tf.nest.map_structure(lambda part: tf.ensure_shape(part, [batch_size, *part.shape[1:]]), xy)
+        )
     test = _ordered(dataset.test, dataset.test.labels, batch_size)
     return Batches(
         mark_scaled(shard_batches(train.prefetch(tf.data.AUTOTUNE)), dataset.train.features),

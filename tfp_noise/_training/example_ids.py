@@ -1,0 +1,74 @@
+"""Ids of examples beside their labels, `{"labels": labels, "ids": ids}`, for losses that remember each example."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_noise import _labels, _validation
+
+
+def with_positions(y, loss):
+    """Labels in memory beside the positions of their examples, if the loss needs ids and they are not there."""
+    if not loss.needs_ids or y is None or _labels.have_ids(y) or not hasattr(y, "__len__"):
+        return y
+    return {"labels": y, "ids": np.arange(len(y))}
+
+
+def split(name, y, num_examples):
+    """Labels, and their ids if the loss needs them, else `None`; ids that it does not need are left out.
+
+    Args:
+        name: text, the argument's name in errors.
+        y: labels, with or without ids, in arrays or as `tf.TensorSpec`s.
+        num_examples: int, how many examples the loss remembers; `None` for a loss that needs no ids.
+    """
+    if num_examples is None:
+        return _labels.without_ids(y), None
+    if not _labels.have_ids(y):
+        received = f"a dict of {sorted(map(str, y))}" if isinstance(y, dict) else "labels alone"
+        raise ValueError(
+            f'`{name}` must be {{"labels": labels, "ids": ids}} in batches, because the loss remembers each example by '
+            f"its id in [0, {num_examples}). Received: {received}. Make batches of (x, {{...}}): of a "
+            "`tf.data.Dataset` of single examples `(x, y)` in a fixed order by "
+            '`dataset.enumerate().map(lambda i, xy: (xy[0], {"labels": xy[1], "ids": i}))`, before it is shuffled; by '
+            "`pipeline.batches(..., with_ids=True)`; or pass arrays `fit(x, y)`, whose positions are the ids."
+        )
+    return y["labels"], y["ids"]
+
+
+def check_array(name, ids, size, num_examples):
+    """`ids` of any container as an int array `[size]` with values in `[0, num_examples)`."""
+    name = f'{name}["ids"]'
+    ids = _validation.check_ids(name, ids)
+    if ids.dtype.kind not in "iu":
+        raise TypeError(f"`{name}` must be integers. Received dtype {ids.dtype}. Number the examples: `np.arange(n)`.")
+    if ids.shape != (size,):
+        raise ValueError(f"`{name}` must have shape [{size}], one for each label. Received shape {ids.shape}.")
+    outside = ~_labels.are_known(ids, num_examples)
+    if outside.any():
+        position = int(outside.argmax())
+        raise ValueError(f"{_range(name, num_examples)} Received: {ids[position]} at position {position}. {_CURE}")
+    return ids
+
+
+def check_spec(name, spec):
+    """Refuses the ids of a dataset by their `tf.TensorSpec`."""
+    if not (isinstance(spec, tf.TensorSpec) and spec.dtype.is_integer and spec.shape.rank in (1, None)):
+        raise TypeError(
+            f'`{name}["ids"]` must be integers [batch]. Received a dataset with ids {spec}. Number the examples by '
+            "`dataset.enumerate()` before it is batched."
+        )
+
+
+def assert_ids(name, ids, num_examples):
+    """An operation that fails unless all ids of a batch lie in `[0, num_examples)`."""
+    ids = tf.cast(ids, tf.int64)
+    inside = _labels.are_known(ids, num_examples)
+    message = _range(f'{name}["ids"]', num_examples) + " Received:"
+    return tf.debugging.Assert(tf.reduce_all(inside), [message, tf.boolean_mask(ids, ~inside), _CURE])
+
+
+_CURE = "Number the examples from 0, and make the loss with their number as `num_examples`."
+
+
+def _range(name, num_examples):
+    return f"`{name}` must lie in [0, {num_examples}), the `num_examples` of the loss."
