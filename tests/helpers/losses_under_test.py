@@ -275,6 +275,19 @@ def confidence_penalty(beta):
     return Case(lambda k, **kwargs: losses.ConfidencePenalty(k, beta, **kwargs), oracle)
 
 
+def zipf_label_smoothing(weight):
+    def oracle(targets, outputs):
+        """Class by class as the label, with SciPy's ranks."""
+        value, k = cross_entropy(targets, outputs), targets.shape[1]
+        for y in range(k):
+            others = np.arange(k) != y
+            law = 1 / stats.rankdata(-outputs, method="min", axis=1)[:, others]
+            value += weight * targets[:, y] * stats.entropy(law, special.softmax(outputs[:, others], axis=1), axis=1)
+        return value
+
+    return Case(functools.partial(losses.ZipfLabelSmoothing, weight=weight), oracle)
+
+
 def online(top=None):
     """At its start, where rows are smoothed: what it learns has tests of its own."""
 
@@ -354,6 +367,8 @@ LOSSES_UNDER_TEST = {
     "focal_below_one": focal(0.5),
     "flsd53": focal(3.0, hard_gamma=5.0),
     "confidence_penalty": confidence_penalty(0.4),
+    "zipf": zipf_label_smoothing(0.1),
+    "zipf_heavy": zipf_label_smoothing(2.0),
     "online": online(),
     "online_top": online(top=1),
     "learnable": learnable(),

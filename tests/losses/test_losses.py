@@ -243,6 +243,7 @@ NEARLY_SINGULAR = np.array([[0.50001, 0.49999], [0.49999, 0.50001]])
         (lambda: losses.Focal(10, -1), ValueError, "`gamma` must be.* at least 0. Received: -1"),
         (lambda: losses.Focal(10, hard_gamma=-1), ValueError, "`hard_gamma` must be.* at least 0. Received: -1"),
         (lambda: losses.ConfidencePenalty(10, -1), ValueError, "`beta` must be.* at least 0. Received: -1"),
+        (lambda: losses.ZipfLabelSmoothing(10, -1), ValueError, "`weight` must be.* at least 0. Received: -1"),
         (lambda: losses.LogisticNormal(10, temperature=0), ValueError, "`temperature` must be.* above 0. Received: 0"),
         (lambda: losses.LogisticNormal(10, min_scale=-1), ValueError, "`min_scale` must be.* above 0. Received: -1"),
         (lambda: losses.LogisticNormal(10, target_smoothing=1.1), ValueError, "`target_smoothing` must be.* at most 1"),

@@ -16,6 +16,7 @@ from tfp_noise.losses.baselines.noise_against_noise import NoiseAgainstNoise
 from tfp_noise.losses.baselines.pairwise_confusion import PairwiseConfusion
 from tfp_noise.losses.baselines.symmetric_cross_entropy import SymmetricCrossEntropy
 from tfp_noise.losses.baselines.teacher_free import TeacherFree
+from tfp_noise.losses.baselines.zipf_label_smoothing import ZipfLabelSmoothing
 from tfp_noise.losses.bounded_forward_correction import BoundedForwardCorrection
 from tfp_noise.losses.correction import BackwardCorrection, ForwardCorrection
 from tfp_noise.losses.cross_entropy import CrossEntropy
@@ -56,5 +57,6 @@ __all__ = [
     "SymmetricCrossEntropy",
     "TeacherFree",
     "TopRows",
+    "ZipfLabelSmoothing",
     "available",
 ]

@@ -6,6 +6,9 @@ and the variant of that code, which made their numbers. Table 1 takes its number
 al.'s loss beside another loss's numbers. That other loss is the row "Tf-KD-code" of paper OLS's Table VI.
 
 "TF-KD-self" is the other method of Yuan et al., whose teacher is the network itself, trained before.
+
+"Zipf" ranks classes by the logits, because a loss does not see the feature maps whose positions vote for classes in the
+numbers of Liang et al.; those of ResNet-18 are in their repository.
 """
 
 import dataclasses
@@ -27,8 +30,23 @@ _SELF_TAUGHT = dataclasses.replace(
     CROSS_ENTROPY, label="TF-KD-self", distillation={"temperature": 6.0, "label_weight": 0.05}
 )
 
+_ZIPF = {  # with the weights of Liang et al.'s code
+    dataset: Method("Zipf", losses.ZipfLabelSmoothing, {"weight": weight})
+    for dataset, weight in {"cifar100": 0.1, "tiny_imagenet": 1.0}.items()
+}
+
 ROWS = (CROSS_ENTROPY, SMOOTHING, _TEACHER_FREE, ONLINE, LEARNABLE)
-ROWS_OF_TABLES = {"table1": ROWS, "table2": (*ROWS, *_FOCAL, _SELF_TAUGHT), "table3": ROWS}
+
+
+def rows(table, dataset):
+    """Return the methods of one of Tables 1 to 3.
+
+    Args:
+        table: "table1", "table2" or "table3".
+        dataset: a column's, on which the weight of Zipf's label smoothing depends.
+    """
+    return (*ROWS, *_FOCAL, _SELF_TAUGHT, _ZIPF[dataset]) if table == "table2" else ROWS
+
 
 _FCE, _RCE = "forward_cross_entropy", "reverse_cross_entropy"
 _PREDICTIONS, _TARGETS = "prediction_entropy", "target_entropy"
