@@ -25,6 +25,7 @@ from tfp_noise.losses.learned_targets.learnable import LearnableLabelSmoothing
 from tfp_noise.losses.learned_targets.online import OnlineLabelSmoothing
 from tfp_noise.losses.logistic_normal import LogisticNormal
 from tfp_noise.losses.multi_label import MultiLabel
+from tfp_noise.losses.shifted_gaussian_noise import ShiftedGaussianNoise
 from tfp_noise.losses.smearing import LabelSmearing, LabelSmoothing
 from tfp_noise.losses.summaries import LossSummary, available
 
@@ -54,6 +55,7 @@ __all__ = [
     "NoisyLabelLoss",
     "OnlineLabelSmoothing",
     "PairwiseConfusion",
+    "ShiftedGaussianNoise",
     "SymmetricCrossEntropy",
     "TeacherFree",
     "TopRows",

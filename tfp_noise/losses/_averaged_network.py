@@ -1,0 +1,58 @@
+"""The moving average of a network's weights, and the outputs that the network has with them."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from tfp_noise.losses._state import LossState
+
+
+class AveragedNetwork(LossState):
+    """Moving averages of a network's trainable weights, for losses whose targets are an averaged network's outputs.
+
+    A training step first moves the average towards the present weights, `decay average + (1 - decay) weight`, which is
+    the same for its loss as a move after each update. The average starts at the weights of the first step.
+
+    Args:
+        num_classes: int, K.
+        decay: float in [0, 1), the weight of the previous average.
+    """
+
+    def __init__(self, num_classes, decay):
+        super().__init__(num_classes)
+        self.decay = decay
+        self.steps = self.variable("steps", np.zeros([], "int64"))
+        self.epochs = self.variable("epochs", np.zeros([], "int64"))
+        self.weights_and_averages = list  # a function, because Keras would track the network's weights as the layer's
+
+    def follow(self, network):
+        """Makes the averages of a network that has been built; of the same one again, it does nothing."""
+        if self.weights_and_averages():
+            return
+        pairs = [
+            (weight, self.variable(f"average_{i}", np.zeros(weight.shape, weight.dtype)))
+            for i, weight in enumerate(network.trainable_variables)
+        ]
+        self.weights_and_averages = lambda: pairs
+
+    def update(self):
+        """Moves the averages by one training step."""
+        self.updated = True
+        is_first = ops.equal(self.steps, 0)
+        for weight, average in self.weights_and_averages():
+            now, before = ops.convert_to_tensor(weight), ops.convert_to_tensor(average)
+            average.assign(ops.where(is_first, now, before + (1 - self.decay) * (now - before)))
+        self.steps.assign(ops.convert_to_tensor(self.steps) + 1)
+
+    def outputs(self, network, x):
+        """The network's outputs in training mode with averaged weights.
+
+        Batch normalisation uses the statistics of the batch. Neither its moving averages nor random generators nor
+        losses of layers change.
+        """
+        with keras.StatelessScope(self.weights_and_averages(), collect_losses=True):
+            return network(x, training=True)
+
+    def end_epoch(self):
+        self.check_updated()
+        self.epochs.assign(ops.convert_to_tensor(self.epochs) + 1)
