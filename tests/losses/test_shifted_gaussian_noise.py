@@ -141,15 +141,16 @@ def test_the_copy_leaves_the_network_as_it_is():
             np.testing.assert_array_equal(variable, value, err_msg=variable.path)
 
 
-def test_labels_give_way_to_the_copy():
-    """With wrong labels that are not to be learned, the targets of late epochs are the copy's predictions."""
-    model = classifier(label_decay=0.5, average_decay=0.0)
+def test_targets_of_late_epochs_are_the_copys_outputs_in_training_mode():
+    """Whatever the labels are; with `average_decay=0` the copy is the network, so that the residuals are 0."""
+    model = classifier(regular=True, label_decay=0.5, average_decay=0.0)
+    model.network.layers[2].rate = 0.0  # of dropout, of which the copy draws another mask
     model.loss_state.epochs.assign(60)
     y_pred = model(FEATURES, training=True)
     factor = np.asarray(y_pred, "float64")[:, K - 1 :]
-    expected = np.log1p(np.sum(factor**2, axis=1)) + (K - 1) / 2 * np.log(2 * np.pi)  # the copy is the network: m = z'
-    assert float(model.compute_loss(FEATURES, LABELS, y_pred)) == pytest.approx(expected.mean(), rel=1e-5)
-    assert float(model.compute_loss(FEATURES, (LABELS + 1) % K, y_pred)) == pytest.approx(expected.mean(), rel=1e-5)
+    expected = np.mean(np.log1p(np.sum(factor**2, axis=1))) + (K - 1) / 2 * np.log(2 * np.pi)
+    for labels in (LABELS, (LABELS + 1) % K, SOFT):
+        assert float(model.data_loss(FEATURES, labels, y_pred, None, True)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_training_goes_on_bit_for_bit_from_a_file_and_from_a_backup(tmp_path):

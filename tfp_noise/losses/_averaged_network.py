@@ -47,10 +47,9 @@ class AveragedNetwork(LossState):
     def outputs(self, network, x):
         """The network's outputs in training mode with averaged weights.
 
-        Batch normalisation uses the statistics of the batch. Neither its moving averages nor random generators nor
-        losses of layers change.
+        Batch normalisation uses the statistics of the batch; neither its moving averages nor random generators change.
         """
-        with keras.StatelessScope(self.weights_and_averages(), collect_losses=True):
+        with keras.StatelessScope(self.weights_and_averages()):
             return network(x, training=True)
 
     def end_epoch(self):

@@ -39,8 +39,8 @@ class ShiftedGaussianNoise(NoisyLabelLoss):
     Args:
         num_classes: int, K >= 2.
         label_decay: float in (0, 1], the paper's alpha: what an epoch leaves of the given label's weight.
-        average_decay: float in [0, 1), the paper's beta: what a step leaves of the previous average's weight. An average
-            reaches back about `1 / (1 - average_decay)` steps, which must be fewer than those of the training.
+        average_decay: float in [0, 1), the paper's beta: what a step leaves of the previous average's weight. The
+            average reaches back about `1 / (1 - average_decay)` steps: short trainings need a smaller value.
         target_smoothing: float in [1e-30, 1], t; 1 warns, because nothing is left of the labels.
         name: name of the loss.
         **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
