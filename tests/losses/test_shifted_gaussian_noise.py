@@ -173,6 +173,15 @@ def test_training_goes_on_bit_for_bit_from_a_file_and_from_a_backup(tmp_path):
     assert any("average" in variable.path for variable in whole.variables)
 
 
+def test_layers_may_be_frozen_and_unfrozen(tmp_path):
+    model = classifier(regular=True)
+    before = len(model.loss_state.weights)
+    for layer in model.network.layers:
+        layer.trainable = False
+    model.save(tmp_path / "frozen.keras")
+    assert len(keras.models.load_model(tmp_path / "frozen.keras").loss_state.weights) == before
+
+
 def test_two_replicas_train_as_one_device(two_replicas):
     batches = pipeline.shard_batches(
         tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(8, drop_remainder=True)

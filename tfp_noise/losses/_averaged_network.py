@@ -3,12 +3,13 @@
 import keras
 import numpy as np
 from keras import ops
+from keras.backend import result_type
 
 from tfp_noise.losses._state import LossState
 
 
 class AveragedNetwork(LossState):
-    """Moving averages of a network's trainable weights, for losses whose targets are an averaged network's outputs.
+    """Moving averages of a network's weights, for losses whose targets are an averaged network's outputs.
 
     A training step first moves the average towards the present weights, `decay average + (1 - decay) weight`, which is
     the same for its loss as a move after each update. The average starts at the weights of the first step.
@@ -29,9 +30,11 @@ class AveragedNetwork(LossState):
         """Makes the averages of a network that has been built; of the same one again, it does nothing."""
         if self.weights_and_averages():
             return
+        # Those of frozen layers, too, which may be trained later.
+        weights = [weight for weight in network.weights if "float" in weight.dtype]
         pairs = [
-            (weight, self.variable(f"average_{i}", np.zeros(weight.shape, weight.dtype)))
-            for i, weight in enumerate(network.trainable_variables)
+            (weight, self.variable(f"average_{i}", ops.zeros(weight.shape, result_type(weight.dtype, "float32"))))
+            for i, weight in enumerate(weights)
         ]
         self.weights_and_averages = lambda: pairs
 
@@ -40,7 +43,7 @@ class AveragedNetwork(LossState):
         self.updated = True
         is_first = ops.equal(self.steps, 0)
         for weight, average in self.weights_and_averages():
-            now, before = ops.convert_to_tensor(weight), ops.convert_to_tensor(average)
+            now, before = ops.cast(weight, average.dtype), ops.convert_to_tensor(average)
             average.assign(ops.where(is_first, now, before + (1 - self.decay) * (now - before)))
         self.steps.assign(ops.convert_to_tensor(self.steps) + 1)
 
