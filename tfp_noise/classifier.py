@@ -106,6 +106,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         check_width(outputs, self.loss)
         self._outputs_rank = len(outputs.shape)
         check_raw_outputs("network", self.network, inputs)
+        self.loss.prepare_state(self.loss_state, self.network)
         self.built = True
         self.scale_check.settle(inputs)
 
@@ -156,10 +157,11 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         self.build_optimizer()  # so that the file's values have variables to be loaded into
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        regularizers = self.losses  # before the loss, which may run the network again
         if not (training and self.loss.needs_ids):
             y = _labels.without_ids(y)
         loss = self.data_loss(x, y, y_pred, _labels.without_ids(sample_weight), training)
-        for regularizer in self.losses:
+        for regularizer in regularizers:
             loss = loss + self._aggregate_additional_loss(keras.ops.cast(regularizer, loss.dtype))
         return loss
 
@@ -181,12 +183,11 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         Raises:
             ValueError: if `y` is `None`.
         """
-        del x
         if y is None:
             raise ValueError("`y` must hold the labels. Received: None. Pass `fit(x, y)` or batches of (x, y).")
         if not training:
             return self.loss.evaluation_loss(y, y_pred, sample_weight)
-        loss = self.loss(y, y_pred, sample_weight)
+        loss = self.loss.training_loss(self.network, x, y, y_pred, sample_weight)
         self.loss.update_state(y, y_pred, sample_weight)
         return loss
 

@@ -151,13 +151,15 @@ class DistilledClassifier(NoisyLabelClassifier):
                     "`teacher` must be trained. This model was made from a configuration, like a clone, which does not "
                     "hold the teacher's weights. Load a file of `save` or `save_weights`, or pass the teacher again."
                 )
-            measure = self.loss if training else self.loss.evaluation_loss
             targets = keras.ops.stop_gradient(keras.ops.softmax(self._teacher_logits(x) / self.temperature))
             student = _positions.with_mask_of(y_pred, keras.ops.cast(y_pred, self.loss.dtype) / self.temperature)
             weight = (1 - self.label_weight) * self.temperature**2
-            loss = loss + weight * measure(targets, student, sample_weight)
             if training and self.label_weight == 0:  # otherwise the state was updated with the labels above
+                loss = weight * self.loss.training_loss(self.network, x, targets, student, sample_weight)
                 self.loss.update_state(targets, y_pred, sample_weight)
+            else:
+                measure = self.loss if training else self.loss.evaluation_loss
+                loss = loss + weight * measure(targets, student, sample_weight)
         return loss
 
     def _teacher_logits(self, x):

@@ -121,6 +121,7 @@ def network():
 DECAY = keras.optimizers.schedules.ExponentialDecay(1.0, 10, 0.5)
 REFUSED = {
     "OnlineLabelSmoothing": lambda: losses.OnlineLabelSmoothing(2),
+    "ShiftedGaussianNoise": lambda: losses.ShiftedGaussianNoise(2),
     "LearnableLabelSmoothing": lambda: losses.LearnableLabelSmoothing(2),
     "EarlyLearning": lambda: losses.EarlyLearning(2, 10),
     "PENCIL": lambda: losses.PENCIL(2, 10),

@@ -273,3 +273,28 @@ def test_laptop_variants_of_table_3():
             found = papers.under(f"LLS/table3/laptop-{dataset}/{kind}")
             assert [e.method.label for e in found] == list(published.TABLES["table3"]["cifar10", "AlexNet"])
             assert {(e.dataset, e.model, e.epochs) for e in found} == {(dataset, network, epochs)}
+
+
+def test_laptop_variants_of_table_2():
+    """The rows that only this table has; the network that teaches itself is that of Table 3's cross-entropy."""
+    for dataset in ("digits", "fashion_mnist"):
+        for kind in ("none", "symmetric40"):
+            found = {e.method.label: e for e in papers.under(f"LLS/table2/laptop-{dataset}/{kind}")}
+            assert list(found) == ["FL-3", "FLSD-53", "TF-KD-self", "Zipf"]
+            teacher = found["TF-KD-self"].predecessor
+            assert teacher == papers.find(f"LLS/table3/laptop-{dataset}/{kind}/CE")
+            assert found["Zipf"].noise == teacher.noise
+            assert {e.predecessor for label, e in found.items() if label != "TF-KD-self"} == {None}
+
+
+def test_tf_kd_self_has_the_weights_of_its_authors_code():
+    """0.05 CE + 0.95 T^2 50 KL / K with T = 6 and K = 100, but for a factor of both terms."""
+    chosen = find("table2/cifar100-resnet18/none/TF-KD-self").method.distillation
+    of_label, of_teacher = chosen["label_weight"], (1 - chosen["label_weight"]) * chosen["temperature"] ** 2
+    assert chosen["temperature"] == 6
+    assert of_label / of_teacher == pytest.approx(0.05 / (0.95 * 36 * 50 / 100))
+
+
+def test_the_weight_of_zipf_label_smoothing_is_that_of_its_authors_for_the_data():
+    for column, weight in {"cifar100-resnet18": 0.1, "cifar100-resnet34": 0.1, "tiny_imagenet-resnet18": 1.0}.items():
+        assert find(f"table2/{column}/none/Zipf").method.arguments == {"weight": weight}

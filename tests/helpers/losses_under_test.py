@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import keras
 import numpy as np
 import pytest
-from scipy import special, stats
+from scipy import linalg, special, stats
 
 from tests.helpers.loss_oracles import (
     SameSeed,
@@ -282,6 +282,34 @@ def confidence_penalty(beta):
     return Case(lambda k, **kwargs: losses.ConfidencePenalty(k, beta, **kwargs), oracle)
 
 
+def shifted_gaussian_noise(label_decay, average_decay=0.9, t=0.001):
+    """Without a shift, as a call of the loss is; training with it has tests of its own."""
+
+    def oracle(targets, outputs):
+        k = targets.shape[1]
+        targets = np.log((1 - t) * targets + t / k) @ linalg.helmert(k).T
+        scales = np.eye(k - 1) + outputs[:, k - 1 :, None] * outputs[:, None, k - 1 :]
+        rows = zip(targets, outputs[:, : k - 1], scales @ scales, strict=True)
+        return np.array([-stats.multivariate_normal(loc, covariance).logpdf(z) for z, loc, covariance in rows])
+
+    settings = {"label_decay": label_decay, "average_decay": average_decay, "target_smoothing": t}
+    build = functools.partial(losses.ShiftedGaussianNoise, **settings)
+    return Case(build, oracle, has_state=label_decay < 1)
+
+
+def zipf_label_smoothing(weight):
+    def oracle(targets, outputs):
+        """Class by class as the label, with SciPy's ranks."""
+        value, k = cross_entropy(targets, outputs), targets.shape[1]
+        for y in range(k):
+            others = np.arange(k) != y
+            law = 1 / stats.rankdata(-outputs, method="min", axis=1)[:, others]
+            value += weight * targets[:, y] * stats.entropy(law, special.softmax(outputs[:, others], axis=1), axis=1)
+        return value
+
+    return Case(functools.partial(losses.ZipfLabelSmoothing, weight=weight), oracle)
+
+
 def online(top=None):
     """At its start, where rows are smoothed: what it learns has tests of its own."""
 
@@ -395,6 +423,8 @@ LOSSES_UNDER_TEST = {
     "focal_below_one": focal(0.5),
     "flsd53": focal(3.0, hard_gamma=5.0),
     "confidence_penalty": confidence_penalty(0.4),
+    "zipf": zipf_label_smoothing(0.1),
+    "zipf_heavy": zipf_label_smoothing(2.0),
     "online": online(),
     "online_top": online(top=1),
     "learnable": learnable(),
@@ -412,6 +442,9 @@ LOSSES_UNDER_TEST = {
     "logistic_normal_identity": logistic_normal("identity"),
     "logistic_normal_isotropic": logistic_normal("isotropic"),
     "logistic_normal_diagonal": logistic_normal("diagonal", min_scale=0.2),
+    "shifted_gaussian": shifted_gaussian_noise(0.9),
+    "shifted_gaussian_smooth": shifted_gaussian_noise(0.5, t=0.1),
+    "shifted_gaussian_without_shift": shifted_gaussian_noise(1.0),
     "heteroscedastic": heteroscedastic(),
     "heteroscedastic_tempered": heteroscedastic(temperature=0.5, seed=5),
     "heteroscedastic_rank2": heteroscedastic(temperature=2.0, rank=2),

@@ -306,7 +306,7 @@ _ANY_NUMBER = ("-1", "0", "0.5", "2**63")
 ACCEPTED = {
     "a number that is in the argument's range": {
         **dict.fromkeys(
-            ["alpha", "label_weight", "momentum", "rate", "t1", "validation_share"],
+            ["alpha", "average_decay", "label_weight", "momentum", "rate", "t1", "validation_share"],
             ("0", "0.5"),
         ),
         **dict.fromkeys(
@@ -321,7 +321,9 @@ ACCEPTED = {
             ["temperature", "trust_coefficient", "timeout", "Mixup.alpha"],
             ("0.5", "2**63"),
         ),
-        **dict.fromkeys(["percentile", "min_probability", "q", "target_smoothing", "freeze_above"], ("0.5",)),
+        **dict.fromkeys(
+            ["percentile", "min_probability", "q", "target_smoothing", "freeze_above", "label_decay"], ("0.5",)
+        ),
         **dict.fromkeys(["correct_probability"], ("0.5",)),
         **dict.fromkeys(["num_steps", "seed", "pad", "Cluster.index"], ("0",)),
         "inside min_scales": ("0.5", "2**63"),

@@ -61,7 +61,7 @@ SETTINGS = {
 }
 LOSSES = {name: case.build for name, case in LOSSES_UNDER_TEST.items()} | SETTINGS
 # Losses whose outputs are not logits of classes: at -inf their likelihood is 0.
-LIKELIHOODS = [name for name in LOSSES if name.startswith("logistic_normal")]
+LIKELIHOODS = [name for name in LOSSES if name.startswith(("logistic_normal", "shifted_gaussian"))]
 # Losses without the class's limit: any finite logit enters the norm, and as the largest one it takes all of it.
 CLIPPED = [name for name in LOSSES if name.startswith("logit_clip")]
 WITH_LIMIT = [name for name in LOSSES if name not in LIKELIHOODS + CLIPPED]

@@ -31,6 +31,7 @@ CROSS_ENTROPIES = {
     "focal": losses.Focal(K, gamma=0.0, dtype="float64"),
     "focal_hard": losses.Focal(K, gamma=0.0, hard_gamma=0.0, dtype="float64"),
     "confidence_penalty": losses.ConfidencePenalty(K, beta=0.0, dtype="float64"),
+    "zipf": losses.ZipfLabelSmoothing(K, weight=0.0, dtype="float64"),
 }
 
 
@@ -49,6 +50,7 @@ def test_without_what_is_new_it_is_cross_entropy(loss):
         losses.Bootstrap(K, 0.5, hard=True, reduction="sum", dtype="float64"),
         losses.DisturbLabel(K, 0.5, reduction="sum", dtype="float64"),
         losses.PairwiseConfusion(K, 3.0, reduction="sum", dtype="float64"),
+        losses.ZipfLabelSmoothing(K, 1.0, reduction="sum", dtype="float64"),
     ],
     ids=lambda loss: loss.name,
 )
@@ -289,3 +291,35 @@ def test_a_cold_teacher_of_teacher_free_gives_the_label_alone():
     loss = losses.TeacherFree(K, 1.0, temperature=0.01)
     expected = -special.log_softmax(logits.astype("float64") / 0.01, axis=1)[range(60), LABELS]
     np.testing.assert_allclose(loss.call(LABELS, logits), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_zipf_label_smoothing_is_met_by_a_power_law_and_leaves_the_label_alone():
+    """Cross-entropy remains where the other classes follow the law, or all are equal; the label's logit is free."""
+    loss = losses.ZipfLabelSmoothing(K, 1.0, dtype="float64")
+    by_law = np.log([[9.0, 1 / 2, 1 / 3, 1 / 4, 1 / 5], [1.0, 1 / 2, 0.01, 1 / 3, 1 / 4], [2.0] * K])
+    labels = np.array([0, 2, 1])
+    value, gradient = value_and_gradient(loss, labels, by_law)
+    np.testing.assert_allclose(value, cross_entropy(np.eye(K)[labels], by_law), rtol=1e-12)
+    np.testing.assert_allclose(gradient, special.softmax(by_law, axis=1) - np.eye(K)[labels], atol=1e-12)
+    gradient = np.asarray(value_and_gradient(loss, LABELS[:40], LOGITS[:40])[1])
+    np.testing.assert_allclose(gradient[range(40), LABELS[:40]], (P - ONE_HOT)[range(40), LABELS[:40]], atol=1e-12)
+    assert np.abs(gradient - (P - ONE_HOT)[:40]).max() > 0.1
+
+
+def test_equal_logits_share_the_first_of_their_ranks():
+    """In order of the classes, ranks would tell classes apart that the network does not; here 1, 2, 2, 4, 5."""
+    logits = np.array([[2.0, 3.0, 2.0, 1.0, 0.0]])
+    _, gradient = value_and_gradient(losses.ZipfLabelSmoothing(K, 1.0, dtype="float64"), [4], logits)
+    law = np.array([1 / 2, 1, 1 / 2, 1 / 4]) / 2.25
+    of_others = special.softmax(logits[:, :4]) - law
+    expected = special.softmax(logits) - np.eye(K)[4] + np.pad(of_others, [(0, 0), (0, 1)])
+    np.testing.assert_allclose(gradient, expected, atol=1e-12)
+
+
+def test_zipf_label_smoothing_keeps_its_digits_as_the_prediction_grows_certain():
+    """With the label 100 above the others `1 - p` underflows, and their divergence from the law stays the same."""
+    others = np.array([0.3, -0.2, 0.1, 0.0])
+    law = 1 / np.array([2, 5, 3, 4])
+    logits = np.concatenate([[100.0], others])[None].astype("float32")
+    value, _ = value_and_gradient(losses.ZipfLabelSmoothing(K, 1.0), [0], logits)
+    np.testing.assert_allclose(value, stats.entropy(law, special.softmax(others)), atol=3e-5)

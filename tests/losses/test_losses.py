@@ -254,6 +254,18 @@ NEARLY_SINGULAR = np.array([[0.50001, 0.49999], [0.49999, 0.50001]])
         (lambda: losses.Focal(10, -1), ValueError, "`gamma` must be.* at least 0. Received: -1"),
         (lambda: losses.Focal(10, hard_gamma=-1), ValueError, "`hard_gamma` must be.* at least 0. Received: -1"),
         (lambda: losses.ConfidencePenalty(10, -1), ValueError, "`beta` must be.* at least 0. Received: -1"),
+        (lambda: losses.ShiftedGaussianNoise(10, 0), ValueError, "`label_decay` must be.* above 0 and at most 1.*: 0"),
+        (
+            lambda: losses.ShiftedGaussianNoise(10, average_decay=1),
+            ValueError,
+            "`average_decay` must be.* below 1.*: 1",
+        ),
+        (
+            lambda: losses.ShiftedGaussianNoise(10, target_smoothing=0),
+            ValueError,
+            "`target_smoothing` must be.* above 0",
+        ),
+        (lambda: losses.ZipfLabelSmoothing(10, -1), ValueError, "`weight` must be.* at least 0. Received: -1"),
         (lambda: losses.LogisticNormal(10, temperature=0), ValueError, "`temperature` must be.* above 0. Received: 0"),
         (lambda: losses.LogisticNormal(10, min_scale=-1), ValueError, "`min_scale` must be.* above 0. Received: -1"),
         (lambda: losses.LogisticNormal(10, target_smoothing=1.1), ValueError, "`target_smoothing` must be.* at most 1"),

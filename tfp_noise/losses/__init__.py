@@ -18,6 +18,7 @@ from tfp_noise.losses.baselines.pairwise_confusion import PairwiseConfusion
 from tfp_noise.losses.baselines.pencil import PENCIL
 from tfp_noise.losses.baselines.symmetric_cross_entropy import SymmetricCrossEntropy
 from tfp_noise.losses.baselines.teacher_free import TeacherFree
+from tfp_noise.losses.baselines.zipf_label_smoothing import ZipfLabelSmoothing
 from tfp_noise.losses.bounded_forward_correction import BoundedForwardCorrection
 from tfp_noise.losses.correction import BackwardCorrection, ForwardCorrection
 from tfp_noise.losses.cross_entropy import CrossEntropy
@@ -26,6 +27,7 @@ from tfp_noise.losses.learned_targets.learnable import LearnableLabelSmoothing
 from tfp_noise.losses.learned_targets.online import OnlineLabelSmoothing
 from tfp_noise.losses.logistic_normal import LogisticNormal
 from tfp_noise.losses.multi_label import MultiLabel
+from tfp_noise.losses.shifted_gaussian_noise import ShiftedGaussianNoise
 from tfp_noise.losses.smearing import LabelSmearing, LabelSmoothing
 from tfp_noise.losses.summaries import LossSummary, available
 
@@ -57,8 +59,10 @@ __all__ = [
     "NoisyLabelLoss",
     "OnlineLabelSmoothing",
     "PairwiseConfusion",
+    "ShiftedGaussianNoise",
     "SymmetricCrossEntropy",
     "TeacherFree",
     "TopRows",
+    "ZipfLabelSmoothing",
     "available",
 ]

@@ -34,6 +34,7 @@ class NoisyLabelLoss(keras.losses.Loss):
         loss_in_validation, evaluation_loss   if the targets of training move or are random
         build_state, update_state,
         state_name, needs_classifier          if the loss learns or counts something between steps
+        prepare_state, training_loss          if it needs more of the network than its outputs
         wrap_optimizer                        if what it learns needs an optimizer of its own
         get_config                            if its constructor has arguments of its own
 
@@ -363,6 +364,39 @@ class NoisyLabelLoss(keras.losses.Loss):
         if self.needs_classifier and self._belongs_to_a_classifier:
             _checks.refuse_second_owner(self)
         self._belongs_to_a_classifier = True
+
+    def prepare_state(self, state: LossState | None, network: keras.layers.Layer) -> None:
+        """Makes what the state keeps of the network; the classifier calls it once the network has weights.
+
+        Args:
+            state: the classifier's layer, made by `build_state`.
+            network: the classifier's network; the same one if it is called again.
+
+        Raises:
+            ValueError: by an override, for a network that the loss cannot use.
+        """
+        del state, network
+
+    def training_loss(
+        self, network: keras.layers.Layer, x: Any, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> tf.Tensor:
+        """The loss of a training step; an override may run the network again.
+
+        Args:
+            network: the classifier's network.
+            x: its inputs, a tensor or a structure of tensors.
+            y_true: labels as `call` takes them.
+            y_pred: float `[..., num_outputs]`, the network's raw outputs in training mode.
+            sample_weight: float `[batch]`, `[...]` or `[..., 1]`, or `None`.
+
+        Returns:
+            One number, reduced like the value of the loss, which it is by default.
+
+        Raises:
+            ValueError: as `call` does.
+        """
+        del network, x
+        return self(y_true, y_pred, sample_weight)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Takes the statistics of a training step; the classifier calls it after the loss, before the update.

@@ -7,9 +7,8 @@ from experiments.papers.learnable_label_smoothing.settings import folder
 
 def _columns(table):
     left_out = published.LEFT_OUT.get(table, {})
-    rows = {row: reason for row, reason in left_out.items() if isinstance(row, str)}
     for column, numbers in published.TABLES[table].items():
-        reasons = left_out.get(column, rows)
+        reasons = left_out.get(column)
         place = None if column in left_out else f"{folder(table, *column)}/none"
         yield from of_column(f"LLS/{table}", ", ".join(column), numbers, place, left_out=reasons)
 

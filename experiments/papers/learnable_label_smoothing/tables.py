@@ -1,8 +1,8 @@
-"""Tables 1 to 8, every cell that the paper has a number for, and the `laptop` variants of Tables 3 to 8.
+"""Tables 1 to 8, every cell that the paper has a number for, and the `laptop` variants of Tables 2 to 8.
 
-A cell that the paper leaves empty ("-") is not declared; rows without an experiment stand in `published.LEFT_OUT`, and
-columns in `settings`. Table 9's numbers are of runs of Table 2: the tests count its parameters in the same networks,
-and `python -m experiments.bench` measures on smaller ones what learnable label smoothing adds to a step.
+A cell that the paper leaves empty ("-") is not declared; columns without an experiment stand in
+`published.LEFT_OUT`. Table 9's numbers are of runs of Table 2: the tests count its parameters in the same networks, and
+`python -m experiments.bench` measures on smaller ones what learnable label smoothing adds to a step.
 
 Table 5 (Eq. 6 with beta = 0 and temperature 1): students that learn nothing but the predictions of teachers which were
 trained with one-hot labels (CE), LS and LLS; "LLS-ST" has Q in the teacher's place, and the labels.
@@ -22,9 +22,9 @@ from experiments.papers.learnable_label_smoothing.methods import (
     AUGMENTATIONS,
     LEARNABLE,
     ROWS,
-    ROWS_OF_TABLES,
     SUBSTITUTE,
     TEACHERS,
+    rows,
 )
 from experiments.papers.learnable_label_smoothing.settings import base, folder, model
 from tfp_noise import pipeline
@@ -33,7 +33,7 @@ from tfp_noise import pipeline
 def _column(table, column, numbers):
     """One experiment a row of Tables 1 to 3; a method that learns from itself follows the run of cross-entropy."""
     plain = base(*column).variant(folder(table, *column), CROSS_ENTROPY, published=numbers.get(CROSS_ENTROPY.label))
-    for method in ROWS_OF_TABLES[table]:
+    for method in rows(table, column[0]):
         if method.label in numbers and numbers[method.label] is None:
             continue  # "-" in the paper; a row that it does not have at all is declared, without a number
         changes = {"published": numbers.get(method.label), "predecessor": plain if method.needs_predecessor else None}
@@ -55,6 +55,14 @@ LAPTOP_TABLE_3 = [
     for label, one in LAPTOP.items()
     for noise in (CLEAN, Noise("symmetric", 0.4))
     for method in ROWS
+]
+# The rows that only Table 2 has.
+LAPTOP_TABLE_2 = [
+    plain.variant(f"LLS/table2/laptop-{plain.dataset}", method, predecessor=plain if method.needs_predecessor else None)
+    for plain in LAPTOP_TABLE_3
+    if plain.method is CROSS_ENTROPY
+    for method in rows("table2", plain.dataset)
+    if method not in ROWS
 ]
 _RUNS = {experiment.name: experiment for experiment in [*TABLE_1, *TABLE_2, *TABLE_3, *LAPTOP_TABLE_3]}
 
