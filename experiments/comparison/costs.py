@@ -1,0 +1,52 @@
+"""Cost of a training step of each method beside cross-entropy's, measured in turn in one process."""
+
+import json
+
+import keras
+
+from experiments import results
+from experiments.comparison import sets
+from experiments.comparison.methods import CROSS_ENTROPY, METHODS
+from experiments.evaluation import step_costs
+from experiments.experiment import Noise
+
+_NOISE = Noise("symmetric", 0.4)
+_ROUNDS = 60
+
+
+def read(folder):
+    """Return the stored ratios, `{method: float}`, empty if none are stored.
+
+    Args:
+        folder: `pathlib.Path` of the results of a data set.
+    """
+    path = folder / "costs.json"
+    return json.loads(path.read_text(encoding="utf-8"))["ratios"] if path.exists() else {}
+
+
+def measure(dataset, methods, folder, data_dir=None):
+    """Measure and store the ratio of each method's step to cross-entropy's, if one of them is not stored yet.
+
+    Steps are those of the training, input and augmentation included, with the authors' arguments.
+
+    Args:
+        dataset: a key of `sets.SETS`.
+        methods: list of keys of `METHODS`.
+        folder: `pathlib.Path` of the results of the data set.
+        data_dir: folder of prepared data sets, or `None`.
+    """
+    stored = read(folder)
+    if all(name in stored for name in methods):
+        return
+    (case,) = sets.cases(dataset, [_NOISE], 0, data_dir)
+    steps = {name: _steps(METHODS[name], case) for name in dict.fromkeys((CROSS_ENTROPY, *stored, *methods))}
+    ratios = step_costs.ratios(steps, steps[CROSS_ENTROPY], _ROUNDS, calls=1)
+    found = {name: round(ratio, 2) for name, ratio in ratios.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    results.write_json(folder / "costs.json", {"ratios": found, "made_by": results.made_by()})
+    keras.backend.clear_session()
+
+
+def _steps(method, case):
+    """A function that takes as many steps as an epoch has, compiled, without the cost of its beginning and end."""
+    return method.trainer(case, method.published(case) or {}, {}).period(case.data)

@@ -1,0 +1,150 @@
+"""Tables and figure of the finished runs of the comparison on one data set."""
+
+import json
+
+import numpy as np
+
+from experiments.comparison import costs
+from experiments.comparison.methods import METHODS
+from experiments.comparison.sets import SETS
+from experiments.evaluation import summaries
+from experiments.evaluation.paired_tests import not_worse_than_best
+from tfp_noise import visualization
+
+TIMES = {"last": "at the last epoch", "best": "at the epoch that is best on given validation labels"}
+_KINDS = ("none", "symmetric", "asymmetric", "pair_flip")
+_NOTE = """# Every method on {dataset}
+
+Made by `python -m experiments.compare --dataset={dataset}`. Accuracy on clean test labels in percent, mean ± standard
+deviation over seeds of noise, weights and order; the number of seeds stands behind the noise, and in parentheses behind
+a cell that has fewer. In bold: the highest mean of a column, and what is not significantly worse by a paired t test
+over the seeds (two-sided, 5 %, three seeds or more, not corrected for the number of methods). Methods that are told
+more than the noisy labels stand below and have no part in this.
+
+Every method trains the same network, two hidden layers of 128 units, with Adam for {epochs} epochs in batches of
+{batch_size}. The cost is that of a training step divided by cross-entropy's, measured in turn in one process. "wrong
+labels learned": the fraction of wrong training labels that the network predicts at the end.
+
+Hyperparameters are those that the Logistic-Normal paper's search chose for the same noise{modelled}, where it has the
+method; else those with the highest accuracy on given validation labels at the end of a training, of seed 0, among
+{budget} values at most (`space` in `experiments/comparison/methods.py`); else the authors' for ten classes, which are
+the defaults or stand in `ARGUMENTS` there. `AveragedCrossEntropy` is cross-entropy with a moving average of the weights
+(`keras.callbacks.SwapEMAWeights`), weight decay of 0.01 and shifted images. `EstimatedForwardCorrection` counts the
+matrix from predictions of two shorter trainings, and `DistilledClassifier` learns from cross-entropy's network after
+the same training; the cost leaves both out.
+"""
+
+
+def load(folder):
+    """Return the scores of all finished runs, `{noise: {method: {seed: scores}}}`, those that diverged left out.
+
+    Args:
+        folder: `pathlib.Path` of the results of a data set.
+    """
+    found = {}
+    for path in folder.glob("*/*.json"):
+        method, _, seed = path.stem.rpartition("-")
+        if method in METHODS and seed.isdigit():
+            scores = json.loads(path.read_text(encoding="utf-8"))["scores"]
+            if "failed" not in scores:
+                found.setdefault(path.parent.name, {}).setdefault(method, {})[int(seed)] = scores
+    return {noise: found[noise] for noise in sorted(found, key=_place)}
+
+
+def _place(noise):
+    kind, rate = _parts(noise)
+    return _KINDS.index(kind), rate
+
+
+def _parts(noise):
+    """Kind and rate in percent of a noise's name."""
+    kind = noise.rstrip("0123456789")
+    return kind, int(noise[len(kind) :] or 0)
+
+
+def title(noise):
+    """Return the name of a noise as a table prints it, as "symmetric 40 %"."""
+    kind, rate = _parts(noise)
+    return f"{kind.replace('_', ' ')} {rate} %" if rate else "no wrong labels"
+
+
+def page(dataset, folder):
+    """Return the page of tables as Markdown.
+
+    Args:
+        dataset: a key of `SETS`.
+        folder: `pathlib.Path` of the results of the data set.
+    """
+    runs, task = load(folder), SETS[dataset]
+    budget = max(np.prod([len(values) for values in one.space.values()]) for one in METHODS.values() if one.space)
+    modelled = " on MNIST" if dataset == "digits" else ""
+    text = _NOTE.format(
+        dataset=dataset, epochs=task.epochs, batch_size=task.batch_size, modelled=modelled, budget=budget
+    )
+    for time, words in TIMES.items():
+        text += f"\n## Accuracy {words}\n\n{summaries.markdown_table(rows(runs, time, costs.read(folder)))}"
+    return text + f"\n## Wrong labels learned\n\n{summaries.markdown_table(rows(runs, 'memorised', {}))}"
+
+
+def rows(runs, score, ratios):
+    """Return the rows of a table as lists of text, the first of them headings.
+
+    Args:
+        runs: as `load` returns them.
+        score: key of the scores.
+        ratios: costs of a step, `{method: float}`; without any there is no such column.
+    """
+    counts = {noise: max(map(len, methods.values())) for noise, methods in runs.items()}
+    cells = {noise: _cells(methods, score, counts[noise]) for noise, methods in runs.items()}
+    head = ["method", *(f"{title(noise)} ({counts[noise]})" for noise in runs), *(["cost"] if ratios else [])]
+    lines = [head]
+    for name in _ordered(runs):
+        told = f", told {METHODS[name].told}" if METHODS[name].told else ""
+        cost = [f"{ratios[name]:.2f}" if name in ratios else "–"] if ratios else []
+        lines.append([f"`{name}`{told}", *(cells[noise].get(name, "–") for noise in runs), *cost])
+    return lines
+
+
+def _cells(methods, score, count):
+    """`{method: mean and deviation in percent}` under one noise; the best accuracies in bold."""
+    found = {}
+    for name, by_seed in methods.items():
+        values = {seed: 100 * one[score] for seed, one in by_seed.items() if one[score] is not None}
+        if values:
+            found[name] = values
+    compared = {name: values for name, values in found.items() if not METHODS[name].told}
+    leading = not_worse_than_best(compared) if score in TIMES else set()
+    texts = {}
+    for name, values in found.items():
+        text = summaries.number_text(summaries.mean_and_deviation(list(values.values())), ".1f")
+        text = f"**{text}**" if name in leading else text
+        texts[name] = text if len(values) == count else f"{text} ({len(values)})"
+    return texts
+
+
+def _ordered(runs):
+    """The methods by the mean over noises of their accuracy at the last epoch, those that are told more at the end."""
+    means = {}
+    for methods in runs.values():
+        for name, by_seed in methods.items():
+            means.setdefault(name, []).append(np.mean([one["last"] for one in by_seed.values()]))
+    return sorted(means, key=lambda name: (bool(METHODS[name].told), -np.mean(means[name]), name))
+
+
+def figure(dataset, folder):
+    """Return the figure of accuracies, a panel for each noise.
+
+    Args:
+        dataset: a key of `SETS`.
+        folder: as in `load`.
+    """
+    runs = load(folder)
+    scores = {
+        f"{title(noise)}": {
+            name: {words: [100 * one[time] for one in methods[name].values()] for time, words in TIMES.items()}
+            for name in _ordered(runs)
+            if name in methods
+        }
+        for noise, methods in runs.items()
+    }
+    return visualization.scores_by_method(scores, title=dataset)
