@@ -1,7 +1,7 @@
 """All methods on one data set under label noise: `python -m experiments.compare --noise=symmetric:0.4 --seeds=5`.
 
 Trains what is missing in `--workdir`, one JSON file a run, so that the same command goes on and fills in what a new
-method lacks. Then writes the table and the figure of all runs that are there, as `DIR/DATASET.md` and `DIR/DATASET.png`.
+method lacks. Then writes the tables and the figure of all runs that are there, `DATASET.md` and `DATASET.png`.
 """
 
 import pathlib
