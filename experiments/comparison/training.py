@@ -74,7 +74,7 @@ class Trainer:
     def __init__(self, data, loss, task, build=NoisyLabelClassifier, recipe=PLAIN):
         self.task, self.recipe = task, recipe
         self._steps = self._batches(data, 0).steps_per_epoch * task.epochs // task.periods
-        self.model = build(_network(data.input_shape, loss.num_outputs), loss)
+        self.model = build(network(data.input_shape, loss.num_outputs), loss)
         _compile(self.model, self._steps, use_ema=recipe.averaged, **recipe.optimizer)
         self.model.optimizer.build(self.model.trainable_variables)
         self._predicted = tf.function(self._classes, reduce_retracing=True)
@@ -145,10 +145,10 @@ class Trainer:
 
     def _restart(self, seed):
         keras.utils.set_random_seed(seed)
-        network = _network(self.model.network.input_shape[1:], self.model.loss.num_outputs)
+        new = network(self.model.network.input_shape[1:], self.model.loss.num_outputs)
         for variable, value in zip(self._variables(), self._start, strict=True):
             variable.assign(value)
-        self.model.network.set_weights(network.get_weights())
+        self.model.network.set_weights(new.get_weights())
 
     def _variables(self):
         random = self.model.loss.seed_generator
@@ -160,7 +160,7 @@ def out_of_sample(data, loss, task, seed):
 
     def build():
         own = loss(data.num_classes)
-        return _compile(NoisyLabelClassifier(_network(data.input_shape, own.num_outputs), own), 1)
+        return _compile(NoisyLabelClassifier(network(data.input_shape, own.num_outputs), own), 1)
 
     return cross_predict(
         build,
@@ -174,8 +174,14 @@ def out_of_sample(data, loss, task, seed):
     )
 
 
-def _network(input_shape, num_outputs):
-    hidden = [keras.layers.Dense(128, activation="relu") for _ in range(2)]
+def network(input_shape, num_outputs):
+    """Return a new network of two hidden layers, "stage1" and "stage2".
+
+    Args:
+        input_shape: tuple of int, of one example.
+        num_outputs: int, how many outputs the loss needs.
+    """
+    hidden = [keras.layers.Dense(128, activation="relu", name=name) for name in ("stage1", "stage2")]
     layers = [keras.Input(input_shape), keras.layers.Flatten(), *hidden, keras.layers.Dense(num_outputs)]
     return keras.Sequential(layers)
 
