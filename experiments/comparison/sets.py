@@ -30,7 +30,7 @@ _TEN_THOUSAND = {"train": 10_000, "validation": 2_000, "test": 10_000}
 _SHIFTS = {pad: pipeline.CropAndFlip(pad=pad, flip=False) for pad in (1, 2)}
 
 SETS = {
-    "digits": ComparedSet(_first("digits", {}), 40, 128, periods=40, augmentation=_SHIFTS[1]),
+    "digits": ComparedSet(_first("digits", {}), 30, 128, periods=30, augmentation=_SHIFTS[1]),
     **{
         name: ComparedSet(_first(name, _TEN_THOUSAND), 30, 128, periods=30, augmentation=_SHIFTS[2])
         for name in ("mnist", "fashion_mnist")
