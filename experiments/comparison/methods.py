@@ -179,7 +179,7 @@ def _student(network, loss, case):
 _OTHERS = {
     "EstimatedForwardCorrection": ComparedMethod(estimated_correction),
     "AveragedCrossEntropy": ComparedMethod(
-        _cross_entropy, recipe=Recipe({"weight_decay": 0.01}, augmented=True, averaged=True)
+        _cross_entropy, recipe=Recipe({"weight_decay": 0.1}, augmented=True, averaged=True)
     ),
     "DistilledClassifier": ComparedMethod(_cross_entropy, build=_student),
 }

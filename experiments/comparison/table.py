@@ -29,7 +29,7 @@ Hyperparameters are those that the Logistic-Normal paper's search chose for the 
 method; else those with the highest accuracy on given validation labels at the end of a training, of seed 0, among
 {budget} values at most (`space` in `experiments/comparison/methods.py`); else the authors' for ten classes, which are
 the defaults or stand in `ARGUMENTS` there. `AveragedCrossEntropy` is cross-entropy with a moving average of the weights
-(`keras.callbacks.SwapEMAWeights`), weight decay of 0.01 and shifted images. `EstimatedForwardCorrection` counts the
+(`keras.callbacks.SwapEMAWeights`), weight decay of 0.1 and shifted images. `EstimatedForwardCorrection` counts the
 matrix from predictions of two shorter trainings, and `DistilledClassifier` learns from cross-entropy's network after
 the same training; the cost leaves both out.
 """
