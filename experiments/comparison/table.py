@@ -9,9 +9,11 @@ from experiments.comparison.methods import METHODS
 from experiments.comparison.sets import SETS
 from experiments.evaluation import summaries
 from experiments.evaluation.paired_tests import not_worse_than_best
+from experiments.experiment import CLEAN
+from experiments.papers.logistic_normal.methods import MODELLED_ON
 from tfp_noise import visualization
 
-TIMES = {"last": "at the last epoch", "best": "at the epoch that is best on given validation labels"}
+TIMES = {"last": "last epoch", "best": "epoch that is best on given validation labels"}
 _KINDS = ("none", "symmetric", "asymmetric", "pair_flip")
 _NOTE = """# Every method on {dataset}
 
@@ -22,16 +24,15 @@ over the seeds (two-sided, 5 %, three seeds or more, not corrected for the numbe
 more than the noisy labels stand below and have no part in this.
 
 Every method trains the same network, two hidden layers of 128 units, with Adam for {epochs} epochs in batches of
-{batch_size}. The cost is that of a training step divided by cross-entropy's, measured in turn in one process. "wrong
-labels learned": the fraction of wrong training labels that the network predicts at the end.
+{batch_size}. The cost is that of a training step divided by cross-entropy's, measured in turn in one process.
 
 Hyperparameters are those that the Logistic-Normal paper's search chose for the same noise{modelled}, where it has the
-method; else those with the highest accuracy on given validation labels at the end of a training, of seed 0, among
-{budget} values at most (`space` in `experiments/comparison/methods.py`); else the authors' for ten classes, which are
-the defaults or stand in `ARGUMENTS` there. `AveragedCrossEntropy` is cross-entropy with a moving average of the weights
-(`keras.callbacks.SwapEMAWeights`), weight decay of 0.1 and shifted images. `EstimatedForwardCorrection` counts the
-matrix from predictions of two shorter trainings, and `DistilledClassifier` learns from cross-entropy's network after
-the same training; the cost leaves both out.
+method. Others are searched: {searched}; the chosen one has the highest accuracy on given validation labels at the end
+of a training, of seed 0 under the same noise. All others are the authors' for ten classes: the defaults, or those in
+`experiments/comparison/methods.py`. `AveragedCrossEntropy` is cross-entropy with a moving average of the weights
+(`keras.callbacks.SwapEMAWeights`), weight decay and shifted images. `EstimatedForwardCorrection` counts the matrix from
+predictions of two shorter trainings, and `DistilledClassifier` learns from cross-entropy's network after the same
+training; the cost leaves these out.
 """
 
 
@@ -76,14 +77,28 @@ def page(dataset, folder):
         folder: `pathlib.Path` of the results of the data set.
     """
     runs, task = load(folder), SETS[dataset]
-    budget = max(np.prod([len(values) for values in one.space.values()]) for one in METHODS.values() if one.space)
-    modelled = " on MNIST" if dataset == "digits" else ""
     text = _NOTE.format(
-        dataset=dataset, epochs=task.epochs, batch_size=task.batch_size, modelled=modelled, budget=budget
+        dataset=dataset,
+        epochs=task.epochs,
+        batch_size=task.batch_size,
+        modelled=f" on {MODELLED_ON[dataset]}" if dataset in MODELLED_ON else "",
+        searched=_searched(folder),
     )
+    ratios = {"last": costs.read(folder), "best": {}}
     for time, words in TIMES.items():
-        text += f"\n## Accuracy {words}\n\n{summaries.markdown_table(rows(runs, time, costs.read(folder)))}"
-    return text + f"\n## Wrong labels learned\n\n{summaries.markdown_table(rows(runs, 'memorised', {}))}"
+        text += f"\n## Accuracy at the {words}\n\n{summaries.markdown_table(rows(runs, time, ratios[time]))}"
+    noisy = {noise: methods for noise, methods in runs.items() if noise != CLEAN.name}
+    text += "\n## Wrong labels learned\n\nThe fraction of wrong training labels that are predicted at the end, %.\n\n"
+    return text + summaries.markdown_table(rows(noisy, "memorised", {}))
+
+
+def _searched(folder):
+    """The methods that were searched over, with the largest number of their trials, as text."""
+    counts = {}
+    for path in sorted(folder.glob("*/*-search.json")):
+        name, trials = path.stem.removesuffix("-search"), json.loads(path.read_text(encoding="utf-8"))["trials"]
+        counts[name] = max(counts.get(name, 0), len(trials))
+    return ", ".join(f"`{name}` over {counts[name]} values" for name in sorted(counts)) or "none"
 
 
 def rows(runs, score, ratios):

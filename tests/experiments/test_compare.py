@@ -160,7 +160,7 @@ def test_tables_count_mark_and_order(tmp_path):
     put(tmp_path, "symmetric40", "ForwardCorrection", [0.99, 0.99, 0.99])
     put(tmp_path, "none", "CrossEntropy", [0.97])
     (tmp_path / "none" / "Focal-0.json").write_text(json.dumps({"scores": {"failed": "NaN"}}))
-    (tmp_path / "symmetric40" / "LogitClip-search.json").write_text("{}")
+    (tmp_path / "symmetric40" / "LogitClip-search.json").write_text(json.dumps({"trials": [{}, {}]}))
     found = table.load(tmp_path)
     assert list(found) == ["none", "symmetric40"]
     assert table.rows(found, "last", {"CrossEntropy": 1.0, "Focal": 1.234}) == [
@@ -172,6 +172,13 @@ def test_tables_count_mark_and_order(tmp_path):
     ]
     memorised = table.rows(found, "memorised", {})
     assert ["`CrossEntropy`", "–", "25.0 ± 0.0"] in memorised
+    page = table.page("digits", tmp_path)
+    assert "Others are searched: `LogitClip` over 2 values;" in page
+    assert "| `Focal` | – | 15.0 ± 5.0 |" in page  # at the best epoch
+    assert "| `LogitClip` | – | 16.0 ± 0.0 (2) |" in page
+    assert "| method | symmetric 40 % (3) |\n" in page  # wrong labels learned, where there are any
+    axes = table.figure("digits", tmp_path).axes
+    np.testing.assert_allclose(axes[1].lines[0].get_xydata()[:, 0], [85, 72, 84, 99])
 
 
 @pytest.mark.parametrize("dataset", [path.stem for path in RESULTS.glob("*.md")])

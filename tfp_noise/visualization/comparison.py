@@ -65,7 +65,7 @@ def scores_by_method(
     grid[0].set_yticks(range(len(methods)), methods, fontsize=7)
     grid[0].set_ylim(len(methods) - 0.5, -0.5)
     lines = [Line2D([], [], color=color, marker="o", linestyle="", label=kind) for kind, color in colors.items()]
-    figure.legend(handles=lines, loc="outside lower center", ncols=len(lines), frameon=False)
+    figure.legend(handles=lines, loc="outside lower center", ncols=min(len(lines), columns), frameon=False)
     figure.suptitle(title)
     return figure
 
