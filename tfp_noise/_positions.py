@@ -123,15 +123,19 @@ def check_mask(outputs):
         )
 
 
-def assert_sizes(labels, outputs):
-    """Asserts that labels have the positions of the outputs where a trace of TensorFlow does not know how many."""
+def nan_unless_sizes_fit(labels, outputs):
+    """Outputs as given, or all NaN if labels have other axes in the middle where a trace does not know their sizes.
+
+    TensorFlow then raises, too, but for a step that XLA compiles, from which assertions vanish.
+    """
     between = slice(1, len(outputs.shape) - 1)
     if None not in (*labels.shape[between], *outputs.shape[between]) or keras.backend.backend() != "tensorflow":
-        return
+        return outputs
     import tensorflow as tf
 
-    message = "`y_true` must have the axes of `y_pred` but the last."
-    tf.debugging.assert_equal(tf.shape(labels)[between], tf.shape(outputs)[between], message)
+    sizes = tf.shape(labels)[between], tf.shape(outputs)[between]
+    tf.debugging.assert_equal(*sizes, "`y_true` must have the axes of `y_pred` but the last.")
+    return ops.where(ops.all(ops.equal(*sizes)), outputs, float("nan"))
 
 
 def same_sizes(one, other):

@@ -293,8 +293,8 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         """Makes a plain Keras model from inputs to class probabilities, without any class of this package.
 
         Outputs that only training needs, such as the covariance of a likelihood, are left out, together with their
-        weights if the network is Functional or Sequential and ends in a linear `Dense` layer. The model expects images
-        on the scale of training, but does not check it.
+        weights if the network is Functional or Sequential and ends in a linear `Dense` or convolutional layer. The
+        model expects images on the scale of training, but does not check it.
 
         Returns:
             A `keras.Model` with its own weights. A network that is subclassed, or has a layer with weights that

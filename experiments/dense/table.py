@@ -1,11 +1,11 @@
 """Table of the losses on canvases with wrong labels: `python -m experiments.dense.table`."""
 
-import json
 import pathlib
 
 import numpy as np
 from absl import flags
 
+from experiments import results
 from experiments.console import terminal
 from experiments.dense import canvases
 from experiments.evaluation import summaries
@@ -29,7 +29,7 @@ def main():
 
 def table(folder):
     """Text of the table, from the JSON files of `experiments.dense.measure`."""
-    runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    runs = [results.read_measured(path) for path in sorted(folder.glob("*.json"))]
     rate = 100 * (1 - np.diag(canvases.TRANSITION)[1:].mean())
     note = _NOTE.format(size=canvases.SIZE, digits=canvases.DIGITS, rate=rate, seeds=len(runs))
     return f"{note}\n{summaries.beside_baseline(runs, _SCORES, 'cross-entropy')}"

@@ -3,7 +3,6 @@
 One JSON file a seed; what is there already is not measured again.
 """
 
-import json
 import pathlib
 
 import keras
@@ -34,8 +33,7 @@ def main():
     for seed in map(int, args.seeds):
         x, y, test, true = attributes.load(seed)
         path = pathlib.Path(args.results) / f"{seed}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        found = json.loads(path.read_text()) if path.exists() else {}
+        found = results.read_measured(path)
         for name in args.losses:
             if name not in found:
                 model = trained(LOSSES[name](x, y), x, y, seed)

@@ -1,10 +1,10 @@
 """Table of the losses on digits with wrong attributes: `python -m experiments.multi_label.table`."""
 
-import json
 import pathlib
 
 from absl import flags
 
+from experiments import results
 from experiments.console import terminal
 from experiments.evaluation import summaries
 from experiments.multi_label import attributes
@@ -29,7 +29,7 @@ def main():
 
 def table(folder):
     """Text of the table, from the JSON files of `experiments.multi_label.measure`."""
-    runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    runs = [results.read_measured(path) for path in sorted(folder.glob("*.json"))]
     added, missed = 100 * attributes.TRANSITION[[0, 1], [1, 0]]
     names = ", ".join(attributes.DIGITS_WITH)
     note = _NOTE.format(labels=attributes.NUM_LABELS, names=names, missed=missed, added=added, seeds=len(runs))

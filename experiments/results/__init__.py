@@ -5,7 +5,7 @@ later runs build. Every file is written whole or not at all. A run that is not f
 """
 
 from experiments.results.backups import drop_backup, start
-from experiments.results.files import json_text, read_predictions, write_figure, write_json, write_text
+from experiments.results.files import json_text, read_measured, read_predictions, write_figure, write_json, write_text
 from experiments.results.provenance import made_by
 from experiments.results.store import assemble, find, find_model, is_smoke, load, write
 
@@ -18,6 +18,7 @@ __all__ = [
     "json_text",
     "load",
     "made_by",
+    "read_measured",
     "read_predictions",
     "start",
     "write",

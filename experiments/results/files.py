@@ -52,12 +52,13 @@ def write_json(path, value):
 
 
 def write_text(path, text):
-    """Store text as a file.
+    """Store text as a file, in a folder that is made if it is not there.
 
     Args:
         path: a `pathlib.Path`.
         text: what the file is to hold.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, lambda file: file.write_text(text))
 
 
@@ -100,6 +101,18 @@ def read_json(path, what, cure):
     if not isinstance(found, dict):
         raise ValueError(f"{path} is not {what}: it holds a {type(found).__name__}, not named values. {cure}")
     return found
+
+
+def read_measured(path):
+    """Return the dict in a JSON file of measurements, to which more are to be added; an empty one without a file.
+
+    Args:
+        path: a `pathlib.Path`.
+
+    Raises:
+        ValueError: if it is no such file.
+    """
+    return read_json(path, "a file of measurements", "Delete it and measure again.") if path.exists() else {}
 
 
 def read_predictions(path):

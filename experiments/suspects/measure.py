@@ -4,7 +4,6 @@ One JSON file a data set and seed, made from predictions in `--workdir`; only th
 `experiments.suspects.peer` gives the same predictions to cleanlab.
 """
 
-import json
 import pathlib
 
 import numpy as np
@@ -30,8 +29,7 @@ def main():
             noisy_set = SETS[name]
             _, true, given = data = noisy_set.load(seed, args.data_dir, workdir)
             path = pathlib.Path(args.results) / f"{name}-{seed}.json"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            found = json.loads(path.read_text()) if path.exists() else {}
+            found = results.read_measured(path)
             found["n"], found["wrong"] = len(true), int(np.sum(given != true))
             for loss in args.losses:
                 folder = workdir / f"{name}-{seed}-{loss}"

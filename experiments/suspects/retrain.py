@@ -5,7 +5,6 @@ The predictions behind the suspects are kept in `--workdir`.
 """
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Callable
 
@@ -101,7 +100,6 @@ def main():
     """Trains what the flags ask for and is not there yet, then writes the table."""
     args = flags.FLAGS
     folder, kept = pathlib.Path(args.results), pathlib.Path(args.workdir)
-    folder.mkdir(parents=True, exist_ok=True)
     for seed in map(int, args.seeds):
         for name in args.sets:
             clean = flat(datasets.load(name, args.data_dir, validation_share=0.0), SETS[name].examples)
@@ -124,7 +122,7 @@ def flat(data, count):
 
 def measure(path, data, size, seed, workdir):
     """Adds to a JSON file the results that it lacks."""
-    measured = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    measured = results.read_measured(path)
     missing = [way for way in WAYS if way.name not in measured]
     if not missing:
         return
@@ -221,7 +219,7 @@ def _by_noise(folder):
     """`{data set and noise: results of its seeds}`, without those that an interruption left incomplete."""
     found = {}
     for path in sorted(folder.glob("*.json")):
-        run = json.loads(path.read_text(encoding="utf-8"))
+        run = results.read_measured(path)
         if all(way.name in run for way in WAYS):
             found.setdefault(path.stem.rpartition("-")[0], []).append(run)
     return found

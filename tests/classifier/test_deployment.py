@@ -64,6 +64,22 @@ def test_deployable_of_other_networks():
         )
 
 
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_deployable_of_a_convolution_leaves_its_further_filters_out(axes):
+    """LoRA's update is in the kernel that is kept; a convolution of two groups keeps its width."""
+    convolution = getattr(keras.layers, f"Conv{axes}D")
+    inputs, x = keras.Input([4] * axes + [2]), np.random.default_rng(0).normal(size=[2] + [4] * axes + [2])
+    for further, kept in [({}, 3), ({"lora_rank": 1}, 3), ({"groups": 2}, 6)]:
+        network = keras.Model(inputs, convolution(6, 3, padding="same", **further)(inputs))
+        for variable in network.variables:
+            variable.assign(keras.random.normal(variable.shape, seed=1))
+        model = NoisyLabelClassifier(network, losses.LogisticNormal(3))
+        plain = model.deployable()
+        head = next(layer for layer in plain.layers if isinstance(layer, convolution))
+        assert head.filters == kept
+        np.testing.assert_allclose(plain.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-6)
+
+
 @pytest.mark.parametrize(
     "end",
     [lambda x: keras.ops.flip(keras.layers.Dense(6)(x), -1), lambda x: (d := keras.layers.Dense(6))(x) + 0 * d(x)],

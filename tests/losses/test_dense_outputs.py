@@ -1,5 +1,7 @@
 """Outputs with a label at each position: the loss of the same positions as examples, to the last bit."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -259,3 +261,8 @@ def test_positions_of_unknown_number_are_those_of_the_outputs(loss):
         traced(tf.transpose(labels, [0, 2, 1]), outputs)
     with pytest.raises(tf.errors.InvalidArgumentError):  # in these words, or those of an operation that comes earlier
         traced(labels[:, :1, :1], outputs)
+    compiled = tf.function(loss, input_signature=shapes, jit_compile=True)  # which cannot raise
+    np.testing.assert_allclose(compiled(labels, outputs), loss(labels, outputs), rtol=1e-6)
+    assert np.isnan(compiled(tf.transpose(labels, [0, 2, 1]), outputs))
+    with contextlib.suppress(tf.errors.InvalidArgumentError):  # one label, which the losses of all could be made of
+        assert np.isnan(compiled(labels[:1, :1, :1], outputs[:1]))

@@ -7,6 +7,14 @@ import keras
 from tfp_noise._saving.layer_states import layer_states, set_layer_states
 from tfp_noise._saving.resumable import atomic_save, atomic_save_weights
 
+# The attribute that says how many outputs a layer has, of layers whose kernel ends in that axis.
+_WIDTH = {
+    keras.layers.Dense: "units",
+    keras.layers.Conv1D: "filters",
+    keras.layers.Conv2D: "filters",
+    keras.layers.Conv3D: "filters",
+}
+
 
 def probabilities_model(classifier):
     """A plain model from inputs to probabilities, without outputs that only training needs; a copy where possible."""
@@ -37,7 +45,7 @@ def has_inputs(network):
 
 
 def _copy(network, width):
-    """A copy of a Functional or Sequential network; a linear Dense as its last layer keeps its first `width` units.
+    """A copy of a Functional or Sequential network; a linear last layer keeps its first `width` outputs.
 
     Returns:
         The copy; `None` for a subclassed network, and for one with a layer that Keras cannot build from its config.
@@ -62,7 +70,7 @@ def _copy(network, width):
         if layer is head:
             for key in ("lora_rank", "lora_alpha"):  # the copied `kernel` includes the LoRA update
                 config.pop(key, None)
-            config["units"] = width
+            config[_WIDTH[type(head)]] = width
         return type(layer).from_config(config)
 
     try:
@@ -81,10 +89,14 @@ def _copy(network, width):
 
 
 def _narrowable_head(network, width):
-    """The last layer of the network if it is a linear Dense with more than `width` units; else `None`."""
+    """The last layer of the network if it is a linear Dense or convolution with more than `width` outputs; else `None`.
+
+    A convolution has one group, and its channels last.
+    """
     head = network.layers[-1]
+    if type(head) not in _WIDTH or head.activation is not keras.activations.linear or head.quantization_mode:
+        return None
     # `layers` does not list operations, which may follow the layer, and a layer may be called twice.
     makes_the_output = network.outputs[0]._keras_history.operation is head and len(head._inbound_nodes) == 1
-    linear = type(head) is keras.layers.Dense and head.activation is keras.activations.linear
-    narrow = linear and makes_the_output and head.units > width and head.quantization_mode is None
-    return head if narrow else None
+    whole = getattr(head, "groups", 1) == 1 and getattr(head, "data_format", "channels_last") == "channels_last"
+    return head if makes_the_output and whole and getattr(head, _WIDTH[type(head)]) > width else None

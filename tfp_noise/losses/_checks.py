@@ -128,7 +128,6 @@ def check_multi_label_shapes(loss, labels, outputs):
             f"`y_pred` but the last. Received shape {shape} with `y_pred` of shape {tuple(outputs.shape)}. For class "
             "indices, one of several classes an example, use a loss with that `num_classes`, without MultiLabel."
         )
-    _positions.assert_sizes(labels, outputs)
 
 
 def _check_ranks(loss, labels, outputs):
@@ -165,4 +164,3 @@ def check_shapes(loss, labels, outputs):
             f"{tuple(labels.shape)} with ignore_class={loss.ignore_class}, of which none would be left out. Pass class "
             "indices, or leave `ignore_class` out and give such rows a `sample_weight` of 0."
         )
-    _positions.assert_sizes(labels, outputs)

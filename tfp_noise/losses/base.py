@@ -185,7 +185,8 @@ class NoisyLabelLoss(keras.losses.Loss):
 
         Returns:
             `[...]`, in nats; 0 for a label of `ignore_class`, which Keras's reduction leaves out; NaN for any other
-            number that is no class, even where its `sample_weight` is 0.
+            number that is no class, even where its `sample_weight` is 0, and for labels of other sizes than the
+            outputs where only a compiled step knows them.
 
         Raises:
             ValueError: if a shape does not fit, `y_pred` comes from a softmax or sigmoid of Keras, a loss that needs a
@@ -198,6 +199,7 @@ class NoisyLabelLoss(keras.losses.Loss):
         _checks.check_shapes(self, y_true, y_pred)
         if len(y_pred.shape) == 2:
             return self._losses_of_examples(y_true, y_pred)
+        y_pred = _positions.nan_unless_sizes_fit(y_true, y_pred)
         shape = ops.shape(y_pred)[:-1]
         width = self.num_classes if _labels.are_distributions(y_true, self.num_classes, len(y_pred.shape)) else 1
         rows = ops.reshape(y_pred, [-1, self.num_outputs])

@@ -123,6 +123,7 @@ class MultiLabel(NoisyLabelLoss):
         _checks.check_raw(y_pred)
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.cast(y_pred, self.dtype)
         _checks.check_multi_label_shapes(self, y_true, y_pred)
+        y_pred = _positions.nan_unless_sizes_fit(y_true, y_pred)
         given = ops.cast(ops.reshape(y_true, (*ops.shape(y_pred)[:-1], self.num_labels)), self.dtype)
         # An accelerator cannot raise, and would quietly take some number for a probability.
         known = (given >= 0) & (given <= 1)
