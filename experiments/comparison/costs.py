@@ -1,7 +1,5 @@
 """Cost of a training step of each method beside cross-entropy's, measured in turn in one process."""
 
-import json
-
 import keras
 
 from experiments import results
@@ -20,8 +18,7 @@ def read(folder):
     Args:
         folder: `pathlib.Path` of the results of a data set.
     """
-    path = folder / "costs.json"
-    return json.loads(path.read_text(encoding="utf-8"))["ratios"] if path.exists() else {}
+    return results.read_measured(folder / "costs.json").get("ratios", {})
 
 
 def measure(dataset, methods, folder, data_dir=None):
@@ -43,7 +40,6 @@ def measure(dataset, methods, folder, data_dir=None):
     steps = {name: _steps(METHODS[name], case) for name in names}
     ratios = step_costs.ratios(steps, _steps(METHODS[CROSS_ENTROPY], case), _ROUNDS, _CALLS)
     found = {CROSS_ENTROPY: 1.0, **{name: round(ratio, 2) for name, ratio in ratios.items()}}
-    folder.mkdir(parents=True, exist_ok=True)
     results.write_json(folder / "costs.json", {"ratios": found, "made_by": results.made_by()})
     keras.backend.clear_session()
 

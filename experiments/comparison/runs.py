@@ -10,7 +10,6 @@ from experiments.comparison import sets
 from experiments.comparison.methods import METHODS
 from experiments.comparison.training import PLAIN
 from experiments.console import terminal
-from experiments.results import files
 from tfp_noise.search.walk import points
 
 _SEARCH_SEED = 0
@@ -84,7 +83,7 @@ def _search(name, case, folder, data_dir):
         (case,) = sets.cases(case.dataset, [case.noise], _SEARCH_SEED, data_dir)
     settings = _settings(name, case, method.space)
     if _is_there(path, settings):
-        return files.read_json(path, "a search", f"Delete {path}.")["chosen"]
+        return results.read_measured(path)["chosen"]
     trials = [{"arguments": point, **_scores(method, case, point, {})} for point in points(method.space)]
     finished = [trial for trial in trials if "failed" not in trial]
     if not finished:
@@ -114,13 +113,11 @@ def _settings(name, case, arguments):
 
 def _is_there(path, settings):
     """Whether a result of these settings is stored; one of others is an error."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+    there = results.read_measured(path).get("settings")
+    if there is None:
         return False
-    there = files.read_json(path, "a run of the comparison", "Delete it; the same command makes it anew.")["settings"]
-    changes = [
-        f"{key}: {there.get(key)!r} there, {one!r} now" for key, one in settings.items() if there.get(key) != one
-    ]
+    pairs = {key: (there.get(key), settings.get(key)) for key in {**there, **settings}}
+    changes = [f"{key}: {old!r} there, {new!r} now" for key, (old, new) in pairs.items() if old != new]
     if changes:
         raise ValueError(
             f"`workdir` holds {path}, a result of other settings ({'; '.join(changes)}). Pass another `workdir`, or "

@@ -1,9 +1,8 @@
 """Tables and figure of the finished runs of the comparison on one data set."""
 
-import json
-
 import numpy as np
 
+from experiments import results
 from experiments.comparison import costs
 from experiments.comparison.methods import METHODS
 from experiments.comparison.sets import SETS
@@ -46,7 +45,7 @@ def load(folder):
     for path in folder.glob("*/*.json"):
         method, _, seed = path.stem.rpartition("-")
         if method in METHODS and seed.isdigit():
-            scores = json.loads(path.read_text(encoding="utf-8"))["scores"]
+            scores = results.read_measured(path)["scores"]
             if "failed" not in scores:
                 found.setdefault(path.parent.name, {}).setdefault(method, {})[int(seed)] = scores
     return {noise: found[noise] for noise in sorted(found, key=_place)}
@@ -96,7 +95,7 @@ def _searched(folder):
     """The methods that were searched over, with the largest number of their trials, as text."""
     counts = {}
     for path in sorted(folder.glob("*/*-search.json")):
-        name, trials = path.stem.removesuffix("-search"), json.loads(path.read_text(encoding="utf-8"))["trials"]
+        name, trials = path.stem.removesuffix("-search"), results.read_measured(path)["trials"]
         counts[name] = max(counts.get(name, 0), len(trials))
     return ", ".join(f"`{name}` over {counts[name]} values" for name in sorted(counts)) or "none"
 
