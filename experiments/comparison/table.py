@@ -4,7 +4,7 @@ import numpy as np
 
 from experiments import results
 from experiments.comparison import costs
-from experiments.comparison.methods import METHODS
+from experiments.comparison.methods import CROSS_ENTROPY, METHODS
 from experiments.comparison.sets import SETS
 from experiments.evaluation import summaries
 from experiments.evaluation.paired_tests import not_worse_than_best
@@ -13,14 +13,22 @@ from experiments.papers.logistic_normal.methods import MODELLED_ON
 from tfp_noise import visualization
 
 TIMES = {"last": "last epoch", "best": "epoch that is best on given validation labels"}
+_PLACED = (
+    CROSS_ENTROPY,
+    "AveragedCrossEntropy",
+    "LabelSmoothing",
+    "OnlineLabelSmoothing",
+    "LearnableLabelSmoothing",
+    "LogisticNormal",
+)
 _KINDS = ("none", "symmetric", "asymmetric", "pair_flip")
 _NOTE = """# Every method on {dataset}
 
 Made by `python -m experiments.compare --dataset={dataset}`. Accuracy on clean test labels in percent, mean ± standard
 deviation over seeds of noise, weights and order; the number of seeds stands behind the noise, and in parentheses behind
 a cell that has fewer. In bold: the highest mean of a column, and what is not significantly worse by a paired t test
-over the seeds (two-sided, 5 %, three seeds or more, not corrected for the number of methods). Methods that are told
-more than the noisy labels stand below and have no part in this.
+over the seeds (two-sided, 5 %, three seeds or more, not corrected for the number of methods); "in bold" counts such
+noises. Methods that are told more than the noisy labels stand below and have no part in this.
 
 Every method trains the same network, two hidden layers of 128 units, with Adam for {epochs} epochs in batches of
 {batch_size}. The cost is that of a training step divided by cross-entropy's, measured in turn in one process.
@@ -83,12 +91,33 @@ def page(dataset, folder):
         modelled=f" on {MODELLED_ON[dataset]}" if dataset in MODELLED_ON else "",
         searched=_searched(folder),
     )
+    text += f"\n{_places(runs)}"
     ratios = {"last": costs.read(folder), "best": {}}
     for time, words in TIMES.items():
         text += f"\n## Accuracy at the {words}\n\n{summaries.markdown_table(rows(runs, time, ratios[time]))}"
     noisy = {noise: methods for noise, methods in runs.items() if noise != CLEAN.name}
     text += "\n## Wrong labels learned\n\nThe fraction of wrong training labels that are predicted at the end, %.\n\n"
     return text + summaries.markdown_table(rows(noisy, "memorised", {}))
+
+
+def _places(runs):
+    """Paragraph on the first methods and on those of this package's papers, by means over all noises."""
+    means = {name: _mean(runs, name) for name in _ordered(runs) if not METHODS[name].told}
+    ranked = [name for name, mean in means.items() if mean is not None]
+    if not ranked:
+        return "No method has runs under all of these noises yet.\n"
+    placed = {name: f"`{name}` {means[name]:.1f}" for name in ranked}
+    others = [f"{placed[name]} (place {ranked.index(name) + 1})" for name in _PLACED if name in ranked]
+    return (
+        f"Mean accuracy over these noises at the last epoch, of the {len(ranked)} methods that are told nothing else: "
+        f"{', '.join(placed[name] for name in ranked[:3])} lead; {', '.join(others)}.\n"
+    )
+
+
+def _mean(runs, name, score="last"):
+    """The mean accuracy of a method over all noises in percent; `None` if it lacks one."""
+    by_noise = [[one[score] for one in methods.get(name, {}).values()] for methods in runs.values()]
+    return 100 * float(np.mean(list(map(np.mean, by_noise)))) if all(by_noise) else None
 
 
 def _searched(folder):
@@ -110,12 +139,18 @@ def rows(runs, score, ratios):
     """
     counts = {noise: max(map(len, methods.values())) for noise, methods in runs.items()}
     cells = {noise: _cells(methods, score, counts[noise]) for noise, methods in runs.items()}
-    head = ["method", *(f"{title(noise)} ({counts[noise]})" for noise in runs), *(["cost"] if ratios else [])]
-    lines = [head]
+    several = score in TIMES and len(runs) > 1
+    head = ["method", *(f"{title(noise)} ({counts[noise]})" for noise in runs)]
+    lines = [[*head, *(["mean", "in bold"] if several else []), *(["cost"] if ratios else [])]]
     for name in _ordered(runs):
         told = f", told {METHODS[name].told}" if METHODS[name].told else ""
-        cost = [f"{ratios[name]:.2f}" if name in ratios else "–"] if ratios else []
-        lines.append([f"`{name}`{told}", *(cells[noise].get(name, "–") for noise in runs), *cost])
+        line = [f"`{name}`{told}", *(cells[noise].get(name, "–") for noise in runs)]
+        if several:
+            line += [
+                "–" if (mean := _mean(runs, name, score)) is None else f"{mean:.1f}",
+                str(sum(cell.startswith("**") for cell in line)),
+            ]
+        lines.append([*line, *([f"{ratios[name]:.2f}" if name in ratios else "–"] if ratios else [])])
     return lines
 
 

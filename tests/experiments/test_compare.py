@@ -164,16 +164,19 @@ def test_tables_count_mark_and_order(tmp_path):
     found = table.load(tmp_path)
     assert list(found) == ["none", "symmetric40"]
     assert table.rows(found, "last", {"CrossEntropy": 1.0, "Focal": 1.234}) == [
-        ["method", "no wrong labels (1)", "symmetric 40 % (3)", "cost"],
-        ["`Focal`", "–", "**85.0 ± 5.0**", "1.23"],
-        ["`CrossEntropy`", "**97.0**", "72.0 ± 2.0", "1.00"],
-        ["`LogitClip`", "–", "84.0 ± 0.0 (2)", "–"],
-        ["`ForwardCorrection`, told the transition matrix", "–", "99.0 ± 0.0", "–"],
+        ["method", "no wrong labels (1)", "symmetric 40 % (3)", "mean", "in bold", "cost"],
+        ["`Focal`", "–", "**85.0 ± 5.0**", "–", "1", "1.23"],
+        ["`CrossEntropy`", "**97.0**", "72.0 ± 2.0", "84.5", "1", "1.00"],
+        ["`LogitClip`", "–", "84.0 ± 0.0 (2)", "–", "0", "–"],
+        ["`ForwardCorrection`, told the transition matrix", "–", "99.0 ± 0.0", "–", "0", "–"],
     ]
     memorised = table.rows(found, "memorised", {})
     assert ["`CrossEntropy`", "–", "25.0 ± 0.0"] in memorised
     page = table.page("digits", tmp_path)
     assert "Others are searched: `LogitClip` over 2 values;" in page
+    assert (
+        "of the 1 methods that are told nothing else: `CrossEntropy` 84.5 lead; `CrossEntropy` 84.5 (place 1)" in page
+    )
     assert "| `Focal` | – | 15.0 ± 5.0 |" in page  # at the best epoch
     assert "| `LogitClip` | – | 16.0 ± 0.0 (2) |" in page
     assert "| method | symmetric 40 % (3) |\n" in page  # wrong labels learned, where there are any
