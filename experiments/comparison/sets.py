@@ -1,7 +1,7 @@
 """Data sets that methods are compared on, and the noise that their labels get, by names on the command line.
 
-The number of steps is one at which cross-entropy learns between 10 and 60 % of the wrong labels, so that there is
-something to gain and something to lose.
+The number of steps is one at which cross-entropy learns between 10 and 60 % of the labels that symmetric noise made
+wrong, so that there is something to gain and something to lose; of asymmetric noise of 40 % it learns more.
 """
 
 import dataclasses
@@ -26,15 +26,20 @@ def _first(name, sizes):
     return load
 
 
-_TEN_THOUSAND = {"train": 10_000, "validation": 2_000, "test": 10_000}
-_SHIFTS = {pad: pipeline.CropAndFlip(pad=pad, flip=False) for pad in (1, 2)}
+def _shifts(pad):
+    return pipeline.CropAndFlip(pad=pad, flip=False)
+
+
+def _images(name, epochs):
+    """The first 10,000 of the images of 28 x 28 pixels."""
+    load = _first(name, {"train": 10_000, "validation": 2_000})
+    return ComparedSet(load, epochs, 128, periods=epochs, augmentation=_shifts(2))
+
 
 SETS = {
-    "digits": ComparedSet(_first("digits", {}), 30, 128, periods=30, augmentation=_SHIFTS[1]),
-    **{
-        name: ComparedSet(_first(name, _TEN_THOUSAND), 30, 128, periods=30, augmentation=_SHIFTS[2])
-        for name in ("mnist", "fashion_mnist")
-    },
+    "digits": ComparedSet(_first("digits", {}), 30, 128, periods=30, augmentation=_shifts(1)),
+    "fashion_mnist": _images("fashion_mnist", epochs=30),
+    "mnist": _images("mnist", epochs=12),
 }
 
 
