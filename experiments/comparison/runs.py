@@ -95,7 +95,7 @@ def _search(name, case, folder, data_dir):
 
 
 def _settings(name, case, arguments):
-    """What a run depends on, as JSON has it."""
+    """The settings that a run depends on, as JSON has them."""
     method = METHODS[name]
     arguments = {**method.arguments, **arguments}
     recipe = {"recipe": dataclasses.asdict(method.recipe)} if method.recipe != PLAIN else {}
@@ -112,7 +112,7 @@ def _settings(name, case, arguments):
 
 
 def _is_there(path, settings):
-    """Whether a result of these settings is stored; one of others is an error."""
+    """True if a result of these settings is stored; one of others is an error."""
     there = results.read_measured(path).get("settings")
     if there is None:
         return False

@@ -40,7 +40,7 @@ class ComparedSet:
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What a method changes in the training beside its loss.
+    """Changes of the training that a method makes beside its loss.
 
     Args:
         optimizer: arguments of Adam.

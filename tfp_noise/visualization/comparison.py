@@ -14,7 +14,7 @@ _MAX_COLUMNS = 3
 
 def scores_by_method(
     scores: Mapping[str, Mapping[str, Mapping[str, ArrayLike]]],
-    xlabel: str = "clean test accuracy, %",
+    label: str = "clean test accuracy, %",
     title: str | None = None,
 ) -> Figure:
     """Dots at the mean of a score, with one row per method, one panel per condition and one colour per kind of score.
@@ -26,7 +26,7 @@ def scores_by_method(
     Args:
         scores: a dict `{condition: {method: {kind of score: values}}}` with one value per seed, drawn in the unit
             given. A method may be missing under a condition.
-        xlabel: name and unit of the values.
+        label: name and unit of the values.
         title: text above the panels.
 
     Returns:
@@ -58,7 +58,7 @@ def scores_by_method(
     for axes, (condition, by_method) in zip(grid, scores.items(), strict=False):
         for kind, color in colors.items():
             _draw(axes, condition, {name: one[kind] for name, one in by_method.items() if kind in one}, methods, color)
-        axes.set(title=condition, xlabel=xlabel)
+        axes.set(title=condition, xlabel=label)
         _style.open_frame(axes, grid=True)
     for axes in grid[len(scores) :]:
         axes.set_visible(False)
