@@ -39,7 +39,7 @@ def scores_by_method(
     Example:
         >>> accuracies = {"cross-entropy": {"last epoch": [70.0, 72.0]}, "GCE": {"last epoch": [90.0]}}
         >>> figure = scores_by_method({"40% noise": accuracies})
-        >>> figure.axes[0].lines[0].get_xdata().tolist()
+        >>> figure.axes[0].lines[0].get_xydata()[:, 0].tolist()
         [71.0, 90.0]
     """
     _style.check_some("scores", scores, "condition")
