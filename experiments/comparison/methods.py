@@ -43,7 +43,8 @@ class ComparedMethod:
 
     Args:
         loss: function of a `Case`, and of arguments by name, that returns the loss.
-        arguments: dict of the arguments that the authors use, where they are no defaults.
+        arguments: dict of the arguments that the authors use, where they are no defaults. A function of the `Case` in
+            place of a value makes it, such as a number of epochs in proportion to the training's.
         told: text, what the method knows beside the noisy labels; empty for nothing.
         build: function of a network, the loss and the `Case` that returns a classifier, not compiled; `None` for
             `NoisyLabelClassifier`.
@@ -72,15 +73,25 @@ class ComparedMethod:
         except ValueError:  # of data sets and noises that the tables do not have
             return None
 
+    def values(self, case, arguments=None):
+        """Return the arguments of the loss.
+
+        Args:
+            case: a `Case`.
+            arguments: dict of arguments in addition to those of `arguments` or in their place, or `None`.
+        """
+        merged = {**self.arguments, **(arguments or {})}
+        return {name: value(case) if callable(value) else value for name, value in merged.items()}
+
     def trainer(self, case, arguments, trainers):
         """Return the `Trainer` of the method for a case.
 
         Args:
             case: a `Case`.
-            arguments: dict of arguments of the loss, in addition to those of `arguments` or in their place.
+            arguments: as in `values`.
             trainers: dict that keeps the trainers of losses; one of an equal loss is taken from it.
         """
-        loss = self.loss(case, **{**self.arguments, **arguments})
+        loss = self.loss(case, **self.values(case, arguments))
         settings = repr(loss.get_config())
         if self.build is not None:
             trainers[settings] = Trainer(

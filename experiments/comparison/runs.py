@@ -97,7 +97,7 @@ def _search(name, case, folder, data_dir):
 def _settings(name, case, arguments):
     """The settings that a run depends on, as JSON has them."""
     method = METHODS[name]
-    arguments = {**method.arguments, **arguments}
+    arguments = method.values(case, arguments)
     recipe = {"recipe": dataclasses.asdict(method.recipe)} if method.recipe != PLAIN else {}
     return {
         "dataset": case.dataset,

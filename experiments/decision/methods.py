@@ -13,7 +13,7 @@ ESTIMATED = "estimated ForwardCorrection"
 
 def _of_list(name):
     method = methods.METHODS[name]
-    return lambda case: method.loss(case, **method.arguments)
+    return lambda case: method.loss(case, **method.values(case))
 
 
 def _point(values):

@@ -46,7 +46,7 @@ def test_every_method_has_a_loss_with_the_values_that_are_said(case, name, monke
     monkeypatch.setattr(methods.training, "out_of_sample", lambda *_: rows)
     method = methods.METHODS[name]
     for values in [method.published(case) or {}, *runs.points(method.space)][:3]:
-        loss = method.loss(case, **{**method.arguments, **values})
+        loss = method.loss(case, **method.values(case, values))
         assert loss.num_classes == 10
         for argument, value in values.items():
             assert getattr(loss, argument) == value
@@ -65,6 +65,11 @@ def test_published_values_are_those_of_the_paper_for_the_noise(case):
     assert bi_tempered.published(dataclasses.replace(case, noise=Noise("symmetric", 0.3))) is None
     assert bi_tempered.published(dataclasses.replace(case, dataset="fashion_mnist")) is None
     assert methods.METHODS["Focal"].published(case) is None
+
+
+def test_arguments_may_be_functions_of_the_case(case):
+    method = methods.ComparedMethod(losses.LabelSmoothing, {"a": lambda one: one.task.epochs // 3, "b": 1, "c": 2})
+    assert method.values(case, {"c": 3}) == {"a": 10, "b": 1, "c": 3}
 
 
 def test_noises_are_parsed():
