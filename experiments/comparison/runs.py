@@ -64,7 +64,7 @@ def _find_or_train(name, case, folder, trainers, title, data_dir):
     path = path_of(folder, case.noise, name, case.seed)
     arguments = METHODS[name].published(case)
     if arguments is None:
-        arguments = _search(name, case, folder, data_dir) if METHODS[name].space else {}
+        arguments = _search(name, case, folder, trainers, data_dir) if METHODS[name].space else {}
     settings = _settings(name, case, arguments)
     if not _is_there(path, settings):
         scores = _scores(METHODS[name], case, arguments, trainers)
@@ -73,7 +73,7 @@ def _find_or_train(name, case, folder, trainers, title, data_dir):
         terminal.console().print(f"{title}: {shown}", markup=False)
 
 
-def _search(name, case, folder, data_dir):
+def _search(name, case, folder, trainers, data_dir):
     """The arguments with the highest accuracy on given validation labels at the end of training, the first of equals.
 
     One seed, each point of the method's space; stored when all points are done.
@@ -84,7 +84,7 @@ def _search(name, case, folder, data_dir):
     settings = _settings(name, case, method.space)
     if _is_there(path, settings):
         return results.read_measured(path)["chosen"]
-    trials = [{"arguments": point, **_scores(method, case, point, {})} for point in points(method.space)]
+    trials = [{"arguments": point, **_scores(method, case, point, trainers)} for point in points(method.space)]
     finished = [trial for trial in trials if "failed" not in trial]
     if not finished:
         raise ValueError(f"none of the {len(trials)} trials of {path} finished: {trials[0]['failed']}")
