@@ -50,7 +50,7 @@ def load(folder):
         folder: `pathlib.Path` of the results of a data set.
     """
     found = {}
-    for path in folder.glob("*/*.json"):
+    for path in sorted(folder.glob("*/*.json")):
         method, _, seed = path.stem.rpartition("-")
         if method in METHODS and seed.isdigit():
             scores = results.read_measured(path)["scores"]

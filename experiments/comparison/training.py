@@ -119,11 +119,6 @@ class Trainer:
         iterator = iter(batches.train)
         return lambda: self.model.train_function(iterator)
 
-    @property
-    def steps(self):
-        """Training steps of a period."""
-        return self._steps
-
     def _batches(self, data, seed):
         augmentation = self.task.augmentation if self.recipe.augmented else None
         return pipeline.batches(data, self.task.batch_size, augmentation, seed=seed)
