@@ -88,7 +88,7 @@ def page(dataset, folder):
         dataset=dataset,
         epochs=task.epochs,
         batch_size=task.batch_size,
-        modelled=f" on {MODELLED_ON[dataset]}" if dataset in MODELLED_ON else "",
+        modelled=f" on `{MODELLED_ON[dataset]}`" if dataset in MODELLED_ON else "",
         searched=_searched(folder),
     )
     text += f"\n{_places(runs)}"

@@ -59,10 +59,11 @@ def scores_by_method(
         for kind, color in colors.items():
             _draw(axes, condition, {name: one[kind] for name, one in by_method.items() if kind in one}, methods, color)
         axes.set(title=condition, xlabel=label)
+        axes.tick_params(axis="y", labelsize=7)
         _style.open_frame(axes, grid=True)
     for axes in grid[len(scores) :]:
         axes.set_visible(False)
-    grid[0].set_yticks(range(len(methods)), methods, fontsize=7)
+    grid[0].set_yticks(range(len(methods)), methods)
     grid[0].set_ylim(len(methods) - 0.5, -0.5)
     lines = [Line2D([], [], color=color, marker="o", linestyle="", label=kind) for kind, color in colors.items()]
     figure.legend(handles=lines, loc="outside lower center", ncols=min(len(lines), columns), frameon=False)
