@@ -6,7 +6,7 @@ wrong, so that there is something to gain and something to lose; of asymmetric n
 
 import dataclasses
 
-from experiments.comparison.methods import Case
+from experiments.comparison.compared_method import Case
 from experiments.comparison.training import ComparedSet
 from experiments.experiment import CLEAN, Noise
 from tfp_noise import datasets, noise, pipeline

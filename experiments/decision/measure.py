@@ -12,7 +12,7 @@ import keras
 from absl import flags
 
 from experiments import results
-from experiments.comparison.methods import Case
+from experiments.comparison.compared_method import Case
 from experiments.comparison.training import Trainer
 from experiments.console import shared_flags, terminal
 from experiments.decision.methods import METHODS

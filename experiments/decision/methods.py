@@ -2,7 +2,7 @@
 
 import itertools
 
-from experiments.comparison import methods
+from experiments.comparison import methods, otherwise
 from experiments.comparison.methods import CROSS_ENTROPY
 from tfp_noise import losses
 
@@ -32,7 +32,7 @@ def _all():
     listed = {one.name for one in losses.available()} - set(methods.LEFT_OUT) - {"LogisticNormal", CROSS_ENTROPY}
     points = {point_name(values): _point(values) for values in POINTS}
     made = {name: _of_list(name) for name in sorted(listed)}
-    return {CROSS_ENTROPY: _of_list(CROSS_ENTROPY), **points, **made, ESTIMATED: methods.estimated_correction}
+    return {CROSS_ENTROPY: _of_list(CROSS_ENTROPY), **points, **made, ESTIMATED: otherwise.estimated_correction}
 
 
 # Functions of a `Case` that make a loss.

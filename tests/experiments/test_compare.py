@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import tfp_noise
-from experiments.comparison import costs, methods, runs, sets, table
+from experiments.comparison import costs, methods, runs, sets, table, training
+from experiments.comparison.compared_method import ComparedMethod
 from experiments.comparison.training import ComparedSet, Recipe, Trainer
 from experiments.decision.sets import SETS as SMALL_TABLES
 from experiments.experiment import CLEAN, Noise
@@ -43,7 +44,7 @@ def test_every_loss_and_classifier_is_compared_or_left_out_with_a_reason():
 @pytest.mark.parametrize("name", methods.METHODS)
 def test_every_method_has_a_loss_with_the_values_that_are_said(case, name, monkeypatch):
     rows = np.eye(10)[case.data.train.training_labels] * 0.5 + 0.05
-    monkeypatch.setattr(methods.training, "out_of_sample", lambda *_: rows)
+    monkeypatch.setattr(training, "out_of_sample", lambda *_: rows)
     method = methods.METHODS[name]
     for values in [method.published(case) or {}, *runs.points(method.space)][:3]:
         loss = method.loss(case, **method.values(case, values))
@@ -68,7 +69,7 @@ def test_published_values_are_those_of_the_paper_for_the_noise(case):
 
 
 def test_arguments_may_be_functions_of_the_case(case):
-    method = methods.ComparedMethod(losses.LabelSmoothing, {"a": lambda one: one.task.epochs // 3, "b": 1, "c": 2})
+    method = ComparedMethod(losses.LabelSmoothing, {"a": lambda one: one.task.epochs // 3, "b": 1, "c": 2})
     assert method.values(case, {"c": 3}) == {"a": 10, "b": 1, "c": 3}
 
 
