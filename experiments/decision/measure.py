@@ -12,10 +12,11 @@ import keras
 from absl import flags
 
 from experiments import results
+from experiments.comparison.compared_method import Case
+from experiments.comparison.training import Trainer
 from experiments.console import shared_flags, terminal
 from experiments.decision.methods import METHODS
 from experiments.decision.sets import SETS
-from experiments.decision.training import Trainer
 
 
 def main():
@@ -41,31 +42,31 @@ def measure(name, methods, seeds, folder, data_dir):
     task = SETS[name]
     clean = {seed: task.load(seed, data_dir) for seed in seeds}
     cells = [
-        (folder / f"{name}-{noise.name}-{seed}.json", noise.apply(clean[seed], seed), seed)
+        (folder / f"{name}-{noise.name}-{seed}.json", Case(name, task, noise, seed, noise.apply(clean[seed], seed)))
         for noise in task.noises
         for seed in seeds
     ]
     folder.mkdir(parents=True, exist_ok=True)
     for method in methods:
         trainers = {}
-        for path, noisy, seed in cells:
+        for path, case in cells:
             found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"made_by": results.made_by()}
             if method not in found:
-                results.write_json(path, {**found, method: _scores(METHODS[method], trainers, noisy, task, seed)})
+                results.write_json(path, {**found, method: _scores(METHODS[method], trainers, case)})
         keras.backend.clear_session()
         terminal.console().print(f"{name}: {method}")
 
 
-def _scores(make, trainers, noisy, task, seed):
+def _scores(make, trainers, case):
     """Accuracies of one training by the trainer of an equal loss, which is made if there is none yet."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of transitions that are hard to invert, which are measured like the others
         try:
-            loss = make(noisy, seed, task)
+            loss = make(case)
             settings = repr(loss.get_config())
             if settings not in trainers:
-                trainers[settings] = Trainer(noisy, loss, task)
-            return trainers[settings].scores(noisy, seed)
+                trainers[settings] = Trainer(case.data, loss, case.task)
+            return trainers[settings].scores(case.data, case.seed)
         except (FloatingPointError, ValueError) as error:
             return {"failed": str(error)[:200]}
 

@@ -2,12 +2,12 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
 
 import numpy as np
 from sklearn import datasets as sklearn_datasets
 from sklearn import model_selection, preprocessing
 
+from experiments.comparison.training import ComparedSet
 from experiments.sources.label_noise import Noise
 from tfp_noise import datasets
 
@@ -16,23 +16,6 @@ SYMMETRIC = (Noise("symmetric", 0.2), Noise("symmetric", 0.4))
 PAIRS = (Noise("pair_flip", 0.3), Noise("pair_flip", 0.4))
 HUMAN = Noise("human")
 SYNTHETIC = (CLEAN, *SYMMETRIC, *PAIRS)
-
-
-@dataclasses.dataclass(frozen=True)
-class ComparedSet:
-    """A data set, and how long networks are trained on it.
-
-    Args:
-        load: function of a seed and a folder of prepared data that returns a `Dataset`, features `[n, d]`.
-        epochs: passes over the training split.
-        batch_size: examples a step.
-        noises: noise that its labels get, one after the other.
-    """
-
-    load: Callable
-    epochs: int
-    batch_size: int
-    noises: tuple[Noise, ...] = SYNTHETIC
 
 
 def _table(make):
@@ -106,11 +89,11 @@ def _human(kind):
 
 
 SETS = {
-    "wine": ComparedSet(_table(sklearn_datasets.load_wine), 60, 32),
-    "breast_cancer": ComparedSet(_table(sklearn_datasets.load_breast_cancer), 40, 64),
-    "digits": ComparedSet(_images("digits"), 60, 128),
-    "fashion_mnist": ComparedSet(_images("fashion_mnist", _small), 40, 128),
-    "digit_pairs": ComparedSet(_images("digit_pairs", sizes=(4000, 800, 2000)), 30, 128),
+    "wine": ComparedSet(_table(sklearn_datasets.load_wine), 60, 32, SYNTHETIC),
+    "breast_cancer": ComparedSet(_table(sklearn_datasets.load_breast_cancer), 40, 64, SYNTHETIC),
+    "digits": ComparedSet(_images("digits"), 60, 128, SYNTHETIC),
+    "fashion_mnist": ComparedSet(_images("fashion_mnist", _small), 40, 128, SYNTHETIC),
+    "digit_pairs": ComparedSet(_images("digit_pairs", sizes=(4000, 800, 2000)), 30, 128, SYNTHETIC),
     "cifar10n-worst": _human("worst"),
     "cifar10n-aggregate": _human("aggregate"),
     "cifar10n-random1": _human("random1"),

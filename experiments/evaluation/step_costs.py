@@ -66,7 +66,7 @@ def of_small_network(model, shape, batch, rounds=200, calls=3):
         classifier.compile("adam", jit_compile=False)
         return lambda: classifier.train_on_batch(images, labels)
 
-    return _ratios({name: step(build(10)) for name, build in METHODS.items()}, step(cross_entropy(10)), rounds, calls)
+    return ratios({name: step(build(10)) for name, build in METHODS.items()}, step(cross_entropy(10)), rounds, calls)
 
 
 def of_classifier(rounds=20, epochs=4, steps=100):
@@ -88,7 +88,7 @@ def of_classifier(rounds=20, epochs=4, steps=100):
 
     ours = fit(lambda network, loss: (NoisyLabelClassifier(network, loss), {}))
     plain = fit(lambda network, loss: (network, {"loss": loss}))
-    return _ratios({"fit": ours}, plain, rounds, calls=1)["fit"]
+    return ratios({"fit": ours}, plain, rounds, calls=1)["fit"]
 
 
 def made_up(shape, examples):
@@ -104,7 +104,7 @@ def of_many_classes(batch=256, rounds=15):
     """Return, by method, the ratio of its step to cross-entropy's: SGD on a linear layer to 21,843 classes."""
     methods = METHODS_FOR_MANY_CLASSES.items()
     steps = {name: _wide_step(build(MANY_CLASSES), batch) for name, build in methods}
-    return _ratios(steps, _wide_step(cross_entropy(MANY_CLASSES), batch), rounds, calls=1)
+    return ratios(steps, _wide_step(cross_entropy(MANY_CLASSES), batch), rounds, calls=1)
 
 
 def memory_of_many_classes(batch=256):
@@ -119,7 +119,18 @@ def memory_of_many_classes(batch=256):
     return {name: peak - peaks[None] for name, peak in peaks.items() if name}
 
 
-def _ratios(steps, yardstick, rounds, calls):
+def ratios(steps, yardstick, rounds, calls):
+    """Return the median of the ratios of each function's time to another one's, measured in turn.
+
+    Args:
+        steps: a dict from name to function without arguments.
+        yardstick: the function that they are compared with.
+        rounds: as in `seconds_in_turn`.
+        calls: as in `seconds_in_turn`.
+
+    Returns:
+        A dict from name to float.
+    """
     seconds = seconds_in_turn({**steps, None: yardstick}, rounds, calls)
     return {name: float(np.median(seconds[name] / seconds[None])) for name in steps}
 

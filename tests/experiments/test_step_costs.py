@@ -46,7 +46,7 @@ def test_ratios_are_medians_of_turns(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(step_costs.time, "perf_counter", lambda: now[0])
     steps = {name: lambda cost=cost: now.__setitem__(0, now[0] + next(cost)) for name, cost in costs.items()}
-    assert step_costs._ratios({"twice": steps["twice"]}, steps[None], rounds=5, calls=1) == {"twice": 2.0}
+    assert step_costs.ratios({"twice": steps["twice"]}, steps[None], rounds=5, calls=1) == {"twice": 2.0}
 
 
 @pytest.mark.parametrize("name", [*step_costs.METHODS_FOR_MANY_CLASSES, None])

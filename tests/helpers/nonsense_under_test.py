@@ -244,6 +244,7 @@ RIGHT = {
     "visualization.score_by_alpha": lambda: {"scores": {"a": {0.1: [1.0]}}},
     "visualization.score_by_temperature_and_min_scale": lambda: {"scores": {(1.0, 1.0): [1.0]}},
     "visualization.score_by_update_period": lambda: {"scores": {1: [1.0]}, "steps_per_epoch": 1},
+    "visualization.scores_by_method": lambda: {"scores": {"a": {"b": {"c": [1.0]}}}},
     "visualization.similarity_evolution": lambda: {
         **{"epochs": [1], "history": [TRANSITION], "class_names": NAMES, "classes": [0]},
     },

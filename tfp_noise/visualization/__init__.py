@@ -3,6 +3,7 @@
 from tfp_noise.visualization.attenuation import label_dependent_densities, loss_by_residual
 from tfp_noise.visualization.calibration import reliability_diagram
 from tfp_noise.visualization.clusters import feature_clusters
+from tfp_noise.visualization.comparison import scores_by_method
 from tfp_noise.visualization.confidence import logit_gap_densities, logit_gaps
 from tfp_noise.visualization.decisions import decision_regions
 from tfp_noise.visualization.errors import errors_by_noise_rate, score_by_update_period
@@ -34,6 +35,7 @@ __all__ = [
     "score_by_alpha",
     "score_by_temperature_and_min_scale",
     "score_by_update_period",
+    "scores_by_method",
     "similarity_evolution",
     "training_by_noise_rate",
     "transition_matrix",

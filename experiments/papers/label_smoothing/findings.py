@@ -14,13 +14,12 @@ from scipy import stats
 from experiments import results
 from experiments.console import shared_flags, terminal
 from experiments.evaluation import summaries
+from experiments.evaluation.paired_tests import FEWEST_SEEDS, LEVEL, p_values, standard_error
 from experiments.papers.drawing import seeds_text
 from experiments.papers.label_smoothing.methods import ALPHAS, FAMILIES, names
 from experiments.papers.label_smoothing.published import TABLES_3_AND_4
 from experiments.papers.label_smoothing.studies import PERCENTILES
 
-_LEVEL = 0.05
-_FEWEST_SEEDS = 3
 _SMALLEST_GAIN = {"ECE 100": 0.005}  # else half a point of accuracy: less is not worth the word
 _HEADER = """\
 # Lukasik et al. 2020: where its findings hold
@@ -131,34 +130,28 @@ def differences(methods, comparison):
     return comparison.sign * (better - worse)
 
 
-def _standard_error(gain):
-    return gain.std(ddof=1) / np.sqrt(len(gain))
-
-
 def _decide(gains, comparisons):
     """Verdict on each comparison: +1 for the finding, -1 against it, 0 undecided."""
-    errors = np.array([_standard_error(gain) for gain in gains])
-    means = np.array([gain.mean() for gain in gains])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p = np.nan_to_num(2 * stats.t.sf(np.abs(means) / errors, [len(gain) - 1 for gain in gains]), nan=1.0)
+    p = p_values(gains)
     ranks = np.argsort(np.argsort(p))
     holm = np.maximum.accumulate(np.sort(p) * (len(p) - np.arange(len(p))))[ranks]
     decided = []
-    for one, gain, mean, error, adjusted in zip(comparisons, gains, means, errors, holm, strict=True):
+    for one, gain, adjusted in zip(comparisons, gains, holm, strict=True):
+        mean = gain.mean()
         if one.within is None:
             smallest = _SMALLEST_GAIN.get(one.heading, 0.5)
-            decided.append(int(np.sign(mean)) if adjusted <= _LEVEL and abs(mean) >= smallest else 0)
+            decided.append(int(np.sign(mean)) if adjusted <= LEVEL and abs(mean) >= smallest else 0)
         else:
-            reach = stats.t.isf(_LEVEL / 2 / len(gains), len(gain) - 1) * error
+            reach = stats.t.isf(LEVEL / 2 / len(gains), len(gain) - 1) * standard_error(gain)
             decided.append(1 if mean - reach > -one.within else -1 if mean + reach < -one.within else 0)
     return decided
 
 
 def _judge(finding, comparisons, methods):
     """One line of Markdown: verdict, finding, figures."""
-    found = [(one, gains) for one in comparisons if len(gains := differences(methods, one)) >= _FEWEST_SEEDS]
+    found = [(one, gains) for one in comparisons if len(gains := differences(methods, one)) >= FEWEST_SEEDS]
     if not found:
-        return f"- **Not judged**: fewer than {_FEWEST_SEEDS} seeds. {finding}.\n"
+        return f"- **Not judged**: fewer than {FEWEST_SEEDS} seeds. {finding}.\n"
     comparisons, gains = zip(*found, strict=True)
     decided = _decide(gains, comparisons)
     votes = {word: decided.count(sign) for word, sign in (("for", 1), ("against", -1), ("undecided", 0))}
@@ -168,7 +161,7 @@ def _judge(finding, comparisons, methods):
     digits = summaries.decimals(comparisons[0].heading)
     figures = "; ".join(
         f"{one.better} against {one.worse} {gain.mean():+.{digits}f} ± "
-        f"{_standard_error(gain):.{digits}f} ({'?+-'[sign]})"
+        f"{standard_error(gain):.{digits}f} ({'?+-'[sign]})"
         for one, gain, sign in zip(comparisons, gains, decided, strict=True)
     )
     return f"- **{verdict}.** {finding}: {figures}.\n"

@@ -1,0 +1,62 @@
+"""All methods on one data set under label noise: `python -m experiments.compare --noise=symmetric:0.4 --seeds=5`.
+
+Trains what is missing in `--workdir`, one JSON file a run, so that the same command goes on and fills in what a new
+method lacks. Then writes the tables and the figure of all runs that are there, `DATASET.md` and `DATASET.png`.
+"""
+
+import pathlib
+import sys
+
+from absl import flags
+from rich import box
+from rich.table import Table
+
+from experiments import results
+from experiments.comparison import costs, runs, sets, table
+from experiments.comparison.methods import METHODS
+from experiments.console import shared_flags, terminal
+from experiments.experiment import MAX_SEED
+from tfp_noise import _validation
+
+
+def main():
+    """Compare as the flags say, and print the accuracies at the last epoch."""
+    args = flags.FLAGS
+    noises = sets.parse_noises(args.noise, args.dataset)
+    methods = [_validation.check_choice("methods", name, METHODS, "method") for name in args.methods]
+    folder, failed = pathlib.Path(args.workdir) / args.dataset, []
+    if args.train:
+        failed = runs.measure(args.dataset, noises, methods, range(args.seeds), folder, args.data_dir)
+        costs.measure(args.dataset, methods, folder, args.data_dir)
+    found = table.load(folder)
+    if not found:
+        raise FileNotFoundError(f"No finished run in {folder}. Run the command without --notrain first.")
+    results.write_text(folder.with_suffix(".md"), table.page(args.dataset, folder))
+    results.write_figure(folder.with_suffix(".png"), table.figure(args.dataset, folder))
+    shown = {noise.name: found[noise.name] for noise in noises if noise.name in found}
+    terminal.console().print(_shown(table.rows(shown, "last", costs.read(folder))))
+    terminal.console().print(f"{folder.with_suffix('.md')}, {folder.with_suffix('.png')}")
+    if failed:
+        sys.exit(f"{len(failed)} runs failed, see the messages above: {'; '.join(failed)}.")
+
+
+def _shown(lines):
+    """Rows of a table for a terminal."""
+    shown = Table(caption="Clean test accuracy at the last epoch, %; (number of seeds).", box=box.SIMPLE_HEAD)
+    for heading in lines[0]:
+        shown.add_column(heading)
+    for line in lines[1:]:
+        shown.add_row(*(cell.replace("`", "").replace("**", "") for cell in line))
+    return shown
+
+
+if __name__ == "__main__":
+    flags.DEFINE_enum("dataset", "digits", list(sets.SETS), "Data set.")
+    text = "Noise as KIND:RATE, such as symmetric:0.4 or asymmetric:0.2; several with commas, or the flag repeated."
+    flags.DEFINE_multi_string("noise", ["symmetric:0.4"], text)
+    flags.DEFINE_integer("seeds", 5, "Number of seeds, from 0 on.", lower_bound=1, upper_bound=MAX_SEED)
+    flags.DEFINE_list("methods", list(METHODS), "Methods; all without it.")
+    flags.DEFINE_bool("train", True, "Train what is missing; --notrain makes table and figure of what is there.")
+    shared_flags.define_workdir_to_write("results/compare")
+    shared_flags.define_data_dir()
+    terminal.start(main)

@@ -1,0 +1,49 @@
+"""Cost of a training step of each method beside cross-entropy's, measured in turn in one process."""
+
+import keras
+
+from experiments import results
+from experiments.comparison import sets
+from experiments.comparison.methods import CROSS_ENTROPY, METHODS
+from experiments.evaluation import step_costs
+from experiments.experiment import Noise
+
+_NOISE = Noise("symmetric", 0.4)
+_ROUNDS, _CALLS = 40, 3
+
+
+def read(folder):
+    """Return the stored ratios, `{method: float}`, empty if none are stored.
+
+    Args:
+        folder: `pathlib.Path` of the results of a data set.
+    """
+    return results.read_measured(folder / "costs.json").get("ratios", {})
+
+
+def measure(dataset, methods, folder, data_dir=None):
+    """Measure and store the ratio of each method's step to cross-entropy's, if one of them is not stored yet.
+
+    Steps are those of the training, input and augmentation included, with the authors' arguments.
+
+    Args:
+        dataset: a key of `sets.SETS`.
+        methods: list of keys of `METHODS`.
+        folder: `pathlib.Path` of the results of the data set.
+        data_dir: folder of prepared data sets, or `None`.
+    """
+    stored = read(folder)
+    if all(name in stored for name in methods):
+        return
+    (case,) = sets.cases(dataset, [_NOISE], 0, data_dir)
+    names = [name for name in dict.fromkeys((*stored, *methods)) if name != CROSS_ENTROPY]
+    steps = {name: _steps(METHODS[name], case) for name in names}
+    ratios = step_costs.ratios(steps, _steps(METHODS[CROSS_ENTROPY], case), _ROUNDS, _CALLS)
+    found = {CROSS_ENTROPY: 1.0, **{name: round(ratio, 2) for name, ratio in ratios.items()}}
+    results.write_json(folder / "costs.json", {"ratios": found, "made_by": results.made_by()})
+    keras.backend.clear_session()
+
+
+def _steps(method, case):
+    """A function that takes as many steps as an epoch has, compiled, without the cost of its beginning and end."""
+    return method.trainer(case, method.published(case) or {}, {}).period(case.data)

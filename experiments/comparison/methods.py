@@ -1,0 +1,87 @@
+"""The list of all methods that are compared: every loss, and what trains otherwise.
+
+A loss of `tfp_noise.losses` is in the list by itself. One that has arguments without a default has its line in
+`ARGUMENTS`, one that is searched over its line in `_SPACES`, and a classifier its line in `otherwise.OTHERS`.
+"""
+
+import inspect
+
+from experiments.comparison.compared_method import ComparedMethod
+from experiments.comparison.otherwise import OTHERS
+from tfp_noise import losses
+
+CROSS_ENTROPY = "CrossEntropy"
+# The values of Bi-tempered and noise against noise are CIFAR-10's under 40 % symmetric noise in the Logistic-Normal
+# paper; of the next three, the online label smoothing paper's. Heteroscedastic averages fewer samples than its 1,000.
+ARGUMENTS = {
+    "BiTempered": {"t1": 0.7, "t2": 2.0},
+    "NoiseAgainstNoise": {"sigma": 0.75},
+    "Bootstrap": {"beta": 0.8, "hard": True},
+    "DisturbLabel": {"rate": 0.1},
+    "PairwiseConfusion": {"weight": 10.0},
+    "Heteroscedastic": {"train_samples": 100, "test_samples": 30},
+    "LogitClip": {"max_norm": 5.0},
+    # The phases in the proportion of the authors' 70, 130 and 120 epochs, in what Keras calls an epoch here.
+    "PENCIL": {
+        "backbone_epochs": lambda case: round(case.task.periods * 70 / 320),
+        "joint_epochs": lambda case: round(case.task.periods * 130 / 320),
+    },
+}
+# Rows of the Logistic-Normal paper's tables, with hyperparameters for each noise.
+_ROWS = {
+    "GeneralizedCrossEntropy": "GCE",
+    "BiTempered": "Bi-tempered",
+    "NoiseAgainstNoise": "NAN",
+    "Heteroscedastic": "Het-tau",
+    "LogisticNormal": "LN",
+}
+# Values to search over, beside those that losses declare as their `search_space`.
+_SPACES = {
+    "JensenShannon": {"weight": (0.1, 0.3, 0.5, 0.7, 0.9)},
+    "LogitClip": {"max_norm": (1.0, 2.0, 5.0, 10.0)},
+}
+LEFT_OUT = {
+    "LabelSmearing": "label smoothing with another matrix, which nobody states",
+    "MultiLabel": "for several labels an example",
+}
+_TRANSITION = "the transition matrix"
+
+
+def _of_classes(case, make, **arguments):
+    """The loss that `make` builds for the case's number of classes, and of examples if it keeps something of each."""
+    sizes = [case.data.num_classes]
+    if "num_examples" in inspect.signature(make).parameters:
+        sizes.append(len(case.data.train))
+    return make(*sizes, **arguments)
+
+
+def _told(case, make, **arguments):
+    """A correction that is given the matrix that the labels were drawn from, or for human labels, counted from them."""
+    return make(case.data.num_classes, case.data.transition, **arguments)
+
+
+def _clipped(case, make, **arguments):
+    return make(losses.CrossEntropy(case.data.num_classes), **arguments)
+
+
+_MAKERS = {"a transition matrix": _told, "another loss": _clipped}
+
+
+def _compared(one):
+    """The entry of a loss, from its `LossSummary`."""
+    make, maker = getattr(losses, one.name), _MAKERS.get(one.needs, _of_classes)
+    return ComparedMethod(
+        lambda case, **arguments: maker(case, make, **arguments),
+        ARGUMENTS.get(one.name, {}),
+        told=_TRANSITION if maker is _told else "",
+        row=_ROWS.get(one.name, ""),
+        space=_SPACES.get(one.name, make.search_space),
+    )
+
+
+def _all():
+    found = {one.name: _compared(one) for one in losses.available() if one.name not in LEFT_OUT}
+    return {CROSS_ENTROPY: found.pop(CROSS_ENTROPY), **found, **OTHERS}
+
+
+METHODS = _all()

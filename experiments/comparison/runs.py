@@ -1,0 +1,139 @@
+"""Runs of the comparison: one JSON file each in `FOLDER/NOISE/METHOD-SEED.json`, and one for each search."""
+
+import dataclasses
+import warnings
+
+import keras
+
+from experiments import results
+from experiments.comparison import sets
+from experiments.comparison.methods import METHODS
+from experiments.comparison.training import PLAIN
+from experiments.console import terminal
+from tfp_noise.search.walk import points
+
+_SEARCH_SEED = 0
+
+
+def measure(dataset, noises, methods, seeds, folder, data_dir=None):
+    """Train what is missing: for each seed and method on each noise.
+
+    A run that diverges is stored as such. One that fails otherwise is named, and does not stop the others.
+
+    Args:
+        dataset: a key of `sets.SETS`.
+        noises: list of `Noise`.
+        methods: list of keys of `METHODS`.
+        seeds: list of int.
+        folder: `pathlib.Path` of the results of the data set.
+        data_dir: folder of prepared data sets, or `None`.
+
+    Returns:
+        A list of text, the runs that failed.
+    """
+    failed = []
+    for seed in seeds:
+        cases = sets.cases(dataset, noises, seed, data_dir)
+        for method in methods:
+            trainers = {}  # of equal losses: noises of one method take turns, so that most need no new compilation
+            for case in cases:
+                title = f"{method}, {case.noise.name}, seed {seed}"
+                try:
+                    _find_or_train(method, case, folder, trainers, title, data_dir)
+                except ValueError as error:
+                    failed.append(title)
+                    terminal.console().print(f"{title}: failed: {error}", markup=False)
+            if trainers:
+                keras.backend.clear_session()
+    return failed
+
+
+def path_of(folder, noise, method, ending):
+    """Return the path of the file of a run, or with the ending "search" of a search.
+
+    Args:
+        folder: `pathlib.Path` of the results of a data set.
+        noise: a `Noise`.
+        method: a key of `METHODS`.
+        ending: int, the seed, or text.
+    """
+    return folder / noise.name / f"{method}-{ending}.json"
+
+
+def _find_or_train(name, case, folder, trainers, title, data_dir):
+    path = path_of(folder, case.noise, name, case.seed)
+    arguments = METHODS[name].published(case)
+    if arguments is None:
+        arguments = _search(name, case, folder, trainers, data_dir) if METHODS[name].space else {}
+    settings = _settings(name, case, arguments)
+    if not _is_there(path, settings):
+        scores = _scores(METHODS[name], case, arguments, trainers)
+        results.write_json(path, {"settings": settings, "scores": scores, "made_by": results.made_by()})
+        shown = scores.get("failed") or f"clean test accuracy {scores['last']:.1%}, {scores['seconds']} s"
+        terminal.console().print(f"{title}: {shown}", markup=False)
+
+
+def _search(name, case, folder, trainers, data_dir):
+    """The arguments with the highest accuracy on given validation labels at the end of training, the first of equals.
+
+    One seed, each point of the method's space; stored when all points are done.
+    """
+    path, method = path_of(folder, case.noise, name, "search"), METHODS[name]
+    if case.seed != _SEARCH_SEED:
+        (case,) = sets.cases(case.dataset, [case.noise], _SEARCH_SEED, data_dir)
+    settings = _settings(name, case, method.space)
+    if _is_there(path, settings):
+        return results.read_measured(path)["chosen"]
+    trials = [{"arguments": point, **_scores(method, case, point, trainers)} for point in points(method.space)]
+    finished = [trial for trial in trials if "failed" not in trial]
+    if not finished:
+        raise ValueError(f"none of the {len(trials)} trials of {path} finished: {trials[0]['failed']}")
+    chosen = max(finished, key=lambda trial: trial["validation"])["arguments"]
+    found = {"settings": settings, "trials": trials, "chosen": chosen, "made_by": results.made_by()}
+    results.write_json(path, found)
+    return chosen
+
+
+def _settings(name, case, arguments):
+    """The settings that a run depends on, as JSON has them."""
+    method = METHODS[name]
+    arguments = method.values(case, arguments)
+    recipe = {"recipe": dataclasses.asdict(method.recipe)} if method.recipe != PLAIN else {}
+    return {
+        "dataset": case.dataset,
+        "noise": dataclasses.asdict(case.noise),
+        "method": name,
+        "arguments": {key: list(one) if isinstance(one, tuple) else one for key, one in arguments.items()},
+        "epochs": case.task.epochs,
+        "batch_size": case.task.batch_size,
+        "seed": case.seed,
+        **recipe,
+    }
+
+
+def _is_there(path, settings):
+    """True if a result of these settings is stored; one of others is an error."""
+    there = results.read_measured(path).get("settings")
+    if there is None:
+        return False
+    pairs = {key: (there.get(key), settings.get(key)) for key in {**there, **settings}}
+    changes = [f"{key}: {old!r} there, {new!r} now" for key, (old, new) in pairs.items() if old != new]
+    if changes:
+        raise ValueError(
+            f"`workdir` holds {path}, a result of other settings ({'; '.join(changes)}). Pass another `workdir`, or "
+            "delete it."
+        )
+    return True
+
+
+def _scores(method, case, arguments, trainers):
+    """The scores of one training, by the trainer of an equal loss if there is one."""
+    with warnings.catch_warnings():
+        # Transitions that are hard to invert or to estimate are measured like the others.
+        warnings.simplefilter("ignore", UserWarning)
+        keras.utils.set_random_seed(case.seed)
+        try:
+            trainer = method.trainer(case, arguments, trainers)
+            return trainer.scores(case.data, case.seed)
+        except FloatingPointError as error:
+            return {"failed": str(error)[:200]}

@@ -1,0 +1,60 @@
+"""Paired t tests over seeds, because runs of one seed share their data, noise and order."""
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.05
+FEWEST_SEEDS = 3
+
+
+def p_values(differences):
+    """Return the two-sided p value of each paired difference, 1 where all of its values are 0.
+
+    Args:
+        differences: list of float `[seeds]`, two seeds or more in each.
+
+    Returns:
+        float `[len(differences)]`.
+
+    Example:
+        >>> [round(float(p), 4) for p in p_values([np.array([1.0, 2.0, 3.0]), np.zeros(3)])]
+        [0.0742, 1.0]
+    """
+    means = np.array([one.mean() for one in differences])
+    errors = np.array([standard_error(one) for one in differences])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.abs(means) / errors
+    return np.nan_to_num(2 * stats.t.sf(t, [len(one) - 1 for one in differences]), nan=1.0)
+
+
+def standard_error(difference):
+    """Return the standard error of the mean of a sample, a float."""
+    return difference.std(ddof=1) / np.sqrt(len(difference))
+
+
+def not_worse_than_best(scores):
+    """Return the methods with the highest mean, and those that are not significantly worse than it.
+
+    The test is two-sided at 5 %, over the seeds that both have, without a correction for the number of methods. A
+    method with fewer than three seeds in common is not among them, unless it is the best.
+
+    Args:
+        scores: a dict `{method: {seed: score}}`; higher is better.
+
+    Returns:
+        A set of methods.
+
+    Example:
+        >>> best, near, worse = [3.0, 5.0, 4.0], [3.0, 4.5, 4.1], [1.0, 3.1, 1.9]
+        >>> runs = {name: dict(enumerate(one)) for name, one in [("best", best), ("near", near), ("worse", worse)]}
+        >>> sorted(not_worse_than_best(runs))
+        ['best', 'near']
+    """
+    best = max(scores, key=lambda method: np.mean(list(scores[method].values())), default=None)
+    found = set()
+    for method, own in scores.items():
+        common = sorted(own.keys() & scores[best].keys())
+        gap = np.array([scores[best][seed] - own[seed] for seed in common])
+        if method == best or (len(common) >= FEWEST_SEEDS and p_values([gap])[0] > LEVEL):
+            found.add(method)
+    return found

@@ -1,0 +1,250 @@
+"""The comparison of all methods: its list of methods, its noise, finished runs, searches, tables and training."""
+
+import dataclasses
+import json
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+
+import tfp_noise
+from experiments.comparison import costs, methods, runs, sets, table, training
+from experiments.comparison.compared_method import ComparedMethod
+from experiments.comparison.training import ComparedSet, Recipe, Trainer
+from experiments.decision.sets import SETS as SMALL_TABLES
+from experiments.experiment import CLEAN, Noise
+from experiments.papers.logistic_normal.methods import preset
+from tfp_noise import NoisyLabelClassifier, losses
+
+RESULTS = pathlib.Path(__file__).parents[2] / "results" / "compare"
+SYMMETRIC = Noise("symmetric", 0.4)
+
+
+@pytest.fixture(scope="module")
+def case():
+    (found,) = sets.cases("digits", [SYMMETRIC], 0, None)
+    return found
+
+
+def classifiers():
+    """Names of the public classes that train in another way."""
+    public = {name: getattr(tfp_noise, name) for name in tfp_noise.__all__}
+    of_keras = {name: one for name, one in public.items() if isinstance(one, type) and issubclass(one, keras.Model)}
+    return {name for name in of_keras if name != NoisyLabelClassifier.__name__}
+
+
+def test_every_loss_and_classifier_is_compared_or_left_out_with_a_reason():
+    listed = {one.name for one in losses.available()} | classifiers()
+    assert listed - set(methods.METHODS) == set(methods.LEFT_OUT)
+    assert set(methods.METHODS) - listed == {"AveragedCrossEntropy", "EstimatedForwardCorrection"}
+    assert not {*methods.ARGUMENTS, *methods._ROWS, *methods._SPACES} - set(methods.METHODS)
+
+
+@pytest.mark.parametrize("name", methods.METHODS)
+def test_every_method_has_a_loss_with_the_values_that_are_said(case, name, monkeypatch):
+    rows = np.eye(10)[case.data.train.training_labels] * 0.5 + 0.05
+    monkeypatch.setattr(training, "out_of_sample", lambda *_: rows)
+    method = methods.METHODS[name]
+    for values in [method.published(case) or {}, *runs.points(method.space)][:3]:
+        loss = method.loss(case, **method.values(case, values))
+        assert loss.num_classes == 10
+        for argument, value in values.items():
+            assert getattr(loss, argument) == value
+
+
+def test_methods_that_are_told_the_transition_get_it(case):
+    told = [name for name, one in methods.METHODS.items() if one.told == "the transition matrix"]
+    assert told == [one.name for one in losses.available() if "transition" in one.needs]
+    for name in told:
+        np.testing.assert_array_equal(methods.METHODS[name].loss(case).transition, case.data.transition)
+
+
+def test_published_values_are_those_of_the_paper_for_the_noise(case):
+    bi_tempered = methods.METHODS["BiTempered"]
+    assert bi_tempered.published(case) == preset("Bi-tempered", "mnist", "symmetric40") == {"t1": 0.5, "t2": 4.0}
+    assert bi_tempered.published(dataclasses.replace(case, noise=Noise("symmetric", 0.3))) is None
+    assert bi_tempered.published(dataclasses.replace(case, dataset="fashion_mnist")) is None
+    assert methods.METHODS["Focal"].published(case) is None
+
+
+def test_arguments_may_be_functions_of_the_case(case):
+    method = ComparedMethod(losses.LabelSmoothing, {"a": lambda one: one.task.epochs // 3, "b": 1, "c": 2})
+    assert method.values(case, {"c": 3}) == {"a": 10, "b": 1, "c": 3}
+
+
+def test_noises_are_parsed():
+    texts = ["symmetric:0.2,asymmetric:0.4", "symmetric:0", "asymmetric:0.0", "symmetric:0.20"]
+    assert sets.parse_noises(texts, "digits") == [Noise("symmetric", 0.2), Noise("asymmetric", 0.4), CLEAN]
+    assert sets.parse_noises(["asymmetric:0.4"], "fashion_mnist") == [Noise("pair_flip", 0.4)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("symmetric", "`--noise` must be KIND:RATE, such as symmetric:0.4, .* Received: 'symmetric'"),
+        ("symetric:0.4", "with a KIND of symmetric or asymmetric. Received: 'symetric:0.4'"),
+        ("symmetric:many", "Received: 'symmetric:many'"),
+        ("symmetric:nan", "a RATE from 0 to below 1. Received: 'symmetric:nan'"),
+        ("symmetric:40", "a RATE from 0 to below 1. Received: 'symmetric:40'. Is the rate in percent"),
+        ("symmetric:-0.1", "a RATE from 0 to below 1"),
+        ("asymmetric:1", "a RATE from 0 to below 1"),
+        ("", "Received: ''"),
+    ],
+)
+def test_wrong_noise_is_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        sets.parse_noises([text], "digits")
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Trainings that only write down what they were asked for; their validation accuracy is that of the arguments."""
+    asked = []
+
+    def scores(method, case, arguments, trainers):
+        del trainers
+        (name,) = (name for name, one in methods.METHODS.items() if one is method)
+        asked.append((name, case.noise.name, case.seed, dict(arguments)))
+        if name == "Focal":
+            return {"failed": "NaN"}
+        return {"last": 0.5, "seconds": 1.0, "validation": 1 - abs(arguments.get("max_norm", 0) - 5)}
+
+    monkeypatch.setattr(runs, "_scores", scores)
+    return asked
+
+
+def test_finished_runs_are_not_repeated_and_missing_ones_are_filled_in(trained, tmp_path):
+    def measure(seeds):
+        return runs.measure("digits", [CLEAN, SYMMETRIC], ["CrossEntropy", "Focal"], range(seeds), tmp_path)
+
+    assert measure(1) == []
+    one_seed = [(name, noise, 0, {}) for name in ("CrossEntropy", "Focal") for noise in ("none", "symmetric40")]
+    assert trained == one_seed
+    (tmp_path / "none" / "CrossEntropy-0.json").unlink()
+    del trained[:]
+    measure(2)
+    assert trained == [one_seed[0], *((name, noise, 1, {}) for name, noise, *_ in one_seed)]
+    stored = json.loads((tmp_path / "symmetric40" / "CrossEntropy-1.json").read_text())
+    assert stored["settings"]["noise"] == {"kind": "symmetric", "rate": 0.4, "exact": False}
+    assert stored["scores"]["last"] == 0.5
+    assert "commit" in stored["made_by"]
+
+
+def test_a_result_of_other_settings_is_refused(trained, tmp_path, capsys, monkeypatch):
+    runs.measure("digits", [CLEAN], ["CrossEntropy"], range(1), tmp_path)
+    longer = dataclasses.replace(sets.SETS["digits"], epochs=31)
+    monkeypatch.setitem(sets.SETS, "digits", longer)
+    assert runs.measure("digits", [CLEAN], ["CrossEntropy"], range(1), tmp_path) == ["CrossEntropy, none, seed 0"]
+    assert "a result of other settings (epochs: 30 there, 31 now)" in " ".join(capsys.readouterr().out.split())
+    assert len(trained) == 1
+
+
+def test_values_are_searched_once_on_seed_0_and_the_best_by_given_labels_is_trained(trained, tmp_path):
+    runs.measure("digits", [SYMMETRIC], ["LogitClip"], [1], tmp_path)
+    space = methods.METHODS["LogitClip"].space["max_norm"]
+    assert trained[:-1] == [("LogitClip", "symmetric40", 0, {"max_norm": value}) for value in space]
+    assert trained[-1] == ("LogitClip", "symmetric40", 1, {"max_norm": 5.0})
+    del trained[:]
+    runs.measure("digits", [SYMMETRIC], ["LogitClip"], [0], tmp_path)
+    assert trained == [("LogitClip", "symmetric40", 0, {"max_norm": 5.0})]
+    stored = json.loads((tmp_path / "symmetric40" / "LogitClip-search.json").read_text())
+    assert [trial["arguments"]["max_norm"] for trial in stored["trials"]] == list(space)
+
+
+def put(folder, noise, name, accuracies, **more):
+    (folder / noise).mkdir(exist_ok=True)
+    for seed, accuracy in enumerate(accuracies):
+        scores = {"last": accuracy, "best": 1 - accuracy, "memorised": None, **more}
+        (folder / noise / f"{name}-{seed}.json").write_text(json.dumps({"scores": scores}))
+
+
+def test_tables_count_mark_and_order(tmp_path):
+    put(tmp_path, "symmetric40", "CrossEntropy", [0.70, 0.74, 0.72], memorised=0.25)
+    put(tmp_path, "symmetric40", "Focal", [0.80, 0.90, 0.85])
+    put(tmp_path, "symmetric40", "LogitClip", [0.84, 0.84])
+    put(tmp_path, "symmetric40", "ForwardCorrection", [0.99, 0.99, 0.99])
+    put(tmp_path, "none", "CrossEntropy", [0.97])
+    (tmp_path / "none" / "Focal-0.json").write_text(json.dumps({"scores": {"failed": "NaN"}}))
+    (tmp_path / "symmetric40" / "LogitClip-search.json").write_text(json.dumps({"trials": [{}, {}]}))
+    found = table.load(tmp_path)
+    assert list(found) == ["none", "symmetric40"]
+    assert table.rows(found, "last", {"CrossEntropy": 1.0, "Focal": 1.234}) == [
+        ["method", "no wrong labels (1)", "symmetric 40 % (3)", "mean", "in bold", "cost"],
+        ["`Focal`", "–", "**85.0 ± 5.0**", "–", "1", "1.23"],
+        ["`CrossEntropy`", "**97.0**", "72.0 ± 2.0", "84.5", "1", "1.00"],
+        ["`LogitClip`", "–", "84.0 ± 0.0 (2)", "–", "0", "–"],
+        ["`ForwardCorrection`, told the transition matrix", "–", "99.0 ± 0.0", "–", "0", "–"],
+    ]
+    memorised = table.rows(found, "memorised", {})
+    assert ["`CrossEntropy`", "–", "25.0 ± 0.0"] in memorised
+    page = table.page("digits", tmp_path)
+    assert "Others are searched: `LogitClip` over 2 values;" in page
+    assert (
+        "of the 1 methods that are told nothing else: `CrossEntropy` 84.5 lead; `CrossEntropy` 84.5 (place 1)" in page
+    )
+    assert "| `Focal` | – | 15.0 ± 5.0 |" in page  # at the best epoch
+    assert "| `LogitClip` | – | 16.0 ± 0.0 (2) |" in page
+    assert "| method | symmetric 40 % (3) |\n" in page  # wrong labels learned, where there are any
+    axes = table.figure("digits", tmp_path).axes
+    np.testing.assert_allclose(axes[1].lines[0].get_xydata()[:, 0], [85, 72, 84, 99])
+
+
+@pytest.mark.parametrize("dataset", [path.stem for path in RESULTS.glob("*.md")])
+def test_tables_are_those_of_the_results(dataset):
+    assert (RESULTS / f"{dataset}.md").read_text(encoding="utf-8") == table.page(dataset, RESULTS / dataset)
+
+
+def test_costs_are_measured_again_only_for_a_method_that_has_none(tmp_path, monkeypatch):
+    measured = []
+
+    def ratios(steps, yardstick, rounds, calls):
+        assert yardstick is methods.METHODS["CrossEntropy"]
+        measured.append(list(steps))
+        return dict.fromkeys(steps, 1.234)
+
+    monkeypatch.setattr(costs, "_steps", lambda method, case: method)
+    monkeypatch.setattr(costs.step_costs, "ratios", ratios)
+    for names in (["Focal"], ["CrossEntropy"], ["LogitClip"]):
+        costs.measure("digits", names, tmp_path)
+    assert measured == [["Focal"], ["Focal", "LogitClip"]]
+    assert costs.read(tmp_path) == {"CrossEntropy": 1.0, "Focal": 1.23, "LogitClip": 1.23}
+
+
+@pytest.fixture(scope="module")
+def wine():
+    """A small table with pairs of classes flipped, 8 steps of training, and accuracies after each of them."""
+    task = ComparedSet(SMALL_TABLES["wine"].load, 2, 25, periods=8)
+    return task, Noise("pair_flip", 0.4).apply(task.load(0, None), 0)
+
+
+def test_an_averaged_network_has_the_moving_average_of_the_weights(wine):
+    """The oracle averages the weights that the same training without an average has after each step."""
+    task, data = wine
+    plain = Trainer(data, losses.CrossEntropy(3), task)
+    weights = []
+    plain._restart(0)
+    keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: weights.append(plain.model.network.get_weights()))
+    plain._fit(plain._batches(data, 0), task.periods, [keep])
+    averaged = Trainer(data, losses.CrossEntropy(3), task, recipe=Recipe({"ema_momentum": 0.6}, averaged=True))
+    for _ in range(2):  # the second training begins anew
+        averaged.scores(data, 0)
+        for found, steps in zip(averaged.model.network.get_weights(), zip(*weights, strict=True), strict=True):
+            expected = steps[0]
+            for step in steps[1:]:
+                expected = 0.6 * expected + 0.4 * step
+            np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_memorised_is_the_fraction_of_wrong_labels_that_are_predicted(wine):
+    task, data = wine
+    trainer = Trainer(data, losses.CrossEntropy(3), task)
+    found = trainer.scores(data, 0)["memorised"]
+    train = data.train
+    wrong = train.observed != train.labels
+    predicted = trainer.model.predict(train.features, verbose=0).argmax(axis=1)
+    assert found == pytest.approx(np.mean(predicted[wrong] == train.observed[wrong]), abs=1e-4)
+    assert (
+        trainer.scores(dataclasses.replace(data, train=dataclasses.replace(train, observed=None)), 0)["memorised"]
+        is None
+    )
