@@ -11,6 +11,13 @@ from experiments.comparison.otherwise import OTHERS
 from tfp_noise import losses
 
 CROSS_ENTROPY = "CrossEntropy"
+
+
+def _steps(case):
+    """The number of steps of the training of a `Case`."""
+    return case.task.epochs * len(case.data.train) / case.task.batch_size
+
+
 # The values of Bi-tempered and noise against noise are CIFAR-10's under 40 % symmetric noise in the Logistic-Normal
 # paper; of the next three, the online label smoothing paper's. Heteroscedastic averages fewer samples than its 1,000.
 ARGUMENTS = {
@@ -21,10 +28,15 @@ ARGUMENTS = {
     "PairwiseConfusion": {"weight": 10.0},
     "Heteroscedastic": {"train_samples": 100, "test_samples": 30},
     "LogitClip": {"max_norm": 5.0},
-    # The phases in the proportion of the authors' 70, 130 and 120 epochs, in what Keras calls an epoch here.
+    # In the proportion of the authors' training, in what Keras calls an epoch here: phases of 70, 130 and 120 epochs,
     "PENCIL": {
         "backbone_epochs": lambda case: round(case.task.periods * 70 / 320),
         "joint_epochs": lambda case: round(case.task.periods * 130 / 320),
+    },
+    # and 300 epochs of 390 steps, after which 0.995^300 of the labels' weight is left, with an average over 10,000 steps.
+    "ShiftedGaussianNoise": {
+        "label_decay": lambda case: round(0.995 ** (300 / case.task.periods), 4),
+        "average_decay": lambda case: round(1 - 300 * 390 / 10_000 / _steps(case), 4),
     },
 }
 # Rows of the Logistic-Normal paper's tables, with hyperparameters for each noise.
