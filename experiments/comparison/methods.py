@@ -28,12 +28,13 @@ ARGUMENTS = {
     "PairwiseConfusion": {"weight": 10.0},
     "Heteroscedastic": {"train_samples": 100, "test_samples": 30},
     "LogitClip": {"max_norm": 5.0},
-    # In the proportion of the authors' training, in what Keras calls an epoch here: phases of 70, 130 and 120 epochs,
+    # This and the next in the proportion of the authors' training, in what Keras calls an epoch here. Phases of 70, 130
+    # and 120 epochs:
     "PENCIL": {
         "backbone_epochs": lambda case: round(case.task.periods * 70 / 320),
         "joint_epochs": lambda case: round(case.task.periods * 130 / 320),
     },
-    # and 300 epochs of 390 steps, after which 0.995^300 of the labels' weight is left, with an average over 10,000 steps.
+    # 300 epochs of 390 steps, which leave 0.995^300 of the labels' weight; the average reaches back over 10,000 steps.
     "ShiftedGaussianNoise": {
         "label_decay": lambda case: round(0.995 ** (300 / case.task.periods), 4),
         "average_decay": lambda case: round(1 - 300 * 390 / 10_000 / _steps(case), 4),
