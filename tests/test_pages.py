@@ -53,7 +53,8 @@ LEFT = {
         names["right"] > 0.85
         and names["estimate"].transition.diagonal().max() < 0.8
         and found_wrong_tags(names["looks_wrong"], names["tags"][800:] != names["true_tags"][800:])
-        and sum(names["look_at_first"] < 12) >= 10
+        and found_wrong_tags(names["suspicious"], (names["labels"] != names["classes"]) & names["known"])
+        and set(names["look_at_first"]) == set(range(12))
     ),
     "replicas_and_backups.md": lambda names: names["backup"].epoch == 0,
     "several_labels.md": lambda names: (

@@ -266,6 +266,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             kwargs["validation_data"], _ = self._checked(validation, None, "validation ")
         elif validation is not None:
             kwargs["validation_data"] = (*self._checked(*validation[:2], "validation "), *validation[2:])
+            self._check_weights({"sample_weight": (*validation, None)[2]}, *kwargs["validation_data"][:2])
         data = fit_arguments.data_of(x, y, kwargs)
         settings = fit_arguments.settings_of(batch_size, kwargs)
         initial_epoch = kwargs.get("initial_epoch", 0)

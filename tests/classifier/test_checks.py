@@ -184,9 +184,13 @@ def test_weights_that_do_not_fit_are_refused_by_their_shape_after_some_that_do(a
             return act(FEATURES, LABELS, sample_weight=weights, verbose=0)
         return act(tf.data.Dataset.from_tensor_slices((FEATURES, LABELS, weights)).batch(16), verbose=0)
 
+    def validated(*data, **arguments):
+        held_out = (*data, *(arguments[name] for name in arguments if name == "sample_weight"))
+        model.fit(FEATURES, LABELS, validation_data=held_out if arrays else data[0], verbose=0)
+
     trained(functools.partial(model.fit, shuffle=False), np.ones(48))
     before = model.get_weights()
-    for act in (model.fit, model.evaluate):
+    for act in (model.fit, model.evaluate, validated):
         with pytest.raises(ValueError, match=r"`sample_weight` must be numbers .* Received shape \(.*, 2\) for"):
             trained(act, np.ones([48, 2]))
     for one, other in zip(before, model.get_weights(), strict=True):

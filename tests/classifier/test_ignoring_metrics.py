@@ -102,7 +102,11 @@ REFUSED = {
         MARKED,
         "examples of `ignore_class`, which MeanIoU cannot.* Give it `ignore_class=255`, or call it on `predict`",
     ),
-    "that cannot have one": (keras.metrics.AUC(), MARKED, "which AUC cannot. Received: 'auc'. Call it on `predict`"),
+    "that cannot have one": (
+        keras.metrics.AUC(),
+        MARKED,
+        r"which AUC cannot. Received: 'auc\w*'. Call it on `predict`",
+    ),
     "of classes predicted": (
         keras.metrics.MeanIoU(K, ignore_class=255),
         MARKED,
