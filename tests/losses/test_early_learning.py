@@ -1,5 +1,7 @@
 """Early-learning regularisation: steps against a loop in NumPy, what is remembered, and identities."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -180,3 +182,24 @@ def test_memory_of_another_number_of_examples_is_refused(tmp_path):
     build(5).save_weights(tmp_path / "model.weights.h5")
     with pytest.raises(ValueError, match=r"EarlyLearning\(4, num_examples=7\)\. Received.*num_examples=5\)"):
         build(7).load_weights(tmp_path / "model.weights.h5")
+
+
+@pytest.mark.parametrize("build", [losses.EarlyLearning, lambda k, n: losses.PENCIL(k, n, backbone_epochs=0)])
+def test_a_compiled_step_does_not_copy_what_is_remembered(build):
+    """It would take most of the step's time for many examples."""
+    loss = build(K, 1001)
+    loss.state()
+    logits = tf.zeros([6, K])
+
+    @tf.function(autograph=False, jit_compile=True)
+    def step(labels, ids):
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            value = loss({"labels": labels, "ids": ids}, logits)
+        loss.update_state({"labels": labels, "ids": ids}, logits)
+        return tape.gradient(value, logits)
+
+    program = step.experimental_get_compiler_ir(tf.zeros([6], tf.int32), tf.range(6, dtype=tf.int64))("optimized_hlo")
+    of_all = re.findall(rf"= f32\[1001,{K}\]\S* (\w+)\(", program)
+    assert "parameter" in of_all
+    assert "copy" not in of_all

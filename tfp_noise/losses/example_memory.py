@@ -167,7 +167,9 @@ class LossWithMemory(StatefulLoss):
 
     def _known(self, ids):
         """True for ids of examples that there are; and the ids, 0 in place of others."""
-        ids = ops.cast(ids, "int64")
+        # By way of floats, as Keras converts what the loss is called with: the loss and the update then read the same
+        # rows in one operation. Of two, XLA would copy all rows in each step before it changes some.
+        ids = ops.cast(ops.cast(ids, self.dtype), "int64")
         if len(ids.shape) != 1:
             raise ValueError(f'`y_true["ids"]` must have shape [batch]. Received shape {tuple(ids.shape)}.')
         known = _labels.are_known(ids, self.num_examples)
