@@ -13,6 +13,7 @@ from tfp_noise import losses, optimizers, schedules
 
 if TYPE_CHECKING or keras.backend.backend() == "tensorflow":
     from tfp_noise.classifier import NoisyLabelClassifier
+    from tfp_noise.co_teaching import CoTeaching
     from tfp_noise.distillation import DistilledClassifier
 if TYPE_CHECKING:
     from tfp_noise import (
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tfp_noise.cross_prediction import cross_predict
 
 __all__ = [
+    "CoTeaching",
     "DistilledClassifier",
     "NoisyLabelClassifier",
     "attacks",
@@ -56,6 +58,7 @@ __all__ = [
 
 # Names that are no modules, and the modules that they come from.
 _SOURCES = {
+    "CoTeaching": "co_teaching",
     "DistilledClassifier": "distillation",
     "NoisyLabelClassifier": "classifier",
     "cross_predict": "cross_prediction",

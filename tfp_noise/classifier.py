@@ -16,7 +16,7 @@ from tfp_noise._training.image_scale import ScaleCheck
 from tfp_noise._training.input_checks import check_data
 from tfp_noise._training.label_kinds import label_kind
 from tfp_noise._training.missing_features import takes_missing
-from tfp_noise._training.model_checks import check_batches, check_heed_masks, check_weights
+from tfp_noise._training.model_checks import check_batches, check_heed_masks, check_labels_given, check_weights
 from tfp_noise._training.network_and_loss import check_parts, check_width
 from tfp_noise._training.outputs_rank import outputs_rank
 from tfp_noise._training.raw_outputs import check_raw_outputs
@@ -150,8 +150,9 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         self.build_optimizer()  # so that the file's values have variables to be loaded into
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        regularizers = self.losses  # before `data_loss`, which may call the network again, so that Keras clears them
         loss = self.data_loss(x, y, y_pred, sample_weight, training)
-        for regularizer in self.losses:
+        for regularizer in regularizers:
             loss = loss + self._aggregate_additional_loss(keras.ops.cast(regularizer, loss.dtype))
         return loss
 
@@ -174,8 +175,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             ValueError: if `y` is `None`.
         """
         del x
-        if y is None:
-            raise ValueError("`y` must hold the labels. Received: None. Pass `fit(x, y)` or batches of (x, y).")
+        check_labels_given(y)
         if not training:
             return self.loss.evaluation_loss(y, y_pred, sample_weight)
         loss = self.loss(y, y_pred, sample_weight)

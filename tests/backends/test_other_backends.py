@@ -15,6 +15,7 @@ from keras import ops
 from tests.helpers.losses_under_test import DAILY, LOSSES_UNDER_TEST
 from tests.helpers.values_of_losses import fix_the_noise, values_of
 from tfp_noise import (
+    CoTeaching,
     DistilledClassifier,
     NoisyLabelClassifier,
     attacks,
@@ -124,6 +125,7 @@ REFUSED = {
     "LearnableLabelSmoothing": lambda: losses.LearnableLabelSmoothing(2),
     "LogisticNormal": lambda: losses.LogisticNormal(2, min_scale=DECAY),
     "NoisyLabelClassifier": lambda: NoisyLabelClassifier(network(), losses.CrossEntropy(2)),
+    "CoTeaching": lambda: CoTeaching(network(), losses.CrossEntropy(2), network(), 0.4, 4),
     "DistilledClassifier": lambda: DistilledClassifier(network(), losses.CrossEntropy(2), network()),
     "strategy": lambda: distribute.strategy("default"),
     "batches": lambda: pipeline.batches(datasets.load("two_moons"), 8),

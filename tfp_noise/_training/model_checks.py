@@ -79,6 +79,12 @@ def check_weights(arguments, ignored=None, batches=False, rank=2, num_labels=1):
         )
 
 
+def check_labels_given(y):
+    """Refuses a step without labels."""
+    if y is None:
+        raise ValueError("`y` must hold the labels. Received: None. Pass `fit(x, y)` or batches of (x, y).")
+
+
 def check_heed_masks(metrics, ignored):
     """Refuses metrics that cannot leave out examples of a loss's `ignore_class`, or positions under a mask of Keras."""
     left_out = "positions under a mask of Keras" if ignored is None else "examples of `ignore_class`"
