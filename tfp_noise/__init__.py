@@ -15,6 +15,7 @@ if TYPE_CHECKING or keras.backend.backend() == "tensorflow":
     from tfp_noise.classifier import NoisyLabelClassifier
     from tfp_noise.co_teaching import CoTeaching
     from tfp_noise.distillation import DistilledClassifier
+    from tfp_noise.reweighting import LearningToReweight
 if TYPE_CHECKING:
     from tfp_noise import (
         attacks,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CoTeaching",
     "DistilledClassifier",
+    "LearningToReweight",
     "NoisyLabelClassifier",
     "attacks",
     "callbacks",
@@ -60,6 +62,7 @@ __all__ = [
 _SOURCES = {
     "CoTeaching": "co_teaching",
     "DistilledClassifier": "distillation",
+    "LearningToReweight": "reweighting",
     "NoisyLabelClassifier": "classifier",
     "cross_predict": "cross_prediction",
 }

@@ -17,6 +17,7 @@ from tests.helpers.values_of_losses import fix_the_noise, values_of
 from tfp_noise import (
     CoTeaching,
     DistilledClassifier,
+    LearningToReweight,
     NoisyLabelClassifier,
     attacks,
     datasets,
@@ -126,6 +127,7 @@ REFUSED = {
     "LogisticNormal": lambda: losses.LogisticNormal(2, min_scale=DECAY),
     "NoisyLabelClassifier": lambda: NoisyLabelClassifier(network(), losses.CrossEntropy(2)),
     "CoTeaching": lambda: CoTeaching(network(), losses.CrossEntropy(2), network(), 0.4, 4),
+    "LearningToReweight": lambda: LearningToReweight(network(), losses.CrossEntropy(2), (np.eye(2), np.arange(2))),
     "DistilledClassifier": lambda: DistilledClassifier(network(), losses.CrossEntropy(2), network()),
     "strategy": lambda: distribute.strategy("default"),
     "batches": lambda: pipeline.batches(datasets.load("two_moons"), 8),

@@ -133,6 +133,9 @@ RIGHT = {
         **{"forget_rate": 0.4, "ramp_steps": 4},
     },
     "DistilledClassifier": lambda: {"network": model(), "loss": losses.LabelSmoothing(K), "teacher": teacher()},
+    "LearningToReweight": lambda: {
+        **{"network": model(), "loss": losses.LabelSmoothing(K), "clean": (FEATURES, LABELS)},
+    },
     "NoisyLabelClassifier": lambda: {"network": model(), "loss": losses.LabelSmoothing(K)},
     "attacks.fast_gradient_sign": lambda: {"model": model(), "features": FEATURES, "labels": LABELS},
     "attacks.projected_gradient": lambda: {
