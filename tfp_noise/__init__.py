@@ -15,6 +15,7 @@ if TYPE_CHECKING or keras.backend.backend() == "tensorflow":
     from tfp_noise.classifier import NoisyLabelClassifier
     from tfp_noise.co_teaching import CoTeaching
     from tfp_noise.distillation import DistilledClassifier
+    from tfp_noise.meta_weight_net import MetaWeightNet
     from tfp_noise.reweighting import LearningToReweight
 if TYPE_CHECKING:
     from tfp_noise import (
@@ -38,6 +39,7 @@ __all__ = [
     "CoTeaching",
     "DistilledClassifier",
     "LearningToReweight",
+    "MetaWeightNet",
     "NoisyLabelClassifier",
     "attacks",
     "callbacks",
@@ -63,6 +65,7 @@ _SOURCES = {
     "CoTeaching": "co_teaching",
     "DistilledClassifier": "distillation",
     "LearningToReweight": "reweighting",
+    "MetaWeightNet": "meta_weight_net",
     "NoisyLabelClassifier": "classifier",
     "cross_predict": "cross_prediction",
 }

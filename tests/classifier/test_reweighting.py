@@ -222,9 +222,10 @@ def test_clean_set_is_not_deployed():
     assert model.deployable().count_params() == model.network.count_params()
 
 
-@pytest.mark.parametrize("build", [linear, normalised])
-def test_compiled_step_is_the_same(build):
-    histories = [fit(classifier(build, jit_compile=jit, clean_batch_size=8), epochs=2)["loss"] for jit in (False, True)]
+def test_compiled_step_is_the_same():
+    histories = [
+        fit(classifier(normalised, jit_compile=jit, clean_batch_size=8), epochs=2)["loss"] for jit in (False, True)
+    ]
     np.testing.assert_allclose(*histories, rtol=1e-4)
 
 

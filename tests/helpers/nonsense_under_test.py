@@ -136,6 +136,9 @@ RIGHT = {
     "LearningToReweight": lambda: {
         **{"network": model(), "loss": losses.LabelSmoothing(K), "clean": (FEATURES, LABELS)},
     },
+    "MetaWeightNet": lambda: {
+        **{"network": model(), "loss": losses.LabelSmoothing(K), "clean": (FEATURES, LABELS)},
+    },
     "NoisyLabelClassifier": lambda: {"network": model(), "loss": losses.LabelSmoothing(K)},
     "attacks.fast_gradient_sign": lambda: {"model": model(), "features": FEATURES, "labels": LABELS},
     "attacks.projected_gradient": lambda: {
