@@ -13,7 +13,10 @@ from tfp_noise import losses, optimizers, schedules
 
 if TYPE_CHECKING or keras.backend.backend() == "tensorflow":
     from tfp_noise.classifier import NoisyLabelClassifier
+    from tfp_noise.co_teaching import CoTeaching
     from tfp_noise.distillation import DistilledClassifier
+    from tfp_noise.meta_weight_net import MetaWeightNet
+    from tfp_noise.reweighting import LearningToReweight
 if TYPE_CHECKING:
     from tfp_noise import (
         attacks,
@@ -33,7 +36,10 @@ if TYPE_CHECKING:
     from tfp_noise.cross_prediction import cross_predict
 
 __all__ = [
+    "CoTeaching",
     "DistilledClassifier",
+    "LearningToReweight",
+    "MetaWeightNet",
     "NoisyLabelClassifier",
     "attacks",
     "callbacks",
@@ -56,7 +62,10 @@ __all__ = [
 
 # Names that are no modules, and the modules that they come from.
 _SOURCES = {
+    "CoTeaching": "co_teaching",
     "DistilledClassifier": "distillation",
+    "LearningToReweight": "reweighting",
+    "MetaWeightNet": "meta_weight_net",
     "NoisyLabelClassifier": "classifier",
     "cross_predict": "cross_prediction",
 }

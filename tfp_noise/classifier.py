@@ -18,7 +18,7 @@ from tfp_noise._training.input_checks import check_data
 from tfp_noise._training.label_kinds import label_kind
 from tfp_noise._training.metric_updates import update_metrics
 from tfp_noise._training.missing_features import takes_missing
-from tfp_noise._training.model_checks import check_batches, check_weights
+from tfp_noise._training.model_checks import check_batches, check_labels_given, check_weights
 from tfp_noise._training.network_and_loss import check_parts, check_width
 from tfp_noise._training.outputs_rank import outputs_rank
 from tfp_noise._training.raw_outputs import check_raw_outputs
@@ -157,7 +157,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         self.build_optimizer()  # so that the file's values have variables to be loaded into
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        regularizers = self.losses  # before the loss, which may run the network again
+        regularizers = self.losses  # before `data_loss`, which may call the network again, so that Keras clears them
         if not (training and self.loss.needs_ids):
             y = _labels.without_ids(y)
         loss = self.data_loss(x, y, y_pred, _labels.without_ids(sample_weight), training)
@@ -183,8 +183,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         Raises:
             ValueError: if `y` is `None`.
         """
-        if y is None:
-            raise ValueError("`y` must hold the labels. Received: None. Pass `fit(x, y)` or batches of (x, y).")
+        check_labels_given(y)
         if not training:
             return self.loss.evaluation_loss(y, y_pred, sample_weight)
         loss = self.loss.training_loss(self.network, x, y, y_pred, sample_weight)

@@ -15,7 +15,10 @@ from keras import ops
 from tests.helpers.losses_under_test import DAILY, LOSSES_UNDER_TEST
 from tests.helpers.values_of_losses import fix_the_noise, values_of
 from tfp_noise import (
+    CoTeaching,
     DistilledClassifier,
+    LearningToReweight,
+    MetaWeightNet,
     NoisyLabelClassifier,
     attacks,
     datasets,
@@ -127,6 +130,9 @@ REFUSED = {
     "PENCIL": lambda: losses.PENCIL(2, 10),
     "LogisticNormal": lambda: losses.LogisticNormal(2, min_scale=DECAY),
     "NoisyLabelClassifier": lambda: NoisyLabelClassifier(network(), losses.CrossEntropy(2)),
+    "CoTeaching": lambda: CoTeaching(network(), losses.CrossEntropy(2), network(), 0.4, 4),
+    "LearningToReweight": lambda: LearningToReweight(network(), losses.CrossEntropy(2), (np.eye(2), np.arange(2))),
+    "MetaWeightNet": lambda: MetaWeightNet(network(), losses.CrossEntropy(2), (np.eye(2), np.arange(2))),
     "DistilledClassifier": lambda: DistilledClassifier(network(), losses.CrossEntropy(2), network()),
     "strategy": lambda: distribute.strategy("default"),
     "batches": lambda: pipeline.batches(datasets.load("two_moons"), 8),

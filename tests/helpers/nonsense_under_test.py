@@ -128,7 +128,17 @@ _SUSPECTS = {"labels": LABELS, "suggested": OBSERVED, "score": np.full(N, 0.5), 
 
 # A function for each public callable: it makes the arguments without a default, or with one that is slow to use.
 RIGHT = {
+    "CoTeaching": lambda: {
+        **{"network": model(), "loss": losses.LabelSmoothing(K), "peer": teacher()},
+        **{"forget_rate": 0.4, "ramp_steps": 4},
+    },
     "DistilledClassifier": lambda: {"network": model(), "loss": losses.LabelSmoothing(K), "teacher": teacher()},
+    "LearningToReweight": lambda: {
+        **{"network": model(), "loss": losses.LabelSmoothing(K), "clean": (FEATURES, LABELS)},
+    },
+    "MetaWeightNet": lambda: {
+        **{"network": model(), "loss": losses.LabelSmoothing(K), "clean": (FEATURES, LABELS)},
+    },
     "NoisyLabelClassifier": lambda: {"network": model(), "loss": losses.LabelSmoothing(K)},
     "attacks.fast_gradient_sign": lambda: {"model": model(), "features": FEATURES, "labels": LABELS},
     "attacks.projected_gradient": lambda: {
@@ -307,7 +317,7 @@ _ANY_NUMBER = ("-1", "0", "0.5", "2**63")
 ACCEPTED = {
     "a number that is in the argument's range": {
         **dict.fromkeys(
-            ["alpha", "average_decay", "label_weight", "momentum", "rate", "t1", "validation_share"],
+            ["alpha", "average_decay", "forget_rate", "label_weight", "momentum", "rate", "t1", "validation_share"],
             ("0", "0.5"),
         ),
         **dict.fromkeys(
@@ -326,7 +336,7 @@ ACCEPTED = {
             ["percentile", "min_probability", "q", "target_smoothing", "freeze_above", "label_decay"], ("0.5",)
         ),
         **dict.fromkeys(["correct_probability"], ("0.5",)),
-        **dict.fromkeys(["num_steps", "seed", "pad", "Cluster.index"], ("0",)),
+        **dict.fromkeys(["num_steps", "ramp_steps", "seed", "pad", "Cluster.index"], ("0",)),
         "inside min_scales": ("0.5", "2**63"),
         "ignore_class": ("-1", "0"),
     },

@@ -87,6 +87,12 @@ def check_weights(arguments, y, ignored=None, rank=2, num_labels=1, needs_ids=Fa
         )
 
 
+def check_labels_given(y):
+    """Refuses a step without labels."""
+    if y is None:
+        raise ValueError("`y` must hold the labels. Received: None. Pass `fit(x, y)` or batches of (x, y).")
+
+
 def check_new_weights(model, trained, training, consequence=""):
     """Refuses a model of `build` with trainable variables that were trained before, as layers made elsewhere have.
 

@@ -26,17 +26,17 @@ def check_parts(network, loss):
         )
 
 
-def check_width(outputs, loss):
+def check_width(outputs, loss, name="network"):
     """Refuses a network's symbolic outputs unless they are one tensor `[batch, ..., loss.num_outputs]`."""
     if not hasattr(outputs, "shape") or len(outputs.shape) < 2:
         shapes = keras.tree.map_structure(lambda output: tuple(output.shape), outputs)
         raise ValueError(
-            f"`network` must have one output of shape [batch, ..., {loss.num_outputs}]. Received: {shapes}. "
+            f"`{name}` must have one output of shape [batch, ..., {loss.num_outputs}]. Received: {shapes}. "
             "Take the one that classifies."
         )
     if outputs.shape[-1] != loss.num_outputs:
         raise ValueError(
-            f"`network` must have {loss.num_outputs} outputs, which {what_it_reads(loss)}. Received: a network with "
+            f"`{name}` must have {loss.num_outputs} outputs, which {what_it_reads(loss)}. Received: a network with "
             f"{outputs.shape[-1]}. Give its last layer `loss.num_outputs` units (`Dense`) or filters (`Conv2D`)."
             + (_ONE_OUTPUT if outputs.shape[-1] == 1 and loss.num_outputs == 2 else "")
         )

@@ -1,0 +1,240 @@
+"""Co-teaching: a NumPy loop of training, nothing left out, and the contract of a classifier."""
+
+import keras
+import numpy as np
+import pytest
+from scipy import special
+
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST
+from tests.helpers.small_classifier import FEATURES, LABELS, network
+from tfp_noise import CoTeaching, NoisyLabelClassifier, losses
+
+K = 3
+
+
+def linear(width=K):
+    return keras.Sequential([keras.Input([6]), keras.layers.Dense(width)])
+
+
+def pair(build=linear, loss=None, forget_rate=0.4, ramp_steps=4, optimizer=None, **compiled):
+    keras.utils.set_random_seed(0)
+    loss = loss or losses.CrossEntropy(K)
+    model = CoTeaching(build(loss.num_outputs), loss, build(loss.num_outputs), forget_rate, ramp_steps)
+    model.compile(optimizer or keras.optimizers.SGD(0.5), **{"jit_compile": False, **compiled})
+    return model
+
+
+def fit(model, epochs=1, **kwargs):
+    return model.fit(FEATURES, LABELS, batch_size=16, epochs=epochs, shuffle=False, verbose=0, **kwargs).history
+
+
+def chosen(values, fraction):
+    """The positions of the smallest values, the first of equal ones first."""
+    return sorted(range(len(values)), key=lambda i: (values[i], i))[: max(int(fraction * len(values) + 1e-9), 1)]
+
+
+def cross_entropies(parameters, x, y):
+    kernel, bias = parameters
+    return -special.log_softmax(x @ kernel + bias, axis=1)[np.arange(len(y)), y]
+
+
+def descended(parameters, x, y, rate):
+    """Weights of a linear network after a step of gradient descent on the mean cross-entropy of some examples."""
+    kernel, bias = parameters
+    error = (special.softmax(x @ kernel + bias, axis=1) - np.eye(K)[y]) / len(y)
+    return kernel - rate * x.T @ error, bias - rate * error.sum(0)
+
+
+def test_two_epochs_are_those_of_a_numpy_loop():
+    model = pair()
+    ours = [[weight.astype(float) for weight in one.get_weights()] for one in (model.network, model.peer)]
+    reported = fit(model, epochs=2)["loss"]
+    x, step, totals = FEATURES.astype(float), 0, []
+    for _ in range(2):
+        sums = []
+        for rows in np.split(np.arange(48), 3):
+            fraction = 1 - 0.4 * min(step / 4, 1)
+            each = [cross_entropies(one, x[rows], LABELS[rows]) for one in ours]
+            easy = [rows[chosen(values, fraction)] for values in each]
+            taught = list(zip(ours, easy[::-1], strict=True))
+            sums.append(sum(cross_entropies(one, x[e], LABELS[e]).mean() for one, e in taught))
+            ours = [descended(one, x[e], LABELS[e], 0.5) for one, e in taught]
+            step += 1
+        totals.append(np.mean(sums))
+    np.testing.assert_allclose(reported, totals, rtol=1e-5)
+    for one, theirs in zip((model.network, model.peer), ours, strict=True):
+        for found, expected in zip(one.get_weights(), theirs, strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_with_nothing_left_out_two_plain_classifiers_are_trained():
+    """Dropout, batch statistics and Adam's slots included, exactly."""
+    model = pair(network, forget_rate=0.0, optimizer=keras.optimizers.Adam(0.01))
+    starts = [one.get_weights() for one in (model.network, model.peer)]
+    fit(model, epochs=2)
+    for trained, start in zip((model.network, model.peer), starts, strict=True):
+        plain = NoisyLabelClassifier(network(K), losses.CrossEntropy(K))
+        plain.network.set_weights(start)
+        plain.compile(keras.optimizers.Adam(0.01), jit_compile=False)
+        fit(plain, epochs=2)
+        for found, expected in zip(trained.get_weights(), plain.network.get_weights(), strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", ["smoothing", "forward", "logistic_normal"])
+def test_loss_is_the_formula_for_other_losses_and_weights(name):
+    case = LOSSES_UNDER_TEST[name]
+    model = pair(loss=case.build(K), ramp_steps=0)
+    outputs = [np.asarray(one(FEATURES), "float64") for one in (model.network, model.peer)]
+    each = [case.oracle(np.eye(K)[LABELS], one) for one in outputs]
+    easy = [chosen(values, 0.6) for values in each]
+    assert sorted(easy[0]) != sorted(easy[1])
+    assert len(easy[0]) == 28
+    weights = np.linspace(0, 2, 48)
+    for given, factors in ((None, np.ones(48)), (weights, weights)):
+        expected = sum((factors * values)[e].mean() for values, e in zip(each, easy[::-1], strict=True))
+        found = model.compute_loss(FEATURES, LABELS, model(FEATURES), given, training=True)
+        assert float(found) == pytest.approx(expected, rel=1e-5)
+    validation = model.compute_loss(FEATURES, LABELS, model(FEATURES), training=False)
+    assert float(validation) == pytest.approx(each[0].mean(), rel=1e-5)
+
+
+def test_fraction_falls_with_the_updates():
+    model = pair(forget_rate=0.35, ramp_steps=10)
+    fractions = []
+    for step in (0, 5, 10, 11):
+        model.optimizer.iterations.assign(step)
+        fractions.append(float(model._kept()))
+    np.testing.assert_allclose(fractions, [1, 0.825, 0.65, 0.65], rtol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.3, 0.35, 0.45, 0.6, 0.7])
+def test_number_of_examples_is_not_one_less_by_rounding(rate):
+    """All losses are equal: the first examples are chosen, as many as a fraction says."""
+    model = pair(forget_rate=rate, ramp_steps=0)
+    zeros, labels = np.zeros([20, 6], "float32"), np.zeros(20, int)
+    weights = 10.0 ** -np.arange(20)  # the decimals of the loss say which examples are chosen
+    loss = model.compute_loss(zeros, labels, model(zeros), weights, training=True)
+    number = round((1 - rate) * 20)
+    assert float(loss) == pytest.approx(2 * np.log(K) * weights[:number].sum() / number, rel=1e-6)
+
+
+def test_ignored_examples_are_neither_chosen_nor_counted():
+    model = pair(loss=losses.CrossEntropy(K, ignore_class=-1), ramp_steps=0)
+    known = np.arange(48) % 3 > 0
+    labels = np.where(known, LABELS, -1)
+    expected = model.compute_loss(FEATURES[known], LABELS[known], model(FEATURES[known]), training=True)
+    found = model.compute_loss(FEATURES, labels, model(FEATURES), training=True)
+    assert float(found) == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_positions_are_examples():
+    model = pair(ramp_steps=0)
+    keras.utils.set_random_seed(0)
+    layers = [keras.Sequential([keras.Input([4, 6]), keras.layers.Dense(K)]) for _ in range(2)]
+    dense = CoTeaching(layers[0], losses.CrossEntropy(K), layers[1], 0.4, 0)
+    for ours, theirs in ((dense.network, model.network), (dense.peer, model.peer)):
+        ours.set_weights(theirs.get_weights())
+    x, y, weights = FEATURES.reshape(12, 4, 6), LABELS.reshape(12, 4), np.linspace(0, 2, 48).reshape(12, 4)
+    expected = model.compute_loss(FEATURES, LABELS, model(FEATURES), weights.ravel(), training=True)
+    assert float(dense.compute_loss(x, y, dense(x), weights, training=True)) == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_training_goes_on_bit_for_bit_after_save_and_load(tmp_path):
+    whole = pair(network, ramp_steps=9, optimizer=keras.optimizers.Adam(0.01), metrics=["accuracy"])
+
+    class SaveHalfWay(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                whole.save(tmp_path / "half.keras")
+
+    expected = fit(whole, 4, callbacks=[SaveHalfWay()])["loss"]
+    keras.utils.set_random_seed(99)
+    loaded = keras.models.load_model(tmp_path / "half.keras")
+    assert isinstance(loaded, CoTeaching)
+    assert (loaded.forget_rate, loaded.ramp_steps) == (0.4, 9)
+    assert fit(loaded, 2)["loss"] == expected[2:]
+    for a, b in zip(loaded.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_first_network_is_deployed_alone():
+    model = pair(network)
+    plain = model.deployable()
+    assert plain.count_params() == model.network.count_params()
+    expected = special.softmax(np.asarray(model.network(FEATURES, training=False)), axis=1)
+    for predicted in (model.predict(FEATURES, verbose=0), plain.predict(FEATURES, verbose=0)):
+        np.testing.assert_allclose(predicted, expected, rtol=1e-5)
+
+
+def test_compiled_step_is_the_same():
+    histories = [fit(pair(jit_compile=jit), epochs=2)["loss"] for jit in (False, True)]
+    np.testing.assert_allclose(*histories, rtol=1e-5)
+
+
+def test_two_replicas_choose_from_the_whole_batch_as_one(two_replicas):
+    """Batches are in the order of their labels, so that each half for itself would choose others."""
+    order = np.concatenate([rows[np.argsort(LABELS[rows], kind="stable")] for rows in np.split(np.arange(48), 3)])
+
+    def train():
+        model = pair(ramp_steps=2)
+        data = {"x": FEATURES[order], "y": LABELS[order], "batch_size": 16}
+        return model.fit(**data, epochs=3, shuffle=False, verbose=0).history["loss"], model.get_weights()
+
+    alone = train()
+    with two_replicas.scope():
+        both = train()
+    np.testing.assert_allclose(both[0], alone[0], rtol=1e-5)
+    for one, other in zip(both[1], alone[1], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"peer": None}, TypeError, "`peer` must be an instance of keras's Layer. Received: None. Make a second"),
+        ({"peer": linear(5)}, ValueError, "`peer` must have 3 outputs.* Received: a network with 5"),
+        (
+            {"peer": keras.Sequential([keras.Input([4]), keras.layers.Dense(K)])},
+            ValueError,
+            "`peer` must take inputs of `network`. Received: an error from it",
+        ),
+        (
+            {"peer": keras.Sequential([linear(), keras.layers.Softmax()])},
+            ValueError,
+            "`peer` must end in raw outputs",
+        ),
+        ({"forget_rate": 1.0}, ValueError, "`forget_rate` must be finite and at least 0 and below 1. Received: 1.0"),
+        ({"ramp_steps": -1}, ValueError, "`ramp_steps` must be at least 0. Received: -1"),
+        (
+            {"loss": losses.PairwiseConfusion(K, 0.1)},
+            ValueError,
+            "`loss` must be one number for each example by itself for CoTeaching.* Received: PairwiseConfusion",
+        ),
+        ({"loss": losses.OnlineLabelSmoothing(K)}, ValueError, "`loss` must keep nothing between steps for CoTeaching"),
+        (
+            {"loss": losses.CrossEntropy(K, reduction="sum")},
+            ValueError,
+            "`loss.reduction` must be the mean over a batch for CoTeaching.* Received: 'sum'",
+        ),
+        (
+            {"loss": losses.MultiLabel(losses.CrossEntropy(2), K)},
+            ValueError,
+            "`loss` must have a loss for one class of several",
+        ),
+    ],
+)
+def test_bad_input(change, error, message):
+    arguments = {"loss": losses.CrossEntropy(K), "peer": linear(), "forget_rate": 0.4, "ramp_steps": 4, **change}
+    with pytest.raises(error, match=message):
+        CoTeaching(linear(), **arguments)
+
+
+def test_networks_that_are_not_two_are_refused():
+    one = linear()
+    with pytest.raises(ValueError, match="`peer` must have weights of its own"):
+        CoTeaching(one, losses.CrossEntropy(K), one, 0.4, 4)
+    model = pair()
+    model.peer.set_weights(model.network.get_weights())
+    with pytest.raises(ValueError, match="`peer` must begin with other weights than `network`"):
+        fit(model)

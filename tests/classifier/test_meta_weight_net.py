@@ -1,0 +1,190 @@
+"""Meta-Weight-Net: the naive construction of its step, a NumPy loop of training, and the contract of a classifier."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import special
+
+from tests.classifier.test_reweighting import CLEAN, K, gradients, linear, normalised
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST
+from tests.helpers.small_classifier import FEATURES, LABELS, fit, network
+from tfp_noise import MetaWeightNet, NoisyLabelClassifier, losses
+
+
+def classifier(build=linear, loss=None, clean=CLEAN, optimizer=None, jit_compile=False, **arguments):
+    keras.utils.set_random_seed(0)
+    loss = loss or losses.CrossEntropy(K)
+    model = MetaWeightNet(build(loss.num_outputs), loss, clean, **arguments)
+    model.compile(optimizer or keras.optimizers.SGD(0.5), jit_compile=jit_compile)
+    return model
+
+
+def parts(model):
+    """The variables of the weight network: slopes and kinks of hidden units, their factors, and a constant."""
+    return [variable.numpy() for variable in model.weight_network.variables]
+
+
+@pytest.mark.parametrize("build", [linear, normalised])
+@pytest.mark.parametrize("name", ["smoothing", "logistic_normal"])
+def test_step_is_that_of_the_naive_construction(name, build, monkeypatch):
+    """Second derivatives of the clean loss after a virtual step, with respect to the weight network's variables."""
+    model, found = classifier(build, LOSSES_UNDER_TEST[name].build(K)), []
+    net, loss = model.network, model.loss
+    others = [variable.value for variable in net.non_trainable_variables]
+    start = [tf.constant(variable.numpy()) for variable in net.trainable_variables]
+    meta = [tf.constant(variable.numpy()) for variable in model.weight_network.variables]
+
+    def each(weights, x, y):
+        outputs, _ = net.stateless_call(weights, others, x, training=True)
+        return loss.call(y, outputs)
+
+    with tf.GradientTape() as outer:
+        outer.watch(meta)
+        slope, kink, factor, constant = meta
+        with tf.GradientTape() as inner:
+            inner.watch(start)
+            values = each(start, FEATURES, LABELS)
+            seen = tf.stop_gradient(values)[:, None]
+            weights = tf.sigmoid(tf.nn.relu(seen * slope + kink) @ factor + constant)[:, 0]
+            weighted = tf.reduce_mean(weights * values)
+        moved = [value - 0.5 * slope for value, slope in zip(start, inner.gradient(weighted, start), strict=True)]
+        clean = tf.reduce_mean(each(moved, *CLEAN))
+    expected = outer.gradient(clean, meta)
+
+    monkeypatch.setattr(model.weight_optimizer, "apply", lambda gradients, _: found.extend(gradients))
+    total = model.compute_loss(FEATURES, LABELS, net(FEATURES, training=True), training=True)
+    assert float(total) == pytest.approx(float(weighted), rel=1e-4)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5 * np.abs(theirs).max())
+
+
+def test_two_epochs_are_those_of_a_numpy_loop():
+    model = classifier(learning_rate=0.01)
+    theta = np.concatenate([weight.reshape(-1, K) for weight in model.network.get_weights()]).astype(float)
+    meta, first, second = [part.astype(float) for part in parts(model)], [0.0] * 4, [0.0] * 4
+
+    def cross_entropies(x, y):
+        logits = np.concatenate([x, np.ones([len(x), 1])], axis=1) @ theta
+        return -special.log_softmax(logits, axis=1)[np.arange(len(y)), y]
+
+    def weights_of(values):
+        hidden = np.maximum(values[:, None] * meta[0] + meta[1], 0)
+        return hidden, special.expit(hidden @ meta[2] + meta[3])[:, 0]
+
+    reported = fit(model, 2)["loss"]
+    totals = []
+    for step, rows in enumerate([*np.split(np.arange(48), 3)] * 2, start=1):
+        x, y = FEATURES[rows], LABELS[rows]
+        values, each = cross_entropies(x, y), gradients(theta, x, y)
+        hidden, weights = weights_of(values)
+        moved = theta - 0.5 * np.einsum("n,nij->ij", weights, each) / 16
+        inner = np.einsum("nij,ij->n", each, gradients(moved, *CLEAN).mean(0))
+        back = (-0.5 / 16 * inner * weights * (1 - weights))[:, None]  # by the argument of the sigmoid
+        to_hidden = back * meta[2][:, 0] * (hidden > 0)
+        by = [(to_hidden * values[:, None]).sum(0), to_hidden.sum(0), hidden.T @ back, back.sum(0)]
+        first = [0.9 * one + 0.1 * slope for one, slope in zip(first, by, strict=True)]
+        second = [0.999 * one + 0.001 * slope**2 for one, slope in zip(second, by, strict=True)]
+        rate = 0.01 * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+        meta = [m - rate * a / (np.sqrt(b) + 1e-8) for m, a, b in zip(meta, first, second, strict=True)]
+        _, weights = weights_of(values)
+        totals.append(np.mean(weights * values))
+        theta = theta - 0.5 * np.einsum("n,nij->ij", weights, each) / 16
+    np.testing.assert_allclose(reported, np.mean(np.reshape(totals, [2, 3]), axis=1), rtol=1e-4)
+    found = np.concatenate([weight.reshape(-1, K) for weight in model.network.get_weights()])
+    np.testing.assert_allclose(found, theta, rtol=1e-3, atol=1e-5)
+    for ours, theirs in zip(parts(model), meta, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3 * 0.01)
+
+
+def test_with_a_constant_weight_training_is_that_of_a_plain_classifier():
+    """A weight of one half and twice the learning rate, with dropout and batch statistics."""
+    model = classifier(network, learning_rate=0.0, optimizer=keras.optimizers.SGD(0.2))
+    for variable in model.weight_network.variables:
+        variable.assign(0 * variable.value)
+    np.testing.assert_array_equal(model.weight_of([0.0, 3.0]), [0.5, 0.5])
+    plain = NoisyLabelClassifier(network(K), losses.CrossEntropy(K))
+    plain.network.set_weights(model.network.get_weights())
+    plain.compile(keras.optimizers.SGD(0.1), jit_compile=False)
+    np.testing.assert_allclose(2 * np.array(fit(model, 2)["loss"]), fit(plain, 2)["loss"], rtol=1e-5)
+    for one, other in zip(model.network.get_weights(), plain.network.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_training_goes_on_bit_for_bit_after_save_and_load(tmp_path):
+    whole = classifier(network, optimizer=keras.optimizers.Adam(0.01), clean_batch_size=8, learning_rate=0.01, seed=3)
+
+    class SaveHalfWay(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                whole.save(tmp_path / "half.keras")
+
+    expected = fit(whole, 4, callbacks=[SaveHalfWay()])["loss"]
+    keras.utils.set_random_seed(99)
+    loaded = keras.models.load_model(tmp_path / "half.keras")
+    assert isinstance(loaded, MetaWeightNet)
+    assert loaded.learning_rate == 0.01
+    assert fit(loaded, 2)["loss"] == expected[2:]
+    for a, b in zip(loaded.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for a, b in zip(loaded.weight_optimizer.variables, whole.weight_optimizer.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_backups_hold_the_weight_network_and_its_optimizer(tmp_path):
+    model = classifier(learning_rate=0.01)
+    fit(model, 1)
+    model.save_weights(tmp_path / "m.weights.h5")
+    other = classifier(learning_rate=0.01, seed=1)
+    other.load_weights(tmp_path / "m.weights.h5")
+    for a, b in zip(parts(other), parts(model), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for a, b in zip(other.weight_optimizer.variables, model.weight_optimizer.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_only_the_network_is_trained_by_the_optimizer_and_deployed():
+    model = classifier()
+    model.trainable = False
+    model.trainable = True
+    ours = {id(variable) for variable in model.network.trainable_variables}
+    assert {id(variable) for variable in model.trainable_variables} == ours
+    assert model.deployable().count_params() == model.network.count_params()
+
+
+def test_compiled_step_is_the_same():
+    models = [classifier(normalised, jit_compile=jit, learning_rate=0.01) for jit in (False, True)]
+    np.testing.assert_allclose(*(fit(model, 2)["loss"] for model in models), rtol=1e-4)
+    for one, other in zip(*map(parts, models), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+
+
+def test_two_replicas_learn_as_one(two_replicas):
+    def train():
+        model = classifier(learning_rate=0.01)
+        return fit(model, 3)["loss"], [*model.get_weights(), *parts(model)]
+
+    alone = train()
+    with two_replicas.scope():
+        both = train()
+    np.testing.assert_allclose(both[0], alone[0], rtol=1e-4)
+    for one, other in zip(both[1], alone[1], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"clean": None}, TypeError, r"`clean` must be a pair \(x, y\)"),
+        ({"learning_rate": -1.0}, ValueError, "`learning_rate` must be finite and at least 0. Received: -1.0"),
+        (
+            {"loss": losses.LearnableLabelSmoothing(K)},
+            ValueError,
+            "`loss` must keep nothing between steps for MetaWeightNet",
+        ),
+    ],
+)
+def test_bad_input(change, error, message):
+    arguments = {"loss": losses.CrossEntropy(K), "clean": CLEAN, **change}
+    with pytest.raises(error, match=message):
+        MetaWeightNet(linear(), **arguments)
