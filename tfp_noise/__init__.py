@@ -14,6 +14,7 @@ from tfp_noise import losses, optimizers, schedules
 if TYPE_CHECKING or keras.backend.backend() == "tensorflow":
     from tfp_noise.classifier import NoisyLabelClassifier
     from tfp_noise.distillation import DistilledClassifier
+    from tfp_noise.distortion_distillation import DistortionDistillation
 if TYPE_CHECKING:
     from tfp_noise import (
         attacks,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DistilledClassifier",
+    "DistortionDistillation",
     "NoisyLabelClassifier",
     "attacks",
     "callbacks",
@@ -57,6 +59,7 @@ __all__ = [
 # Names that are no modules, and the modules that they come from.
 _SOURCES = {
     "DistilledClassifier": "distillation",
+    "DistortionDistillation": "distortion_distillation",
     "NoisyLabelClassifier": "classifier",
     "cross_predict": "cross_prediction",
 }

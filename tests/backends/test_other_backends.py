@@ -16,6 +16,7 @@ from tests.helpers.losses_under_test import DAILY, LOSSES_UNDER_TEST
 from tests.helpers.values_of_losses import fix_the_noise, values_of
 from tfp_noise import (
     DistilledClassifier,
+    DistortionDistillation,
     NoisyLabelClassifier,
     attacks,
     datasets,
@@ -125,6 +126,9 @@ REFUSED = {
     "LogisticNormal": lambda: losses.LogisticNormal(2, min_scale=DECAY),
     "NoisyLabelClassifier": lambda: NoisyLabelClassifier(network(), losses.CrossEntropy(2)),
     "DistilledClassifier": lambda: DistilledClassifier(network(), losses.CrossEntropy(2), network()),
+    "DistortionDistillation": lambda: DistortionDistillation(
+        network(), losses.CrossEntropy(2), keras.layers.Dropout(0.1)
+    ),
     "strategy": lambda: distribute.strategy("default"),
     "batches": lambda: pipeline.batches(datasets.load("two_moons"), 8),
     "one_pass": lambda: pipeline.one_pass(datasets.load("two_moons").test, 8),

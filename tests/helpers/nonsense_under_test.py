@@ -129,6 +129,10 @@ _SUSPECTS = {"labels": LABELS, "suggested": OBSERVED, "score": np.full(N, 0.5), 
 # A function for each public callable: it makes the arguments without a default, or with one that is slow to use.
 RIGHT = {
     "DistilledClassifier": lambda: {"network": model(), "loss": losses.LabelSmoothing(K), "teacher": teacher()},
+    "DistortionDistillation": lambda: {
+        **{"network": model(), "loss": losses.LabelSmoothing(K)},
+        "distortion": keras.layers.Dropout(0.1),
+    },
     "NoisyLabelClassifier": lambda: {"network": model(), "loss": losses.LabelSmoothing(K)},
     "attacks.fast_gradient_sign": lambda: {"model": model(), "features": FEATURES, "labels": LABELS},
     "attacks.projected_gradient": lambda: {

@@ -27,7 +27,7 @@ class AverageBatchStatistics(keras.callbacks.Callback):
         strategy = self.model.distribute_strategy
         statistics = [
             variable.value
-            for layer in self.model.network._flatten_layers()
+            for layer in self.model._flatten_layers()
             if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable and not layer.synchronized
             for variable in layer.non_trainable_variables
         ]

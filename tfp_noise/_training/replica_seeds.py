@@ -1,4 +1,4 @@
-"""Different random numbers on each replica for the network's random layers."""
+"""Different random numbers on each replica for the random layers of a classifier."""
 
 import keras
 import tensorflow as tf
@@ -17,7 +17,9 @@ class SeedReplicas(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         del logs
         strategy = self.model.distribute_strategy
-        states = [v.value for v in self.model.network.variables if v.name == "seed_generator_state"]
+        # Of layers only: what the loss or the classifier itself draws is already different on each replica.
+        variables = [variable for layer in self.model.layers for variable in layer.variables]
+        states = [variable.value for variable in variables if variable.name == "seed_generator_state"]
         self._any = bool(states)
         self._seed = tf.function(lambda: strategy.run(_seed_replica, args=(states,)), autograph=False)
 
