@@ -13,6 +13,7 @@ from tfp_noise import losses, optimizers, schedules
 
 if TYPE_CHECKING or keras.backend.backend() == "tensorflow":
     from tfp_noise.classifier import NoisyLabelClassifier
+    from tfp_noise.depth_distillation import DepthDistillation
     from tfp_noise.distillation import DistilledClassifier
     from tfp_noise.distortion_distillation import DistortionDistillation
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from tfp_noise.cross_prediction import cross_predict
 
 __all__ = [
+    "DepthDistillation",
     "DistilledClassifier",
     "DistortionDistillation",
     "NoisyLabelClassifier",
@@ -58,6 +60,7 @@ __all__ = [
 
 # Names that are no modules, and the modules that they come from.
 _SOURCES = {
+    "DepthDistillation": "depth_distillation",
     "DistilledClassifier": "distillation",
     "DistortionDistillation": "distortion_distillation",
     "NoisyLabelClassifier": "classifier",

@@ -15,6 +15,7 @@ from keras import ops
 from tests.helpers.losses_under_test import DAILY, LOSSES_UNDER_TEST
 from tests.helpers.values_of_losses import fix_the_noise, values_of
 from tfp_noise import (
+    DepthDistillation,
     DistilledClassifier,
     DistortionDistillation,
     NoisyLabelClassifier,
@@ -126,6 +127,11 @@ REFUSED = {
     "LogisticNormal": lambda: losses.LogisticNormal(2, min_scale=DECAY),
     "NoisyLabelClassifier": lambda: NoisyLabelClassifier(network(), losses.CrossEntropy(2)),
     "DistilledClassifier": lambda: DistilledClassifier(network(), losses.CrossEntropy(2), network()),
+    "DepthDistillation": lambda: DepthDistillation(
+        keras.Sequential([keras.Input([2]), keras.layers.Dense(2, name="early"), keras.layers.Dense(2)]),
+        losses.CrossEntropy(2),
+        ["early"],
+    ),
     "DistortionDistillation": lambda: DistortionDistillation(
         network(), losses.CrossEntropy(2), keras.layers.Dropout(0.1)
     ),

@@ -64,6 +64,11 @@ def model():
 
 
 @functools.cache
+def staged():
+    return keras.Sequential([keras.Input([4]), keras.layers.Dense(5, name="early"), keras.layers.Dense(K)])
+
+
+@functools.cache
 def dataset(observed=False):
     parts = [datasets.Examples(FEATURES, LABELS, np.arange(N), OBSERVED if observed else None) for _ in range(3)]
     return datasets.Dataset("x", *parts, NAMES)
@@ -128,6 +133,9 @@ _SUSPECTS = {"labels": LABELS, "suggested": OBSERVED, "score": np.full(N, 0.5), 
 
 # A function for each public callable: it makes the arguments without a default, or with one that is slow to use.
 RIGHT = {
+    "DepthDistillation": lambda: {
+        **{"network": staged(), "loss": losses.LabelSmoothing(K), "stages": ["early"]},
+    },
     "DistilledClassifier": lambda: {"network": model(), "loss": losses.LabelSmoothing(K), "teacher": teacher()},
     "DistortionDistillation": lambda: {
         **{"network": model(), "loss": losses.LabelSmoothing(K)},
@@ -310,11 +318,11 @@ _ANY_NUMBER = ("-1", "0", "0.5", "2**63")
 ACCEPTED = {
     "a number that is in the argument's range": {
         **dict.fromkeys(
-            ["alpha", "label_weight", "momentum", "rate", "t1", "validation_share"],
+            ["alpha", "distillation_weight", "label_weight", "momentum", "rate", "t1", "validation_share"],
             ("0", "0.5"),
         ),
         **dict.fromkeys(
-            ["epsilon", "step_size", "gamma", "hard_gamma", "sigma", "weight", "beta"],
+            ["epsilon", "step_size", "gamma", "hard_gamma", "sigma", "weight", "hint_weight", "beta"],
             ("0", "0.5", "2**63"),
         ),
         **dict.fromkeys(
