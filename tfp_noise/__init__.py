@@ -16,6 +16,7 @@ if TYPE_CHECKING or keras.backend.backend() == "tensorflow":
     from tfp_noise.depth_distillation import DepthDistillation
     from tfp_noise.distillation import DistilledClassifier
     from tfp_noise.distortion_distillation import DistortionDistillation
+    from tfp_noise.dynamic_bootstrap import DynamicBootstrap
 if TYPE_CHECKING:
     from tfp_noise import (
         attacks,
@@ -38,6 +39,7 @@ __all__ = [
     "DepthDistillation",
     "DistilledClassifier",
     "DistortionDistillation",
+    "DynamicBootstrap",
     "NoisyLabelClassifier",
     "attacks",
     "callbacks",
@@ -63,6 +65,7 @@ _SOURCES = {
     "DepthDistillation": "depth_distillation",
     "DistilledClassifier": "distillation",
     "DistortionDistillation": "distortion_distillation",
+    "DynamicBootstrap": "dynamic_bootstrap",
     "NoisyLabelClassifier": "classifier",
     "cross_predict": "cross_prediction",
 }

@@ -18,6 +18,7 @@ from tfp_noise import (
     DepthDistillation,
     DistilledClassifier,
     DistortionDistillation,
+    DynamicBootstrap,
     NoisyLabelClassifier,
     attacks,
     datasets,
@@ -135,6 +136,7 @@ REFUSED = {
     "DistortionDistillation": lambda: DistortionDistillation(
         network(), losses.CrossEntropy(2), keras.layers.Dropout(0.1)
     ),
+    "DynamicBootstrap": lambda: DynamicBootstrap(network(), losses.CrossEntropy(2), warm_up=1),
     "strategy": lambda: distribute.strategy("default"),
     "batches": lambda: pipeline.batches(datasets.load("two_moons"), 8),
     "one_pass": lambda: pipeline.one_pass(datasets.load("two_moons").test, 8),

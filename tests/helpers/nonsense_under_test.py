@@ -141,6 +141,7 @@ RIGHT = {
         **{"network": model(), "loss": losses.LabelSmoothing(K)},
         "distortion": keras.layers.Dropout(0.1),
     },
+    "DynamicBootstrap": lambda: {"network": model(), "loss": losses.LabelSmoothing(K), "warm_up": 2},
     "NoisyLabelClassifier": lambda: {"network": model(), "loss": losses.LabelSmoothing(K)},
     "attacks.fast_gradient_sign": lambda: {"model": model(), "features": FEATURES, "labels": LABELS},
     "attacks.projected_gradient": lambda: {
@@ -322,7 +323,7 @@ ACCEPTED = {
             ("0", "0.5"),
         ),
         **dict.fromkeys(
-            ["epsilon", "step_size", "gamma", "hard_gamma", "sigma", "weight", "hint_weight", "beta"],
+            ["epsilon", "step_size", "gamma", "hard_gamma", "sigma", "weight", "hint_weight", "prior_weight", "beta"],
             ("0", "0.5", "2**63"),
         ),
         **dict.fromkeys(
@@ -335,7 +336,7 @@ ACCEPTED = {
         ),
         **dict.fromkeys(["percentile", "min_probability", "q", "target_smoothing", "freeze_above"], ("0.5",)),
         **dict.fromkeys(["correct_probability"], ("0.5",)),
-        **dict.fromkeys(["num_steps", "seed", "pad", "Cluster.index"], ("0",)),
+        **dict.fromkeys(["num_steps", "seed", "pad", "mixup", "Cluster.index"], ("0",)),
         "inside min_scales": ("0.5", "2**63"),
         "ignore_class": ("-1", "0"),
     },
