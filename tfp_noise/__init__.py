@@ -17,6 +17,7 @@ if TYPE_CHECKING or keras.backend.backend() == "tensorflow":
     from tfp_noise.distillation import DistilledClassifier
     from tfp_noise.distortion_distillation import DistortionDistillation
     from tfp_noise.dynamic_bootstrap import DynamicBootstrap
+    from tfp_noise.prototype_correction import PrototypeCorrection
 if TYPE_CHECKING:
     from tfp_noise import (
         attacks,
@@ -41,6 +42,7 @@ __all__ = [
     "DistortionDistillation",
     "DynamicBootstrap",
     "NoisyLabelClassifier",
+    "PrototypeCorrection",
     "attacks",
     "callbacks",
     "cross_predict",
@@ -67,6 +69,7 @@ _SOURCES = {
     "DistortionDistillation": "distortion_distillation",
     "DynamicBootstrap": "dynamic_bootstrap",
     "NoisyLabelClassifier": "classifier",
+    "PrototypeCorrection": "prototype_correction",
     "cross_predict": "cross_prediction",
 }
 

@@ -7,7 +7,8 @@ import keras
 from keras import ops
 
 from tfp_noise import _validation
-from tfp_noise._saving.deployment import has_inputs, input_structure
+from tfp_noise._layer_outputs import outputs_of_layers
+from tfp_noise._saving.deployment import input_structure
 from tfp_noise._softened_divergence import SoftenedDivergence
 from tfp_noise._training.network_and_loss import check_one_label, check_parts
 from tfp_noise.classifier import NoisyLabelClassifier
@@ -84,7 +85,7 @@ class DepthDistillation(NoisyLabelClassifier):
     ):
         check_parts(network, loss)
         check_one_class("loss", loss)
-        made, features = _outputs_of_layers(network)
+        made, features = outputs_of_layers(network)
         check_one_label(type(self).__name__, len(network.outputs[0].shape))
         self.stages = _check_stages(stages, list(made)[:-1])
         outputs = [made[stage] for stage in self.stages]
@@ -140,24 +141,6 @@ class _SquaredDistance(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         return ops.sum(ops.square(y_true - y_pred), axis=-1)
-
-
-def _outputs_of_layers(network):
-    """`{name: symbolic output}` of the layers of a network, from first to last, and the input of its last layer.
-
-    `layer.output` would not do, because a layer may have been called in another network before.
-    """
-    nodes, last = {}, None
-    if has_inputs(network):
-        by_depth = getattr(network, "_functional", network)._nodes_by_depth
-        nodes = {node.operation.name: node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]}
-        last = network.outputs[0]._keras_history.operation
-    if type(last) is not keras.layers.Dense or last.activation is not keras.activations.linear:
-        raise ValueError(
-            "`network` must be a Functional or Sequential model whose last layer is a linear `keras.layers.Dense`, so "
-            f"that its stages and last features are known. Received: {network!r}. Build it from `keras.Input` on."
-        )
-    return {name: node.outputs[0] for name, node in nodes.items()}, nodes[last.name].input_tensors[0]
 
 
 def _check_stages(stages, names):

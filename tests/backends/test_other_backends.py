@@ -20,6 +20,7 @@ from tfp_noise import (
     DistortionDistillation,
     DynamicBootstrap,
     NoisyLabelClassifier,
+    PrototypeCorrection,
     attacks,
     datasets,
     distribute,
@@ -137,6 +138,7 @@ REFUSED = {
         network(), losses.CrossEntropy(2), keras.layers.Dropout(0.1)
     ),
     "DynamicBootstrap": lambda: DynamicBootstrap(network(), losses.CrossEntropy(2), warm_up=1),
+    "PrototypeCorrection": lambda: PrototypeCorrection(network(), losses.CrossEntropy(2), warm_up=1),
     "strategy": lambda: distribute.strategy("default"),
     "batches": lambda: pipeline.batches(datasets.load("two_moons"), 8),
     "one_pass": lambda: pipeline.one_pass(datasets.load("two_moons").test, 8),

@@ -143,6 +143,7 @@ RIGHT = {
     },
     "DynamicBootstrap": lambda: {"network": model(), "loss": losses.LabelSmoothing(K), "warm_up": 2},
     "NoisyLabelClassifier": lambda: {"network": model(), "loss": losses.LabelSmoothing(K)},
+    "PrototypeCorrection": lambda: {"network": model(), "loss": losses.LabelSmoothing(K), "warm_up": 2},
     "attacks.fast_gradient_sign": lambda: {"model": model(), "features": FEATURES, "labels": LABELS},
     "attacks.projected_gradient": lambda: {
         **{"model": model(), "features": FEATURES, "labels": LABELS},

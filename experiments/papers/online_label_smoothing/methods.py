@@ -18,14 +18,15 @@ it is `DistilledClassifier`'s, with the usual factor T^2. Their teacher is torch
 Self-distillation between two views ("Xu") and between depths ("BYOT") learns from class probabilities only: this paper
 removes their terms of features. Weights and temperatures are those of public reimplementations: 1 and 3 for the views,
 which are the crops and flips of the other rows; 0.1 and 3 for the depths, whose paper prints none.
-"Arazo" is M-DYR-H of its authors, whose warm-up takes 105 of 300 epochs.
+"Arazo" is M-DYR-H of its authors, whose warm-up takes 105 of 300 epochs. "Han" corrects labels after as many, because
+its paper starts from trained networks or after a number of epochs that it does not print for CIFAR-100.
 """
 
 import dataclasses
 
 from experiments.evaluation.resolvers import ShiftsAndFlips
 from experiments.experiment import CROSS_ENTROPY, Method
-from tfp_noise import DepthDistillation, DistortionDistillation, DynamicBootstrap, losses
+from tfp_noise import DepthDistillation, DistortionDistillation, DynamicBootstrap, PrototypeCorrection, losses
 
 LABEL_SMOOTHING = Method("LS", losses.LabelSmoothing, {"alpha": 0.1})
 ONLINE = Method("OLS", losses.OnlineLabelSmoothing, {"alpha": 0.5})
@@ -113,3 +114,9 @@ def arazo(epochs):
     """Return dynamic bootstrapping for a training of so many epochs."""
     training = {"warm_up": round(0.35 * epochs), "hard": True, "mixup": 32, "prior_weight": 1.0}
     return dataclasses.replace(CROSS_ENTROPY, label="Arazo", classifier=DynamicBootstrap, training=training)
+
+
+def han(epochs):
+    """Return self-learning with prototypes for a training of so many epochs."""
+    training = {"warm_up": round(0.35 * epochs), "weight": 0.5, "num_prototypes": 8, "num_samples": 500}
+    return dataclasses.replace(CROSS_ENTROPY, label="Han", classifier=PrototypeCorrection, training=training)

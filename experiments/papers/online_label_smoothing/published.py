@@ -211,7 +211,6 @@ LEFT_OUT = {
         "Ren": _CLEAN_PART,
         "Meta-Weight-Net": _CLEAN_PART,
         "PENCIL": "label distributions that are learned for each example are no method of the library yet",
-        "Han": "labels that are corrected by prototypes of the classes are no method of the library yet",
     },
     "table10": {"yolo": _DETECTION},
 }

@@ -101,7 +101,11 @@ TABLE_7 = [
     for one in _variants(
         f"OLS/table7/{label}",
         dataclasses.replace(base, noise=noise),
-        [*(methods.ROBUST if label == "cifar100-resnet56" else methods.ROBUST_OF_TEN), methods.arazo(base.epochs)],
+        [
+            *(methods.ROBUST if label == "cifar100-resnet56" else methods.ROBUST_OF_TEN),
+            methods.arazo(base.epochs),
+            methods.han(base.epochs),
+        ],
         {} if label in LAPTOP else published.TABLE_7[str(rate)],
     )
 ]
