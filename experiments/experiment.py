@@ -25,17 +25,22 @@ class Method:
             is called first, with the noisy data and the predecessor's model.
         distillation: arguments of `DistilledClassifier`, whose teacher is the predecessor's model; `None` for a
             method that learns the labels alone.
+        classifier: `NoisyLabelClassifier`, or a subclass of it that trains otherwise and needs no teacher.
+        training: what the constructor of that subclass gets after the loss, like `arguments`.
     """
 
     label: str
     loss: type[losses.NoisyLabelLoss]
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     distillation: Mapping[str, Any] | None = None
+    classifier: type[NoisyLabelClassifier] = NoisyLabelClassifier
+    training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def needs_predecessor(self):
         """True if an argument, or the teacher, comes from another run."""
-        from_others = any(isinstance(value, Resolver) and value.needs_predecessor for value in self.arguments.values())
+        values = [*self.arguments.values(), *self.training.values()]
+        from_others = any(isinstance(value, Resolver) and value.needs_predecessor for value in values)
         return from_others or self.distillation is not None
 
     def build_loss(self, data, predecessor):
@@ -45,22 +50,19 @@ class Method:
             data: the noisy `Dataset` of the run.
             predecessor: the model of the run before this one, or `None`.
         """
-        made = {
-            key: value(data, predecessor) if isinstance(value, Resolver) else value
-            for key, value in self.arguments.items()
-        }
-        return self.loss(data.num_classes, **made)
+        return self.loss(data.num_classes, **_resolved(self.arguments, data, predecessor))
 
-    def build_classifier(self, network, loss, predecessor):
+    def build_classifier(self, network, loss, data, predecessor):
         """Return a model to be trained, not compiled.
 
         Args:
             network: a `keras.Model` with as many outputs as the loss needs.
             loss: as `build_loss` returns it.
+            data: as in `build_loss`.
             predecessor: as in `build_loss`.
         """
         if self.distillation is None:
-            return NoisyLabelClassifier(network, loss)
+            return self.classifier(network, loss, **_resolved(self.training, data, predecessor))
         return DistilledClassifier(network, loss, predecessor, **self.distillation)
 
     def settings(self):
@@ -70,7 +72,16 @@ class Method:
             "loss": self.loss.__name__,
             "arguments": {key: _plain(value) for key, value in self.arguments.items()},
         }
-        return plain if self.distillation is None else {**plain, "distillation": dict(self.distillation)}
+        if self.distillation is not None:
+            plain["distillation"] = dict(self.distillation)
+        if self.classifier is not NoisyLabelClassifier:
+            plain["classifier"] = self.classifier.__name__
+            plain["training"] = {key: _plain(value) for key, value in self.training.items()}
+        return plain
+
+
+def _resolved(arguments, data, predecessor):
+    return {key: value(data, predecessor) if isinstance(value, Resolver) else value for key, value in arguments.items()}
 
 
 def _plain(argument):

@@ -111,7 +111,7 @@ def _build(experiment, noisy, predecessor, data_dir, first_epoch, strategy):
         batches = experiment.batches(noisy, data_dir, first_epoch)
         loss = experiment.method.build_loss(noisy, predecessor)
         network = experiment.build_network(noisy.input_shape, loss.num_outputs)
-        model = experiment.method.build_classifier(network, loss, predecessor)
+        model = experiment.method.build_classifier(network, loss, noisy, predecessor)
         model.compile(
             experiment.build_optimizer(),
             metrics=["accuracy"],

@@ -88,8 +88,8 @@ def _resnext(name, groups, width, input_shape, num_outputs):
         Liu. pytorch-cifar, models/resnext.py. 2017.
     """
 
-    def block(x, filters, strides):
-        return _bottleneck(x, filters, strides, expansion=2, groups=groups)
+    def block(x, filters, strides, name):
+        return _bottleneck(x, filters, strides, name, expansion=2, groups=groups)
 
     inputs, x = _stem(input_shape, 64, size=1)
     x = _stages(x, block, [groups * width * scale for scale in (1, 2, 4)], (3, 3, 3))
@@ -103,28 +103,29 @@ def _stem(input_shape, filters, size=3, strides=1):
 
 def _stages(x, block, filters, counts):
     """Stages of `counts` blocks of each width; all but the first halve the maps."""
-    for stage, (width, count) in enumerate(zip(filters, counts, strict=True)):
-        for i in range(count):
-            x = block(x, width, strides=2 if i == 0 and stage > 0 else 1)
+    for stage, (width, count) in enumerate(zip(filters, counts, strict=True), 1):
+        for i in range(1, count + 1):
+            name = f"stage{stage}" if i == count else None
+            x = block(x, width, strides=2 if i == 1 and stage > 1 else 1, name=name)
     return x
 
 
-def _basic(x, filters, strides):
+def _basic(x, filters, strides, name):
     y = keras.layers.ReLU()(_convolution(x, filters, 3, strides))
-    return _add(x, _convolution(y, filters, 3), strides)
+    return _add(x, _convolution(y, filters, 3), strides, name)
 
 
-def _bottleneck(x, filters, strides, expansion=4, groups=1):
+def _bottleneck(x, filters, strides, name, expansion=4, groups=1):
     y = keras.layers.ReLU()(_convolution(x, filters, 1))
     y = keras.layers.ReLU()(_convolution(y, filters, 3, strides, groups))
-    return _add(x, _convolution(y, expansion * filters, 1), strides)
+    return _add(x, _convolution(y, expansion * filters, 1), strides, name)
 
 
-def _add(x, y, strides):
+def _add(x, y, strides, name):
     """The sum of a block's output and its input, which is projected if the shape changes."""
     if strides > 1 or x.shape[-1] != y.shape[-1]:
         x = _convolution(x, y.shape[-1], 1, strides)
-    return keras.layers.ReLU()(keras.layers.Add()([x, y]))
+    return keras.layers.ReLU(name=name)(keras.layers.Add()([x, y]))
 
 
 def _convolution(x, filters, size, strides=1, groups=1):

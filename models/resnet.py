@@ -41,20 +41,21 @@ def _resnet(name, blocks, input_shape, num_outputs):
     """
     inputs = keras.Input(input_shape)
     x = keras.layers.ReLU()(_convolution(inputs, 16))
-    for filters in (16, 32, 64):
-        for block in range(blocks):
-            x = _block(x, filters, strides=2 if block == 0 and filters > 16 else 1)
+    for stage, filters in enumerate((16, 32, 64), 1):
+        for block in range(1, blocks + 1):
+            end = f"stage{stage}" if block == blocks else None
+            x = _block(x, filters, strides=2 if block == 1 and stage > 1 else 1, name=end)
     x = keras.layers.GlobalAveragePooling2D()(x)
     return keras.Model(inputs, keras.layers.Dense(num_outputs)(x), name=name)
 
 
-def _block(x, filters, strides):
+def _block(x, filters, strides, name):
     y = keras.layers.ReLU()(_convolution(x, filters, strides))
     y = _convolution(y, filters)
     if strides > 1:  # option A: every other pixel, and zeros for the new channels
         x = keras.layers.MaxPooling2D(pool_size=1, strides=strides, padding="same")(x)
         x = keras.ops.pad(x, [[0, 0], [0, 0], [0, 0], [0, filters - x.shape[-1]]])
-    return keras.layers.ReLU()(keras.layers.Add()([x, y]))
+    return keras.layers.ReLU(name=name)(keras.layers.Add()([x, y]))
 
 
 def _convolution(x, filters, strides=1):

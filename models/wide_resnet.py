@@ -11,20 +11,21 @@ def wrn28_2(input_shape, num_outputs):
     """
     inputs = keras.Input(input_shape)
     x = _convolution(inputs, 16)
-    for filters in (32, 64, 128):
-        for block in range(4):
-            x = _block(x, filters, strides=2 if block == 0 and filters > 32 else 1)
+    for stage, filters in enumerate((32, 64, 128), 1):
+        for block in range(1, 5):
+            name = f"stage{stage}" if block == 4 else None
+            x = _block(x, filters, strides=2 if block == 1 and stage > 1 else 1, name=name)
     x = keras.layers.GlobalAveragePooling2D()(_activation(x))
     return keras.Model(inputs, keras.layers.Dense(num_outputs)(x), name="wrn28_2")
 
 
-def _block(x, filters, strides):
+def _block(x, filters, strides, name):
     y = _activation(x)
     if x.shape[-1] != filters:  # as in the authors' code, the projection sees the activated input
         x = _convolution(y, filters, strides, size=1)
     y = _convolution(y, filters, strides)
     y = _convolution(_activation(y), filters)
-    return keras.layers.Add()([x, y])
+    return keras.layers.Add(name=name)([x, y])
 
 
 def _activation(x):

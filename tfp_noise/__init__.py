@@ -14,8 +14,12 @@ from tfp_noise import losses, optimizers, schedules
 if TYPE_CHECKING or keras.backend.backend() == "tensorflow":
     from tfp_noise.classifier import NoisyLabelClassifier
     from tfp_noise.co_teaching import CoTeaching
+    from tfp_noise.depth_distillation import DepthDistillation
     from tfp_noise.distillation import DistilledClassifier
+    from tfp_noise.distortion_distillation import DistortionDistillation
+    from tfp_noise.dynamic_bootstrap import DynamicBootstrap
     from tfp_noise.meta_weight_net import MetaWeightNet
+    from tfp_noise.prototype_correction import PrototypeCorrection
     from tfp_noise.reweighting import LearningToReweight
 if TYPE_CHECKING:
     from tfp_noise import (
@@ -37,10 +41,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CoTeaching",
+    "DepthDistillation",
     "DistilledClassifier",
+    "DistortionDistillation",
+    "DynamicBootstrap",
     "LearningToReweight",
     "MetaWeightNet",
     "NoisyLabelClassifier",
+    "PrototypeCorrection",
     "attacks",
     "callbacks",
     "cross_predict",
@@ -63,10 +71,14 @@ __all__ = [
 # Names that are no modules, and the modules that they come from.
 _SOURCES = {
     "CoTeaching": "co_teaching",
+    "DepthDistillation": "depth_distillation",
     "DistilledClassifier": "distillation",
+    "DistortionDistillation": "distortion_distillation",
+    "DynamicBootstrap": "dynamic_bootstrap",
     "LearningToReweight": "reweighting",
     "MetaWeightNet": "meta_weight_net",
     "NoisyLabelClassifier": "classifier",
+    "PrototypeCorrection": "prototype_correction",
     "cross_predict": "cross_prediction",
 }
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import keras
+
 from experiments import evaluation
 from tfp_noise import estimation, noise
 from tfp_noise.similarities import ClassSimilarities
@@ -83,3 +85,25 @@ class SubstituteTeacher(Resolver):
         rows = predecessor.loss.q_matrix
         learned = ClassSimilarities(rows, [str(index) for index in range(len(rows))])
         return learned.subset(range(data.num_classes)).substitute_teacher(data.num_classes, self.alpha).matrix
+
+
+@dataclasses.dataclass(frozen=True)
+class ShiftsAndFlips(Resolver):
+    """A layer that moves each image by up to `pad` pixels each way, with zeros behind it, and mirrors half of them.
+
+    It is `pipeline.CropAndFlip` in the form that a classifier takes, which draws its own random numbers.
+
+    Args:
+        pad: int, the largest shift in pixels.
+        flip: bool, whether to mirror left and right.
+    """
+
+    pad: int
+    flip: bool = True
+
+    def __call__(self, data, predecessor):
+        del predecessor
+        height, width, _ = data.input_shape
+        factors = self.pad / height, self.pad / width
+        shift = keras.layers.RandomTranslation(*factors, fill_mode="constant", interpolation="nearest")
+        return keras.Sequential([shift, keras.layers.RandomFlip("horizontal")] if self.flip else [shift])

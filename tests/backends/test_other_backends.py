@@ -16,10 +16,14 @@ from tests.helpers.losses_under_test import DAILY, LOSSES_UNDER_TEST
 from tests.helpers.values_of_losses import fix_the_noise, values_of
 from tfp_noise import (
     CoTeaching,
+    DepthDistillation,
     DistilledClassifier,
+    DistortionDistillation,
+    DynamicBootstrap,
     LearningToReweight,
     MetaWeightNet,
     NoisyLabelClassifier,
+    PrototypeCorrection,
     attacks,
     datasets,
     distribute,
@@ -134,6 +138,16 @@ REFUSED = {
     "LearningToReweight": lambda: LearningToReweight(network(), losses.CrossEntropy(2), (np.eye(2), np.arange(2))),
     "MetaWeightNet": lambda: MetaWeightNet(network(), losses.CrossEntropy(2), (np.eye(2), np.arange(2))),
     "DistilledClassifier": lambda: DistilledClassifier(network(), losses.CrossEntropy(2), network()),
+    "DepthDistillation": lambda: DepthDistillation(
+        keras.Sequential([keras.Input([2]), keras.layers.Dense(2, name="early"), keras.layers.Dense(2)]),
+        losses.CrossEntropy(2),
+        ["early"],
+    ),
+    "DistortionDistillation": lambda: DistortionDistillation(
+        network(), losses.CrossEntropy(2), keras.layers.Dropout(0.1)
+    ),
+    "DynamicBootstrap": lambda: DynamicBootstrap(network(), losses.CrossEntropy(2), warm_up=1),
+    "PrototypeCorrection": lambda: PrototypeCorrection(network(), losses.CrossEntropy(2), warm_up=1),
     "strategy": lambda: distribute.strategy("default"),
     "batches": lambda: pipeline.batches(datasets.load("two_moons"), 8),
     "one_pass": lambda: pipeline.one_pass(datasets.load("two_moons").test, 8),

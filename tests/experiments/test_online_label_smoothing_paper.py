@@ -5,14 +5,16 @@ import types
 import numpy as np
 import pytest
 
+import models
 from experiments import papers
 from experiments.evaluation.measures import Attacks, HumanDistance, SnapshotEnsembles, TopAccuracy
+from experiments.evaluation.resolvers import ShiftsAndFlips
 from experiments.experiment import Noise
 from experiments.papers import laptop
 from experiments.papers.drawing import draw
-from experiments.papers.online_label_smoothing import figures, findings, published, settings, studies
+from experiments.papers.online_label_smoothing import figures, findings, methods, published, settings, studies
 from experiments.sources import InMemory
-from tfp_noise import datasets, pipeline
+from tfp_noise import DepthDistillation, DistortionDistillation, DynamicBootstrap, datasets, losses, pipeline
 
 # Errors of the paper, copied a second time: experiment, most probable class.
 TOP_1 = """
@@ -228,6 +230,57 @@ def test_tf_kd_learns_from_a_virtual_teacher_or_from_the_run_of_cross_entropy():
     assert itself.published == (76.41, None)
     assert itself.predecessor == papers.find("OLS/table4/imagenet2012-resnet50/none/CE")
     assert itself.method.distillation == {"temperature": 20.0, "label_weight": 0.9}
+
+
+def test_methods_that_train_otherwise():
+    """Two views of class probabilities only, four depths without features, and a warm-up of 105 of 300 epochs."""
+    views = papers.find("OLS/table2/cifar100-resnet34/none/Xu")
+    assert (views.method.classifier, views.augmentation) == (DistortionDistillation, None)
+    assert views.method.training == {"distortion": ShiftsAndFlips(4), "weight": 1.0, "temperature": 3.0}
+    settings = views.settings()["method"]
+    assert settings["classifier"] == "DistortionDistillation"
+    assert settings["training"]["distortion"] == "ShiftsAndFlips(pad=4, flip=True)"
+    depths = papers.find("OLS/table4/imagenet2012-resnet50/none/BYOT-OLS").method
+    assert (depths.classifier, depths.loss, depths.arguments) == (
+        DepthDistillation,
+        losses.OnlineLabelSmoothing,
+        {"alpha": 0.5},
+    )
+    assert (len(depths.training["stages"]), depths.training["hint_weight"]) == (3, 0.0)
+    for label, epochs in {"cifar100-resnet56": 105, "laptop-digits": 35}.items():
+        arazo = papers.find(f"OLS/table7/{label}/symmetric_other40/Arazo")
+        assert (arazo.method.classifier, arazo.method.training["warm_up"]) == (DynamicBootstrap, epochs)
+    plain = papers.find("OLS/table2/cifar100-resnet34/none/CE").settings()["method"]
+    assert plain.keys() == {"label", "loss", "arguments"}
+
+
+@pytest.mark.parametrize("label", ["Xu", "Arazo"])
+def test_methods_that_train_otherwise_build_their_classifier(label):
+    table = {"Xu": "table2/cifar100-resnet34/none", "Arazo": "table7/laptop-digits/none"}[label]
+    method, data = papers.find(f"OLS/{table}/{label}").method, datasets.load("digits")
+    loss = method.build_loss(data, None)
+    model = method.build_classifier(models.build("digits_cnn", data.input_shape, loss.num_outputs), loss, data, None)
+    assert type(model) is method.classifier
+
+
+def test_shifts_move_images_by_whole_pixels_and_draw_each_anew():
+    data = datasets.load("digits")
+    images = np.zeros([40, 8, 8, 1], "float32")
+    images[:, 4, 4] = 1
+    moved = np.asarray(ShiftsAndFlips(2, flip=False)(data, None)(images, training=True))[..., 0]
+    assert set(np.unique(moved)) <= {0, 1}
+    places = np.argwhere(moved)[:, 1:]
+    assert len(places) == 40
+    assert np.abs(places - 4).max() == 2
+    assert len({tuple(place) for place in places}) > 10
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("network", methods.STAGES)
+def test_networks_have_the_stages_that_methods_name(network):
+    name = f"{network}_untrained" if network == "resnet50" else network
+    layers = {layer.name for layer in models.build(name, (32, 32, 3), 10).layers}
+    assert layers >= set(methods.STAGES[network])
 
 
 @pytest.mark.parametrize(("network", "temperature"), [("resnet50", 6.0), ("mobilenet_v2", 40.0)])

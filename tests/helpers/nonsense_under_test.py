@@ -64,6 +64,11 @@ def model():
 
 
 @functools.cache
+def staged():
+    return keras.Sequential([keras.Input([4]), keras.layers.Dense(5, name="early"), keras.layers.Dense(K)])
+
+
+@functools.cache
 def dataset(observed=False):
     parts = [datasets.Examples(FEATURES, LABELS, np.arange(N), OBSERVED if observed else None) for _ in range(3)]
     return datasets.Dataset("x", *parts, NAMES)
@@ -139,7 +144,16 @@ RIGHT = {
     "MetaWeightNet": lambda: {
         **{"network": model(), "loss": losses.LabelSmoothing(K), "clean": (FEATURES, LABELS)},
     },
+    "DepthDistillation": lambda: {
+        **{"network": staged(), "loss": losses.LabelSmoothing(K), "stages": ["early"]},
+    },
+    "DistortionDistillation": lambda: {
+        **{"network": model(), "loss": losses.LabelSmoothing(K)},
+        "distortion": keras.layers.Dropout(0.1),
+    },
+    "DynamicBootstrap": lambda: {"network": model(), "loss": losses.LabelSmoothing(K), "warm_up": 2},
     "NoisyLabelClassifier": lambda: {"network": model(), "loss": losses.LabelSmoothing(K)},
+    "PrototypeCorrection": lambda: {"network": model(), "loss": losses.LabelSmoothing(K), "warm_up": 2},
     "attacks.fast_gradient_sign": lambda: {"model": model(), "features": FEATURES, "labels": LABELS},
     "attacks.projected_gradient": lambda: {
         **{"model": model(), "features": FEATURES, "labels": LABELS},
@@ -317,11 +331,12 @@ _ANY_NUMBER = ("-1", "0", "0.5", "2**63")
 ACCEPTED = {
     "a number that is in the argument's range": {
         **dict.fromkeys(
-            ["alpha", "average_decay", "forget_rate", "label_weight", "momentum", "rate", "t1", "validation_share"],
+            ["alpha", "average_decay", "distillation_weight", "forget_rate", "label_weight", "momentum", "rate", "t1"]
+            + ["validation_share"],
             ("0", "0.5"),
         ),
         **dict.fromkeys(
-            ["epsilon", "step_size", "gamma", "hard_gamma", "sigma", "weight", "beta"],
+            ["epsilon", "step_size", "gamma", "hard_gamma", "sigma", "weight", "hint_weight", "prior_weight", "beta"],
             ("0", "0.5", "2**63"),
         ),
         **dict.fromkeys(
@@ -336,7 +351,7 @@ ACCEPTED = {
             ["percentile", "min_probability", "q", "target_smoothing", "freeze_above", "label_decay"], ("0.5",)
         ),
         **dict.fromkeys(["correct_probability"], ("0.5",)),
-        **dict.fromkeys(["num_steps", "ramp_steps", "seed", "pad", "Cluster.index"], ("0",)),
+        **dict.fromkeys(["num_steps", "ramp_steps", "seed", "pad", "mixup", "Cluster.index"], ("0",)),
         "inside min_scales": ("0.5", "2**63"),
         "ignore_class": ("-1", "0"),
     },

@@ -8,15 +8,17 @@ from tfp_noise._saving.backup import BackupAndRestore
 from tfp_noise._training.batch_statistics import AverageBatchStatistics
 from tfp_noise._training.non_finite import StopAtDivergence
 from tfp_noise._training.replica_seeds import SeedReplicas
+from tfp_noise.losses._state import LossState
 
 
-class EndEpochOfLoss(keras.callbacks.Callback):
-    """Calls `end_epoch` of the loss's state at the end of each epoch."""
+class EndEpochOfStates(keras.callbacks.Callback):
+    """Calls `end_epoch` of the states in a classifier, that of its loss and its own, at the end of each epoch."""
 
     def on_epoch_end(self, epoch, logs=None):
         del epoch, logs
-        if self.model.loss_state is not None:
-            self.model.loss_state.end_epoch()
+        for layer in self.model.layers:
+            if isinstance(layer, LossState):
+                layer.end_epoch()
 
 
 def with_own_callbacks(callbacks, model, facts):
@@ -31,7 +33,7 @@ def with_own_callbacks(callbacks, model, facts):
     """
     if not isinstance(callbacks, keras.callbacks.CallbackList):
         return _in_order(keras.tree.flatten(callbacks or []), model, facts)
-    if not any(isinstance(one, EndEpochOfLoss) for one in callbacks.callbacks):
+    if not any(isinstance(one, EndEpochOfStates) for one in callbacks.callbacks):
         there = callbacks.callbacks
         callbacks.callbacks = _in_order(there, model, facts)
         for callback in callbacks.callbacks:
@@ -62,7 +64,7 @@ def _in_order(callbacks, model, facts):
 def _own_before(callbacks, model):
     # A step's loss is computed before its update. If a callback saves between steps, weights are checked then, too.
     each_step = any(isinstance(getattr(one, "save_freq", None), int) for one in callbacks)
-    own = [StopAtDivergence(each_step=each_step), EndEpochOfLoss()]
+    own = [StopAtDivergence(each_step=each_step), EndEpochOfStates()]
     if model.distribute_strategy.num_replicas_in_sync > 1:
         own += [AverageBatchStatistics(each_step), SeedReplicas()]
     return own

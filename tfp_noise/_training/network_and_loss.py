@@ -40,3 +40,12 @@ def check_width(outputs, loss, name="network"):
             f"{outputs.shape[-1]}. Give its last layer `loss.num_outputs` units (`Dense`) or filters (`Conv2D`)."
             + (_ONE_OUTPUT if outputs.shape[-1] == 1 and loss.num_outputs == 2 else "")
         )
+
+
+def check_one_label(kind, outputs_rank):
+    """Refuses a network with a label at each position for a class of classifiers, `kind`, that has none."""
+    if outputs_rank != 2:
+        raise ValueError(
+            f"`network` must have outputs [batch, num_outputs], one label an example, for {kind}. Received: outputs of "
+            f"{outputs_rank} axes, a label at each position. Use `NoisyLabelClassifier` for those."
+        )

@@ -14,12 +14,19 @@ Yuan et al.'s two methods are "Tf-KD", their Tf-KD_reg, whose teacher is virtual
 run of cross-entropy. This paper quotes Tf-KD-self and gives no values; here they are what Yuan et al.'s code has for
 ImageNet unless told otherwise: temperature 20, and 0.1 on the teacher. The loss behind that code is not published; here
 it is `DistilledClassifier`'s, with the usual factor T^2. Their teacher is torchvision's network.
+
+Self-distillation between two views ("Xu") and between depths ("BYOT") learns from class probabilities only: this paper
+removes their terms of features. Weights and temperatures are those of public reimplementations: 1 and 3 for the views,
+which are the crops and flips of the other rows; 0.1 and 3 for the depths, whose paper prints none.
+"Arazo" is M-DYR-H of its authors, whose warm-up takes 105 of 300 epochs. "Han" corrects labels after as many, because
+its paper starts from trained networks or after a number of epochs that it does not print for CIFAR-100.
 """
 
 import dataclasses
 
+from experiments.evaluation.resolvers import ShiftsAndFlips
 from experiments.experiment import CROSS_ENTROPY, Method
-from tfp_noise import losses
+from tfp_noise import DepthDistillation, DistortionDistillation, DynamicBootstrap, PrototypeCorrection, losses
 
 LABEL_SMOOTHING = Method("LS", losses.LabelSmoothing, {"alpha": 0.1})
 ONLINE = Method("OLS", losses.OnlineLabelSmoothing, {"alpha": 0.5})
@@ -38,6 +45,23 @@ SELF_TAUGHT = dataclasses.replace(
     CROSS_ENTROPY, label="Tf-KD-self", distillation={"temperature": 20.0, "label_weight": 0.9}
 )
 _TEACHER_FREE = Method("Tf-KD", losses.TeacherFree, {"alpha": 0.1, "temperature": 20.0, "correct_probability": 0.99})
+
+XU = dataclasses.replace(
+    CROSS_ENTROPY,
+    label="Xu",
+    classifier=DistortionDistillation,
+    training={"distortion": ShiftsAndFlips(pad=4), "weight": 1.0, "temperature": 3.0},
+)
+_FOUR_STAGES = ("stage1", "stage2", "stage3")
+# The stages but the last, by network.
+STAGES = {
+    "resnet34": _FOUR_STAGES,
+    "resnet50_small": _FOUR_STAGES,
+    "resnet101_small": _FOUR_STAGES,
+    "resnext29_2x64d": ("stage1", "stage2"),
+    "resnext29_32x4d": ("stage1", "stage2"),
+    "resnet50": ("conv2_block3_out", "conv3_block4_out", "conv4_block6_out"),  # of keras.applications
+}
 
 _TEMPERATURES = {"resnet50": 6.0, "mobilenet_v2": 40.0}
 NETWORKS_OF_CODE = tuple(_TEMPERATURES)
@@ -71,3 +95,28 @@ def teacher_free_of_code(network, num_classes):
 def online(label, **changes):
     """Return online label smoothing with other arguments of its loss."""
     return Method(f"OLS-{label}", losses.OnlineLabelSmoothing, {**ONLINE.arguments, **changes})
+
+
+def by_depth(network):
+    """Return self-distillation between the depths of a network, with cross-entropy and with online label smoothing.
+
+    Args:
+        network: a key of `STAGES`.
+    """
+    training = {"stages": STAGES[network], "distillation_weight": 0.1, "temperature": 3.0, "hint_weight": 0.0}
+    return [
+        dataclasses.replace(method, label=label, classifier=DepthDistillation, training=training)
+        for label, method in {"BYOT": CROSS_ENTROPY, "BYOT-OLS": ONLINE}.items()
+    ]
+
+
+def arazo(epochs):
+    """Return dynamic bootstrapping for a training of so many epochs."""
+    training = {"warm_up": round(0.35 * epochs), "hard": True, "mixup": 32, "prior_weight": 1.0}
+    return dataclasses.replace(CROSS_ENTROPY, label="Arazo", classifier=DynamicBootstrap, training=training)
+
+
+def han(epochs):
+    """Return self-learning with prototypes for a training of so many epochs."""
+    training = {"warm_up": round(0.35 * epochs), "weight": 0.5, "num_prototypes": 8, "num_samples": 500}
+    return dataclasses.replace(CROSS_ENTROPY, label="Han", classifier=PrototypeCorrection, training=training)

@@ -198,8 +198,6 @@ OLS 2.85±1.44 1.81±0.85 2.05±0.68
 # Section V-E, ResNet-56 on CIFAR-100: the prediction for one other example of the class as the soft label.
 SINGLE = (round(100 - 26.18, 2), 0.30)
 
-_TWO_VIEWS = "self-distillation between two distorted views of an image is no method of the library yet"
-_DEPTHS = "self-distillation between the depths of a network is no method of the library yet"
 _QUOTED = "quoted from Yuan et al.; the paper has this row of its own, too, which is declared"
 _CLEAN_PART = "weights of examples learned on a clean part of the data are no method of the library yet"
 _SAN = "Keras has neither SAN-15 nor its weights of ImageNet, which these runs start from"
@@ -207,15 +205,12 @@ _DETECTION = "the experiments classify; nothing here trains a detector or measur
 
 # By table: rows, networks (Table VI) or columns (Table X) that no experiment has, and the reason.
 LEFT_OUT = {
-    "table2": {"Xu": _TWO_VIEWS, "BYOT": _DEPTHS, "BYOT-OLS": _DEPTHS},
-    "table4": {"CE-Yuan": _QUOTED, "LS-Yuan": _QUOTED, "BYOT": _DEPTHS, "BYOT-OLS": _DEPTHS},
+    "table4": {"CE-Yuan": _QUOTED, "LS-Yuan": _QUOTED},
     "table6": {"san15": _SAN},
     "table7": {
         "Ren": _CLEAN_PART,
         "Meta-Weight-Net": _CLEAN_PART,
-        "Arazo": "a mixture of two components, fitted to the losses of all examples, is no method of the library yet",
         "PENCIL": "label distributions that are learned for each example are no method of the library yet",
-        "Han": "labels that are corrected by prototypes of the classes are no method of the library yet",
     },
     "table10": {"yolo": _DETECTION},
 }

@@ -33,7 +33,8 @@ def _imagenet(network, table):
     numbers, top = table["top1"], (TopAccuracy(),)
     attacked = published.TABLE_9["fgsm"] if network == "resnet50" else {}
     plain = None
-    for method in methods.IMAGENET[network]:
+    by_depth = methods.by_depth(network) if network in methods.STAGES else ()
+    for method in (*methods.IMAGENET[network], *by_depth):
         measures = (*top, Attacks(top=5)) if method.label in attacked else top
         teacher = plain if method.needs_predecessor else None
         (one,) = _variants(folder, dataclasses.replace(base, predecessor=teacher), [method], numbers, measures)
@@ -52,13 +53,16 @@ def _as_in_code(label, network, number):
     return _variants(f"OLS/table6/{label}-{network}", base, [method], {method.label: number}, (TopAccuracy(),))
 
 
+def _table_2(network, numbers):
+    """A column of Table II; the two views are distorted instead of the batch."""
+    folder, base = f"OLS/table2/cifar100-{network}", cifar("cifar100", network)
+    yield from _variants(folder, base, [*methods.ALL, *methods.by_depth(network)], numbers)
+    yield from _variants(folder, dataclasses.replace(base, augmentation=None), [methods.XU], numbers)
+
+
 _RESNET_56 = {"cifar100-resnet56": cifar("cifar100", "resnet56"), **LAPTOP}
 
-TABLE_2 = [
-    one
-    for network, numbers in published.TABLE_2.items()
-    for one in _variants(f"OLS/table2/cifar100-{network}", cifar("cifar100", network), methods.ALL, numbers)
-]
+TABLE_2 = [one for network, numbers in published.TABLE_2.items() for one in _table_2(network, numbers)]
 TABLE_3 = [
     one
     for label, base in _RESNET_56.items()
@@ -97,7 +101,11 @@ TABLE_7 = [
     for one in _variants(
         f"OLS/table7/{label}",
         dataclasses.replace(base, noise=noise),
-        methods.ROBUST if label == "cifar100-resnet56" else methods.ROBUST_OF_TEN,
+        [
+            *(methods.ROBUST if label == "cifar100-resnet56" else methods.ROBUST_OF_TEN),
+            methods.arazo(base.epochs),
+            methods.han(base.epochs),
+        ],
         {} if label in LAPTOP else published.TABLE_7[str(rate)],
     )
 ]

@@ -1,0 +1,194 @@
+"""Self-learning with prototypes: their choice and an epoch against NumPy, limits, and the contract of a classifier."""
+
+import keras
+import numpy as np
+import pytest
+from scipy import special
+
+from tfp_noise import NoisyLabelClassifier, PrototypeCorrection, losses
+from tfp_noise.prototype_correction import _mean_prototype
+
+FEATURES = np.random.default_rng(0).normal(size=(48, 6)).astype("float32")
+LABELS = np.random.default_rng(1).integers(0, 3, 48)
+
+
+def network(num_outputs=3, dropout=0.3):
+    layers = [keras.Input([6]), keras.layers.Dense(8, activation="relu"), keras.layers.Dropout(dropout, seed=1)]
+    return keras.Sequential([*layers, keras.layers.Dense(num_outputs)])
+
+
+def without_dropout(num_outputs):
+    return network(num_outputs, dropout=0.0)
+
+
+def classifier(loss=None, own=network, jit_compile=False, eager=False, warm_up=1, num_samples=20, **arguments):
+    loss = loss or losses.CrossEntropy(3)
+    optimizer = arguments.pop("optimizer", None) or keras.optimizers.Adam(0.05)
+    keras.utils.set_random_seed(0)
+    model = PrototypeCorrection(own(loss.num_outputs), loss, warm_up, num_samples=num_samples, **arguments)
+    # A trace costs more than a few steps.
+    model.compile(optimizer, metrics=["accuracy"], jit_compile=jit_compile, run_eagerly=eager)
+    return model
+
+
+def fit(model, epochs=1, **kwargs):
+    return model.fit(FEATURES, LABELS, batch_size=16, epochs=epochs, shuffle=False, verbose=0, **kwargs).history
+
+
+def numpy_mean_prototype(features, count):
+    """The definition of density, nearness and prototypes, by loops over pairs."""
+    rows = [np.asarray(row, "float64") / np.linalg.norm(row) for row in features if np.linalg.norm(row) > 0]
+    n = len(rows)
+    similar = [[a @ b for b in rows] for a in rows]
+    threshold = np.quantile(np.array(similar), 0.6)
+    density = [sum(value > threshold for value in row) for row in similar]
+    nearness = []
+    for i in range(n):
+        denser = [similar[i][j] for j in range(n) if density[j] > density[i]]
+        nearness.append(max(denser) if denser else min(similar[i]))
+    distinct = sorted((i for i in range(n) if nearness[i] < 0.95), key=lambda i: (-density[i], i))
+    others = sorted((i for i in range(n) if nearness[i] >= 0.95), key=lambda i: (-density[i], i))
+    return np.mean([rows[i] for i in (distinct + others)[:count]], axis=0)
+
+
+@pytest.mark.parametrize("count", [1, 4, 40])
+@pytest.mark.parametrize("spread", [0.05, 1.0])
+def test_prototypes_are_those_of_the_definition(count, spread):
+    features = np.random.default_rng(2).normal([2, 1, 0], spread, size=(25, 3))
+    features[7] = 0  # no direction
+    np.testing.assert_allclose(_mean_prototype(features, count), numpy_mean_prototype(features, count), rtol=1e-10)
+
+
+def test_prototypes_lie_in_the_middle_of_a_class_and_not_among_wrong_labels():
+    rng = np.random.default_rng(3)
+    right, wrong = (rng.normal(3 * np.eye(16)[i], 0.5, (count, 16)) for i, count in ((0, 60), (1, 40)))
+    mean = _mean_prototype(np.concatenate([right, wrong]), 8)
+    assert mean[0] / np.linalg.norm(mean) > 0.95
+    np.testing.assert_array_equal(_mean_prototype(np.zeros([4, 2]), 8), [0, 0])
+    np.testing.assert_array_equal(_mean_prototype(np.zeros([0, 2]), 8), [0, 0])
+
+
+def test_epochs_are_those_of_numpy():
+    """Gradient descent on the last layer of a network whose first one is frozen, with as many samples as examples."""
+    model = classifier(own=without_dropout, optimizer=keras.optimizers.SGD(0.5), warm_up=2, weight=0.7, eager=True)
+    model.network.layers[0].trainable = False
+    model.compile(keras.optimizers.SGD(0.5), run_eagerly=True)
+    hidden, last = model.network.layers[0], model.network.layers[-1]
+    features = np.maximum(FEATURES.astype("float64") @ hidden.kernel.numpy() + hidden.bias.numpy(), 0)
+    kernel, bias = (weight.astype("float64") for weight in last.get_weights())
+    expected, means = [], None
+    for epoch in range(4):
+        steps = []
+        for start in range(0, 48, 16):
+            f, y = features[start : start + 16], np.eye(3)[LABELS[start : start + 16]]
+            if means is not None:
+                y = 0.3 * y + 0.7 * np.eye(3)[(f @ means.T).argmax(axis=1)]
+            log_p = special.log_softmax(f @ kernel + bias, axis=1)
+            steps.append(-np.sum(y * log_p, axis=1).mean())
+            by_logits = (np.exp(log_p) - y) / 16
+            kernel, bias = kernel - 0.5 * f.T @ by_logits, bias - 0.5 * by_logits.sum(axis=0)
+        expected.append(np.mean(steps))
+        if epoch >= 1:
+            means = np.array([numpy_mean_prototype(features[label == LABELS], 8) for label in range(3)])
+    np.testing.assert_allclose(fit(model, 4)["loss"], expected, rtol=1e-5)
+
+
+def test_warm_up_is_plain_training():
+    model = classifier(losses.OnlineLabelSmoothing(3), warm_up=9, eager=True)
+    keras.utils.set_random_seed(0)
+    plain = NoisyLabelClassifier(network(), losses.OnlineLabelSmoothing(3))
+    plain.compile(keras.optimizers.Adam(0.05), metrics=["accuracy"], run_eagerly=True)
+    np.testing.assert_allclose(fit(model, 2)["loss"], fit(plain, 2)["loss"], rtol=1e-6)
+    for a, b in zip(model.network.get_weights(), plain.network.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+def test_latest_samples_of_a_class_are_kept():
+    state = classifier(num_samples=3).prototypes
+    rows = np.arange(1, 9, dtype="float32")[:, np.newaxis] * np.ones([1, 8], "float32")
+    for part in (slice(0, 5), slice(5, 8)):
+        state.keep(rows[part], np.array([0, 1, 0, 0, 0, 0, 2, 1])[part])
+    kept = np.asarray(state.samples)[:, 0].reshape(3, 3)
+    assert list(kept[0]) == [1, 6, 4]  # 1, 3, 4; 5 was one more than a batch can add, and counts; 6 is the fifth
+    assert list(kept[1]) == [2, 8, 0]
+    assert list(kept[2]) == [7, 0, 0]
+    np.testing.assert_array_equal(state.seen, [5, 2, 1])
+
+
+def test_class_without_prototypes_corrects_no_label():
+    state = classifier(num_samples=3).prototypes
+    ones = -np.ones([4, 8], "float32")
+    state.means.assign(np.array([[0.0] * 8, [1.0] * 8, [2.0] * 8], "float32"))
+    np.testing.assert_array_equal(state.nearest(ones), [1] * 4)
+
+
+def test_goes_on_after_loading_as_if_it_had_not_stopped(tmp_path):
+    whole = classifier(weight=0.3, num_prototypes=2, eager=True)
+
+    class SaveHalfWay(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                whole.save(tmp_path / "model.keras")
+
+    fit(whole, epochs=4, callbacks=[SaveHalfWay()])
+    assert np.asarray(whole.prototypes.means).any(axis=1).all()
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    loaded.run_eagerly = True
+    assert isinstance(loaded, PrototypeCorrection)
+    settings = (loaded.warm_up, loaded.weight, loaded.num_prototypes, loaded.num_samples)
+    assert settings == (1, 0.3, 2, 20)
+    fit(loaded, epochs=2)
+    for a, b in zip(whole.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_deployable_is_the_network_alone():
+    model = classifier(eager=True)
+    fit(model)
+    plain = model.deployable()
+    assert plain.count_params() == model.network.count_params() < model.count_params()
+    np.testing.assert_allclose(plain.predict(FEATURES, verbose=0), model.predict(FEATURES, verbose=0), rtol=1e-6)
+
+
+def test_xla_trains_as_eager_execution_does():
+    eager, compiled = (classifier(own=without_dropout, jit_compile=jit, eager=not jit) for jit in (False, True))
+    assert fit(compiled, 3)["loss"] == pytest.approx(fit(eager, 3)["loss"], rel=1e-4)
+
+
+def test_two_replicas_learn_as_one(two_replicas):
+    def train():
+        model = classifier(own=without_dropout)
+        return fit(model, 3)["loss"], np.asarray(model.prototypes.means)
+
+    alone, means = train()
+    with two_replicas.scope():
+        found, their_means = train()
+    assert found == pytest.approx(alone, rel=1e-4)
+    np.testing.assert_allclose(their_means, means, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"warm_up": 0}, ValueError, "`warm_up` must be"),
+        ({"weight": 1.5}, ValueError, "`weight` must be"),
+        ({"num_prototypes": 0}, ValueError, "`num_prototypes` must be"),
+        ({"num_samples": 0.5}, TypeError, "`num_samples` must be"),
+        ({"loss": losses.CrossEntropy(3, ignore_class=-1)}, ValueError, "`loss.ignore_class` must be None, because"),
+        ({"loss": losses.MultiLabel(losses.CrossEntropy(2), 3)}, ValueError, "`loss` must have a loss for one class"),
+        (
+            {"network": keras.Sequential([keras.layers.Dense(3)])},
+            ValueError,
+            "`network` must be a Functional or Sequential",
+        ),
+        (
+            {"network": keras.Sequential([keras.Input([5, 6]), keras.layers.Dense(3)])},
+            ValueError,
+            r"`network` must have outputs \[batch, num_outputs\], one label",
+        ),
+    ],
+)
+def test_bad_input(arguments, error, message):
+    right = {"network": network(), "loss": losses.CrossEntropy(3), "warm_up": 1, "num_samples": 5}
+    with pytest.raises(error, match=message):
+        PrototypeCorrection(**{**right, **arguments})

@@ -1,0 +1,23 @@
+"""Symbolic outputs of the layers of a Functional or Sequential network, and the features that its last layer reads."""
+
+import keras
+
+from tfp_noise._saving.deployment import has_inputs
+
+
+def outputs_of_layers(network):
+    """`{name: symbolic output}` of the layers of a network, from first to last, and the input of its last layer.
+
+    `layer.output` would not do, because a layer may have been called in another network before.
+    """
+    nodes, last = {}, None
+    if has_inputs(network):
+        by_depth = getattr(network, "_functional", network)._nodes_by_depth
+        nodes = {node.operation.name: node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]}
+        last = network.outputs[0]._keras_history.operation
+    if type(last) is not keras.layers.Dense or last.activation is not keras.activations.linear:
+        raise ValueError(
+            "`network` must be a Functional or Sequential model whose last layer is a linear `keras.layers.Dense`, so "
+            f"that its stages and last features are known. Received: {network!r}. Build it from `keras.Input` on."
+        )
+    return {name: node.outputs[0] for name, node in nodes.items()}, nodes[last.name].input_tensors[0]
