@@ -71,6 +71,10 @@ class ShiftedGaussianNoise(NoisyLabelLoss):
 
     paper = "Englesson, Azizpour, 2024"
     needs = "a `NoisyLabelClassifier`; a last layer of `num_outputs` units"
+    divergence_advice = (
+        "Unlike those of cross-entropy, the gradients of ShiftedGaussianNoise are not bounded: they grow with the "
+        "residual. Take a lower learning rate than with cross-entropy."
+    )
 
     def __init__(
         self,
