@@ -117,7 +117,8 @@ def cross_predict(
             model = _fresh_model(build, seed, fold)
             check_new_weights(model, trained, "fold", ", and have seen the examples that it is to predict")
             targets = functools.partial(_class_probabilities.labels_for, model, num_classes=num_classes)
-            model.fit(**examples.training(others, batch_size, targets), epochs=epochs, verbose=verbose)
+            with_ids = getattr(model.loss, "needs_ids", False)
+            model.fit(**examples.training(others, batch_size, targets, with_ids), epochs=epochs, verbose=verbose)
             predicted = _class_probabilities.predict(model, **examples.inputs(own, batch_size), verbose=verbose)
             _validation.check_distribution_rows("predictions", predicted, _CURE)
             trained = model.trainable_variables

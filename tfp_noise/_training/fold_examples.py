@@ -57,9 +57,10 @@ class ArrayExamples:
         )
         return {"x": taken, "batch_size": batch_size}
 
-    def training(self, positions, batch_size, targets):
-        """Arguments of `model.fit` for these positions, with labels in the form that `targets` gives them."""
-        return {**self.inputs(positions, batch_size), "y": targets(self.labels[positions])}
+    def training(self, positions, batch_size, targets, with_ids=False):
+        """Arguments of `model.fit` for these positions, with labels as `targets` gives them, and positions as ids."""
+        labels = targets(self.labels[positions])
+        return {**self.inputs(positions, batch_size), "y": {"labels": labels, "ids": positions} if with_ids else labels}
 
 
 class StreamExamples:
@@ -93,13 +94,17 @@ class StreamExamples:
         """Arguments of `model.predict` for the examples at these positions, as a dict."""
         return {"x": self._at(positions).map(lambda _, x: (x,)).batch(batch_size).prefetch(2)}
 
-    def training(self, positions, batch_size, targets):
-        """Arguments of `model.fit` for these positions, with labels in the form that `targets` gives them."""
+    def training(self, positions, batch_size, targets, with_ids=False):
+        """Arguments of `model.fit` for these positions, with labels as `targets` gives them, and positions as ids."""
         with tf.device("CPU:0"):
             labels, form = tf.constant(self.labels), tf.constant(targets(np.arange(self.labels.max() + 1)))
         shuffled = self._at(positions).shuffle(self._buffer, seed=0)  # the global seed differs between folds
-        labelled = shuffled.map(lambda number, x: (x, tf.gather(form, tf.gather(labels, number))))
-        return {"x": labelled.batch(batch_size).prefetch(2), "shuffle": False}
+
+        def labelled(number, x):
+            label = tf.gather(form, tf.gather(labels, number))
+            return x, {"labels": label, "ids": number} if with_ids else label
+
+        return {"x": shuffled.map(labelled).batch(batch_size).prefetch(2), "shuffle": False}
 
     def _at(self, positions):
         """The elements `(number, x)` at these positions."""
