@@ -129,8 +129,8 @@ class Experiment:
 
     Raises:
         ValueError: if the predecessor has other data, noise or seed (`with_seed` changes both), or is missing where it
-            is needed; or for exact noise on a stream. The predecessor of an experiment on a part of the data may have
-            all of them.
+            is needed; for exact noise on a stream; or if the loss remembers examples and the source gives no ids. The
+            predecessor of an experiment on a part of the data may have all of them.
     """
 
     name: str
@@ -155,6 +155,11 @@ class Experiment:
             raise ValueError(
                 "`noise` must not be exact for a stream, whose labels cannot be counted first. "
                 f"Received: {self.noise!r}. Give `exact=False`."
+            )
+        if self.method.loss.needs_ids and not self.source.gives_ids:
+            raise ValueError(
+                f"`source` must give ids of examples for {self.method.label!r}, which remembers each one. Received: "
+                f"{self.source!r}. Take `sources.InMemory`."
             )
         if self.predecessor is None:
             if self.method.needs_predecessor:
@@ -207,6 +212,7 @@ class Experiment:
             noise_seed=self.seed,
             data_dir=data_dir,
             first_epoch=first_epoch,
+            **({"with_ids": True} if self.method.loss.needs_ids else {}),
         )
 
     def build_network(self, input_shape, num_outputs):

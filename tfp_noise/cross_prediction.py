@@ -126,7 +126,8 @@ def cross_predict(
             model = _fresh_model(build, seed, fold)
             check_new_weights(model, trained, "fold", ", and have seen the examples that it is to predict")
             one_hot = _class_probabilities.one_hot_rows(model, shape[-1])
-            model.fit(**examples.training(others, batch_size, one_hot), epochs=epochs, verbose=verbose)
+            with_ids = getattr(model.loss, "needs_ids", False)
+            model.fit(**examples.training(others, batch_size, one_hot, with_ids), epochs=epochs, verbose=verbose)
             predicted = _class_probabilities.predict(model, **examples.inputs(own, batch_size), verbose=verbose)
             _check_rows(predicted)
             trained = model.trainable_variables

@@ -42,6 +42,15 @@ class TrueTransition(Resolver):
 
 
 @dataclasses.dataclass(frozen=True)
+class NumTrainingExamples(Resolver):
+    """The number of training examples, for a loss that remembers each of them."""
+
+    def __call__(self, data, predecessor):
+        del predecessor
+        return len(data.train)
+
+
+@dataclasses.dataclass(frozen=True)
 class SymmetricTransition(Resolver):
     """The matrix of symmetric noise at an assumed rate, whatever the true one."""
 

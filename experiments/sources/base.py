@@ -1,11 +1,17 @@
 """The base class of all sources of examples."""
 
 import dataclasses
+from typing import ClassVar
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Reads a data set, and makes the batches of a training."""
+    """Reads a data set, and makes the batches of a training.
+
+    Where `gives_ids`, `batches` takes `with_ids`, as `tfp_noise.pipeline.batches` does.
+    """
+
+    gives_ids: ClassVar[bool] = False
 
     def load(self, name, data_dir):
         """Read a data set.

@@ -19,6 +19,8 @@ class InMemory(Source):
         part: a `Part` of the examples, or `None` for all.
     """
 
+    gives_ids = True
+
     share: float | None = None
     part: Part | None = None
 
@@ -31,7 +33,7 @@ class InMemory(Source):
         data = datasets.load(name, data_dir=data_dir, **held_out)
         return data if self.part is None else self.part.of_arrays(data)
 
-    def batches(self, noisy, *, batch_size, augmentation, seed, noise_seed, data_dir, first_epoch=0):
+    def batches(self, noisy, *, batch_size, augmentation, seed, noise_seed, data_dir, first_epoch=0, with_ids=False):
         del noise_seed, data_dir
         return pipeline.batches(
             noisy,
@@ -41,6 +43,7 @@ class InMemory(Source):
             # A smaller last batch would weigh replicas that get less of it as much as the others.
             drop_remainder=tf.distribute.get_strategy().num_replicas_in_sync > 1,
             first_epoch=first_epoch,
+            with_ids=with_ids,
         )
 
     def _whole(self):

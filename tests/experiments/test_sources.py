@@ -8,10 +8,11 @@ import pytest
 import tensorflow as tf
 
 from experiments import sources
-from experiments.experiment import CROSS_ENTROPY, Experiment, Noise
+from experiments.evaluation.resolvers import NumTrainingExamples
+from experiments.experiment import CROSS_ENTROPY, Experiment, Method, Noise
 from experiments.run import run
 from tests.helpers import tiny_raw
-from tfp_noise import datasets, pipeline
+from tfp_noise import datasets, losses, pipeline
 from tfp_noise.datasets import prepare
 
 STREAM = sources.Stream(train="train[50%:]", validation="train[:50%]", test="test", stored_size=40, image_size=32)
@@ -218,3 +219,15 @@ def test_a_predecessor_may_have_seen_all_of_which_this_run_sees_a_part():
             dataclasses.replace(whole, predecessor=dataclasses.replace(EXPERIMENT, source=part))
     with pytest.raises(ValueError, match="`predecessor` must have the same source"):
         dataclasses.replace(EXPERIMENT, predecessor=whole)  # a stream's splits may be others
+
+
+def test_a_loss_that_remembers_examples_gets_their_ids_from_memory():
+    method = Method("ELR", losses.EarlyLearning, {"num_examples": NumTrainingExamples()})
+    changes = {"dataset": "digits", "method": method, "augmentation": None}
+    with pytest.raises(ValueError, match=r"`source` must give ids of examples for 'ELR'.*Take `sources.InMemory`"):
+        dataclasses.replace(EXPERIMENT, **changes)
+    one = dataclasses.replace(EXPERIMENT, **changes, source=sources.InMemory())
+    data = one.noisy_data(None)
+    labels = next(iter(one.batches(data, None).train))[1]
+    assert method.build_loss(data, None).num_examples == len(data.train)
+    np.testing.assert_array_equal(labels["labels"], data.train.observed[labels["ids"]])

@@ -196,3 +196,20 @@ def test_the_way_out_of_shuffling_works():
     order = [int(number[0]) for number, _ in fixed.as_numpy_iterator()]
     assert order != sorted(order)
     np.testing.assert_array_equal(watched(fixed)[0], watched(IDS[order], LABELS[order])[0])
+
+
+def test_a_loss_that_remembers_examples_knows_them_by_their_positions():
+    """What each fold's model has not seen, it does not remember, in arrays and in a dataset."""
+    made = []
+
+    def build():
+        network = keras.Sequential([keras.Input([4]), keras.layers.Dense(3)])
+        made.append(NoisyLabelClassifier(network, losses.EarlyLearning(3, N)))
+        made[-1].compile("sgd", run_eagerly=True)
+        return made[-1]
+
+    for data in ((FEATURES, LABELS), (stream(FEATURES, LABELS), None)):
+        made.clear()
+        cross_predict(build, *data, folds=3, epochs=1, verbose=0)
+        remembered = np.array([model.loss.memory.any(axis=1) for model in made[-3:]])
+        np.testing.assert_array_equal(remembered.sum(0), 2)

@@ -57,10 +57,17 @@ class ArrayExamples:
         )
         return {"x": taken, "batch_size": batch_size}
 
-    def training(self, positions, batch_size, one_hot):
-        """Arguments of `model.fit` for these positions; labels are rows of `one_hot`, unless that is `None`."""
-        labels = self.labels[positions]
-        return {**self.inputs(positions, batch_size), "y": labels if one_hot is None else one_hot[labels]}
+    def training(self, positions, batch_size, one_hot, with_ids=False):
+        """Arguments of `model.fit` for these positions.
+
+        Args:
+            positions: int `[m]`.
+            batch_size: int.
+            one_hot: `[K, K]`, whose rows become the labels; `None` for class indices.
+            with_ids: bool, positions stand beside the labels as ids.
+        """
+        labels = self.labels[positions] if one_hot is None else one_hot[self.labels[positions]]
+        return {**self.inputs(positions, batch_size), "y": {"labels": labels, "ids": positions} if with_ids else labels}
 
 
 class StreamExamples:
@@ -95,8 +102,8 @@ class StreamExamples:
         """Arguments of `model.predict` for the examples at these positions, as a dict."""
         return {"x": self._at(positions).map(lambda _, x: (x,)).batch(batch_size).prefetch(2)}
 
-    def training(self, positions, batch_size, one_hot):
-        """Arguments of `model.fit` for these positions; labels are rows of `one_hot`, unless that is `None`."""
+    def training(self, positions, batch_size, one_hot, with_ids=False):
+        """Arguments of `model.fit` for these positions, as those of `ArrayExamples.training`."""
         with tf.device("CPU:0"):
             labels, rows = tf.constant(self.labels), None if one_hot is None else tf.constant(one_hot)
 
@@ -105,8 +112,11 @@ class StreamExamples:
             return index if rows is None else tf.gather(rows, index)
 
         shuffled = self._at(positions).shuffle(self._buffer, seed=0)  # the global seed differs between folds
-        labelled = shuffled.map(lambda number, x: (x, label(number)))
-        return {"x": labelled.batch(batch_size).prefetch(2), "shuffle": False}
+
+        def labelled(number, x):
+            return x, {"labels": label(number), "ids": number} if with_ids else label(number)
+
+        return {"x": shuffled.map(labelled).batch(batch_size).prefetch(2), "shuffle": False}
 
     def _at(self, positions):
         """The elements `(number, x)` at these positions."""

@@ -66,6 +66,7 @@ class LossWithMemory(StatefulLoss):
     needs = "a `NoisyLabelClassifier`; the number of examples"
     needs_classifier = "it remembers each example by its id"
     needs_ids = True
+    divergence_advice = "So does an id outside [0, num_examples)."
 
     def __init__(self, num_classes: int, num_examples: int, **kwargs: Any):
         super().__init__(num_classes, **kwargs)
