@@ -35,14 +35,15 @@ class MetaWeightNet(CleanSetClassifier):
     number.
 
     The virtual step is one of gradient descent, whatever the optimizer is, as in the paper, which trains by gradient
-    descent with momentum. The weight network is saved with the model, with its optimizer. A step costs about four
-    steps of a plain classifier. All of `LearningToReweight` about batch normalisation, dropout, positions,
-    `sample_weight` and replicas holds here; `V` sees losses without `sample_weight`.
+    descent with momentum. The weight network is saved with the model, with its optimizer. A step costs about three
+    steps of a plain classifier if clean batches are as large as the others. All of `LearningToReweight` about batch
+    normalisation, random layers, positions, `sample_weight`, replicas and mixed precision holds here; `V` sees losses
+    without `sample_weight`.
 
     Args:
         network: as in `NoisyLabelClassifier`.
         loss: as in `NoisyLabelClassifier`: a loss of each example by itself that keeps nothing between steps, reduced
-            to the mean. It is the loss of both sets.
+            to the mean. It is the loss of both sets, so that a correction for noisy labels does not suit it.
         clean: pair `(x, y)` of arrays, inputs of the network and labels that are known to be right: some hundred
             examples that are not trained on otherwise. `x` may be a nest of arrays. They are saved with the model.
         clean_batch_size: int >= 1, how many clean examples enter a step; all of them if there are not so many.
