@@ -143,7 +143,7 @@ class CoTeaching(NoisyLabelClassifier):
         Raises:
             ValueError: if both networks have the same weights.
         """
-        pairs = zip(self.network.trainable_variables, self.peer.trainable_variables, strict=False)
+        pairs = zip(self.network.weights, self.peer.weights, strict=False)
         if self.built and all(one.shape == two.shape and bool(ops.all(one == two)) for one, two in pairs):
             raise ValueError(
                 "`peer` must begin with other weights than `network`, because equal networks choose the same examples. "

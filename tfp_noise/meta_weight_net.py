@@ -22,27 +22,29 @@ _HIDDEN = 100  # units, as in the paper
 class MetaWeightNet(CleanSetClassifier):
     """A classifier that weighs each example by a learned function of its loss.
 
-    With the losses `l_i(theta)` of a batch of n examples at the network's weights `theta`, the weight network
+    With the losses `l_i(theta)` of a batch at the network's weights `theta`, the weight network
     `V(l) = sigmoid(b + sum_j v_j relu(a_j l + c_j))` with 100 hidden units and variables `Theta`, the loss `C` of a
     batch of the clean set, and the optimizer's learning rate r, a step is:
 
-        theta' = theta - r / n sum_i V(l_i) grad l_i(theta)              a virtual step
-        Theta <- Adam step along  -r / n sum_i u_i grad_Theta V(l_i),    u_i = grad l_i(theta) . grad C(theta')
-        L      = 1 / n sum_i V(l_i) l_i(theta)                           with the new Theta, for the optimizer
+        w_i    = V(l_i) / sum_j V(l_j)
+        theta' = theta - r sum_i w_i grad l_i(theta)                 a virtual step
+        Theta <- Adam step along  -r sum_i u_i grad_Theta w_i,       u_i = grad l_i(theta) . grad C(theta')
+        L      = sum_i w_i l_i(theta)                                with the new Theta, for the optimizer
 
     The direction of `Theta` is the gradient of `C(theta')`, which depends on `Theta` through the virtual step. The
     inner products `u_i` are exact, by one more pass backward, without second derivatives of a loss. `V` sees `l_i` as a
     number.
 
     The virtual step is one of gradient descent, whatever the optimizer is, as in the paper, which trains by gradient
-    descent with momentum. The weight network is saved with the model, with its optimizer. A step costs about four
-    steps of a plain classifier. All of `LearningToReweight` about batch normalisation, dropout, positions,
-    `sample_weight` and replicas holds here; `V` sees losses without `sample_weight`.
+    descent with momentum. The weight network is saved with the model, with its optimizer. A step costs about three
+    steps of a plain classifier if clean batches are as large as the others. All of `LearningToReweight` about batch
+    normalisation, random layers, positions, `sample_weight`, replicas and mixed precision holds here; `V` sees losses
+    without `sample_weight`.
 
     Args:
         network: as in `NoisyLabelClassifier`.
         loss: as in `NoisyLabelClassifier`: a loss of each example by itself that keeps nothing between steps, reduced
-            to the mean. It is the loss of both sets.
+            to the mean. It is the loss of both sets, so that a correction for noisy labels does not suit it.
         clean: pair `(x, y)` of arrays, inputs of the network and labels that are known to be right: some hundred
             examples that are not trained on otherwise. `x` may be a nest of arrays. They are saved with the model.
         clean_batch_size: int >= 1, how many clean examples enter a step; all of them if there are not so many.
@@ -70,7 +72,9 @@ class MetaWeightNet(CleanSetClassifier):
 
     References:
         Shu, Xie, Yi, Zhao, Zhou, Xu, Meng, "Meta-Weight-Net: learning an explicit mapping for sample weighting", 2019,
-        Algorithm 1, equations 3 to 5. Departure: no weight decay of the weight network, which their code has.
+        Algorithm 1, equations 3 to 5. As in the code of their experiments, weights are divided by their sum over the
+        batch; without that, they grow for all losses alike as long as any step reduces C. Departure: no weight decay
+        of the weight network, which their code has.
     """
 
     def __init__(
@@ -111,26 +115,31 @@ class MetaWeightNet(CleanSetClassifier):
             return super().data_loss(x, y, y_pred, sample_weight, training)
         check_labels_given(y)
         losses, factors, counts = example_losses(self.loss, y, y_pred, sample_weight)
-        (all_counts,) = gather(ops.reshape(ops.cast(counts, losses.dtype), [-1]))
-        seen, number = ops.stop_gradient(losses), ops.maximum(ops.sum(all_counts), 1)
-        self._train_weight_network(seen, number, virtual_steps.losses_at(self, x, y, sample_weight))
-        return ops.sum(ops.stop_gradient(self.weight_network(seen)) * factors * losses) / number
+        seen, counts = ops.stop_gradient(losses), ops.cast(counts, losses.dtype)
+        self._train_weight_network(seen, counts, virtual_steps.losses_at(self, x, y, sample_weight))
+        weights = ops.stop_gradient(counts * self.weight_network(seen))
+        return ops.divide_no_nan(ops.sum(weights * factors * losses), _total(weights))
 
-    def _train_weight_network(self, seen, number, losses_at):
+    def _train_weight_network(self, seen, counts, losses_at):
         """A step of the weight network.
 
         Args:
             seen: the losses `l_i`, without a gradient.
-            number: float tensor, n on all replicas together.
+            counts: float of their shape, 1 for those that count and 0 for others.
             losses_at: a function as `virtual_steps.losses_at` returns.
         """
-        rate = ops.cast(self.optimizer.learning_rate, seen.dtype) / number
+        rate = ops.cast(self.optimizer.learning_rate, seen.dtype)
         there = virtual_steps.present_weights(self)
-        weights = ops.stop_gradient(self.weight_network(seen))
+        weights = ops.stop_gradient(counts * self.weight_network(seen))
+        total = _total(weights)
+        weights = ops.divide_no_nan(weights, total)
         ascent = virtual_steps.gradient(lambda values: ops.sum(weights * losses_at(values)[0]), there)
         moved = [value - rate * slope for value, slope in zip(there, _summed(ascent), strict=True)]
         direction = virtual_steps.clean_gradient(self, moved)
         slopes = virtual_steps.slopes(lambda values: losses_at(values)[0], there, direction)
+        # As `w_i = V_i / sum_j V_j`, `sum_i u_i grad w_i = sum_i (u_i - sum_j w_j u_j) grad V_i / sum_j V_j`, in which
+        # each replica has its own terms of the first sum.
+        slopes = ops.divide_no_nan(counts * (slopes - _total(weights * slopes)), total)
         variables = [variable.value for variable in self.weight_network.variables]
         with tf.GradientTape() as tape:
             tape.watch(variables)  # a tape watches trainable variables only
@@ -169,6 +178,12 @@ class WeightNetwork(keras.layers.Layer):
         kernel, bias, out, shift = map(ops.convert_to_tensor, self._parts)
         hidden = ops.relu(ops.expand_dims(ops.cast(losses, "float32"), -1) * kernel + bias)
         return ops.sigmoid(ops.squeeze(ops.matmul(hidden, out), -1) + shift)
+
+
+def _total(values):
+    """The sum of values over the whole batch, on all replicas."""
+    (everyone,) = gather(ops.reshape(values, [-1]))
+    return ops.sum(everyone)
 
 
 def _summed(gradients):

@@ -41,7 +41,7 @@ class LearningToReweight(CleanSetClassifier):
     Args:
         network: as in `NoisyLabelClassifier`.
         loss: as in `NoisyLabelClassifier`: a loss of each example by itself that keeps nothing between steps, reduced
-            to the mean. It is the loss of both sets.
+            to the mean. It is the loss of both sets, so that a correction for noisy labels does not suit it.
         clean: pair `(x, y)` of arrays, inputs of the network and labels that are known to be right: some hundred
             examples that are not trained on otherwise. `x` may be a nest of arrays. They are saved with the model.
         clean_batch_size: int >= 1, how many clean examples enter a step; all of them if there are not so many.

@@ -189,6 +189,16 @@ def test_two_replicas_choose_from_the_whole_batch_as_one(two_replicas):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
+def test_replicas_share_the_batch_statistics_of_both_networks(two_replicas):
+    with two_replicas.scope():
+        model = pair(network)
+    fit(model)
+    for one in (model.network, model.peer):
+        found, other = two_replicas.experimental_local_results(one.layers[1].moving_mean.value)
+        np.testing.assert_array_equal(found, other)
+        assert np.any(found != 0)
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
