@@ -6,7 +6,6 @@ from typing import Any
 
 from experiments.comparison import training
 from experiments.comparison.training import ComparedSet, Recipe, Trainer
-from experiments.papers.logistic_normal.methods import preset
 from experiments.sources.label_noise import Noise
 from tfp_noise import NoisyLabelClassifier, datasets, losses
 
@@ -42,9 +41,7 @@ class ComparedMethod:
         build: function of a network, the loss and the `Case` that returns a classifier, not compiled; `None` for
             `NoisyLabelClassifier`.
         recipe: `Recipe`, what else differs in the training.
-        row: text, the method's label in the tables of the Logistic-Normal paper, which have arguments for each noise;
-            empty if it has none there.
-        space: values of arguments to search over where the tables have none, `{argument: values}`.
+        space: values of arguments to search over, `{argument: values}`; empty for a method with fixed arguments.
     """
 
     loss: Callable[..., losses.NoisyLabelLoss]
@@ -52,19 +49,7 @@ class ComparedMethod:
     told: str = ""
     build: Callable[..., NoisyLabelClassifier] | None = None
     recipe: Recipe = training.PLAIN
-    row: str = ""
     space: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-    def published(self, case):
-        """Return the arguments that the Logistic-Normal paper's search chose, or `None` if it has none.
-
-        Args:
-            case: a `Case`, whose data set and noise decide.
-        """
-        try:
-            return preset(self.row, case.dataset, case.noise) if self.row else None
-        except ValueError:  # of data sets and noises that the tables do not have
-            return None
 
     def values(self, case, arguments=None):
         """Return the arguments of the loss.

@@ -40,14 +40,6 @@ ARGUMENTS = {
         "average_decay": lambda case: round(1 - 300 * 390 / 10_000 / _steps(case), 4),
     },
 }
-# Rows of the Logistic-Normal paper's tables, with hyperparameters for each noise.
-_ROWS = {
-    "GeneralizedCrossEntropy": "GCE",
-    "BiTempered": "Bi-tempered",
-    "NoiseAgainstNoise": "NAN",
-    "Heteroscedastic": "Het-tau",
-    "LogisticNormal": "LN",
-}
 # Values to search over, beside those that losses declare as their `search_space`.
 _SPACES = {
     "JensenShannon": {"weight": (0.1, 0.3, 0.5, 0.7, 0.9)},
@@ -87,7 +79,6 @@ def _compared(one):
         lambda case, **arguments: maker(case, make, **arguments),
         ARGUMENTS.get(one.name, {}),
         told=_TRANSITION if maker is _told else "",
-        row=_ROWS.get(one.name, ""),
         space=_SPACES.get(one.name, make.search_space),
     )
 

@@ -62,9 +62,7 @@ def path_of(folder, noise, method, ending):
 
 def _find_or_train(name, case, folder, trainers, title, data_dir):
     path = path_of(folder, case.noise, name, case.seed)
-    arguments = METHODS[name].published(case)
-    if arguments is None:
-        arguments = _search(name, case, folder, trainers, data_dir) if METHODS[name].space else {}
+    arguments = _search(name, case, folder, trainers, data_dir) if METHODS[name].space else {}
     settings = _settings(name, case, arguments)
     if not _is_there(path, settings):
         scores = _scores(METHODS[name], case, arguments, trainers)

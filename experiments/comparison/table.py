@@ -9,7 +9,6 @@ from experiments.comparison.sets import SETS
 from experiments.evaluation import summaries
 from experiments.evaluation.paired_tests import not_worse_than_best
 from experiments.experiment import CLEAN
-from experiments.papers.logistic_normal.methods import MODELLED_ON
 from tfp_noise import visualization
 
 TIMES = {"last": "last epoch", "best": "epoch that is best on given validation labels"}
@@ -33,10 +32,11 @@ noises. Methods that are told more than the noisy labels stand below and have no
 Every method trains the same network, two hidden layers of 128 units, with Adam for {epochs} epochs in batches of
 {batch_size}. The cost is that of a training step divided by cross-entropy's, measured in turn in one process.
 
-Hyperparameters are those that the Logistic-Normal paper's search chose for the same noise{modelled}, where it has the
-method. Others are searched: {searched}; the chosen one has the highest accuracy on given validation labels at the end
-of a training, of seed 0 under the same noise. All others are the authors' for ten classes: the defaults, or those in
-`experiments/comparison/methods.py`. `AveragedCrossEntropy` is cross-entropy with a moving average of the weights
+Hyperparameters that papers searched for their own data are searched here, too: under each noise, with seed 0, by the
+accuracy on given validation labels at the end of a training; the best are kept for all seeds. Trainings that this takes
+under each noise: {searched}.
+All others are the authors' for ten classes: the defaults, or those in `experiments/comparison/methods.py`.
+`AveragedCrossEntropy` is cross-entropy with a moving average of the weights
 (`keras.callbacks.SwapEMAWeights`), weight decay and shifted images. `EstimatedForwardCorrection` counts the matrix from
 predictions of two shorter trainings, and `DistilledClassifier` learns from cross-entropy's network after the same
 training; the cost leaves these out.
@@ -88,7 +88,6 @@ def page(dataset, folder):
         dataset=dataset,
         epochs=task.epochs,
         batch_size=task.batch_size,
-        modelled=f" on `{MODELLED_ON[dataset]}`" if dataset in MODELLED_ON else "",
         searched=_searched(folder),
     )
     text += f"\n{_places(runs)}"
@@ -121,12 +120,12 @@ def _mean(runs, name, score="last"):
 
 
 def _searched(folder):
-    """The methods that were searched over, with the largest number of their trials, as text."""
+    """The methods that were searched over, with the number of their trials, as text."""
     counts = {}
     for path in sorted(folder.glob("*/*-search.json")):
         name, trials = path.stem.removesuffix("-search"), results.read_measured(path)["trials"]
         counts[name] = max(counts.get(name, 0), len(trials))
-    return ", ".join(f"`{name}` over {counts[name]} values" for name in sorted(counts)) or "none"
+    return ", ".join(f"`{name}` {counts[name]}" for name in sorted(counts)) or "none"
 
 
 def rows(runs, score, ratios):

@@ -14,7 +14,6 @@ from experiments.comparison.compared_method import ComparedMethod
 from experiments.comparison.training import ComparedSet, Recipe, Trainer
 from experiments.decision.sets import SETS as SMALL_TABLES
 from experiments.experiment import CLEAN, Noise
-from experiments.papers.logistic_normal.methods import preset
 from tfp_noise import NoisyLabelClassifier, losses
 
 RESULTS = pathlib.Path(__file__).parents[2] / "results" / "compare"
@@ -38,7 +37,7 @@ def test_every_loss_and_classifier_is_compared_or_left_out_with_a_reason():
     listed = {one.name for one in losses.available()} | classifiers()
     assert listed - set(methods.METHODS) == set(methods.LEFT_OUT)
     assert set(methods.METHODS) - listed == {"AveragedCrossEntropy", "EstimatedForwardCorrection"}
-    assert not {*methods.ARGUMENTS, *methods._ROWS, *methods._SPACES} - set(methods.METHODS)
+    assert not {*methods.ARGUMENTS, *methods._SPACES} - set(methods.METHODS)
 
 
 @pytest.mark.parametrize("name", methods.METHODS)
@@ -46,7 +45,7 @@ def test_every_method_has_a_loss_with_the_values_that_are_said(case, name, monke
     rows = np.eye(10)[case.data.train.training_labels] * 0.5 + 0.05
     monkeypatch.setattr(training, "out_of_sample", lambda *_: rows)
     method = methods.METHODS[name]
-    for values in [method.published(case) or {}, *runs.points(method.space)][:3]:
+    for values in [{}, *runs.points(method.space)][:3]:
         loss = method.loss(case, **method.values(case, values))
         assert loss.num_classes == 10
         for argument, value in values.items():
@@ -58,14 +57,6 @@ def test_methods_that_are_told_the_transition_get_it(case):
     assert told == [one.name for one in losses.available() if "transition" in one.needs]
     for name in told:
         np.testing.assert_array_equal(methods.METHODS[name].loss(case).transition, case.data.transition)
-
-
-def test_published_values_are_those_of_the_paper_for_the_noise(case):
-    bi_tempered = methods.METHODS["BiTempered"]
-    assert bi_tempered.published(case) == preset("Bi-tempered", "mnist", "symmetric40") == {"t1": 0.5, "t2": 4.0}
-    assert bi_tempered.published(dataclasses.replace(case, noise=Noise("symmetric", 0.3))) is None
-    assert bi_tempered.published(dataclasses.replace(case, dataset="fashion_mnist")) is None
-    assert methods.METHODS["Focal"].published(case) is None
 
 
 def test_arguments_may_be_functions_of_the_case(case):
@@ -179,7 +170,7 @@ def test_tables_count_mark_and_order(tmp_path):
     memorised = table.rows(found, "memorised", {})
     assert ["`CrossEntropy`", "–", "25.0 ± 0.0"] in memorised
     page = table.page("digits", tmp_path)
-    assert "Others are searched: `LogitClip` over 2 values;" in page
+    assert "Trainings that this takes\nunder each noise: `LogitClip` 2." in page
     assert (
         "of the 1 methods that are told nothing else: `CrossEntropy` 84.5 lead; `CrossEntropy` 84.5 (place 1)" in page
     )
