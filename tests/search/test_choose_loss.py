@@ -194,7 +194,16 @@ def test_every_value_of_a_declared_space_is_taken(loss):
     for argument, values in cls.search_space.items():
         first = {name: options[0] for name, options in cls.search_space.items()}
         for value in values:
-            assert getattr(cls(10, **{**first, argument: value}), argument) == value
+            remembered = {"num_examples": 5} if cls.needs_ids else {}
+            assert getattr(cls(10, **remembered, **{**first, argument: value}), argument) == value
+
+
+def test_a_loss_that_remembers_examples_is_told_how_many_there_are(data):
+    build = Scripted(data, lambda loss: 10 + loss.weight)
+    result = search.choose_loss(build, {losses.EarlyLearning: {"weight": [0.0, 2.0]}}, data, **SETTINGS)
+    n = len(data.train)
+    assert [one.arguments for one in result.trials] == [{"num_examples": n, "weight": weight} for weight in (0.0, 2.0)]
+    assert result.best.build_loss(data.num_classes).num_examples == n
 
 
 @pytest.mark.parametrize(

@@ -199,7 +199,7 @@ def test_the_way_out_of_shuffling_works():
 
 
 def test_a_loss_that_remembers_examples_knows_them_by_their_positions():
-    """What each fold's model has not seen, it does not remember, in arrays and in a dataset."""
+    """Each fold's model remembers what it was trained on alone, of arrays and of a dataset."""
     made = []
 
     def build():

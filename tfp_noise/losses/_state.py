@@ -90,7 +90,7 @@ def accumulate(sums, counts, labels, values, weights, single=False):
 
 
 def is_last(labels, weights, num_classes):
-    """Boolean `[batch]`: the last example of its label with a weight above 0."""
+    """Boolean `[batch]`: the last example of its label, or of its id, with a weight above 0."""
     positions = ops.arange(ops.shape(labels)[0])
     last = ops.segment_max(ops.where(weights > 0, positions, -1), labels, num_classes)
     return ops.take(last, labels) == positions

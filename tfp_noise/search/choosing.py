@@ -49,7 +49,8 @@ def choose_loss(
             `loss.num_outputs` outputs.
         spaces: `{class of loss: {argument: values}}`: every combination of the values is a trial. An argument that is
             not to be searched has one value: `{losses.ForwardCorrection: {"transition": [matrix]}}`. `None` stands for
-            the values that the class declares as `search_space`, and `{}` for the default arguments.
+            the values that the class declares as `search_space`, and `{}` for the default arguments. A loss that
+            remembers examples gets `num_examples` from `data`.
         data: data set with a validation split, such as `datasets.from_arrays` makes.
         epochs: int, how long each model is trained.
         batch_size: int, as in `fit`.
@@ -102,7 +103,7 @@ def choose_loss(
         max_trials = _validation.check_int("max_trials", max_trials, 1)
     if type(verbose) not in (str, int) or verbose not in ("auto", 0, 1, 2):
         raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2. Received: {verbose!r:.100}.")
-    classes, checked = _check_spaces(spaces, data.num_classes)
+    classes, checked = _check_spaces(spaces, data.num_classes, len(data.train))
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary) if workdir is None else _validation.check_path("workdir", workdir)
         finished, trials = FinishedTrials(folder, data, settings), []
@@ -128,7 +129,7 @@ def choose_loss(
     return SearchResult(tuple(trials))
 
 
-def _check_spaces(spaces, num_classes):
+def _check_spaces(spaces, num_classes, num_examples):
     """Classes by name, and their spaces by name, whose every point makes a loss."""
     if not isinstance(spaces, Mapping) or not spaces:
         raise ValueError(f"{_FORM} Received: {spaces!r:.100}.")
@@ -144,6 +145,8 @@ def _check_spaces(spaces, num_classes):
             arrays = isinstance(space, Mapping) and any(isinstance(values, np.ndarray) for values in space.values())
             cure = "Make arrays of values lists: `values.tolist()`." if arrays else "Put single values into a list."
             raise ValueError(f"{_FORM} Received for {loss.__name__}: {space!r:.100}. {cure}")
+        if loss.needs_ids:
+            space = {"num_examples": [num_examples], **space}
         for arguments in points(space):
             _check_point(loss, num_classes, arguments)
         classes[loss.__name__], checked[loss.__name__] = loss, dict(space)

@@ -1,6 +1,6 @@
 """Early-learning regularisation: predictions are held to what they were before wrong labels were memorised."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from keras import ops
 
@@ -63,6 +63,7 @@ class EarlyLearning(LossWithMemory):
     """
 
     paper = "Liu et al., 2020"
+    search_space: ClassVar = {"beta": (0.5, 0.7, 0.9, 0.99), "weight": (1.0, 3.0, 5.0, 7.0, 10.0)}  # for CIFAR
 
     def __init__(
         self,
