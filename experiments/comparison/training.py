@@ -78,7 +78,7 @@ class Trainer:
         _compile(self.model, self._steps, use_ema=recipe.averaged, **recipe.optimizer)
         self.model.optimizer.build(self.model.trainable_variables)
         self._predicted = tf.function(self._classes, reduce_retracing=True)
-        self._start = [np.array(variable) for variable in self._variables()]
+        self._start = [np.array(variable) for variable in self.variables()]
 
     def scores(self, data, seed):
         """Train, and return accuracies.
@@ -141,11 +141,12 @@ class Trainer:
     def _restart(self, seed):
         keras.utils.set_random_seed(seed)
         new = network(self.model.network.input_shape[1:], self.model.loss.num_outputs)
-        for variable, value in zip(self._variables(), self._start, strict=True):
+        for variable, value in zip(self.variables(), self._start, strict=True):
             variable.assign(value)
         self.model.network.set_weights(new.get_weights())
 
-    def _variables(self):
+    def variables(self):
+        """Return all variables of the training: weights, the loss's state, the optimizer's, random generators."""
         random = self.model.loss.seed_generator
         return [*self.model.variables, *self.model.optimizer.variables, *([random.state] if random else [])]
 

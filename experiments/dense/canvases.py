@@ -10,7 +10,9 @@ TRANSITION[1:, 1:] = noise.pair_flip(10, 0.3)  # class 0 is the background
 _INK = 0.25  # brighter pixels are those of the digit
 
 
-def load(seed: int, train: int = 400, test: int = 200) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def load(
+    seed: int, train: int = 400, test: int = 200, transition: np.ndarray = TRANSITION
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Makes canvases of scikit-learn's digits, some with a wrong label.
 
     A digit with a wrong label has it at all of its pixels, as if somebody had taken it for another one.
@@ -19,6 +21,7 @@ def load(seed: int, train: int = 400, test: int = 200) -> tuple[np.ndarray, np.n
         seed: int, of places and of noise.
         train: int, the number of canvases for training, of the training digits.
         test: int, the number of canvases for testing, of the test digits.
+        transition: float `[11, 11]`, the transition matrix of the labels; the background must stay the background.
 
     Returns:
         Canvases float32 `[train, 24, 24, 1]` and their given labels int `[train, 24, 24]`; canvases for testing, and
@@ -26,7 +29,7 @@ def load(seed: int, train: int = 400, test: int = 200) -> tuple[np.ndarray, np.n
     """
     data = datasets.load("digits", validation_share=0.0)
     rng = np.random.default_rng(seed)
-    given = noise.corrupt(data.train.labels, TRANSITION[1:, 1:], seed)
+    given = noise.corrupt(data.train.labels, transition[1:, 1:], seed)
     learned, labels = _draw(data.train.inputs, given, train, rng)
     return learned, labels, *_draw(data.test.inputs, data.test.labels, test, rng)
 

@@ -4,15 +4,13 @@ One JSON file a seed; what is there already is not measured again.
 """
 
 import math
-import pathlib
 
 import keras
 import numpy as np
-from absl import flags
 
-from experiments import results
 from experiments.console import terminal
 from experiments.dense import canvases
+from experiments.evaluation import losses_by_seed
 from tfp_noise import NoisyLabelClassifier, estimation, losses
 
 EPOCHS, BATCH = 16, 16
@@ -28,38 +26,36 @@ LOSSES = {
 
 def main():
     """Measures what the flags ask for."""
-    args = flags.FLAGS
-    for seed in map(int, args.seeds):
-        x, y, test, true = canvases.load(seed)
-        path = pathlib.Path(args.results) / f"{seed}.json"
-        found = results.read_measured(path)
-        for name in args.losses:
-            if name not in found:
-                model = trained(LOSSES[name](x, y), x, y, seed)
-                found[name] = scores(model.predict(test, verbose=0).argmax(axis=-1), true)
-                results.write_json(path, found)
-                terminal.console().print(f"seed {seed}: {name} {found[name]}")
+    losses_by_seed.measure(canvases.load, measured)
+
+
+def measured(name, data, seed):
+    """Scores of a loss, by its name in `LOSSES`."""
+    x, y, test, true = data
+    model = trained(LOSSES[name](x, y), x, y, seed)
+    return scores(model.predict(test, verbose=0).argmax(axis=-1), true)
 
 
 def network(num_outputs):
     """A small network from canvases of any size, which looks at quarters of the resolution and at the pixels."""
     inputs = keras.Input([None, None, 1])
-    fine = _convolution(16)(inputs)
-    coarse = _convolution(48)(keras.layers.MaxPooling2D()(fine))
-    coarse = _convolution(96)(keras.layers.MaxPooling2D()(_convolution(48)(coarse)))
+    fine = convolution(16)(inputs)
+    coarse = convolution(48)(keras.layers.MaxPooling2D()(fine))
+    coarse = convolution(96)(keras.layers.MaxPooling2D()(convolution(48)(coarse)))
     both = keras.layers.Concatenate()([fine, keras.layers.UpSampling2D(4, interpolation="bilinear")(coarse)])
-    return keras.Model(inputs, keras.layers.Conv2D(num_outputs, 1)(_convolution(32, 1)(both)))
+    return keras.Model(inputs, keras.layers.Conv2D(num_outputs, 1)(convolution(32, 1)(both)))
 
 
-def _convolution(filters, size=3):
+def convolution(filters, size=3):
+    """A convolution with batch normalisation and ReLU."""
     layers = [keras.layers.Conv2D(filters, size, padding="same"), keras.layers.BatchNormalization(momentum=0.9)]
     return keras.Sequential([*layers, keras.layers.ReLU()])
 
 
-def trained(loss, x, y, seed):
-    """The network, trained on canvases."""
+def trained(loss, x, y, seed, build=network):
+    """The network that `build` makes for a number of outputs, trained on canvases."""
     keras.utils.set_random_seed(seed)
-    model = NoisyLabelClassifier(network(loss.num_outputs), loss)
+    model = NoisyLabelClassifier(build(loss.num_outputs), loss)
     rate = keras.optimizers.schedules.CosineDecay(3e-3, EPOCHS * math.ceil(len(x) / BATCH))
     model.compile(keras.optimizers.Adam(rate), jit_compile=False)
     model.fit(x, y, batch_size=BATCH, epochs=EPOCHS, verbose=0)
@@ -84,7 +80,5 @@ def scores(predicted, true):
 
 
 if __name__ == "__main__":
-    flags.DEFINE_list("losses", list(LOSSES), "Losses.")
-    flags.DEFINE_list("seeds", ["0", "1", "2", "3", "4"], "Seeds of canvases, noise and networks.")
-    flags.DEFINE_string("results", "results/dense", "Folder for results.")
+    losses_by_seed.define_flags(LOSSES, "results/dense")
     terminal.start(main)

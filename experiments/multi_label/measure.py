@@ -3,15 +3,12 @@
 One JSON file a seed; what is there already is not measured again.
 """
 
-import pathlib
-
 import keras
 import numpy as np
-from absl import flags
 from sklearn import metrics
 
-from experiments import results
 from experiments.console import terminal
+from experiments.evaluation import losses_by_seed
 from experiments.multi_label import attributes
 from tfp_noise import NoisyLabelClassifier, estimation, losses
 
@@ -29,17 +26,14 @@ LOSSES = {
 
 def main():
     """Measures what the flags ask for."""
-    args = flags.FLAGS
-    for seed in map(int, args.seeds):
-        x, y, test, true = attributes.load(seed)
-        path = pathlib.Path(args.results) / f"{seed}.json"
-        found = results.read_measured(path)
-        for name in args.losses:
-            if name not in found:
-                model = trained(LOSSES[name](x, y), x, y, seed)
-                found[name] = scores(model.predict(test, verbose=0), true)
-                results.write_json(path, found)
-                terminal.console().print(f"seed {seed}: {name} {found[name]}")
+    losses_by_seed.measure(attributes.load, measured)
+
+
+def measured(name, data, seed):
+    """Scores of a loss, by its name in `LOSSES`."""
+    x, y, test, true = data
+    model = trained(LOSSES[name](x, y), x, y, seed)
+    return scores(model.predict(test, verbose=0), true)
 
 
 def trained(loss, x, y, seed):
@@ -74,7 +68,5 @@ def scores(p, true):
 
 
 if __name__ == "__main__":
-    flags.DEFINE_list("losses", list(LOSSES), "Losses.")
-    flags.DEFINE_list("seeds", ["0", "1", "2", "3", "4"], "Seeds of noise and networks.")
-    flags.DEFINE_string("results", "results/multi_label", "Folder for results.")
+    losses_by_seed.define_flags(LOSSES, "results/multi_label")
     terminal.start(main)

@@ -201,7 +201,10 @@ SINGLE = (round(100 - 26.18, 2), 0.30)
 _QUOTED = "quoted from Yuan et al.; the paper has this row of its own, too, which is declared"
 _CLEAN_PART = "weights of examples learned on a clean part of the data are no method of the library yet"
 _SAN = "Keras has neither SAN-15 nor its weights of ImageNet, which these runs start from"
-_DETECTION = "the experiments classify; nothing here trains a detector or measures mean average precision"
+_DETECTION = (
+    "no detector is trained on Pascal VOC here; `python -m experiments.detection.measure` compares these losses on the "
+    "classes of anchors on small canvases: [its table](../results/detection/table.md)"
+)
 
 # By table: rows, networks (Table VI) or columns (Table X) that no experiment has, and the reason.
 LEFT_OUT = {
