@@ -51,6 +51,12 @@ def check_compiled(name, model):
     return model
 
 
+_POSITIONS_CURE = (
+    "Pass class indices, with a label for each position that is predicted. For one label an example, flatten the "
+    "output before the last layer."
+)
+
+
 def predict(model, x, **kwargs):
     """Float32 `[n, K]` or `[n, ..., K]`, class probabilities of a model that `check_compiled` lets through.
 
@@ -109,11 +115,11 @@ def check_labels(model, labels, shape):
         ValueError: for labels of other positions, or outside of `[0, K)` and not the loss's `ignore_class`.
     """
     if labels.shape[1:] != shape[:-1]:
+        cure = "Pass `labels[..., 0]`." if labels.shape[1:] == (*shape[:-1], 1) else _POSITIONS_CURE
         axes = ", ".join(["n", *map(str, shape[:-1])])
         raise ValueError(
             f"`labels` must have shape [{axes}], where the model predicts [{axes}, {shape[-1]}]. Received shape "
-            f"{labels.shape}. Pass class indices, with a label for each position that is predicted. For one label an "
-            "example, flatten the output before the last layer."
+            f"{labels.shape}. {cure}"
         )
     ignored = ignore_class(model)
     _validation.check_labels("labels", labels, shape[-1], ignored, labels.ndim, wording.NO_LABEL_FOR_LOSS)

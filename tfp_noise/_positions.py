@@ -55,7 +55,12 @@ def weights_of_positions(weights, outputs):
         weights = ops.reshape(weights, [-1] + [1] * (rank - 2))
     elif axes == rank:
         weights = ops.squeeze(weights, -1)
-    return ops.broadcast_to(weights, ops.shape(outputs)[:-1])
+    return _spread(weights, ops.shape(outputs)[:-1])
+
+
+def _spread(weights, shape):
+    """Weights broadcast to a shape, as a copy: Keras multiplies weights in place, which PyTorch refuses for a view."""
+    return ops.copy(ops.broadcast_to(weights, shape))
 
 
 def check_weights(weights, sizes, num_labels=1):
@@ -72,6 +77,8 @@ def check_weights(weights, sizes, num_labels=1):
     per_label = num_labels > 1 and same_sizes(given, (*sizes, num_labels))
     if not (per_example or per_loss or per_label):
         cure = f" Or pass a weight for each label, [..., {num_labels}]." if num_labels > 1 else ""
+        if same_sizes(given, (sizes[0], 1)):
+            cure = f" Pass `sample_weight[:, 0]` for weights of examples.{cure}"
         raise ValueError(
             "`sample_weight` must be numbers [batch], or one for each loss, [...] or [..., 1], where the dots are the "
             f"axes of the outputs but the last. Received shape {given} for losses of shape "
@@ -105,7 +112,7 @@ def weights_of_labels(weights, outputs, num_labels):
     weights = weights_of_positions(weights, outputs)
     if len(weights.shape) < len(shape):
         weights = ops.expand_dims(weights, -1)
-    return ops.broadcast_to(weights, (*ops.shape(outputs)[:-1], num_labels))
+    return _spread(weights, (*ops.shape(outputs)[:-1], num_labels))
 
 
 def with_mask_of_labels(outputs, num_labels):

@@ -276,11 +276,11 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         with backups_released(callbacks):
             return super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
 
-    def evaluate(self, x=None, y=None, *args, **kwargs):
+    def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, **kwargs):
         """Evaluates like `keras.Model.evaluate`, after the checks of `fit`; the loss is `loss.evaluation_loss`."""
         x, y = self._checked(x, y)
-        self._check_weights(kwargs, x, y)
-        return super().evaluate(x, y, *args, **kwargs)
+        self._check_weights({"sample_weight": sample_weight}, x, y)
+        return super().evaluate(x, y, batch_size, verbose, sample_weight, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """Predicts class probabilities, with the arguments of `keras.Model.predict`.

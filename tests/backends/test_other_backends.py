@@ -105,6 +105,23 @@ def test_trains_in_a_plain_model_that_can_be_saved(name, tmp_path):
     assert np.isfinite(loaded.fit(points, given, verbose=0).history["loss"]).all()
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_weights_of_examples_count_beside_labels_that_do_not(several):
+    """The mean of the weighted losses over the labels that are known; Keras multiplies weights and masks in place."""
+    rng = np.random.default_rng(0)
+    logits, weights = rng.normal(size=[4, 5, 3]).astype("float32"), rng.uniform(size=4).astype("float32")
+    labels = rng.integers(-1, 2 if several else 3, [4, 5, 3] if several else [4, 5])
+    if several:
+        loss = losses.MultiLabel(losses.CrossEntropy(2), 3, ignore_class=-1)
+        found = np.logaddexp(0, np.where(labels == 1, -logits, logits)) * weights[:, None, None]
+    else:
+        loss = losses.CrossEntropy(3, ignore_class=-1)
+        log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+        found = -np.take_along_axis(log_p, np.maximum(labels, 0)[..., None], -1)[..., 0] * weights[:, None]
+    value = loss(labels, ops.convert_to_tensor(logits), weights)
+    np.testing.assert_allclose(float(value), found[labels >= 0].mean(), rtol=1e-5)
+
+
 def test_every_step_draws_other_numbers():
     """With a learning rate so small that only the noise can move the loss."""
     points, given, _ = blobs()

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, names_of_every_setting
 from tests.helpers.small_classifier import FEATURES, LABELS
-from tfp_noise import NoisyLabelClassifier
+from tfp_noise import NoisyLabelClassifier, losses
 
 # One loss of each kind; the steps of every class are compiled in test_compiled_steps.
 DAILY = {
@@ -51,5 +51,18 @@ def test_a_network_that_is_not_built_trains_on_data_of_unknown_size():
     model = NoisyLabelClassifier(keras.Sequential([keras.layers.Dense(loss.num_outputs)]), loss)
     model.compile("sgd", metrics=["accuracy"])
     batches = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(16).filter(lambda x, y: True)
+    model.fit(batches, epochs=2, verbose=0, shuffle=False)
+    assert int(model.optimizer.iterations) == 6
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+@pytest.mark.parametrize("cell", [keras.layers.SimpleRNN, keras.layers.GRU, keras.layers.LSTM])
+def test_a_recurrent_network_that_is_not_built_trains_without_xla(cell):
+    """TensorFlow makes its variables before the step; in a step that makes them its gradient has no shape."""
+    network = keras.Sequential([keras.layers.Embedding(21, 4), cell(4), keras.layers.Dense(3)])
+    model = NoisyLabelClassifier(network, losses.CrossEntropy(3))
+    model.compile("sgd", metrics=["accuracy"], jit_compile=False)
+    words = np.arange(48 * 5).reshape(48, 5) % 21
+    batches = tf.data.Dataset.from_tensor_slices((words, LABELS)).batch(16).filter(lambda x, y: True)
     model.fit(batches, epochs=2, verbose=0, shuffle=False)
     assert int(model.optimizer.iterations) == 6

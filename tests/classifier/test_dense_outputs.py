@@ -239,3 +239,13 @@ def test_a_metric_that_would_count_masked_positions_is_refused():
             continue
         with pytest.raises(ValueError, match="`metrics` must leave out positions under a mask of Keras, which MeanIoU"):
             model.evaluate(FEATURES, LABELS, verbose=0)
+
+
+def test_labels_of_examples_beside_outputs_of_positions_are_refused_before_the_network_is_built():
+    """One-hot rows of as many classes as there are positions; a `Flatten` was forgotten."""
+    x, y = RNG.normal(size=[8, 4, 5]), np.eye(4)[np.arange(8) % 4]
+    for data in ((x, y), (tf.data.Dataset.from_tensor_slices((x, y)).batch(4),)):
+        model = NoisyLabelClassifier(keras.Sequential([keras.layers.Dense(4)]), losses.CrossEntropy(4))
+        model.compile("sgd")
+        with pytest.raises(TypeError, match=r"labels\.argmax\(axis=-1\)|integer class indices, or distributions"):
+            model.fit(*data, verbose=0)

@@ -10,8 +10,8 @@ from tfp_noise._training.input_checks import is_array
 def outputs_rank(model, x, labels):
     """The number of axes of a classifier's outputs: 2 for one label an example, more for labels at each position.
 
-    A model that has not been built is built if labels leave it open: integers `[n, 3]` may be one-hot rows, or class
-    indices of three positions.
+    A model that has not been built is built if labels have more than one axis: those of `[n, 3]` may be distributions,
+    or class indices of three positions.
 
     Args:
         model: a classifier.
@@ -19,11 +19,8 @@ def outputs_rank(model, x, labels):
         labels: array, or `tf.TensorSpec` of a batch.
     """
     if not model.built:
-        rank, dtype = _labels.rank_of(labels), keras.backend.standardize_dtype(labels.dtype)
-        if rank in (None, 1):
+        if _labels.rank_of(labels) in (None, 1):
             return 2
-        if "float" in dtype and labels.shape[-1] == model._label_kind.width > 1:  # distributions, or several labels
-            return rank
         build_on(model, x)
     return model._outputs_rank or 2
 

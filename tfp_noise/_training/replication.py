@@ -65,8 +65,9 @@ class ReplicatedModel(keras.Model):
             # At the end of a dataset of unknown size, operations that do not depend on the batch would run once more,
             # and count an update and a batch too many. Therefore all depend on it. A function that XLA compiles is one
             # operation and does so anyway; control dependencies in it would keep metrics and layers from making
-            # variables.
-            waits_for = [] if self.jit_compile else tf.nest.flatten(data)
+            # variables. For the same reason the first trace has none if it makes variables: TensorFlow then makes them
+            # before the step and traces again, or else puts the step in a `cond`, where gradients of an RNN fail.
+            waits_for = [] if self.jit_compile or self._makes_variables() else tf.nest.flatten(data)
             with tf.control_dependencies([part for part in waits_for if isinstance(part, tf.Tensor)]):
                 logs = step_function(data)
             if several_workers:
@@ -74,6 +75,10 @@ class ReplicatedModel(keras.Model):
             return logs
 
         return super()._make_function(step)
+
+    def _makes_variables(self):
+        metrics = self._compile_metrics
+        return not self.built or (metrics is not None and not metrics.built)
 
     def fit(self, *args, **kwargs):
         with naming_lost_workers(self.distribute_strategy):

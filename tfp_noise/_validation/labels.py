@@ -9,6 +9,10 @@ from tfp_noise._validation.arrays import as_array, as_numbers, check_finite
 DISTRIBUTION_TOLERANCE = 1e-3  # of the sum of a row, so that float16 predictions pass
 LOGITS_CURE = "Are these logits? Pass their softmax. Did training diverge?"
 _CHUNK_ENTRIES = 2**22
+_CURES_OF_255 = {
+    wording.NO_LABEL_FOR_LOSS: wording.NO_LABEL_255,
+    wording.NO_LABEL_BESIDE_PREDICTIONS: wording.NO_LABEL_255_BESIDE_PREDICTIONS,
+}
 
 
 def as_label_array(name, labels) -> np.ndarray:
@@ -53,10 +57,15 @@ def _label_cure(labels):
     if numbers and not np.isfinite(labels).all():
         return "Leave out the examples whose label is NaN or infinite."
     if numbers and (labels == np.floor(labels)).all():
-        return 'Pass `labels.astype("int32")`.'
+        return "Pass `labels.argmax(axis=-1)`." if _are_one_hot(labels) else 'Pass `labels.astype("int32")`.'
     if numbers and labels.min() >= 0 and labels.max() <= 1:
         return "Make rows of probabilities of class 1: `np.stack([1 - labels, labels], axis=-1)`."
     return f"Number the classes from 0, or pass a row of probabilities for each example. {wording.NOT_REGRESSION}"
+
+
+def _are_one_hot(labels):
+    wide = labels.ndim > 1 and labels.shape[-1] > 1
+    return wide and bool(((labels == 0) | (labels == 1)).all() and (labels.sum(axis=-1) == 1).all())
 
 
 def check_labels(name, labels, num_classes, ignored=None, rank=1, no_label=wording.NO_LABEL) -> np.ndarray:
@@ -77,8 +86,8 @@ def check_labels(name, labels, num_classes, ignored=None, rank=1, no_label=wordi
     if outside.any():
         position = tuple(map(int, np.unravel_index(np.argmax(outside), outside.shape)))
         cure = no_label if labels[position] == -1 else wording.FROM_1
-        if labels[position] == 255 and no_label == wording.NO_LABEL_FOR_LOSS:
-            cure += f" {wording.NO_LABEL_255}"
+        if labels[position] == 255 and no_label in _CURES_OF_255:
+            cure += f" {_CURES_OF_255[no_label]}"
         place = position if len(position) > 1 else position[0]
         raise ValueError(
             f"{wording.label_range(name, num_classes)} Received: {labels[position]} at position {place}. {cure}"

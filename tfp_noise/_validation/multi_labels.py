@@ -26,6 +26,8 @@ def check_multi_labels(name, labels, num_labels, ignored=None, rank=2):
         position = tuple(map(int, np.unravel_index(np.argmax(outside), outside.shape)))
         missing = np.isnan(labels[position]) or labels[position] == -1
         cure = wording.UNKNOWN_LABEL if missing else _cure(num_labels)
+        if labels[position] == 255:
+            cure = f"{wording.UNKNOWN_LABEL_255} {cure}"
         if np.all(np.abs(labels) == 1):  # without any 0, nothing would be absent
             cure = wording.SIGNS
         said = f"{labels[position]} at position {position}"

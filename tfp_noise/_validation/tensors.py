@@ -46,7 +46,8 @@ def assert_multi_labels(name, labels, ignored=None):
         inside |= numbers == ignored
     message = f"{wording.multi_label_range(name)} Received:"
     wrong = _where_not(inside, labels)
-    return tf.debugging.Assert(tf.reduce_all(inside), [message, wrong, wording.UNKNOWN_LABEL])
+    cures = [wording.UNKNOWN_LABEL] + [wording.UNKNOWN_LABEL_255] * (labels.dtype == tf.uint8)
+    return tf.debugging.Assert(tf.reduce_all(inside), [message, wrong, *cures])
 
 
 def _where_not(right, labels):

@@ -3,6 +3,9 @@
 NO_LABEL = "Leave out the examples without a label."
 NO_LABEL_BESIDE_PREDICTIONS = "Leave out examples without a label: `probabilities[labels >= 0], labels[labels >= 0]`."
 NO_LABEL_FOR_LOSS = "Leave out the examples without a label, or give the loss `ignore_class=-1`."
+NO_LABEL_255_BESIDE_PREDICTIONS = (
+    "If 255 stands for no label, leave those out: `probabilities[labels != 255], labels[labels != 255]`."
+)
 NO_LABEL_255 = "If 255 stands for no label, as -1 does in uint8, give the loss `ignore_class=255`."
 NOT_REGRESSION = "If these are targets of a regression: this library is about noise on class labels only."
 FROM_1 = "Do the labels start at 1, or is `num_classes` too small?"
@@ -10,6 +13,7 @@ SEVERAL_LABELS = "For several labels an example, wrap a loss of two classes: `lo
 NORMALISE = f"Divide each row by its sum, or pass class indices. {SEVERAL_LABELS}"
 SIGNS = "If -1 stands for absent and 1 for present, pass `(labels + 1) / 2`."
 UNKNOWN_LABEL = "For labels that nobody knows, pass -1 and give MultiLabel `ignore_class=-1`."
+UNKNOWN_LABEL_255 = "If 255 stands for a label that nobody knows, give MultiLabel `ignore_class=255`."
 ONE_CLASS = (
     "For class indices, one of several classes an example, take a loss with that `num_classes`, without MultiLabel; or "
     "make rows of them: `keras.utils.to_categorical(labels, num_labels)`."
