@@ -73,9 +73,9 @@ class MetaWeightNet(CleanSetClassifier):
 
     References:
         Shu, Xie, Yi, Zhao, Zhou, Xu, Meng, "Meta-Weight-Net: learning an explicit mapping for sample weighting", 2019,
-        Algorithm 1, equations 3 to 5. As in the code of their experiments, weights are divided by their sum over the
-        batch; without that, they grow for all losses alike as long as any step reduces C. Departure: no weight decay
-        of the weight network, which their code has.
+        Algorithm 1, equations 3 to 5. Weights are divided by their sum over the batch, as in one of the two versions of
+        their code; without that, they grow for all losses alike as long as any step reduces C. Departures: the weight
+        network has no weight decay, and a lower learning rate than their 1e-3.
     """
 
     def __init__(
