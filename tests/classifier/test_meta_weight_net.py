@@ -165,6 +165,13 @@ def test_compiled_step_is_the_same_and_needs_no_host():
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
 
 
+def test_loss_in_float64_trains_as_in_float32():
+    histories = [
+        fit(classifier(loss=losses.CrossEntropy(K, dtype=dtype)), 1)["loss"] for dtype in ("float64", "float32")
+    ]
+    np.testing.assert_allclose(*histories, rtol=1e-5)
+
+
 def test_two_replicas_learn_as_one(two_replicas):
     def train():
         model = classifier(learning_rate=0.01, mode=GRAPH)

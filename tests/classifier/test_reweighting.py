@@ -239,6 +239,11 @@ def test_recurrent_network_trains():
     assert float(np.sum(model._weights(x, LABELS))) == pytest.approx(1)
 
 
+def test_loss_in_float64_trains_as_in_float32():
+    histories = [fit(classifier(loss=losses.CrossEntropy(K, dtype=dtype)))["loss"] for dtype in ("float64", "float32")]
+    np.testing.assert_allclose(*histories, rtol=1e-5)
+
+
 def test_two_replicas_learn_as_one(two_replicas):
     def train():
         model = classifier(clean_batch_size=8, mode=GRAPH)
