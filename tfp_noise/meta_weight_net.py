@@ -73,9 +73,9 @@ class MetaWeightNet(CleanSetClassifier):
 
     References:
         Shu, Xie, Yi, Zhao, Zhou, Xu, Meng, "Meta-Weight-Net: learning an explicit mapping for sample weighting", 2019,
-        Algorithm 1, equations 3 to 5. As in the code of their experiments, weights are divided by their sum over the
-        batch; without that, they grow for all losses alike as long as any step reduces C. Departure: no weight decay
-        of the weight network, which their code has.
+        Algorithm 1, equations 3 to 5. Weights are divided by their sum over the batch, as in one of the two versions of
+        their code; without that, they grow for all losses alike as long as any step reduces C. Departures: the weight
+        network has no weight decay, and a lower learning rate than their 1e-3.
     """
 
     def __init__(
@@ -129,13 +129,15 @@ class MetaWeightNet(CleanSetClassifier):
             counts: float of their shape, 1 for those that count and 0 for others.
             losses_at: a function as `virtual_steps.losses_at` returns.
         """
-        rate = ops.cast(self.optimizer.learning_rate, seen.dtype)
+        rate = self.optimizer.learning_rate
         there = virtual_steps.present_weights(self)
         weights = ops.stop_gradient(counts * self.weight_network(seen))
         total = _total(weights)
         weights = ops.divide_no_nan(weights, total)
         ascent = virtual_steps.gradient(lambda values: ops.sum(weights * losses_at(values)[0]), there)
-        moved = [value - rate * slope for value, slope in zip(there, _summed(ascent), strict=True)]
+        moved = [
+            value - ops.cast(rate, value.dtype) * slope for value, slope in zip(there, _summed(ascent), strict=True)
+        ]
         direction = virtual_steps.clean_gradient(self, moved)
         slopes = virtual_steps.slopes(lambda values: losses_at(values)[0], there, direction)
         # As `w_i = V_i / sum_j V_j`, `sum_i u_i grad w_i = sum_i (u_i - sum_j w_j u_j) grad V_i / sum_j V_j`, in which
@@ -144,7 +146,7 @@ class MetaWeightNet(CleanSetClassifier):
         variables = [variable.value for variable in self.weight_network.variables]
         with tf.GradientTape() as tape:
             tape.watch(variables)  # a tape watches trainable variables only
-            objective = -rate * ops.sum(slopes * self.weight_network(seen))
+            objective = -ops.cast(rate, seen.dtype) * ops.sum(slopes * self.weight_network(seen))
         self.weight_optimizer.apply(tape.gradient(objective, variables), self.weight_network.variables)
 
     def get_config(self):
@@ -178,7 +180,7 @@ class WeightNetwork(keras.layers.Layer):
     def call(self, losses):
         kernel, bias, out, shift = map(ops.convert_to_tensor, self._parts)
         hidden = ops.relu(ops.expand_dims(ops.cast(losses, "float32"), -1) * kernel + bias)
-        return ops.sigmoid(ops.squeeze(ops.matmul(hidden, out), -1) + shift)
+        return ops.cast(ops.sigmoid(ops.squeeze(ops.matmul(hidden, out), -1) + shift), losses.dtype)
 
 
 def _total(values):
