@@ -22,7 +22,7 @@ from experiments.experiment import Noise
 from tfp_noise import _validation, datasets
 
 EXAMPLES, FEATURES, BATCH = 50_000, 512, 128
-_ROUNDS, _STEPS_IN_TURN, _HELD_OUT = 15, 5, 100
+_ROUNDS, _STEPS_IN_TURN, _HELD_OUT = 40, 5, 100
 _NOISE = Noise("symmetric", 0.4)
 _ARGUMENTS = {"PENCIL": {"backbone_epochs": 0}}  # before the labels are learned its steps are cross-entropy's
 _NOTE = """# Cost of a step and memory of each method
@@ -30,9 +30,9 @@ _NOTE = """# Cost of a step and memory of each method
 Made by `python -m experiments.comparison.footprint`. Every method trains a network of two hidden layers of 128 units
 with Adam, in batches of {batch}, on {examples:,} made-up examples of {features} features and K classes. The cost is the
 time of a training step divided by cross-entropy's, the median of ratios measured in turn in one process, input
-included. The memory is that of all variables (weights, what the loss keeps, the optimizer's) beyond cross-entropy's.
-A matrix or a teacher that a method is given is no variable of its training. `EstimatedForwardCorrection` and
-`DistilledClassifier` train other networks before; the cost leaves that out.
+included, which is not augmented. The memory is that of all variables (weights, what the loss keeps, the optimizer's)
+beyond cross-entropy's. A matrix or a teacher that a method is given is no variable of its training.
+`EstimatedForwardCorrection` and `DistilledClassifier` train other networks before; the cost leaves that out.
 """
 
 
