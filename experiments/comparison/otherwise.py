@@ -2,10 +2,23 @@
 
 import math
 
+import keras
+
 from experiments.comparison import training
 from experiments.comparison.compared_method import ComparedMethod
 from experiments.comparison.training import Recipe, Trainer
-from tfp_noise import CoTeaching, DistilledClassifier, LearningToReweight, MetaWeightNet, estimation, losses
+from tfp_noise import (
+    CoTeaching,
+    DepthDistillation,
+    DistilledClassifier,
+    DistortionDistillation,
+    DynamicBootstrap,
+    LearningToReweight,
+    MetaWeightNet,
+    PrototypeCorrection,
+    estimation,
+    losses,
+)
 
 _CHECKED = 100  # examples with a right label, for the methods that need some
 
@@ -49,6 +62,25 @@ def _with_clean_set(make):
     return ComparedMethod(_cross_entropy, told=f"{_CHECKED} right labels", build=build)
 
 
+def _distorted(network, loss, case):
+    """Two views of an image, each shifted by up to a tenth of its size."""
+    shifts = keras.layers.RandomTranslation(0.1, 0.1, fill_mode="constant", seed=case.seed)
+    return DistortionDistillation(network, loss, shifts)
+
+
+def _by_depth(network, loss, _):
+    return DepthDistillation(network, loss, stages=["stage1"])
+
+
+def _after_warm_up(make, **settings):
+    """The entry of a classifier that corrects labels from 35 % of the epochs on, the fraction of Arazo et al."""
+
+    def build(network, loss, case):
+        return make(network, loss, warm_up=round(0.35 * case.task.periods), **settings)
+
+    return ComparedMethod(_cross_entropy, build=build)
+
+
 OTHERS = {
     "EstimatedForwardCorrection": ComparedMethod(estimated_correction),
     "AveragedCrossEntropy": ComparedMethod(
@@ -58,4 +90,8 @@ OTHERS = {
     "CoTeaching": ComparedMethod(_cross_entropy, told="the fraction of wrong labels", build=_pair),
     "LearningToReweight": _with_clean_set(LearningToReweight),
     "MetaWeightNet": _with_clean_set(MetaWeightNet),
+    "DistortionDistillation": ComparedMethod(_cross_entropy, build=_distorted),
+    "DepthDistillation": ComparedMethod(_cross_entropy, build=_by_depth),
+    "DynamicBootstrap": _after_warm_up(DynamicBootstrap),
+    "PrototypeCorrection": _after_warm_up(PrototypeCorrection, num_samples=500),
 }
