@@ -38,6 +38,7 @@ class ComparedMethod:
         arguments: dict of the arguments that the authors use, where they are no defaults. A function of the `Case` in
             place of a value makes it, such as a number of epochs in proportion to the training's.
         told: text, what the method knows beside the noisy labels; empty for nothing.
+        about: text, what its name does not say; empty for a loss by its own name.
         build: function of a network, the loss and the `Case` that returns a classifier, not compiled; `None` for
             `NoisyLabelClassifier`.
         recipe: `Recipe`, what else differs in the training.
@@ -47,6 +48,7 @@ class ComparedMethod:
     loss: Callable[..., losses.NoisyLabelLoss]
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     told: str = ""
+    about: str = ""
     build: Callable[..., NoisyLabelClassifier] | None = None
     recipe: Recipe = training.PLAIN
     space: Mapping[str, Any] = dataclasses.field(default_factory=dict)

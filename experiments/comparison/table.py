@@ -36,10 +36,8 @@ Hyperparameters that papers searched for their own data are searched here, too: 
 accuracy on given validation labels at the end of a training; the best are kept for all seeds. Trainings that this takes
 under each noise: {searched}.
 All others are the authors' for ten classes: the defaults, or those in `experiments/comparison/methods.py`.
-`AveragedCrossEntropy` is cross-entropy with a moving average of the weights
-(`keras.callbacks.SwapEMAWeights`), weight decay and shifted images. `EstimatedForwardCorrection` counts the matrix from
-predictions of two shorter trainings, and `DistilledClassifier` learns from cross-entropy's network after the same
-training; the cost leaves these out.
+What is more than a loss trains with cross-entropy where nothing else is said:
+
 """
 
 
@@ -90,7 +88,8 @@ def page(dataset, folder):
         batch_size=task.batch_size,
         searched=_searched(folder),
     )
-    text += f"\n{_places(runs)}"
+    about = {name: one.about for name, one in METHODS.items() if one.about}
+    text += "".join(f"- `{name}`: {words}\n" for name, words in about.items()) + f"\n{_places(runs)}"
     ratios = {"last": costs.read(folder), "best": {}}
     for time, words in TIMES.items():
         text += f"\n## Accuracy at the {words}\n\n{summaries.markdown_table(rows(runs, time, ratios[time]))}"
