@@ -13,14 +13,14 @@ from tfp_noise import losses, optimizers, schedules
 
 if TYPE_CHECKING or keras.backend.backend() == "tensorflow":
     from tfp_noise.classifier import NoisyLabelClassifier
-    from tfp_noise.co_teaching import CoTeaching
-    from tfp_noise.depth_distillation import DepthDistillation
-    from tfp_noise.distillation import DistilledClassifier
-    from tfp_noise.distortion_distillation import DistortionDistillation
-    from tfp_noise.dynamic_bootstrap import DynamicBootstrap
-    from tfp_noise.meta_weight_net import MetaWeightNet
-    from tfp_noise.prototype_correction import PrototypeCorrection
-    from tfp_noise.reweighting import LearningToReweight
+    from tfp_noise.classifiers.co_teaching import CoTeaching
+    from tfp_noise.classifiers.depth_distillation import DepthDistillation
+    from tfp_noise.classifiers.distillation import DistilledClassifier
+    from tfp_noise.classifiers.distortion_distillation import DistortionDistillation
+    from tfp_noise.classifiers.dynamic_bootstrap import DynamicBootstrap
+    from tfp_noise.classifiers.meta_weight_net import MetaWeightNet
+    from tfp_noise.classifiers.prototype_correction import PrototypeCorrection
+    from tfp_noise.classifiers.reweighting import LearningToReweight
 if TYPE_CHECKING:
     from tfp_noise import (
         attacks,
@@ -70,15 +70,15 @@ __all__ = [
 
 # Names that are no modules, and the modules that they come from.
 _SOURCES = {
-    "CoTeaching": "co_teaching",
-    "DepthDistillation": "depth_distillation",
-    "DistilledClassifier": "distillation",
-    "DistortionDistillation": "distortion_distillation",
-    "DynamicBootstrap": "dynamic_bootstrap",
-    "LearningToReweight": "reweighting",
-    "MetaWeightNet": "meta_weight_net",
+    "CoTeaching": "classifiers.co_teaching",
+    "DepthDistillation": "classifiers.depth_distillation",
+    "DistilledClassifier": "classifiers.distillation",
+    "DistortionDistillation": "classifiers.distortion_distillation",
+    "DynamicBootstrap": "classifiers.dynamic_bootstrap",
+    "LearningToReweight": "classifiers.reweighting",
+    "MetaWeightNet": "classifiers.meta_weight_net",
     "NoisyLabelClassifier": "classifier",
-    "PrototypeCorrection": "prototype_correction",
+    "PrototypeCorrection": "classifiers.prototype_correction",
     "cross_predict": "cross_prediction",
 }
 

@@ -6,9 +6,9 @@ import keras
 from keras import ops
 
 from tfp_noise import _validation
-from tfp_noise._softened_divergence import SoftenedDivergence
 from tfp_noise._training.network_and_loss import check_one_label
 from tfp_noise.classifier import NoisyLabelClassifier
+from tfp_noise.classifiers._softened_divergence import SoftenedDivergence
 from tfp_noise.losses import NoisyLabelLoss
 from tfp_noise.losses._checks import check_one_class
 

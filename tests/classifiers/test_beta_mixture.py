@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tfp_noise import _beta_mixture
+from tfp_noise.classifiers import _beta_mixture
 
 SHAPES, WEIGHTS = np.array([[2.0, 8.0], [6.0, 3.0]]), np.array([0.7, 0.3])
 

@@ -8,9 +8,10 @@ import tensorflow as tf
 from keras import ops
 from keras.src.losses.loss import scale_loss_for_distribution
 
-from tfp_noise import _beta_mixture, _labels, _random, _validation
+from tfp_noise import _labels, _random, _validation
 from tfp_noise._training.network_and_loss import check_one_label, check_parts
 from tfp_noise.classifier import NoisyLabelClassifier
+from tfp_noise.classifiers import _beta_mixture
 from tfp_noise.losses import NoisyLabelLoss
 from tfp_noise.losses._checks import check_one_class
 from tfp_noise.losses._entropies import cross_entropy, smallest

@@ -7,11 +7,11 @@ import keras
 from keras import ops
 
 from tfp_noise import _validation
-from tfp_noise._layer_outputs import outputs_of_layers
 from tfp_noise._saving.deployment import input_structure
-from tfp_noise._softened_divergence import SoftenedDivergence
 from tfp_noise._training.network_and_loss import check_one_label, check_parts
 from tfp_noise.classifier import NoisyLabelClassifier
+from tfp_noise.classifiers._layer_outputs import outputs_of_layers
+from tfp_noise.classifiers._softened_divergence import SoftenedDivergence
 from tfp_noise.losses import NoisyLabelLoss
 from tfp_noise.losses._checks import check_one_class
 

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 from scipy import special, stats
 
-from tfp_noise import DynamicBootstrap, NoisyLabelClassifier, _beta_mixture, losses
+from tfp_noise import DynamicBootstrap, NoisyLabelClassifier, losses
+from tfp_noise.classifiers import _beta_mixture
 
 FEATURES = np.random.default_rng(0).normal(size=(48, 6)).astype("float32")
 LABELS = np.random.default_rng(1).integers(0, 3, 48)

@@ -7,7 +7,7 @@ import tensorflow as tf
 from scipy import special
 
 from tests.classifier.test_compiled_steps import obstacles
-from tests.classifier.test_reweighting import CLEAN, EAGER, GRAPH, XLA, K, gradients, linear, normalised
+from tests.classifiers.test_reweighting import CLEAN, EAGER, GRAPH, XLA, K, gradients, linear, normalised
 from tests.helpers.losses_under_test import LOSSES_UNDER_TEST
 from tests.helpers.small_classifier import FEATURES, LABELS, fit, network
 from tfp_noise import MetaWeightNet, NoisyLabelClassifier, losses

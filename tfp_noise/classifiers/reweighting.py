@@ -5,10 +5,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfp_noise._clean_set import CleanSetClassifier
 from tfp_noise._training import virtual_steps
 from tfp_noise._training.example_losses import example_losses
 from tfp_noise._training.model_checks import check_labels_given
+from tfp_noise.classifiers._clean_set import CleanSetClassifier
 from tfp_noise.losses import NoisyLabelLoss
 from tfp_noise.losses._state import gather
 

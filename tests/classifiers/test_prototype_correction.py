@@ -6,7 +6,7 @@ import pytest
 from scipy import special
 
 from tfp_noise import NoisyLabelClassifier, PrototypeCorrection, losses
-from tfp_noise.prototype_correction import _mean_prototype
+from tfp_noise.classifiers.prototype_correction import _mean_prototype
 
 FEATURES = np.random.default_rng(0).normal(size=(48, 6)).astype("float32")
 LABELS = np.random.default_rng(1).integers(0, 3, 48)

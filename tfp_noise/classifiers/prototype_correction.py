@@ -7,10 +7,10 @@ import numpy as np
 from keras import ops
 
 from tfp_noise import _labels, _validation
-from tfp_noise._layer_outputs import outputs_of_layers
 from tfp_noise._saving.deployment import input_structure
 from tfp_noise._training.network_and_loss import check_one_label, check_parts
 from tfp_noise.classifier import NoisyLabelClassifier
+from tfp_noise.classifiers._layer_outputs import outputs_of_layers
 from tfp_noise.losses import NoisyLabelLoss
 from tfp_noise.losses._checks import check_one_class
 from tfp_noise.losses._state import LossState, add_rows, gather
