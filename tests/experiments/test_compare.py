@@ -38,6 +38,7 @@ def test_every_loss_and_classifier_is_compared_or_left_out_with_a_reason():
     assert listed - set(methods.METHODS) == set(methods.LEFT_OUT)
     assert set(methods.METHODS) - listed == {"AveragedCrossEntropy", "EstimatedForwardCorrection"}
     assert not {*methods.ARGUMENTS, *methods._SPACES} - set(methods.METHODS)
+    assert max(len(runs.points(one.space)) for one in methods.METHODS.values()) == 9
     of_losses = {one.name for one in losses.available()}
     assert {name for name, one in methods.METHODS.items() if not one.about} == of_losses - set(methods.LEFT_OUT)
 
