@@ -1,16 +1,12 @@
 """The labels that a loss takes, one class of several or several labels: their checks, and what metrics see of them."""
 
-import functools
-
 import keras
 from keras import ops
-from keras.src.backend import compute_output_spec, get_keras_mask
 
 from tfp_noise import _labels, _positions, _validation
-from tfp_noise._training.metric_updates import check_forms, check_heed_masks, what_is_left_out
+from tfp_noise._training import metric_checks
 from tfp_noise._validation import tensors
 from tfp_noise.losses import MultiLabel
-from tfp_noise.metrics import ExpectedCalibrationError
 
 
 def label_kind(loss):
@@ -70,8 +66,8 @@ class _OneClass:
 
     def check_metrics(self, metrics, y, predictions):
         """Refuses metrics that cannot read labels of `for_metrics`, or predictions with its mask."""
-        check_heed_masks(metrics, self._ignored, y, predictions)
-        check_forms(metrics, y, predictions)
+        metric_checks.check_leave_out(metrics, self._ignored, y, predictions)
+        metric_checks.check_forms(metrics, y, predictions)
 
     def weights_for_metrics(self, weights, y_pred):
         """Weights of examples or positions as metrics read them."""
@@ -103,18 +99,13 @@ class _SeveralLabels:
         """Metrics as `compile` is given them; Keras would take "accuracy" for that of one class of several."""
 
         def named(metric):
-            if isinstance(metric, ExpectedCalibrationError):
-                raise ValueError(
-                    "`metrics` must read several labels an example, which ExpectedCalibrationError cannot. Received: "
-                    f"{metric.name!r}. Call `metrics.expected_calibration_error` on `np.stack([1 - p, p], axis=-1)` of "
-                    "each label, after training."
-                )
             if isinstance(metric, str) and metric.lower() in ("accuracy", "acc"):
                 return keras.metrics.BinaryAccuracy(name=metric)
             if metric is not None:
-                _check_reads_several_labels(metric)
+                metric_checks.check_reads_several_labels(metric)
             if self._ignored is not None and metric is not None:
-                _check_reads_each_label(metric, self.width, self._ignored)
+                like = keras.KerasTensor((self.width + 2, self.width))
+                metric_checks.check_has_value_for_each(metric, like, like, 2, self._ignored)
             return metric
 
         return keras.tree.map_structure(named, metrics)
@@ -126,47 +117,11 @@ class _SeveralLabels:
         return (present, mask) if self._ignored is None else _without(present, ops.not_equal(y, self._ignored), mask)
 
     def check_metrics(self, metrics, y, predictions):
-        check_heed_masks(metrics, self._ignored, y, predictions)
-        if get_keras_mask(predictions) is not None:
-            for metric in metrics:
-                _check_reads_each_label(metric, self.width, self._ignored)
+        metric_checks.check_leave_out(metrics, self._ignored, y, predictions, self.num_labels)
 
     def weights_for_metrics(self, weights, y_pred):
         every = self._ignored is not None or len(y_pred.shape) > 2
         return _positions.weights_of_labels(weights, y_pred, self.width) if every else weights
-
-
-def _function_of(metric):
-    """The function whose mean a metric is; a metric of another kind as an instance."""
-    metric = keras.metrics.get(metric)
-    wrapped = isinstance(metric, keras.metrics.MeanMetricWrapper)
-    return functools.partial(metric._fn, **metric._fn_kwargs) if wrapped else metric
-
-
-def _check_reads_several_labels(metric):
-    """Refuses Keras's metrics of one class of several, which have "categorical" in their names."""
-    function = _function_of(metric)
-    function = getattr(function, "func", function)
-    name = getattr(function, "__name__", type(function).__name__)
-    if "categorical" in name and function.__module__.startswith("keras."):
-        raise ValueError(
-            f"`metrics` must read several labels an example, which {name} cannot. Received: "
-            f'{getattr(metric, "name", metric)!r}. Take "accuracy", the fraction of labels that are right.'
-        )
-
-
-def _check_reads_each_label(metric, num_labels, ignored):
-    """Refuses a metric that is a mean over the labels of an example, among which some are left out."""
-    function = _function_of(metric)
-    if isinstance(function, keras.metrics.Metric):  # known by its class, once it has seen a batch
-        return
-    like = keras.KerasTensor((num_labels + 2, num_labels))
-    if len(compute_output_spec(function, like, like).shape) < 2:
-        raise ValueError(
-            f"`metrics` must have a value for each label to leave out {what_is_left_out(ignored)}. Received: "
-            f"{getattr(metric, 'name', metric)!r}, a mean over the labels of an example. Call it on `predict` and the "
-            "labels that count, after training."
-        )
 
 
 def _without(y, valid, mask):
