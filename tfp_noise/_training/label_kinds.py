@@ -66,8 +66,8 @@ class _OneClass:
 
     def check_metrics(self, metrics, y, predictions):
         """Refuses metrics that cannot read labels of `for_metrics`, or predictions with its mask."""
-        metric_checks.check_leave_out(metrics, self._ignored, y, predictions)
         metric_checks.check_forms(metrics, y, predictions)
+        metric_checks.check_leave_out(metrics, self._ignored, y, predictions)
 
     def weights_for_metrics(self, weights, y_pred):
         """Weights of examples or positions as metrics read them."""

@@ -1,9 +1,11 @@
 """Refusal of metrics that cannot read labels and predictions, or that would count what is left out."""
 
+import contextlib
 import functools
 import inspect
 
 import keras
+import tensorflow as tf
 from keras.src.backend import compute_output_spec, get_keras_mask
 
 from tfp_noise.metrics import ExpectedCalibrationError
@@ -12,7 +14,7 @@ _UPDATES_WITH_MASK = keras.metrics.MeanMetricWrapper.update_state, ExpectedCalib
 
 
 def heeds_masks(metric):
-    """True for metrics whose `update_state` reads the mask of the predictions: a subclass may have one that does not."""
+    """True for metrics whose `update_state` reads the mask of the predictions; a subclass may override that."""
     return type(metric).update_state in _UPDATES_WITH_MASK
 
 
@@ -59,8 +61,8 @@ def _on_what_is_known(ignored, num_labels):
             f"returns and `known` is `y != {ignored}`."
         )
     return (
-        f"a new one for each label `l`, after training: with `known = y[..., l] != {ignored}` on `y[known][:, [l]]` and "
-        "`p[known][:, [l]]`, where `p` is what `predict` returns."
+        f"a new one for each label `l`, after training: with `known = y[..., l] != {ignored}` on `y[known][:, [l]]` "
+        "and `p[known][:, [l]]`, where `p` is what `predict` returns."
     )
 
 
@@ -83,7 +85,9 @@ def check_has_value_for_each(metric, labels, predictions, rank, ignored):
     if isinstance(function, keras.metrics.Metric):  # `check_leave_out` knows it by its class
         return
     like = (keras.KerasTensor(tensor.shape, tensor.dtype) for tensor in (labels, predictions))
-    if len(compute_output_spec(function, *like).shape) < rank:
+    with refused_in_words(metric, labels, predictions):
+        values = compute_output_spec(function, *like)
+    if len(values.shape) < rank:
         raise ValueError(
             f"`metrics` must have a value for each label to leave out {what_is_left_out(ignored)}. Received: "
             f"{getattr(metric, 'name', metric)!r}, one value for several labels, such as a mean over the labels of an "
@@ -91,13 +95,48 @@ def check_has_value_for_each(metric, labels, predictions, rank, ignored):
         )
 
 
+@contextlib.contextmanager
+def refused_in_words(metric, labels, predictions, weights=None):
+    """Names a metric that fails on labels, predictions or weights, and a cure if their shapes show one."""
+    try:
+        yield
+    except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+        shapes = f"labels of shape {tuple(labels.shape)} and predictions of shape {tuple(predictions.shape)}"
+        rank, width, cure = len(predictions.shape), predictions.shape[-1], ""
+        if weights is not None:
+            shapes += f" with `sample_weight` of shape {tuple(weights.shape)}"
+        if weights is not None and len(weights.shape) == 2 == rank:
+            cure = " Pass weights [batch], or give it as one of `metrics`, which are not weighted."
+        elif rank > 2 and len(labels.shape) == rank:
+            cure = (
+                f" Call it on `y.reshape(-1, {width})` and `p.reshape(-1, {width})`, where `p` is what `predict` "
+                "returns, after training."
+            )
+        raise ValueError(
+            f"`metrics` and `weighted_metrics` must read {shapes}, which {type(metric).__name__} cannot. Received: "
+            f"{getattr(metric, 'name', metric)!r}, which raises: {error}{cure}"
+        ) from error
+
+
 def check_forms(metrics, labels, predictions):
-    """Refuses metrics over a confusion matrix that read labels or predictions in another form than they have."""
+    """Refuses metrics of one class of several that read labels or predictions in another form than they have.
+
+    They are Keras's metrics over a confusion matrix, and the means of its functions: those with "sparse" in their
+    names read class indices, all others labels of the shape of the predictions.
+    """
     sparse = len(labels.shape) < len(predictions.shape)
+    form = "class indices" if sparse else "distributions"
     for metric in metrics:
+        name, of_keras = _name_of(_function_of(metric))
+        if of_keras and not isinstance(_function_of(metric), keras.Metric) and name.startswith("sparse_") != sparse:
+            raise ValueError(
+                f"`metrics` must read {form} as labels, which {name} does not. Received: {metric.name!r}. Take "
+                f'"accuracy", a metric {"with" if sparse else "without"} "sparse" in its name, or labels that are '
+                f"{'distributions' if sparse else 'class indices'}."
+            )
         if getattr(metric, "sparse_y_true", sparse) != sparse or getattr(metric, "sparse_y_pred", False):
             raise ValueError(
-                f"`metrics` must read {'class indices' if sparse else 'distributions'} as labels, and probabilities. "
+                f"`metrics` must read {form} as labels, and probabilities. "
                 f"Received: {metric.name!r} of the class {type(metric).__name__}. Take `MeanIoU` or `IoU` with "
                 f"`sparse_y_true={sparse}, sparse_y_pred=False`."
             )
@@ -106,16 +145,14 @@ def check_forms(metrics, labels, predictions):
 def check_reads_several_labels(metric):
     """Refuses metrics that read several labels as one class of several.
 
-    They are those of Keras with "categorical" in their names, those that compare labels with predictions for equality,
-    those over a confusion matrix of classes, and `ExpectedCalibrationError`.
+    They are those of Keras with "categorical" in their names or over a confusion matrix of classes, its `Accuracy`,
+    which compares labels with probabilities, and `ExpectedCalibrationError`.
     """
     function = _function_of(metric)
-    function = getattr(function, "func", function)
-    name = getattr(function, "__name__", type(function).__name__)
-    of_keras = getattr(function, "__module__", "").startswith("keras.")
+    name, of_keras = _name_of(function)
     if isinstance(metric, ExpectedCalibrationError):
         cure = (
-            "Call `metrics.expected_calibration_error` on `np.stack([1 - p, p], axis=-1)` of each label, after training."
+            "Call `metrics.expected_calibration_error` on `np.stack([1 - p, p], axis=-1)` of each label after training."
         )
     elif getattr(type(function), "update_state", None) is keras.metrics.IoU.update_state:
         cure = "Take `BinaryIoU([1], threshold=0.5)`, which counts all labels together."
@@ -134,3 +171,10 @@ def _function_of(metric):
     metric = keras.metrics.get(metric)
     wrapped = isinstance(metric, keras.metrics.MeanMetricWrapper)
     return functools.partial(metric._fn, **metric._fn_kwargs) if wrapped else metric
+
+
+def _name_of(function):
+    """The name of what `_function_of` gives, and True if it is Keras's own."""
+    function = getattr(function, "func", function)
+    named = function if hasattr(function, "__name__") else type(function)
+    return named.__name__, named.__module__.startswith("keras.")
