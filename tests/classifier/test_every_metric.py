@@ -235,7 +235,9 @@ def test_a_function_without_a_value_for_each_label_is_refused(function):
         metrics_of(AT_POSITIONS, metrics=[function])
 
 
-@pytest.mark.parametrize("metric", [made("F1Score"), made("BinaryCrossentropy")])
+@pytest.mark.parametrize(
+    "metric", [made("F1Score"), keras.metrics.F1Score("micro", 0.5), made("BinaryCrossentropy")], ids=lambda m: m.name
+)
 def test_weights_of_labels_are_refused_by_name_where_a_metric_cannot_read_them(metric):
     weights = keras.ops.ones([N, L])
     with pytest.raises(ValueError, match=rf"`sample_weight` of shape \({N}, {L}\).*'{metric.name}'.*Pass weights"):
@@ -265,3 +267,10 @@ def test_the_cure_for_labels_that_nobody_knows_can_be_followed(kind, build):
         value = float(np.squeeze(build()(y, p)))
         oracle = auc(y, p) if "auc" in build().name else 2 * np.sum(y[p > 0.5]) / (np.sum(y) + np.sum(p > 0.5))
         assert value == pytest.approx(oracle, abs=0.02)
+
+
+@pytest.mark.parametrize("name", ["IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU", "Accuracy"])
+def test_what_reads_several_labels_as_classes_is_refused_at_compile(name):
+    cure = '"accuracy"' if name == "Accuracy" else r"`BinaryIoU\(\[1\], threshold=0.5\)`"
+    with pytest.raises(ValueError, match=rf"must read several labels.*'{name}'. Take {cure}"):
+        trained("several labels")[0].compile("sgd", metrics=[made(name)])

@@ -2,6 +2,7 @@
 
 import keras
 from keras import ops
+from keras.src.backend import get_keras_mask
 
 from tfp_noise import _labels, _positions, _validation
 from tfp_noise._training import metric_checks
@@ -14,7 +15,25 @@ def label_kind(loss):
     return _SeveralLabels(loss) if isinstance(loss, MultiLabel) else _OneClass(loss)
 
 
-class _OneClass:
+class _Kind:
+    """Checks of metrics that both kinds of labels have, once for each form of labels: they trace functions."""
+
+    def __init__(self, loss):
+        self._ignored, self._forms_checked = loss.ignore_class, set()
+
+    def check_metrics(self, metrics, y, predictions):
+        """Refuses metrics that cannot read labels of `for_metrics`, or predictions with its mask."""
+        form = len(y.shape), get_keras_mask(predictions) is not None
+        if form not in self._forms_checked:
+            self._check_form(metrics, y, predictions)
+            metric_checks.check_leave_out(metrics, self._ignored, y, predictions, self.num_labels)
+            self._forms_checked.add(form)
+
+    def _check_form(self, metrics, y, predictions):
+        """Refuses metrics that read labels in another form than they have."""
+
+
+class _OneClass(_Kind):
     """One class of several for each example or position: its index, or a distribution over classes.
 
     Methods are given the name of an argument for errors, labels, and `rank`, how many axes the outputs have.
@@ -24,7 +43,8 @@ class _OneClass:
     """
 
     def __init__(self, loss):
-        self.width, self.num_labels, self._ignored = loss.num_classes, 1, loss.ignore_class
+        super().__init__(loss)
+        self.width, self.num_labels = loss.num_classes, 1
         self._metrics_take_distributions = None
 
     def check_array(self, name, y, rank):
@@ -64,24 +84,23 @@ class _OneClass:
             return _labels.to_distributions(y, self.width, rank=rank), mask
         return _labels.to_class_indices(y, self.width, rank), mask
 
-    def check_metrics(self, metrics, y, predictions):
-        """Refuses metrics that cannot read labels of `for_metrics`, or predictions with its mask."""
+    def _check_form(self, metrics, y, predictions):
         metric_checks.check_forms(metrics, y, predictions)
-        metric_checks.check_leave_out(metrics, self._ignored, y, predictions)
 
     def weights_for_metrics(self, weights, y_pred):
         """Weights of examples or positions as metrics read them."""
         return _positions.weights_of_positions(weights, y_pred)
 
 
-class _SeveralLabels:
+class _SeveralLabels(_Kind):
     """Several labels for each example or position, each present or absent, or a probability: numbers in [0, 1].
 
     The methods are those of `_OneClass`. Metrics see 0 or 1: probabilities above one half count as present.
     """
 
     def __init__(self, loss):
-        self.width, self.num_labels, self._ignored = loss.num_labels, loss.num_labels, loss.ignore_class
+        super().__init__(loss)
+        self.width = self.num_labels = loss.num_labels
 
     def check_array(self, name, y, rank):
         _validation.check_multi_labels(name, y, self.width, self._ignored, rank)
@@ -115,9 +134,6 @@ class _SeveralLabels:
         y = ops.cast(ops.reshape(y, (*ops.shape(y_pred)[:-1], self.width)), keras.config.floatx())
         present = ops.cast(y > 0.5, y.dtype)
         return (present, mask) if self._ignored is None else _without(present, ops.not_equal(y, self._ignored), mask)
-
-    def check_metrics(self, metrics, y, predictions):
-        metric_checks.check_leave_out(metrics, self._ignored, y, predictions, self.num_labels)
 
     def weights_for_metrics(self, weights, y_pred):
         every = self._ignored is not None or len(y_pred.shape) > 2

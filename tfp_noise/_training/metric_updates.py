@@ -1,5 +1,6 @@
 """Updates of compiled metrics, with the labels that each of them reads."""
 
+import keras
 from keras import ops
 from keras.src.backend import get_keras_mask
 
@@ -20,6 +21,7 @@ def update_metrics(compiled, labels, predictions, weights):
             for metric in metrics.metrics:
                 own = _with_ignore_class(metric, labels, get_keras_mask(predictions))
                 with refused_in_words(metric, labels, predictions, given):
+                    _check_rank_of_weights(metric, given)
                     metric.update_state(own, predictions, sample_weight=given)
 
 
@@ -27,3 +29,10 @@ def _with_ignore_class(metric, labels, mask):
     if mask is None or heeds_masks(metric):
         return labels
     return ops.where(mask, ops.cast(labels, "int32"), metric.ignore_class)
+
+
+def _check_rank_of_weights(metric, weights):
+    """Refuses weights of labels for an F-score, which would multiply all examples with all weights."""
+    of_keras = type(metric).update_state is keras.metrics.FBetaScore.update_state
+    if of_keras and weights is not None and len(weights.shape) > 1:
+        raise ValueError("it reads one weight an example.")
