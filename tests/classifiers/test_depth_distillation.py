@@ -160,15 +160,21 @@ def test_goes_on_after_loading_as_if_it_had_not_stopped(tmp_path):
 
 
 def test_xla_trains_as_eager_execution_does():
-    eager, compiled = (classifier(own=without_dropout, jit_compile=jit, eager=not jit) for jit in (False, True))
+    arguments = {"own": without_dropout, "stages": ["hidden1"]}
+    eager, compiled = (
+        classifier(optimizer=keras.optimizers.SGD(0.1), jit_compile=jit, eager=not jit, **arguments)
+        for jit in (False, True)
+    )
     assert fit(compiled, 2)["loss"] == pytest.approx(fit(eager, 2)["loss"], rel=1e-5)
 
 
 def test_two_replicas_learn_as_one(two_replicas):
-    def train():
-        return fit(classifier(own=without_dropout, hint_weight=0.01), 2)["loss"]
+    def train(**kwargs):
+        optimizer = keras.optimizers.SGD(0.1)
+        model = classifier(own=without_dropout, stages=["hidden1"], hint_weight=0.01, optimizer=optimizer, **kwargs)
+        return fit(model, 2)["loss"]
 
-    alone = train()
+    alone = train(eager=True)
     with two_replicas.scope():
         assert train() == pytest.approx(alone, rel=1e-5)
 
