@@ -118,9 +118,9 @@ def test_views_are_drawn_independently_and_labelled_alike():
 
 
 def test_evaluation_sees_examples_as_they_are():
-    model = classifier()
+    model = classifier(eager=True)
     plain = NoisyLabelClassifier(model.network, losses.CrossEntropy(3))
-    plain.compile("sgd", metrics=["accuracy"], jit_compile=False)
+    plain.compile("sgd", metrics=["accuracy"], run_eagerly=True)
     arguments = {"x": FEATURES, "y": LABELS, "verbose": 0}
     assert model.evaluate(**arguments) == pytest.approx(plain.evaluate(**arguments))
     np.testing.assert_array_equal(model.predict(FEATURES, verbose=0), plain.predict(FEATURES, verbose=0))
