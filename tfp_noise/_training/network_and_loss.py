@@ -49,3 +49,12 @@ def check_one_label(kind, outputs_rank):
             f"`network` must have outputs [batch, num_outputs], one label an example, for {kind}. Received: outputs of "
             f"{outputs_rank} axes, a label at each position. Use `NoisyLabelClassifier` for those."
         )
+
+
+def check_no_ignored_class(loss):
+    """Refuses a loss with an `ignore_class` for a class of classifiers that mixes labels."""
+    if loss.ignore_class is not None:
+        raise ValueError(
+            f"`loss.ignore_class` must be None, because labels are mixed. Received: {loss.ignore_class}. Leave those "
+            "examples out of the data."
+        )

@@ -9,7 +9,7 @@ from keras import ops
 from keras.src.losses.loss import scale_loss_for_distribution
 
 from tfp_noise import _labels, _random, _validation
-from tfp_noise._training.network_and_loss import check_one_label, check_parts
+from tfp_noise._training.network_and_loss import check_no_ignored_class, check_one_label, check_parts
 from tfp_noise.classifier import NoisyLabelClassifier
 from tfp_noise.classifiers import _beta_mixture
 from tfp_noise.losses import NoisyLabelLoss
@@ -32,7 +32,7 @@ class DynamicBootstrap(NoisyLabelClassifier):
     where the prediction is the most probable class, or the softmax with `hard=False`. Two examples are then mixed:
     `loss(c y'_1 + (1 - c) y'_2, network(c x_1 + (1 - c) x_2))` with `c` of `Beta(mixup, mixup)`, one for a batch. After
     the warm-up, `prior_weight KL(uniform || mean prediction of the batch)` keeps predictions from becoming all one
-    class.
+    class; `sample_weight` weighs this mean, too.
 
     In the warm-up, `b` is 0: training with mixup. Cross-entropies and predictions are those of the unmixed examples in
     inference mode, before the step: one more forward pass, a third of a step. The mixture needs no ids and no pass over
@@ -91,11 +91,7 @@ class DynamicBootstrap(NoisyLabelClassifier):
     ):
         check_parts(network, loss)
         check_one_class("loss", loss)
-        if loss.ignore_class is not None:
-            raise ValueError(
-                f"`loss.ignore_class` must be None, because labels are mixed. Received: {loss.ignore_class}. Leave "
-                "those examples out of the data."
-            )
+        check_no_ignored_class(loss)
         self.warm_up = _validation.check_int("warm_up", warm_up, 1)
         self.hard = _validation.check_bool("hard", hard)
         self.mixup = _validation.check_int("mixup", mixup, 0)
@@ -127,12 +123,21 @@ class DynamicBootstrap(NoisyLabelClassifier):
         loss = super().data_loss(x, y, y_pred, sample_weight, training)
         if not training or not self.prior_weight:
             return loss
-        mean, replicas = ops.mean(self.loss.probabilities(y_pred), axis=0), tf.distribute.get_replica_context()
-        if replicas is not None and replicas.num_replicas_in_sync > 1:
-            mean = replicas.all_reduce("MEAN", mean)
+        mean = self._mean_prediction(y_pred, sample_weight)
         divergence = -ops.mean(ops.log(ops.maximum(mean, smallest(mean.dtype)))) - np.log(self.loss.num_classes)
         weight = self.prior_weight * ops.cast(self.mixture.is_fitted(), loss.dtype)
         return loss + scale_loss_for_distribution(weight * divergence)
+
+    def _mean_prediction(self, y_pred, sample_weight):
+        """Mean prediction `[num_classes]` of the batch on all replicas, with weights; uniform if these are all 0."""
+        predictions, replicas = self.loss.probabilities(y_pred), tf.distribute.get_replica_context()
+        weights = ops.ones_like(predictions[:, 0]) if sample_weight is None else ops.reshape(sample_weight, [-1])
+        weights = ops.cast(weights, predictions.dtype)
+        sums = ops.sum(weights[:, np.newaxis] * predictions, axis=0), ops.sum(weights)
+        if replicas is not None and replicas.num_replicas_in_sync > 1:
+            sums = replicas.all_reduce("SUM", sums)
+        total, count = sums
+        return ops.where(count > 0, ops.divide_no_nan(total, count), 1 / self.loss.num_classes)
 
     def _mixed(self, x, targets, sample_weight):
         """Inputs, labels and weights of mixed pairs; weights scale each example's part of the loss."""

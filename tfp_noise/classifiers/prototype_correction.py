@@ -8,7 +8,7 @@ from keras import ops
 
 from tfp_noise import _labels, _validation
 from tfp_noise._saving.deployment import input_structure
-from tfp_noise._training.network_and_loss import check_one_label, check_parts
+from tfp_noise._training.network_and_loss import check_no_ignored_class, check_one_label, check_parts
 from tfp_noise.classifier import NoisyLabelClassifier
 from tfp_noise.classifiers._layer_outputs import outputs_of_layers
 from tfp_noise.losses import NoisyLabelLoss
@@ -29,7 +29,7 @@ class PrototypeCorrection(NoisyLabelClassifier):
     Features are the inputs of the network's last layer, in inference mode, before the step: one more forward pass, a
     third of a step. For this the model keeps the features of the last `num_samples` examples of each class in the
     epoch, `4 num_classes num_samples width` bytes: 26 MB for 100 classes, 1,000 samples and 64 features. They are
-    saved, mirrored and resumed with it. No ids and no pass over the data are needed.
+    saved, mirrored and resumed with it. No ids and no pass over the data are needed. Examples of weight 0 are not kept.
 
     Metrics of training compare with the mixed labels. `evaluate`, `predict` and `deployable` are those of the network.
 
@@ -83,11 +83,7 @@ class PrototypeCorrection(NoisyLabelClassifier):
     ):
         check_parts(network, loss)
         check_one_class("loss", loss)
-        if loss.ignore_class is not None:
-            raise ValueError(
-                f"`loss.ignore_class` must be None, because labels are mixed. Received: {loss.ignore_class}. Leave "
-                "those examples out of the data."
-            )
+        check_no_ignored_class(loss)
         self.warm_up = _validation.check_int("warm_up", warm_up, 1)
         self.weight = _validation.check_number("weight", weight, 0, 1)
         self.num_prototypes = _validation.check_int("num_prototypes", num_prototypes, 1)
@@ -108,7 +104,7 @@ class PrototypeCorrection(NoisyLabelClassifier):
         targets = _labels.to_distributions(y, self.loss.num_classes, self.loss.dtype)
         corrected = ops.one_hot(self.prototypes.nearest(features), self.loss.num_classes, dtype=targets.dtype)
         weight = self.weight * ops.cast(self.prototypes.is_fitted(), targets.dtype)
-        self.prototypes.keep(features, ops.argmax(targets, axis=-1))
+        self.prototypes.keep(features, ops.argmax(targets, axis=-1), sample_weight)
         return super().train_step((x, (1 - weight) * targets + weight * corrected, sample_weight))
 
     def get_config(self):
@@ -139,14 +135,19 @@ class _Prototypes(LossState):
         similarities = ops.matmul(features, ops.transpose(means))
         return ops.argmax(ops.where(ops.any(means != 0, axis=-1), similarities, -np.inf), axis=-1)
 
-    def keep(self, features, labels):
-        """Keeps the features `[batch, width]` of all replicas, in the place of the oldest ones of their class."""
-        features, labels = gather(features, ops.cast(labels, "int32"))
-        one_hot = ops.one_hot(labels, self.num_classes, dtype="int64")
+    def keep(self, features, labels, sample_weight=None):
+        """Keeps the features `[batch, width]` of all replicas, in the place of the oldest ones of their class.
+
+        Examples of weight 0 are left out.
+        """
+        counts = ops.ones_like(labels, "bool") if sample_weight is None else ops.reshape(sample_weight, [-1]) > 0
+        features, labels, counts = gather(features, ops.cast(labels, "int32"), ops.cast(counts, "int64"))
+        one_hot = ops.one_hot(labels, self.num_classes, dtype="int64") * ops.expand_dims(counts, -1)
         before = ops.sum((ops.cumsum(one_hot, axis=0) - one_hot) * one_hot, axis=-1)  # in the batch, of the class
         places = (ops.take(self.seen, labels) + before) % self._num_samples
         places = ops.cast(labels, "int64") * self._num_samples + places
-        kept = ops.expand_dims(before < self._num_samples, -1)  # a batch may have more of a class
+        # A batch may have more of a class.
+        kept = ops.expand_dims(ops.logical_and(before < self._num_samples, counts > 0), -1)
         add_rows(self.samples, places, ops.where(kept, features - ops.take(self.samples, places, axis=0), 0))
         self.seen.assign(ops.convert_to_tensor(self.seen) + ops.sum(one_hot, axis=0))
 

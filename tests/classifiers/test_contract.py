@@ -1,0 +1,231 @@
+"""The contract of every classifier that trains otherwise than `NoisyLabelClassifier`."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+
+import tfp_noise
+from tests.helpers import round_trips
+from tests.helpers.classifiers_under_test import (
+    BATCH,
+    CLASSIFIERS_UNDER_TEST,
+    FEATURES,
+    LABELS,
+    K,
+    without_draws,
+)
+from tfp_noise import NoisyLabelClassifier
+from tfp_noise.callbacks import BackupAndRestore
+
+# A trace costs more than a few steps.
+EAGER, GRAPH, XLA = {"run_eagerly": True}, {"jit_compile": False}, {"jit_compile": True}
+
+
+@pytest.fixture(scope="module", params=CLASSIFIERS_UNDER_TEST.values(), ids=CLASSIFIERS_UNDER_TEST.keys())
+def case(request):
+    return request.param
+
+
+def drawing(case):
+    """A compiled model with dropout, batch statistics and the method's own random numbers."""
+    keras.utils.set_random_seed(0)
+    model = case.build()
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), metrics=["accuracy"], **EAGER)
+    return model
+
+
+def drawless(case, mode=EAGER, network=without_draws):
+    """A compiled model without them, so that other ways to compute its steps give the same numbers."""
+    keras.utils.set_random_seed(0)
+    model = case.build(network, **case.without_draws)
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), **mode)
+    return model
+
+
+def fit(model, x=FEATURES, y=LABELS, epochs=2, **kwargs):
+    return model.fit(x, y, batch_size=BATCH, epochs=epochs, shuffle=False, verbose=0, **kwargs).history
+
+
+def assert_close(model, other, rtol=1e-4, atol=1e-6):
+    for found, expected in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=rtol, atol=atol)
+
+
+def values(model):
+    """All variables, random states and slots of optimizers included, a method's own among them."""
+    optimizers = [one for one in vars(model).values() if isinstance(one, keras.optimizers.Optimizer)]
+    return [np.array(variable) for one in (model, *optimizers) for variable in one.variables]
+
+
+def assert_same(model, expected):
+    for found, value in zip(values(model), expected, strict=True):
+        np.testing.assert_array_equal(found, value)
+
+
+@pytest.fixture(scope="module")
+def alone(case):
+    """A model without random numbers after two epochs on one device, and its history."""
+    model = drawless(case)
+    return model, fit(model)
+
+
+@pytest.fixture(scope="module")
+def whole(case):
+    """A model with random numbers after two epochs, its history, and its values then."""
+    model = drawing(case)
+    return model, fit(model), values(model)
+
+
+class EndedError(Exception):
+    pass
+
+
+class EndAfterFirstEpoch(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            raise EndedError
+
+
+@pytest.fixture(scope="module")
+def ended(case, tmp_path_factory):
+    """The folder of a training of two epochs that ended after the first: a backup, and a file of `save`."""
+    folder, model = tmp_path_factory.mktemp("ended"), drawing(case)
+    with pytest.raises(EndedError):
+        fit(model, callbacks=[BackupAndRestore(folder / "backup"), EndAfterFirstEpoch()])
+    model.save(folder / "model.keras")
+    return folder, model
+
+
+def own_settings(model):
+    """A configuration less those of other objects."""
+    return {key: value for key, value in model.get_config().items() if not isinstance(value, dict)}
+
+
+def test_every_classifier_is_under_test():
+    public = {name: getattr(tfp_noise, name) for name in tfp_noise.__all__}
+    ours = {
+        name: cls
+        for name, cls in public.items()
+        if inspect.isclass(cls) and issubclass(cls, NoisyLabelClassifier) and cls is not NoisyLabelClassifier
+    }
+    tried = {name: case.cls for name, case in CLASSIFIERS_UNDER_TEST.items()}
+    assert ours == tried, "give each classifier a `Case` in tests/helpers/classifiers_under_test.py"
+
+
+def test_arguments_are_in_the_configuration_and_not_at_their_defaults(case):
+    config = case.build().get_config()
+    arguments = round_trips.arguments(case.cls)
+    assert not arguments.keys() - config.keys() - {"args", "kwargs"}
+    optional = {key: value for key, value in arguments.items() if value is not inspect.Parameter.empty}
+    assert {key for key, value in optional.items() if config[key] == value} <= {"name"}
+
+
+def test_training_goes_on_bit_for_bit_after_save_and_load(case, ended, whole):
+    folder, saved = ended
+    loaded = keras.models.load_model(folder / "model.keras")
+    assert type(loaded) is case.cls
+    assert own_settings(loaded) == own_settings(saved)
+    np.testing.assert_array_equal(loaded.predict(FEATURES, verbose=0), saved.predict(FEATURES, verbose=0))
+    keras.utils.set_random_seed(99)
+    _, history, expected = whole
+    assert fit(loaded, epochs=1)["loss"] == history["loss"][1:]
+    assert_same(loaded, expected)
+
+
+def test_training_resumes_bit_for_bit(case, ended, whole):
+    folder, _ = ended
+    _, history, expected = whole
+    resumed = drawing(case)
+    assert fit(resumed, callbacks=[BackupAndRestore(folder / "backup")]) == history
+    assert_same(resumed, expected)
+
+
+def test_deployable_is_a_plain_network_with_the_same_predictions(whole):
+    model, *_ = whole
+    plain = model.deployable()
+    foreign = [one for one in plain._flatten_layers() if type(one).__module__.startswith("tfp_noise")]
+    assert not foreign
+    assert plain.count_params() == model.network.count_params()
+    expected = model.loss.probabilities(model.network(FEATURES, training=False))
+    for predicted in (model.predict(FEATURES, verbose=0), np.asarray(plain(FEATURES))):
+        np.testing.assert_allclose(predicted, expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(predicted.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_metrics_read_the_predictions(whole):
+    model, history, _ = whole
+    assert {"loss", "accuracy"} <= history.keys()
+    scores = model.evaluate(FEATURES, LABELS, verbose=0, return_dict=True)
+    right = model.predict(FEATURES, verbose=0).argmax(axis=1) == LABELS
+    assert scores["accuracy"] == pytest.approx(right.mean())
+    assert np.isfinite(scores["loss"])
+
+
+def test_one_hot_labels_and_weights_of_one_change_nothing(case, alone):
+    model = drawless(case)
+    found = fit(model, y=np.eye(K, dtype="float32")[LABELS], sample_weight=np.ones(len(LABELS)))["loss"]
+    np.testing.assert_allclose(found, alone[1]["loss"], rtol=1e-5)
+    assert_close(model, alone[0])
+
+
+def test_soft_labels_train(case, alone):
+    model = drawless(case)
+    found = fit(model, y=np.eye(K, dtype="float32")[LABELS] * 0.4 + 0.2)["loss"]
+    assert np.isfinite(found).all()
+    assert np.all(np.abs(np.subtract(found, alone[1]["loss"])) > 1e-4)
+    np.testing.assert_allclose(model.predict(FEATURES, verbose=0).sum(axis=1), 1, rtol=1e-5)
+
+
+def test_an_example_of_weight_0_changes_nothing(case):
+    if case.counts_weight_0:
+        pytest.skip(case.counts_weight_0)
+    weights = np.where(np.arange(len(LABELS)) % 5, np.linspace(0.5, 1.5, len(LABELS)), 0)
+    trained = [drawless(case), drawless(case)]
+    fit(trained[0], sample_weight=weights)
+    out = weights == 0
+    fit(
+        trained[1],
+        np.where(out[:, np.newaxis], -FEATURES, FEATURES),
+        np.where(out, (LABELS + 1) % K, LABELS),
+        sample_weight=weights,
+    )
+    assert_close(*trained)
+
+
+def test_switched_off_it_trains_as_a_plain_classifier(case):
+    """Dropout and batch statistics included, and what the loss learns."""
+    if isinstance(case.switched_off, str):
+        pytest.skip(case.switched_off)
+    keras.utils.set_random_seed(0)
+    model = case.switched_off(case.build)
+    starts = [getattr(model, name) for name in case.networks]
+    plains = [NoisyLabelClassifier(keras.models.clone_model(one), case.loss(K)) for one in starts]
+    for plain, start in zip(plains, starts, strict=True):
+        plain.network.set_weights(start.get_weights())
+    for one in (model, *plains):
+        one.compile(keras.optimizers.SGD(0.1), **EAGER)
+        fit(one)
+    for name, plain in zip(case.networks, plains, strict=True):
+        assert_close(getattr(model, name), plain.network, case.tolerance, case.tolerance / 100)
+    if model.loss_state is not None:
+        assert_close(model.loss_state, plains[0].loss_state)
+
+
+def normalised(num_outputs):
+    layers = [keras.layers.Dense(8, activation="tanh"), keras.layers.BatchNormalization()]
+    return keras.Sequential([keras.Input([6]), *layers, keras.layers.Dense(num_outputs)])
+
+
+def test_xla_trains_as_eager_execution_does(case):
+    models = [drawless(case, mode, normalised) for mode in (XLA, EAGER)]
+    np.testing.assert_allclose(*(fit(model)["loss"] for model in models), rtol=1e-4)
+    assert_close(*models, rtol=1e-3, atol=1e-4)
+
+
+def test_two_replicas_learn_as_one(case, alone, two_replicas):
+    with two_replicas.scope():
+        model = drawless(case, GRAPH)
+    np.testing.assert_allclose(fit(model)["loss"], alone[1]["loss"], rtol=1e-4)
+    assert_close(model, alone[0], rtol=1e-3, atol=1e-4)
