@@ -1,5 +1,6 @@
 """The contract of every classifier that trains otherwise than `NoisyLabelClassifier`."""
 
+import dataclasses
 import inspect
 
 import keras
@@ -16,7 +17,7 @@ from tests.helpers.classifiers_under_test import (
     K,
     without_draws,
 )
-from tfp_noise import NoisyLabelClassifier
+from tfp_noise import NoisyLabelClassifier, losses
 from tfp_noise.callbacks import BackupAndRestore
 
 # A trace costs more than a few steps.
@@ -222,6 +223,21 @@ def test_xla_trains_as_eager_execution_does(case):
     models = [drawless(case, mode, normalised) for mode in (XLA, EAGER)]
     np.testing.assert_allclose(*(fit(model)["loss"] for model in models), rtol=1e-4)
     assert_close(*models, rtol=1e-3, atol=1e-4)
+
+
+REFUSED = {  # losses that a step of its own cannot serve, and the words that say why
+    "one that remembers examples": lambda: losses.EarlyLearning(K, len(LABELS)),
+    "several labels": lambda: losses.MultiLabel(losses.CrossEntropy(2), K),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_losses_that_do_not_fit_are_refused_when_it_is_made(case, name):
+    """And belong to no classifier afterwards."""
+    loss = REFUSED[name]()
+    with pytest.raises(ValueError, match=r"`loss` must .* Received: (an? )?(EarlyLearning|MultiLabel)"):
+        dataclasses.replace(case, loss=lambda _: loss).build()
+    assert not loss._belongs_to_a_classifier
 
 
 def test_two_replicas_learn_as_one(case, alone, two_replicas):

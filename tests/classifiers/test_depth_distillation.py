@@ -190,3 +190,9 @@ def test_bad_input(arguments, error, message):
     right = {"network": network(), "loss": losses.CrossEntropy(3), "stages": ["hidden1"]}
     with pytest.raises(error, match=message):
         DepthDistillation(**{**right, **arguments})
+
+
+def test_a_loss_that_shifts_labels_by_the_network_is_refused():
+    """Auxiliary classifiers would learn the labels as they are given."""
+    with pytest.raises(ValueError, match="`loss` must need labels and outputs only for DepthDistillation"):
+        classifier(losses.ShiftedGaussianNoise(3))

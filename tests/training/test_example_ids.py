@@ -9,7 +9,7 @@ import tensorflow as tf
 from scipy import special
 
 from tests.helpers.small_classifier import FEATURES, LABELS, classifier, fit
-from tfp_noise import DistilledClassifier, NoisyLabelClassifier, datasets, losses, noise, pipeline
+from tfp_noise import NoisyLabelClassifier, datasets, losses, noise, pipeline
 
 N, BETA, BATCH = len(FEATURES), 0.5, 16
 IDS = np.random.default_rng(5).permutation(N)
@@ -193,13 +193,6 @@ def test_a_step_without_ids_says_what_is_missing():
     with pytest.raises(ValueError, match=r'`y_true` must be \{"labels": labels, "ids": ids\} for EarlyLearning'):
         model.train_on_batch(FEATURES, LABELS)
     model.train_on_batch(FEATURES, beside(LABELS, IDS))
-
-
-def test_a_student_takes_no_such_loss():
-    teacher = keras.Sequential([keras.Input([6]), keras.layers.Dense(3)])
-    student = keras.Sequential([keras.Input([6]), keras.layers.Dense(3)])
-    with pytest.raises(ValueError, match=r"`loss` must remember nothing of each example.*Received: a EarlyLearning"):
-        DistilledClassifier(student, losses.EarlyLearning(3, N), teacher)
 
 
 def test_training_goes_on_bit_for_bit_after_save_and_load(tmp_path):

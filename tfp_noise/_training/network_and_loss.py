@@ -2,6 +2,7 @@
 
 import keras
 
+from tfp_noise import _validation
 from tfp_noise.losses import NoisyLabelLoss
 from tfp_noise.losses._checks import what_it_reads
 
@@ -48,6 +49,25 @@ def check_one_label(kind, outputs_rank):
         raise ValueError(
             f"`network` must have outputs [batch, num_outputs], one label an example, for {kind}. Received: outputs of "
             f"{outputs_rank} axes, a label at each position. Use `NoisyLabelClassifier` for those."
+        )
+
+
+def check_no_ids(kind, loss):
+    """Refuses a loss that remembers each example, for a class of classifiers, `kind`, that makes labels of its own."""
+    if loss.needs_ids:
+        raise ValueError(
+            f"`loss` must remember nothing of each example for {kind}, whose own labels come without the example's id. "
+            f"Received: {_validation.with_article(type(loss).__name__)}. Take a loss such as `CrossEntropy`."
+        )
+
+
+def check_of_outputs(kind, loss):
+    """Refuses a loss that needs the network beside its outputs, for a class of classifiers with auxiliary outputs."""
+    if loss.needs_classifier and type(loss).training_loss is not NoisyLabelLoss.training_loss:
+        raise ValueError(
+            f"`loss` must need labels and outputs only for {kind}, whose auxiliary classifiers have no other network. "
+            f"Received: {_validation.with_article(type(loss).__name__)}, because {loss.needs_classifier}. Take a loss "
+            "such as `CrossEntropy`."
         )
 
 

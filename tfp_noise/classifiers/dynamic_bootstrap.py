@@ -9,7 +9,7 @@ from keras import ops
 from keras.src.losses.loss import scale_loss_for_distribution
 
 from tfp_noise import _labels, _random, _validation
-from tfp_noise._training.network_and_loss import check_no_ignored_class, check_one_label, check_parts
+from tfp_noise._training.network_and_loss import check_no_ids, check_no_ignored_class, check_one_label, check_parts
 from tfp_noise.classifier import NoisyLabelClassifier
 from tfp_noise.classifiers import _beta_mixture
 from tfp_noise.losses import NoisyLabelLoss
@@ -91,6 +91,7 @@ class DynamicBootstrap(NoisyLabelClassifier):
     ):
         check_parts(network, loss)
         check_one_class("loss", loss)
+        check_no_ids(type(self).__name__, loss)
         check_no_ignored_class(loss)
         self.warm_up = _validation.check_int("warm_up", warm_up, 1)
         self.hard = _validation.check_bool("hard", hard)

@@ -8,7 +8,7 @@ from keras import ops
 
 from tfp_noise import _labels, _validation
 from tfp_noise._saving.deployment import input_structure
-from tfp_noise._training.network_and_loss import check_no_ignored_class, check_one_label, check_parts
+from tfp_noise._training.network_and_loss import check_no_ids, check_no_ignored_class, check_one_label, check_parts
 from tfp_noise.classifier import NoisyLabelClassifier
 from tfp_noise.classifiers._layer_outputs import outputs_of_layers
 from tfp_noise.losses import NoisyLabelLoss
@@ -83,6 +83,7 @@ class PrototypeCorrection(NoisyLabelClassifier):
     ):
         check_parts(network, loss)
         check_one_class("loss", loss)
+        check_no_ids(type(self).__name__, loss)
         check_no_ignored_class(loss)
         self.warm_up = _validation.check_int("warm_up", warm_up, 1)
         self.weight = _validation.check_number("weight", weight, 0, 1)
