@@ -84,7 +84,7 @@ def _train(experiment, workdir, data_dir, resume, strategy):
     predecessor = experiment.predecessor and trained(experiment.predecessor, workdir, data_dir, resume, strategy)
     started, made_by = time.monotonic(), results.made_by()
     keras.utils.set_random_seed(experiment.training_seed)
-    noisy = experiment.noisy_data(data_dir)  # clean labels go no further, except for the scores
+    noisy = experiment.noisy_data(data_dir)  # clean labels go on to the scores, and to a method that is told some
     backup = results.start(experiment, workdir, resume, strategy)
     first_epoch = backup.epoch
     model, batches = _build(experiment, noisy, predecessor, data_dir, first_epoch, strategy)

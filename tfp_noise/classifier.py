@@ -124,9 +124,10 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         class index of a distribution is that of its largest entry. With `losses.MultiLabel` metrics receive labels of 0
         or 1, a probability above one half as 1, and "accuracy" is the fraction of labels that are right.
 
-        Metrics leave out labels of the loss's `ignore_class` and positions under a mask of Keras: those that are means
-        by themselves, and `MeanIoU` and its like if they have an `ignore_class` of their own. Others are refused when
-        the first batch comes.
+        Metrics leave out labels of the loss's `ignore_class` and positions under a mask of Keras: the means of
+        functions that have a value for each label, `metrics.ExpectedCalibrationError`, and metrics of any other class
+        if they have an `ignore_class` of their own, such as `MeanIoU`. Others are refused here or when the first batch
+        comes, and so are metrics that cannot read the labels, the probabilities or the weights.
 
         Args:
             optimizer: as in Keras.
@@ -136,8 +137,9 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             **kwargs: other arguments of `keras.Model.compile`.
 
         Raises:
-            ValueError: if `loss` or `loss_weights` is given, or, on several replicas, if an optimizer or a metric was
-                not made in the scope of their strategy.
+            ValueError: if `loss` or `loss_weights` is given; if a metric cannot read several labels an example, or
+                cannot leave out those that nobody knows; or, on several replicas, if an optimizer or a metric was not
+                made in the scope of their strategy.
         """
         if loss is not None or loss_weights is not None:
             raise ValueError(
@@ -197,7 +199,8 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         if y is None:
             raise ValueError("`y` must hold labels for `metrics`. Received: None. Leave `metrics` out of `compile`.")
         y, sample_weight = _labels.without_ids(y), _labels.without_ids(sample_weight)
-        probabilities = self.loss.probabilities(y_pred)
+        # A copy, because Keras would read the logits that a softmax leaves on its output as those of a sigmoid.
+        probabilities = keras.ops.copy(self.loss.probabilities(y_pred))
         y, mask = self._label_kind.for_metrics(y, y_pred)
         if mask is not None:
             probabilities._keras_mask = mask  # which metrics read

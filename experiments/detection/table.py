@@ -23,8 +23,9 @@ both it does not count. The boxes of the detections are those of the anchors: no
 Scores are the mean average precision at an IoU of 0.5, after non-maximum suppression, for canvases of other digits with
 their true labels: mean and standard deviation over {seeds} seeds of canvases, noise and networks, and in how many of
 them a loss beats cross-entropy. Hyperparameters are the defaults. Forward correction knows the transition matrix; that
-of true labels is the identity, with which it is cross-entropy. Zhang et al. (2021), Table X, have on Pascal VOC with
-YOLO and MobileNetV2 {paper}.
+of true labels is the identity, with which it is cross-entropy but for rounding errors, so that the difference of these
+two rows is what they make of a training. Zhang et al. (2021), Table X, have on Pascal VOC with YOLO and MobileNetV2
+{paper}.
 """
 _TITLES = {"clean": "True labels", "pair_flip30": "{rate:.0f} % of the digits have the label of the next class"}
 

@@ -5,7 +5,8 @@ import dataclasses
 import keras
 
 from experiments import evaluation
-from tfp_noise import estimation, noise
+from tfp_noise import _validation, estimation, noise
+from tfp_noise.datasets.base import true_labels
 from tfp_noise.similarities import ClassSimilarities
 
 
@@ -48,6 +49,30 @@ class NumTrainingExamples(Resolver):
     def __call__(self, data, predecessor):
         del predecessor
         return len(data.train)
+
+
+@dataclasses.dataclass(frozen=True)
+class CleanExamples(Resolver):
+    """The first validation examples with their true labels, for a classifier that is told some; a pair of arrays.
+
+    Args:
+        count: int >= 1, how many.
+    """
+
+    count: int
+
+    def __post_init__(self):
+        _validation.check_int("count", self.count, 1)
+
+    def __call__(self, data, predecessor):
+        del predecessor
+        if self.count > len(data.validation):
+            raise ValueError(
+                f"`count` must be at most the number of validation examples. Received: {self.count}, and {data.name!r} "
+                f"with {_validation.counted(len(data.validation), 'validation example')}. Hold out a larger share."
+            )
+        clean = data.validation.take(slice(self.count))
+        return clean.inputs, true_labels("validation", clean)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Zhang et al. 2021 as declared: settings and numbers as published; its figures and scores from made-up results."""
 
+import dataclasses
 import types
 
 import numpy as np
@@ -8,13 +9,22 @@ import pytest
 import models
 from experiments import papers
 from experiments.evaluation.measures import Attacks, HumanDistance, SnapshotEnsembles, TopAccuracy
-from experiments.evaluation.resolvers import ShiftsAndFlips
+from experiments.evaluation.resolvers import CleanExamples, NumTrainingExamples, ShiftsAndFlips
 from experiments.experiment import Noise
 from experiments.papers import laptop
 from experiments.papers.drawing import draw
 from experiments.papers.online_label_smoothing import figures, findings, methods, published, settings, studies
 from experiments.sources import InMemory
-from tfp_noise import DepthDistillation, DistortionDistillation, DynamicBootstrap, datasets, losses, pipeline
+from tfp_noise import (
+    DepthDistillation,
+    DistortionDistillation,
+    DynamicBootstrap,
+    LearningToReweight,
+    MetaWeightNet,
+    datasets,
+    losses,
+    pipeline,
+)
 
 # Errors of the paper, copied a second time: experiment, most probable class.
 TOP_1 = """
@@ -207,7 +217,7 @@ def test_laptop_variants_have_the_rows_of_the_tables(label):
         assert {e.method.label for e in papers.under(f"OLS/{table}/{label}")} == rows.keys()
     for rate, rows in published.TABLE_7.items():
         found = papers.under(f"OLS/table7/{label}/{settings.NOISES[int(rate)].name}")
-        assert {e.method.label for e in found} == rows.keys() - published.LEFT_OUT["table7"].keys()
+        assert {e.method.label for e in found} == rows.keys()
 
 
 def test_baselines_have_their_authors_values():
@@ -250,17 +260,43 @@ def test_methods_that_train_otherwise():
     for label, epochs in {"cifar100-resnet56": 105, "laptop-digits": 35}.items():
         arazo = papers.find(f"OLS/table7/{label}/symmetric_other40/Arazo")
         assert (arazo.method.classifier, arazo.method.training["warm_up"]) == (DynamicBootstrap, epochs)
+    for label, phases in {"cifar100-resnet56": (66, 122), "laptop-digits": (22, 41)}.items():
+        pencil = papers.find(f"OLS/table7/{label}/symmetric_other40/PENCIL").method
+        assert (pencil.arguments["backbone_epochs"], pencil.arguments["joint_epochs"]) == phases
+        assert pencil.arguments["num_examples"] == NumTrainingExamples()
+    for label, count in {"cifar100-resnet56": 1000, "laptop-digits": 100}.items():
+        for row, classifier in {"Ren": LearningToReweight, "Meta-Weight-Net": MetaWeightNet}.items():
+            told = papers.find(f"OLS/table7/{label}/symmetric_other40/{row}").method
+            assert (told.classifier, told.training["clean"]) == (classifier, CleanExamples(count))
+    settings = papers.find("OLS/table7/laptop-digits/none/Ren").settings()["method"]
+    assert settings["training"] == {"clean": "CleanExamples(count=100)", "clean_batch_size": 100}
     plain = papers.find("OLS/table2/cifar100-resnet34/none/CE").settings()["method"]
     assert plain.keys() == {"label", "loss", "arguments"}
 
 
-@pytest.mark.parametrize("label", ["Xu", "Arazo"])
+@pytest.mark.parametrize("label", ["Xu", "Arazo", "Ren", "Meta-Weight-Net", "PENCIL"])
 def test_methods_that_train_otherwise_build_their_classifier(label):
-    table = {"Xu": "table2/cifar100-resnet34/none", "Arazo": "table7/laptop-digits/none"}[label]
+    table = "table2/cifar100-resnet34/none" if label == "Xu" else "table7/laptop-digits/none"
     method, data = papers.find(f"OLS/{table}/{label}").method, datasets.load("digits")
     loss = method.build_loss(data, None)
     model = method.build_classifier(models.build("digits_cnn", data.input_shape, loss.num_outputs), loss, data, None)
     assert type(model) is method.classifier
+
+
+def test_clean_examples_are_validation_examples_with_true_labels():
+    whole = datasets.load("digits")
+    noisy = Noise("symmetric_other", 0.8, exact=True).apply(whole, 0)
+    x, y = CleanExamples(100)(noisy, None)
+    np.testing.assert_array_equal(x, whole.validation.inputs[:100])
+    np.testing.assert_array_equal(y, whole.validation.labels[:100])
+    assert (noisy.validation.observed[:100] != y).sum() > 60
+    nobody_knows = dataclasses.replace(noisy.validation, labels=None)
+    with pytest.raises(ValueError, match="`validation` must have true labels"):
+        CleanExamples(100)(dataclasses.replace(noisy, validation=nobody_knows), None)
+    with pytest.raises(ValueError, match=r"number of validation examples. Received: 1000, and 'digits' with 144 val"):
+        CleanExamples(1000)(noisy, None)
+    with pytest.raises(ValueError, match="`count` must be at least 1"):
+        CleanExamples(0)
 
 
 def test_shifts_move_images_by_whole_pixels_and_draw_each_anew():

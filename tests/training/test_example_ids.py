@@ -156,6 +156,7 @@ WRONG = {
     "out of range": ((FEATURES, beside(LABELS, IDS - 1)), ValueError, r'`y\["ids"\]` must lie in \[0, 40\)'),
     "no integers": ((FEATURES, beside(LABELS, IDS / 2)), TypeError, r'`y\["ids"\]` must be integers'),
     "text": ((FEATURES, beside(LABELS, IDS.astype(str))), TypeError, r'`y\["ids"\]` must be integers.*arange'),
+    "repeated": ((FEATURES, beside(LABELS, IDS // 2)), ValueError, r'`y\["ids"\]` must be distinct.*0 for 2 examples'),
     "too few": ((FEATURES, beside(LABELS, IDS[:9])), ValueError, r'`y\["ids"\]` must have shape \[48\].*\(9,\)'),
     "dataset": ((batch(LABELS), None), ValueError, r"Received: labels alone\. .*enumerate\(\).*with_ids=True"),
     "other dict": ((batch({"labels": LABELS}), None), ValueError, r"Received: a dict of \['labels'\]"),

@@ -7,10 +7,23 @@ from tfp_noise import _labels, _validation
 
 
 def with_positions(y, loss):
-    """Labels in memory beside the positions of their examples, if the loss needs ids and they are not there."""
-    if not loss.needs_ids or y is None or _labels.have_ids(y) or not hasattr(y, "__len__"):
+    """Labels in memory beside the positions of their examples, if the loss needs ids and they are not there.
+
+    Raises:
+        ValueError: if ids are there and some are those of two examples, which would share a memory.
+    """
+    if not loss.needs_ids or y is None or not hasattr(y, "__len__"):
         return y
-    return {"labels": y, "ids": np.arange(len(y))}
+    if not _labels.have_ids(y):
+        return {"labels": y, "ids": np.arange(len(y))}
+    ids, counts = np.unique(_validation.check_ids('y["ids"]', y["ids"]), return_counts=True)
+    if (counts > 1).any():
+        first = int(np.argmax(counts > 1))
+        raise ValueError(
+            f'`y["ids"]` must be distinct, because an example is remembered by its id. Received: {ids[first]} for '
+            f"{counts[first]} examples. Leave ids out, so that positions are the ids, or number the examples."
+        )
+    return y
 
 
 def split(name, y, num_examples):

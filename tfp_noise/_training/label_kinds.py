@@ -1,16 +1,13 @@
 """The labels that a loss takes, one class of several or several labels: their checks, and what metrics see of them."""
 
-import functools
-
 import keras
 from keras import ops
-from keras.src.backend import compute_output_spec, get_keras_mask
+from keras.src.backend import get_keras_mask
 
 from tfp_noise import _labels, _positions, _validation
-from tfp_noise._training.metric_updates import check_forms, check_heed_masks, what_is_left_out
+from tfp_noise._training import metric_checks
 from tfp_noise._validation import tensors
 from tfp_noise.losses import MultiLabel
-from tfp_noise.metrics import ExpectedCalibrationError
 
 
 def label_kind(loss):
@@ -18,7 +15,25 @@ def label_kind(loss):
     return _SeveralLabels(loss) if isinstance(loss, MultiLabel) else _OneClass(loss)
 
 
-class _OneClass:
+class _Kind:
+    """Checks of metrics that both kinds of labels have, once for each form of labels: they trace functions."""
+
+    def __init__(self, loss):
+        self._ignored, self._forms_checked = loss.ignore_class, set()
+
+    def check_metrics(self, metrics, y, predictions):
+        """Refuses metrics that cannot read labels of `for_metrics`, or predictions with its mask."""
+        form = len(y.shape), get_keras_mask(predictions) is not None
+        if form not in self._forms_checked:
+            self._check_form(metrics, y, predictions)
+            metric_checks.check_leave_out(metrics, self._ignored, y, predictions, self.num_labels)
+            self._forms_checked.add(form)
+
+    def _check_form(self, metrics, y, predictions):
+        """Refuses metrics that read labels in another form than they have."""
+
+
+class _OneClass(_Kind):
     """One class of several for each example or position: its index, or a distribution over classes.
 
     Methods are given the name of an argument for errors, labels, and `rank`, how many axes the outputs have.
@@ -28,7 +43,8 @@ class _OneClass:
     """
 
     def __init__(self, loss):
-        self.width, self.num_labels, self._ignored = loss.num_classes, 1, loss.ignore_class
+        super().__init__(loss)
+        self.width, self.num_labels = loss.num_classes, 1
         self._metrics_take_distributions = None
 
     def check_array(self, name, y, rank):
@@ -68,24 +84,23 @@ class _OneClass:
             return _labels.to_distributions(y, self.width, rank=rank), mask
         return _labels.to_class_indices(y, self.width, rank), mask
 
-    def check_metrics(self, metrics, y, predictions):
-        """Refuses metrics that cannot read labels of `for_metrics`, or predictions with its mask."""
-        check_heed_masks(metrics, self._ignored, y, predictions)
-        check_forms(metrics, y, predictions)
+    def _check_form(self, metrics, y, predictions):
+        metric_checks.check_forms(metrics, y, predictions)
 
     def weights_for_metrics(self, weights, y_pred):
         """Weights of examples or positions as metrics read them."""
         return _positions.weights_of_positions(weights, y_pred)
 
 
-class _SeveralLabels:
+class _SeveralLabels(_Kind):
     """Several labels for each example or position, each present or absent, or a probability: numbers in [0, 1].
 
     The methods are those of `_OneClass`. Metrics see 0 or 1: probabilities above one half count as present.
     """
 
     def __init__(self, loss):
-        self.width, self.num_labels, self._ignored = loss.num_labels, loss.num_labels, loss.ignore_class
+        super().__init__(loss)
+        self.width = self.num_labels = loss.num_labels
 
     def check_array(self, name, y, rank):
         _validation.check_multi_labels(name, y, self.width, self._ignored, rank)
@@ -103,18 +118,13 @@ class _SeveralLabels:
         """Metrics as `compile` is given them; Keras would take "accuracy" for that of one class of several."""
 
         def named(metric):
-            if isinstance(metric, ExpectedCalibrationError):
-                raise ValueError(
-                    "`metrics` must read several labels an example, which ExpectedCalibrationError cannot. Received: "
-                    f"{metric.name!r}. Call `metrics.expected_calibration_error` on `np.stack([1 - p, p], axis=-1)` of "
-                    "each label, after training."
-                )
             if isinstance(metric, str) and metric.lower() in ("accuracy", "acc"):
                 return keras.metrics.BinaryAccuracy(name=metric)
             if metric is not None:
-                _check_reads_several_labels(metric)
+                metric_checks.check_reads_several_labels(metric)
             if self._ignored is not None and metric is not None:
-                _check_reads_each_label(metric, self.width, self._ignored)
+                like = keras.KerasTensor((self.width + 2, self.width))
+                metric_checks.check_has_value_for_each(metric, like, like, 2, self._ignored)
             return metric
 
         return keras.tree.map_structure(named, metrics)
@@ -125,48 +135,9 @@ class _SeveralLabels:
         present = ops.cast(y > 0.5, y.dtype)
         return (present, mask) if self._ignored is None else _without(present, ops.not_equal(y, self._ignored), mask)
 
-    def check_metrics(self, metrics, y, predictions):
-        check_heed_masks(metrics, self._ignored, y, predictions)
-        if get_keras_mask(predictions) is not None:
-            for metric in metrics:
-                _check_reads_each_label(metric, self.width, self._ignored)
-
     def weights_for_metrics(self, weights, y_pred):
         every = self._ignored is not None or len(y_pred.shape) > 2
         return _positions.weights_of_labels(weights, y_pred, self.width) if every else weights
-
-
-def _function_of(metric):
-    """The function whose mean a metric is; a metric of another kind as an instance."""
-    metric = keras.metrics.get(metric)
-    wrapped = isinstance(metric, keras.metrics.MeanMetricWrapper)
-    return functools.partial(metric._fn, **metric._fn_kwargs) if wrapped else metric
-
-
-def _check_reads_several_labels(metric):
-    """Refuses Keras's metrics of one class of several, which have "categorical" in their names."""
-    function = _function_of(metric)
-    function = getattr(function, "func", function)
-    name = getattr(function, "__name__", type(function).__name__)
-    if "categorical" in name and function.__module__.startswith("keras."):
-        raise ValueError(
-            f"`metrics` must read several labels an example, which {name} cannot. Received: "
-            f'{getattr(metric, "name", metric)!r}. Take "accuracy", the fraction of labels that are right.'
-        )
-
-
-def _check_reads_each_label(metric, num_labels, ignored):
-    """Refuses a metric that is a mean over the labels of an example, among which some are left out."""
-    function = _function_of(metric)
-    if isinstance(function, keras.metrics.Metric):  # known by its class, once it has seen a batch
-        return
-    like = keras.KerasTensor((num_labels + 2, num_labels))
-    if len(compute_output_spec(function, like, like).shape) < 2:
-        raise ValueError(
-            f"`metrics` must have a value for each label to leave out {what_is_left_out(ignored)}. Received: "
-            f"{getattr(metric, 'name', metric)!r}, a mean over the labels of an example. Call it on `predict` and the "
-            "labels that count, after training."
-        )
 
 
 def _without(y, valid, mask):

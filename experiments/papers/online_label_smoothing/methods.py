@@ -20,13 +20,28 @@ removes their terms of features. Weights and temperatures are those of public re
 which are the crops and flips of the other rows; 0.1 and 3 for the depths, whose paper prints none.
 "Arazo" is M-DYR-H of its authors, whose warm-up takes 105 of 300 epochs. "Han" corrects labels after as many, because
 its paper starts from trained networks or after a number of epochs that it does not print for CIFAR-100.
+
+"PENCIL" has the values of its authors' code for CIFAR-10, because that has no others, and phases in the proportion of
+its 70, 130 and 120 epochs. That code trains at a learning rate of 0.06 and starts the last phase at 0.2; here the
+learning rate is that of the other rows. "Ren" and "Meta-Weight-Net" are told the true labels of some validation
+examples, on CIFAR of 1,000 as in their papers, and no other row is. On CIFAR these are all that are held out, so that
+the temperature is chosen by the given labels of the same examples. They come in batches of 100 and are not augmented.
+The learning rate of Meta-Weight-Net's weights is the default of `MetaWeightNet`, a tenth of its authors'.
 """
 
 import dataclasses
 
-from experiments.evaluation.resolvers import ShiftsAndFlips
+from experiments.evaluation.resolvers import CleanExamples, NumTrainingExamples, ShiftsAndFlips
 from experiments.experiment import CROSS_ENTROPY, Method
-from tfp_noise import DepthDistillation, DistortionDistillation, DynamicBootstrap, PrototypeCorrection, losses
+from tfp_noise import (
+    DepthDistillation,
+    DistortionDistillation,
+    DynamicBootstrap,
+    LearningToReweight,
+    MetaWeightNet,
+    PrototypeCorrection,
+    losses,
+)
 
 LABEL_SMOOTHING = Method("LS", losses.LabelSmoothing, {"alpha": 0.1})
 ONLINE = Method("OLS", losses.OnlineLabelSmoothing, {"alpha": 0.5})
@@ -114,6 +129,21 @@ def arazo(epochs):
     """Return dynamic bootstrapping for a training of so many epochs."""
     training = {"warm_up": round(0.35 * epochs), "hard": True, "mixup": 32, "prior_weight": 1.0}
     return dataclasses.replace(CROSS_ENTROPY, label="Arazo", classifier=DynamicBootstrap, training=training)
+
+
+def pencil(epochs):
+    """Return PENCIL for a training of so many epochs."""
+    phases = {"backbone_epochs": round(epochs * 70 / 320), "joint_epochs": round(epochs * 130 / 320)}
+    return Method("PENCIL", losses.PENCIL, {"num_examples": NumTrainingExamples(), **phases})
+
+
+def with_clean_examples(count):
+    """Return learning to reweight and Meta-Weight-Net, which are told so many true labels."""
+    training = {"clean": CleanExamples(count), "clean_batch_size": 100}
+    return [
+        dataclasses.replace(CROSS_ENTROPY, label=label, classifier=classifier, training=training)
+        for label, classifier in {"Ren": LearningToReweight, "Meta-Weight-Net": MetaWeightNet}.items()
+    ]
 
 
 def han(epochs):

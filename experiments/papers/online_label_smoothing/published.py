@@ -199,7 +199,6 @@ OLS 2.85±1.44 1.81±0.85 2.05±0.68
 SINGLE = (round(100 - 26.18, 2), 0.30)
 
 _QUOTED = "quoted from Yuan et al.; the paper has this row of its own, too, which is declared"
-_CLEAN_PART = "weights of examples learned on a clean part of the data are no method of the library yet"
 _SAN = "Keras has neither SAN-15 nor its weights of ImageNet, which these runs start from"
 _DETECTION = (
     "no detector is trained on Pascal VOC here; `python -m experiments.detection.measure` compares these losses on the "
@@ -210,10 +209,5 @@ _DETECTION = (
 LEFT_OUT = {
     "table4": {"CE-Yuan": _QUOTED, "LS-Yuan": _QUOTED},
     "table6": {"san15": _SAN},
-    "table7": {
-        "Ren": _CLEAN_PART,
-        "Meta-Weight-Net": _CLEAN_PART,
-        "PENCIL": "label distributions that are learned for each example are no method of the library yet",
-    },
     "table10": {"yolo": _DETECTION},
 }
