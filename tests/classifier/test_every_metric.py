@@ -61,7 +61,7 @@ def auc(y, p):
 
 
 def f_score(y, p):
-    """Of each label, where the most probable one counts as present."""
+    """Scores of all labels, where the most probable label of an example counts as present."""
     hits = (p == p.max(-1, keepdims=True)) * y
     return 2 * hits.sum(0) / (len(p) * np.mean(p == p.max(-1, keepdims=True), axis=0) + y.sum(0))
 

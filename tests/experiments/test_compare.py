@@ -184,7 +184,7 @@ def test_tables_count_mark_and_order(tmp_path):
     np.testing.assert_allclose(axes[1].lines[0].get_xydata()[:, 0], [85, 72, 84, 99])
 
 
-@pytest.mark.parametrize("dataset", [path.stem for path in RESULTS.glob("*.md")])
+@pytest.mark.parametrize("dataset", sorted({path.stem for path in RESULTS.glob("*.md")} - {"footprint"}))
 def test_tables_are_those_of_the_results(dataset):
     assert (RESULTS / f"{dataset}.md").read_text(encoding="utf-8") == table.page(dataset, RESULTS / dataset)
 

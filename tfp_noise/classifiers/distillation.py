@@ -90,7 +90,7 @@ class DistilledClassifier(NoisyLabelClassifier):
         if getattr(loss, "needs_ids", False):
             raise ValueError(
                 "`loss` must remember nothing of each example, because a teacher's label comes without the example's "
-                f"id. Received: a {type(loss).__name__}. Take a loss such as `CrossEntropy`."
+                f"id. Received: {_validation.with_article(type(loss).__name__)}. Take a loss such as `CrossEntropy`."
             )
         if not isinstance(teacher, keras.Model):
             raise TypeError(f"`teacher` must be a trained Keras model. Received: {teacher!r}.")
