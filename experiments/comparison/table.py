@@ -6,6 +6,7 @@ from experiments import results
 from experiments.comparison import costs
 from experiments.comparison.methods import CROSS_ENTROPY, METHODS
 from experiments.comparison.sets import SETS
+from experiments.comparison.training import LEARNING_RATE
 from experiments.evaluation import summaries
 from experiments.evaluation.paired_tests import not_worse_than_best
 from experiments.experiment import CLEAN
@@ -29,13 +30,18 @@ a cell that has fewer. In bold: the highest mean of a column, and what is not si
 over the seeds (two-sided, 5 %, three seeds or more, not corrected for the number of methods); "in bold" counts such
 noises. Methods that are told more than the noisy labels stand below and have no part in this.
 
-Every method trains the same network, two hidden layers of 128 units, with Adam for {epochs} epochs in batches of
-{batch_size}. The cost is that of a training step divided by cross-entropy's, measured in turn in one process.
+A training that diverged is left out, so that a cell with fewer seeds may be one of survivors. With few seeds the test
+finds little: a method whose seeds differ much may be in bold far below the best.
+
+Every method trains the same network, two hidden layers of 128 units, with Adam at a learning rate of
+{learning_rate:g} for {epochs} epochs in batches of {batch_size}. Symmetric noise draws a label from all classes, the
+true one included; asymmetric noise flips the pairs of classes that papers publish for the data set, and leaves the
+other classes alone. The cost is that of a training step divided by cross-entropy's, measured in turn in one process.
 
 Hyperparameters that papers searched for their own data are searched here, too: under each noise, with seed 0, by the
-accuracy on given validation labels at the end of a training; the best are kept for all seeds. Trainings that this takes
-under each noise: {searched}.
-All others are the authors' for ten classes: the defaults, or those in `experiments/comparison/methods.py`.
+accuracy on given validation labels at the end of a training; the best are kept for all seeds. Trainings that this
+takes under each noise: {searched}. All others are defaults, or those in `experiments/comparison/methods.py` and
+`otherwise.py`, some of them in proportion to the shorter training; a search of these, too, might change their places.
 What is more than a loss trains with cross-entropy where nothing else is said:
 
 """
@@ -86,6 +92,7 @@ def page(dataset, folder):
         dataset=dataset,
         epochs=task.epochs,
         batch_size=task.batch_size,
+        learning_rate=LEARNING_RATE,
         searched=_searched(folder),
     )
     about = {name: one.about for name, one in METHODS.items() if one.about}

@@ -12,7 +12,7 @@ import tensorflow as tf
 from experiments.sources.label_noise import Noise
 from tfp_noise import NoisyLabelClassifier, cross_predict, pipeline
 
-_LEARNING_RATE = 5e-3
+LEARNING_RATE = 5e-3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,7 +183,7 @@ def network(input_shape, num_outputs):
 
 
 def _compile(model, steps_per_execution, **optimizer):
-    adam = keras.optimizers.Adam(_LEARNING_RATE, **optimizer)
+    adam = keras.optimizers.Adam(LEARNING_RATE, **optimizer)
     model.compile(adam, jit_compile=False, steps_per_execution=steps_per_execution)
     return model
 

@@ -40,5 +40,15 @@ def test_fewer_than_three_common_seeds_decide_nothing(seeds, found):
     assert paired_tests.not_worse_than_best(scores) == found
 
 
+def test_equal_means_are_all_the_best():
+    scores = {"one": {0: 96.0}, "other": {0: 96.0}, "worse": {0: 95.0}}
+    assert paired_tests.not_worse_than_best(scores) == {"one", "other"}
+
+
+def test_one_lucky_seed_takes_the_mark_from_none():
+    scores = {"lucky": {0: 99.0}, "best": by_seed(96.0, 95.0, 97.0), "worse": by_seed(90.0, 89.5, 91.0)}
+    assert paired_tests.not_worse_than_best(scores) == {"best"}
+
+
 def test_nothing_is_the_best_of_nothing():
     assert paired_tests.not_worse_than_best({}) == set()
