@@ -1,5 +1,6 @@
 """The contract of every classifier that trains otherwise than `NoisyLabelClassifier`."""
 
+import dataclasses
 import inspect
 
 import keras
@@ -16,7 +17,7 @@ from tests.helpers.classifiers_under_test import (
     K,
     without_draws,
 )
-from tfp_noise import NoisyLabelClassifier
+from tfp_noise import NoisyLabelClassifier, losses
 from tfp_noise.callbacks import BackupAndRestore
 
 # A trace costs more than a few steps.
@@ -176,6 +177,15 @@ def test_soft_labels_train(case, alone):
     assert np.isfinite(found).all()
     assert np.all(np.abs(np.subtract(found, alone[1]["loss"])) > 1e-4)
     np.testing.assert_allclose(model.predict(FEATURES, verbose=0).sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_loss_that_remembers_each_example_trains_or_is_refused(case):
+    remembering = dataclasses.replace(case, loss=lambda num_classes: losses.EarlyLearning(num_classes, len(LABELS)))
+    if case.takes_memory:
+        assert np.isfinite(fit(drawless(remembering))["loss"]).all()
+        return
+    with pytest.raises(ValueError, match=r"`loss` must (remember nothing of each example|keep nothing between steps)"):
+        drawless(remembering)
 
 
 def test_an_example_of_weight_0_changes_nothing(case):

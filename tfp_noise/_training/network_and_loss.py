@@ -2,6 +2,7 @@
 
 import keras
 
+from tfp_noise import _validation
 from tfp_noise.losses import NoisyLabelLoss
 from tfp_noise.losses._checks import what_it_reads
 
@@ -57,4 +58,13 @@ def check_no_ignored_class(loss):
         raise ValueError(
             f"`loss.ignore_class` must be None, because labels are mixed. Received: {loss.ignore_class}. Leave those "
             "examples out of the data."
+        )
+
+
+def check_no_memory(loss, reason):
+    """Refuses a loss that remembers each example where ids do not fit, with the reason in words after "because"."""
+    if loss.needs_ids:
+        raise ValueError(
+            f"`loss` must remember nothing of each example, because {reason}. Received: "
+            f"{_validation.with_article(type(loss).__name__)}. Take a loss such as `CrossEntropy`."
         )
