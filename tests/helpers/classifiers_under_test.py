@@ -41,6 +41,7 @@ class Case:
         loss: of the number of classes; one that keeps a state between steps, if the class takes such a one.
         networks: names of the attributes that hold the networks it trains.
         without_draws: arguments with which its steps draw no random numbers.
+        takes_memory: bool, True if its loss may remember each example; otherwise such a loss is refused.
         counts_weight_0: the reason why an example of weight 0 may change the training; `None` if it must not.
     """
 
@@ -51,6 +52,7 @@ class Case:
     loss: Callable = losses.OnlineLabelSmoothing
     networks: tuple[str, ...] = ("network",)
     without_draws: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    takes_memory: bool = False
     counts_weight_0: str | None = None
 
     def build(self, network=small_classifier.network, **changes):
@@ -104,6 +106,7 @@ CLASSIFIERS_UNDER_TEST = {
             "hint_weight": 0.01,
         },
         with_frozen_stage,
+        takes_memory=True,
     ),
     "DistilledClassifier": Case(
         DistilledClassifier,

@@ -52,15 +52,6 @@ def check_one_label(kind, outputs_rank):
         )
 
 
-def check_no_ids(kind, loss):
-    """Refuses a loss that remembers each example, for a class of classifiers, `kind`, that makes labels of its own."""
-    if loss.needs_ids:
-        raise ValueError(
-            f"`loss` must remember nothing of each example for {kind}, whose own labels come without the example's id. "
-            f"Received: {_validation.with_article(type(loss).__name__)}. Take a loss such as `CrossEntropy`."
-        )
-
-
 def check_of_outputs(kind, loss):
     """Refuses a loss that needs the network beside its outputs, for a class of classifiers with auxiliary outputs."""
     if loss.needs_classifier and type(loss).training_loss is not NoisyLabelLoss.training_loss:
@@ -77,4 +68,13 @@ def check_no_ignored_class(loss):
         raise ValueError(
             f"`loss.ignore_class` must be None, because labels are mixed. Received: {loss.ignore_class}. Leave those "
             "examples out of the data."
+        )
+
+
+def check_no_memory(loss, reason):
+    """Refuses a loss that remembers each example where ids do not fit, with the reason in words after "because"."""
+    if loss.needs_ids:
+        raise ValueError(
+            f"`loss` must remember nothing of each example, because {reason}. Received: "
+            f"{_validation.with_article(type(loss).__name__)}. Take a loss such as `CrossEntropy`."
         )

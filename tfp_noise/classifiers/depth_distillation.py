@@ -8,7 +8,7 @@ from keras import ops
 
 from tfp_noise import _validation
 from tfp_noise._saving.deployment import input_structure
-from tfp_noise._training.network_and_loss import check_no_ids, check_of_outputs, check_one_label, check_parts
+from tfp_noise._training.network_and_loss import check_of_outputs, check_one_label, check_parts
 from tfp_noise.classifier import NoisyLabelClassifier
 from tfp_noise.classifiers._layer_outputs import outputs_of_layers
 from tfp_noise.classifiers._softened_divergence import SoftenedDivergence
@@ -85,7 +85,6 @@ class DepthDistillation(NoisyLabelClassifier):
     ):
         check_parts(network, loss)
         check_one_class("loss", loss)
-        check_no_ids(type(self).__name__, loss)
         check_of_outputs(type(self).__name__, loss)
         made, features = outputs_of_layers(network)
         check_one_label(type(self).__name__, len(network.outputs[0].shape))

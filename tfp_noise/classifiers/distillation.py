@@ -6,7 +6,7 @@ import keras
 
 from tfp_noise import _backends, _positions, _validation
 from tfp_noise._saving.layer_states import layer_states, layers_in, set_layer_states
-from tfp_noise._training.network_and_loss import check_no_ids, check_parts
+from tfp_noise._training.network_and_loss import check_no_memory, check_parts
 from tfp_noise._training.raw_outputs import check_raw_outputs
 from tfp_noise.classifier import NoisyLabelClassifier, class_logits
 from tfp_noise.losses import NoisyLabelLoss
@@ -89,7 +89,7 @@ class DistilledClassifier(NoisyLabelClassifier):
         _backends.require_tensorflow(type(self).__name__, "it overrides steps of TensorFlow's trainer")
         check_parts(network, loss)
         check_one_class("loss", loss)
-        check_no_ids(type(self).__name__, loss)
+        check_no_memory(loss, "a teacher's label comes without the example's id")
         if not isinstance(teacher, keras.Model):
             raise TypeError(f"`teacher` must be a trained Keras model. Received: {teacher!r}.")
         if not teacher.built:

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from tfp_noise import _validation
-from tfp_noise._training.network_and_loss import check_no_ids, check_one_label, check_parts
+from tfp_noise._training.network_and_loss import check_no_memory, check_one_label, check_parts
 from tfp_noise.classifier import NoisyLabelClassifier
 from tfp_noise.classifiers._softened_divergence import SoftenedDivergence
 from tfp_noise.losses import NoisyLabelLoss
@@ -44,8 +44,8 @@ class DistortionDistillation(NoisyLabelClassifier):
 
     Raises:
         TypeError: if `distortion` is not a Keras layer.
-        ValueError: if a number is out of range, the loss is for several labels, the network has a label at each
-            position, or, when training starts, the distortion changes the shape of the inputs.
+        ValueError: if a number is out of range, the loss is for several labels or needs ids, the network has a label at
+            each position, or, when training starts, the distortion changes the shape of the inputs.
         RuntimeError: on another backend of Keras than TensorFlow.
 
     Example:
@@ -77,12 +77,12 @@ class DistortionDistillation(NoisyLabelClassifier):
         name: str = "distortion_distillation",
         **kwargs: Any,
     ):
-        check_parts(network, loss)
-        check_one_class("loss", loss)
-        check_no_ids(type(self).__name__, loss)
         cure = "Pass a layer that draws random numbers, such as `keras.layers.RandomTranslation(0.1, 0.1)`."
         # Before `super()`, which may call `build`: Keras adds no layers to a model that has been built.
         self.distortion = _validation.check_instance("distortion", distortion, keras.layers.Layer, cure)
+        check_parts(network, loss)
+        check_one_class("loss", loss)
+        check_no_memory(loss, "a step has two views of each example")
         super().__init__(network, loss, name=name, **kwargs)
         self.weight = _validation.check_number("weight", weight, 0)
         self.temperature = _validation.check_number("temperature", temperature, above=0)

@@ -9,7 +9,7 @@ from keras import ops
 from keras.src.losses.loss import scale_loss_for_distribution
 
 from tfp_noise import _labels, _random, _validation
-from tfp_noise._training.network_and_loss import check_no_ids, check_no_ignored_class, check_one_label, check_parts
+from tfp_noise._training.network_and_loss import check_no_ignored_class, check_no_memory, check_one_label, check_parts
 from tfp_noise.classifier import NoisyLabelClassifier
 from tfp_noise.classifiers import _beta_mixture
 from tfp_noise.losses import NoisyLabelLoss
@@ -57,8 +57,8 @@ class DynamicBootstrap(NoisyLabelClassifier):
 
     Raises:
         TypeError: if an argument is of another type.
-        ValueError: if a number is out of range, the loss is for several labels or has an `ignore_class`, the network
-            has a label at each position, or, when training starts, inputs to be mixed are not floats.
+        ValueError: if a number is out of range, the loss is for several labels, has an `ignore_class` or needs ids, the
+            network has a label at each position, or, when training starts, inputs to be mixed are not floats.
         RuntimeError: on another backend of Keras than TensorFlow.
 
     Example:
@@ -91,8 +91,8 @@ class DynamicBootstrap(NoisyLabelClassifier):
     ):
         check_parts(network, loss)
         check_one_class("loss", loss)
-        check_no_ids(type(self).__name__, loss)
         check_no_ignored_class(loss)
+        check_no_memory(loss, "labels are mixed with others, which have no id")
         self.warm_up = _validation.check_int("warm_up", warm_up, 1)
         self.hard = _validation.check_bool("hard", hard)
         self.mixup = _validation.check_int("mixup", mixup, 0)

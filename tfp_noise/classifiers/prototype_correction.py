@@ -8,7 +8,7 @@ from keras import ops
 
 from tfp_noise import _labels, _validation
 from tfp_noise._saving.deployment import input_structure
-from tfp_noise._training.network_and_loss import check_no_ids, check_no_ignored_class, check_one_label, check_parts
+from tfp_noise._training.network_and_loss import check_no_ignored_class, check_no_memory, check_one_label, check_parts
 from tfp_noise.classifier import NoisyLabelClassifier
 from tfp_noise.classifiers._layer_outputs import outputs_of_layers
 from tfp_noise.losses import NoisyLabelLoss
@@ -50,8 +50,8 @@ class PrototypeCorrection(NoisyLabelClassifier):
 
     Raises:
         TypeError: if an argument is of another type.
-        ValueError: if a number is out of range, the loss is for several labels or has an `ignore_class`, or the network
-            is subclassed or does not end in a linear `Dense` with one label an example.
+        ValueError: if a number is out of range, the loss is for several labels, has an `ignore_class` or needs ids, or
+            the network is subclassed or does not end in a linear `Dense` with one label an example.
         RuntimeError: on another backend of Keras than TensorFlow.
 
     Example:
@@ -83,8 +83,8 @@ class PrototypeCorrection(NoisyLabelClassifier):
     ):
         check_parts(network, loss)
         check_one_class("loss", loss)
-        check_no_ids(type(self).__name__, loss)
         check_no_ignored_class(loss)
+        check_no_memory(loss, "labels are mixed with others, which have no id")
         self.warm_up = _validation.check_int("warm_up", warm_up, 1)
         self.weight = _validation.check_number("weight", weight, 0, 1)
         self.num_prototypes = _validation.check_int("num_prototypes", num_prototypes, 1)
