@@ -173,7 +173,7 @@ def test_tables_count_mark_and_order(tmp_path):
     memorised = table.rows(found, "memorised", {})
     assert ["`CrossEntropy`", "–", "25.0 ± 0.0"] in memorised
     page = table.page("digits", tmp_path)
-    assert "Trainings that this takes\nunder each noise: `LogitClip` 2." in page
+    assert "takes under each noise: `LogitClip` 2." in page
     assert (
         "of the 1 methods that are told nothing else: `CrossEntropy` 84.5 lead; `CrossEntropy` 84.5 (place 1)" in page
     )
