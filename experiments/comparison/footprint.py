@@ -66,7 +66,7 @@ def measured(names, num_classes, examples=EXAMPLES, batch=BATCH, rounds=_ROUNDS)
     for name in names:
         method = METHODS[name]
         try:
-            trainer = method.trainer(case, {**(method.published(case) or {}), **_ARGUMENTS.get(name, {})}, {})
+            trainer = method.trainer(case, _ARGUMENTS.get(name, {}), {})
             ratio = step_costs.ratios({name: trainer.period(case.data)}, step, rounds, calls=1)[name]
             found[name] = ratio, _mebibytes(trainer) - size
         except (ValueError, MemoryError, tf.errors.OpError) as error:
