@@ -135,7 +135,7 @@ SHAPE = r"`labels` must have shape \[n, 2, 3\], where the model predicts \[n, 2,
 BAD = {
     "one label an example": (plain(SPARSE(from_logits=True)), LABELS[:, 0, 0], ValueError, SHAPE + r"\(12,\)"),
     "other positions": (classifier(), LABELS[:, :, :2], ValueError, SHAPE + r"\(12, 2, 2\)"),
-    "a last axis": (classifier(), LABELS[..., None], ValueError, SHAPE + r"\(12, 2, 3, 1\)\. Pass `labels\[\.\.\., 0\]`\."),
+    "a last axis": (classifier(), LABELS[..., None], ValueError, SHAPE + r"\(12, 2, 3, 1\)\. Pass `labels\[\.+, 0"),
     "one-hot labels": (classifier(), np.eye(K, dtype=int)[LABELS], ValueError, SHAPE + r"\(12, 2, 3, 3\)"),
     "a number that is no class": (classifier(), MARKED, ValueError, r"Received: 255 at .*`ignore_class=255`"),
     "one known class": (
