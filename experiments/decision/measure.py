@@ -4,7 +4,6 @@ One JSON file a data set, noise and seed; what is there already is not trained a
 the same command goes on. Fashion-MNIST and CIFAR-10N are read from `--data_dir` and left out without it.
 """
 
-import json
 import pathlib
 import warnings
 
@@ -46,11 +45,10 @@ def measure(name, methods, seeds, folder, data_dir):
         for noise in task.noises
         for seed in seeds
     ]
-    folder.mkdir(parents=True, exist_ok=True)
     for method in methods:
         trainers = {}
         for path, case in cells:
-            found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"made_by": results.made_by()}
+            found = results.read_measured(path) or {"made_by": results.made_by()}
             if method not in found:
                 results.write_json(path, {**found, method: _scores(METHODS[method], trainers, case)})
         keras.backend.clear_session()

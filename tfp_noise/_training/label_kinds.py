@@ -73,7 +73,7 @@ class _OneClass(_Kind):
 
     def for_metrics(self, y, y_pred):
         """Labels as metrics read them, and the mask of the predictions, without the examples of `ignore_class`."""
-        mask, rank = getattr(y_pred, "_keras_mask", None), len(y_pred.shape)
+        mask, rank = get_keras_mask(y_pred), len(y_pred.shape)
         distributions = _labels.are_distributions(y, self.width, rank)
         if self._ignored is not None and not distributions:
             y = _labels.to_class_indices(y, self.width, rank)
@@ -130,7 +130,7 @@ class _SeveralLabels(_Kind):
         return keras.tree.map_structure(named, metrics)
 
     def for_metrics(self, y, y_pred):
-        mask = getattr(_positions.with_mask_of_labels(y_pred, self.width), "_keras_mask", None)
+        mask = get_keras_mask(_positions.with_mask_of_labels(y_pred, self.width))
         y = ops.cast(ops.reshape(y, (*ops.shape(y_pred)[:-1], self.width)), keras.config.floatx())
         present = ops.cast(y > 0.5, y.dtype)
         return (present, mask) if self._ignored is None else _without(present, ops.not_equal(y, self._ignored), mask)

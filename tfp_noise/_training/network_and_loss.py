@@ -78,3 +78,9 @@ def check_no_memory(loss, reason):
             f"`loss` must remember nothing of each example, because {reason}. Received: "
             f"{_validation.with_article(type(loss).__name__)}. Take a loss such as `CrossEntropy`."
         )
+
+
+def share_weights(network, other):
+    """True if training a network changes a variable of another one."""
+    trained = {id(variable) for variable in network.trainable_variables}
+    return any(id(variable) in trained for variable in other.variables)

@@ -8,7 +8,7 @@ from keras import ops
 from tfp_noise import _backends, _validation
 from tfp_noise._training.example_losses import check_own_loss, example_losses, smallest
 from tfp_noise._training.model_checks import check_labels_given
-from tfp_noise._training.network_and_loss import check_parts, check_width
+from tfp_noise._training.network_and_loss import check_parts, check_width, share_weights
 from tfp_noise._training.raw_outputs import check_raw_outputs
 from tfp_noise.classifier import NoisyLabelClassifier
 from tfp_noise.losses import NoisyLabelLoss
@@ -111,8 +111,7 @@ class CoTeaching(NoisyLabelClassifier):
                 f"{tuple(outputs.shape)}."
             )
         check_raw_outputs("peer", self.peer, inputs)
-        own = {id(variable) for variable in self.network.trainable_variables}
-        if any(id(variable) in own for variable in self.peer.variables):
+        if share_weights(self.network, self.peer):
             raise ValueError(
                 "`peer` must have weights of its own. Received: a network that shares weights with `network`. Make a "
                 "second one, with new layers."

@@ -6,7 +6,7 @@ import keras
 
 from tfp_noise import _backends, _positions, _validation
 from tfp_noise._saving.layer_states import layer_states, layers_in, set_layer_states
-from tfp_noise._training.network_and_loss import check_no_memory, check_parts
+from tfp_noise._training.network_and_loss import check_no_memory, check_parts, share_weights
 from tfp_noise._training.raw_outputs import check_raw_outputs
 from tfp_noise.classifier import NoisyLabelClassifier, class_logits
 from tfp_noise.losses import NoisyLabelLoss
@@ -132,8 +132,7 @@ class DistilledClassifier(NoisyLabelClassifier):
                 f"`teacher` must return logits [{axes}, {self.loss.num_classes}] of {self._outputs_rank} axes, for the "
                 f"student's classes and positions. Received: outputs of shape {shape}."
             )
-        own = {id(variable) for variable in self.network.trainable_variables}
-        if any(id(variable) in own for variable in self.teacher.variables):
+        if share_weights(self.network, self.teacher):
             raise ValueError(
                 "`network` must not share weights with `teacher`, which training would change. To start from the "
                 "teacher's weights, pass a clone: `keras.models.clone_model` and `set_weights`."

@@ -4,6 +4,7 @@ import functools
 from typing import Any
 
 from keras import ops
+from keras.src.backend import get_keras_mask
 
 from tfp_noise import _labels, _positions
 from tfp_noise.losses.base import NoisyLabelLoss
@@ -41,7 +42,7 @@ class StatefulLoss(NoisyLabelLoss):
 
     def _labels_and_weights(self, y_true, y_pred, sample_weight):
         """Class indices and weights `[n]` of examples or positions; those that do not count have the weight 0."""
-        mask, rank = getattr(y_pred, "_keras_mask", None), len(y_pred.shape)
+        mask, rank = get_keras_mask(y_pred), len(y_pred.shape)
         labels = _labels.to_class_indices(ops.convert_to_tensor(y_true), self.num_classes, rank)
         labels = ops.reshape(ops.cast(labels, "int32"), [-1])
         known = _labels.are_known(labels, self.num_classes, self.ignore_class)
