@@ -17,7 +17,7 @@ SEARCH_SEEDS = (0, 1)
 
 
 def measure(dataset, noises, methods, seeds, folder, data_dir=None):
-    """Train what is missing: for each seed and method on each noise.
+    """Train what is missing: for each method and seed on each noise.
 
     A run that diverges is stored as such. One that fails otherwise is named, and does not stop the others.
 
@@ -33,19 +33,18 @@ def measure(dataset, noises, methods, seeds, folder, data_dir=None):
         A list of text, the runs that failed.
     """
     failed = []
-    for seed in seeds:
-        cases = sets.cases(dataset, noises, seed, data_dir)
-        for method in methods:
-            trainers = {}  # of equal losses: noises of one method take turns, so that most need no new compilation
-            for case in cases:
-                title = f"{method}, {case.noise.name}, seed {seed}"
-                try:
-                    _find_or_train(method, case, folder, trainers, title, data_dir)
-                except Exception as error:  # of any kind, because the other runs have nothing to do with it
-                    failed.append(title)
-                    terminal.console().print(f"{title}: failed: {type(error).__name__}: {error}", markup=False)
-            if trainers:
-                keras.backend.clear_session()
+    cases = [case for seed in seeds for case in sets.cases(dataset, noises, seed, data_dir)]
+    for method in methods:
+        trainers = {}  # of equal losses: one method's runs follow each other, so that most need no new compilation
+        for case in cases:
+            title = f"{method}, {case.noise.name}, seed {case.seed}"
+            try:
+                _find_or_train(method, case, folder, trainers, title, data_dir)
+            except Exception as error:  # of any kind, because the other runs have nothing to do with it
+                failed.append(title)
+                terminal.console().print(f"{title}: failed: {type(error).__name__}: {error}", markup=False)
+        if trainers:
+            keras.backend.clear_session()
     return failed
 
 
