@@ -153,7 +153,7 @@ def test_replicas_share_the_batch_statistics_of_both_networks(two_replicas):
         (
             {"peer": keras.Sequential([keras.Input([4]), keras.layers.Dense(K)])},
             ValueError,
-            "`peer` must take inputs of `network`. Received: an error from it",
+            "`peer` must take inputs of `network`. Make a second network.* Received: an error from it",
         ),
         (
             {"peer": keras.Sequential([linear(), keras.layers.Softmax()])},
@@ -161,7 +161,9 @@ def test_replicas_share_the_batch_statistics_of_both_networks(two_replicas):
             "`peer` must end in raw outputs",
         ),
         ({"forget_rate": 1.0}, ValueError, "`forget_rate` must be finite and at least 0 and below 1. Received: 1.0"),
+        ({"forget_rate": None}, TypeError, "`forget_rate` must be a number.* Pass the fraction of wrong labels"),
         ({"ramp_steps": -1}, ValueError, "`ramp_steps` must be at least 0. Received: -1"),
+        ({"ramp_steps": None}, TypeError, "`ramp_steps` must be an integer.* Pass a number of training steps"),
         (
             {"loss": losses.PairwiseConfusion(K, 0.1)},
             ValueError,

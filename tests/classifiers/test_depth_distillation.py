@@ -174,6 +174,7 @@ def recurrent():
     ("arguments", "error", "message"),
     [
         ({"stages": "hidden1"}, TypeError, "`stages` must be a sequence of names of layers"),
+        ({"stages": None}, TypeError, "`stages` must be .* Pass a list of some .*, which are hidden1, hidden2,"),
         ({"stages": []}, ValueError, "`stages` must name at least one layer"),
         ({"stages": ["hidden1", "hidden1"]}, ValueError, "and each once"),
         ({"stages": ["hiden1"]}, ValueError, "Unknown layer of `network`: 'hiden1'. Did you mean 'hidden1'"),

@@ -174,6 +174,7 @@ def test_replicas_mix_different_pairs(two_replicas):
     ("arguments", "error", "message"),
     [
         ({"warm_up": 0}, ValueError, "`warm_up` must be"),
+        ({"warm_up": None}, TypeError, "`warm_up` must be an integer.* Pass a number of epochs"),
         ({"hard": "yes"}, TypeError, "`hard` must be"),
         ({"mixup": 0.5}, TypeError, "`mixup` must be"),
         ({"prior_weight": -1}, ValueError, "`prior_weight` must be"),

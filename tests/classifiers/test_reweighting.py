@@ -220,7 +220,14 @@ def test_loss_in_float64_trains_as_in_float32():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"clean": None}, TypeError, r"`clean` must be a pair \(x, y\).* Received: None. Pass some hundred examples"),
+        ({"clean": None}, TypeError, r"`clean` must be a pair \(x, y\).* Received: None. Pass a few hundred examples"),
+        ({"clean": (FEATURES, None)}, TypeError, r"`clean` must be a pair \(x, y\) of arrays"),
+        ({"clean": (FEATURES[:0], LABELS[:0])}, ValueError, "`clean` must hold at least one example"),
+        (
+            {"clean": (FEATURES[:3], [-1] * 3), "loss": losses.CrossEntropy(K, ignore_class=-1)},
+            ValueError,
+            "`clean` must hold labels. Received: only the loss's `ignore_class`, -1",
+        ),
         ({"clean": (FEATURES[:3], [0, 1, 3])}, ValueError, r"`clean` must lie in \[0, 3\)"),
         ({"clean": (FEATURES[:3], LABELS[:2])}, ValueError, "`clean` must hold 2 examples.* Received: 3"),
         ({"clean": (FEATURES[:3, :4], LABELS[:3])}, ValueError, "`clean` must hold inputs of `network`. Received"),

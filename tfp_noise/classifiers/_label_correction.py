@@ -19,7 +19,8 @@ class LabelCorrectingClassifier(NoisyLabelClassifier):
         check_one_class("loss", loss)
         check_no_ignored_class(loss)
         check_no_memory(loss, "labels are mixed with others, which have no id")
-        self.warm_up = _validation.check_int("warm_up", warm_up, 1)
+        cure = "Pass a number of epochs, such as a third of those of `fit`."
+        self.warm_up = _validation.check_int("warm_up", warm_up, 1, cure)
         # Before `super()`, which may call `build`: Keras adds no state to a model that has been built.
         self.add_state(network, loss)
         super().__init__(network, loss, **kwargs)

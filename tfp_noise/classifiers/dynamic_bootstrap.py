@@ -89,7 +89,7 @@ class DynamicBootstrap(LabelCorrectingClassifier):
         **kwargs: Any,
     ):
         self.hard = _validation.check_bool("hard", hard)
-        self.mixup = _validation.check_int("mixup", mixup, 0)
+        self.mixup = _validation.check_int("mixup", mixup, 0, "Pass 0 to mix nothing.")
         self.prior_weight = _validation.check_number("prior_weight", prior_weight, 0)
         super().__init__(network, loss, warm_up, name=name, **kwargs)
 

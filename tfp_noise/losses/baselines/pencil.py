@@ -95,8 +95,9 @@ class PENCIL(LossWithMemory):
         self.alpha = self._check_number("alpha", alpha, 0)
         self.beta = self._check_number("beta", beta, 0)
         self.label_rate = self._check_number("label_rate", label_rate, 0)
-        self.backbone_epochs = _validation.check_int("backbone_epochs", backbone_epochs, 0)
-        self.joint_epochs = _validation.check_int("joint_epochs", joint_epochs, 0)
+        cure = "Pass a number of epochs, such as {} of those of `fit`."
+        self.backbone_epochs = _validation.check_int("backbone_epochs", backbone_epochs, 0, cure.format("a fifth"))
+        self.joint_epochs = _validation.check_int("joint_epochs", joint_epochs, 0, cure.format("two fifths"))
         self.initial_logit = self._check_number("initial_logit", initial_logit, above=0)
 
     def build_state(self):
