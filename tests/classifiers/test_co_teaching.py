@@ -8,7 +8,7 @@ from scipy import special
 
 from tests.classifier.test_compiled_steps import obstacles
 from tests.helpers.losses_under_test import LOSSES_UNDER_TEST
-from tests.helpers.small_classifier import FEATURES, LABELS, network
+from tests.helpers.small_classifier import FEATURES, LABELS, fit, network
 from tfp_noise import CoTeaching, losses
 
 K = 3
@@ -26,10 +26,6 @@ def pair(build=linear, loss=None, forget_rate=0.4, ramp_steps=4, mode=EAGER):
     model = CoTeaching(build(loss.num_outputs), loss, build(loss.num_outputs), forget_rate, ramp_steps)
     model.compile(keras.optimizers.SGD(0.5), **mode)
     return model
-
-
-def fit(model, epochs=1, **kwargs):
-    return model.fit(FEATURES, LABELS, batch_size=16, epochs=epochs, shuffle=False, verbose=0, **kwargs).history
 
 
 def chosen(values, fraction):

@@ -307,7 +307,7 @@ def test_validation_reports_the_evaluation_loss_of_the_teachers_labels():
         (
             lambda: student(from_teacher="teacher"),
             TypeError,
-            "`teacher` must be a trained Keras model.* Train a network",
+            "`teacher` must be a trained Keras model.* Train a",
         ),
         (lambda: student(temperature=0), ValueError, "`temperature` must be"),
         (lambda: student(label_weight=1.5), ValueError, "`label_weight` must be"),

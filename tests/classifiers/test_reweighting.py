@@ -7,7 +7,7 @@ import tensorflow as tf
 from scipy import special
 
 from tests.helpers.losses_under_test import LOSSES_UNDER_TEST
-from tests.helpers.small_classifier import FEATURES, LABELS
+from tests.helpers.small_classifier import FEATURES, LABELS, fit
 from tfp_noise import LearningToReweight, NoisyLabelClassifier, losses
 
 K = 3
@@ -31,10 +31,6 @@ def classifier(build=linear, loss=None, clean=CLEAN, **arguments):
     model = LearningToReweight(build(loss.num_outputs), loss, clean, **arguments)
     model.compile(keras.optimizers.SGD(0.5), **EAGER)
     return model
-
-
-def fit(model, epochs=1, **kwargs):
-    return model.fit(FEATURES, LABELS, batch_size=16, epochs=epochs, shuffle=False, verbose=0, **kwargs).history
 
 
 def naive_weights(model, x, y):
