@@ -19,7 +19,7 @@ _TEACHER = "teacher_"
 class DistilledClassifier(NoisyLabelClassifier):
     """A student: a `NoisyLabelClassifier` whose labels are a teacher's probabilities, softened by a temperature.
 
-    With teacher logits `t`, student outputs `s`, temperature `T`, observed labels `y` and `w = label_weight`:
+    With teacher logits `t`, student outputs `s`, temperature `T`, given labels `y` and `w = label_weight`:
 
         (1 - w) T^2 loss(softmax(t / T), s / T) + w loss(y, s)
 

@@ -43,7 +43,8 @@ class DynamicBootstrap(LabelCorrectingClassifier):
     Args:
         network: as in `NoisyLabelClassifier`, with outputs `[batch, num_outputs]`.
         loss: as in `NoisyLabelClassifier`, for one class of several an example, without `ignore_class`.
-        warm_up: int >= 1, epochs before the first mixture is used; the paper's is 105 of 300.
+        warm_up: int >= 1, epochs before the first mixture is used, fewer than the training has, or `fit` warns; the
+            paper's is 105 of 300.
         hard: bool, True for the most probable class as prediction, False for the softmax.
         mixup: int >= 0, parameter of the beta distribution of `c`; 0 mixes nothing. The paper's is 32.
         prior_weight: float >= 0, of the divergence from uniform predictions; the paper's is 1. It assumes about as many

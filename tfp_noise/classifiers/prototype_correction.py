@@ -17,9 +17,9 @@ from tfp_noise.losses._state import StateAfterWarmUp, add_rows, gather
 
 @keras.saving.register_keras_serializable(package="tfp_noise")
 class PrototypeCorrection(LabelCorrectingClassifier):
-    """A classifier that also learns from the class whose prototypes an example's features are most similar to.
+    """A classifier that mixes each label with the class whose prototypes the example's features are most similar to.
 
-    At the end of each epoch from `warm_up` on, every class gets prototypes: of its examples in the epoch those that lie
+    At the end of each epoch from `warm_up` on, every class gets prototypes: those of its examples in the epoch that lie
     where its features are densest, but not close to one another. In the next epoch the label `y` of an example with the
     features `f` becomes
 
@@ -36,7 +36,7 @@ class PrototypeCorrection(LabelCorrectingClassifier):
         network: a Functional or Sequential `keras.Model` with outputs `[batch, num_outputs]` whose last layer is a
             linear `keras.layers.Dense`.
         loss: as in `NoisyLabelClassifier`, for one class of several an example, without `ignore_class`.
-        warm_up: int >= 1, epochs before labels are corrected.
+        warm_up: int >= 1, epochs before labels are corrected, fewer than the training has, or `fit` warns.
         weight: float in [0, 1], of the corrected label; the paper's is 0.5.
         num_prototypes: int >= 1, prototypes of a class; the paper's is 8.
         num_samples: int >= 1, examples of a class among which prototypes are found; the paper's is 1,280. Finding them
@@ -65,7 +65,8 @@ class PrototypeCorrection(LabelCorrectingClassifier):
 
     References:
         Han, Luo, Wang, "Deep self-learning from noisy labels", 2019, Eq. 2 to 6. Departures: features are those of the
-        steps of an epoch, not of a pass after it, and labels are corrected by the present features.
+        steps of an epoch, not of a pass after it; prototypes are found among the last examples of a class, not among
+        random ones; labels are corrected by the present features.
     """
 
     def __init__(

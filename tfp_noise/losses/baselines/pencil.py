@@ -44,7 +44,7 @@ class PENCIL(LossWithMemory):
         alpha: float >= 0, weight of the term that keeps distributions near their labels.
         beta: float >= 0, weight of the entropy of predictions.
         label_rate: float >= 0, the step size of the distributions' logits.
-        backbone_epochs: int >= 0, epochs of the first phase.
+        backbone_epochs: int >= 0, epochs of the first phase, fewer than the training has, or `fit` warns.
         joint_epochs: int >= 0, epochs of the second phase.
         initial_logit: float > 0, the logit of the label at the start; those of other classes are 0.
         name: name of the loss.
