@@ -23,9 +23,10 @@ def warn_unless_begun(model, num_epochs=0):
         if not 0 < total <= length:
             continue
         state.has_warned = True
+        cure = f"Lower `{argument}`, train" if total > 1 else "Train"
         warnings.warn(
             f"`{argument}` should be less than the number of epochs. Received: {length}, and a training of "
-            f"{_validation.counted(total, 'epoch')} at the end of this `fit`, in which no label is corrected. Lower "
-            f"`{argument}`, train for at least {length + 1} epochs, or call `fit` again: all its epochs count.",
+            f"{_validation.counted(total, 'epoch')} at the end of this `fit`, in which no label is corrected. {cure} "
+            f"for at least {length + 1} epochs, or call `fit` again: its epochs add up.",
             stacklevel=3,
         )
