@@ -26,8 +26,7 @@ its 70, 130 and 120 epochs. That code trains at a learning rate of 0.06 and star
 learning rate is that of the other rows. "Ren" and "Meta-Weight-Net" are told the true labels of some validation
 examples, on CIFAR of 1,000 as in their papers, and no other row is. On CIFAR these are all that are held out, so that
 the temperature is chosen by the given labels of the same examples. They come in batches of 100 and are not augmented.
-The learning rate of Meta-Weight-Net's weights is the default of `MetaWeightNet`, a tenth of its authors' for weights
-that are not divided by their sum.
+The learning rate of Meta-Weight-Net's weights is the default of `MetaWeightNet`, its authors'.
 """
 
 import dataclasses
