@@ -24,6 +24,7 @@ from tfp_noise._training.outputs_rank import outputs_rank
 from tfp_noise._training.raw_outputs import check_raw_outputs
 from tfp_noise._training.replication import ReplicatedModel
 from tfp_noise._training.training_facts import training_facts
+from tfp_noise._training.warm_up import warn_unless_begun
 from tfp_noise._training.worker_agreement import check_workers_alike
 from tfp_noise.losses import NoisyLabelLoss
 from tfp_noise.losses._checks import check_one_class
@@ -258,7 +259,8 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             ConnectionError: if one of several workers is lost.
 
         Warns:
-            UserWarning: if images are on another scale than the network is made for.
+            UserWarning: if images are on another scale than the network is made for; once, if a method that corrects
+                labels after a warm-up does not come to that in the epochs so far and those of this call.
         """
         x, y = self._checked(x, with_positions(y, self.loss), training=True)
         self._check_weights(kwargs, x, y)
@@ -276,8 +278,11 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         facts = functools.partial(training_facts, self, data, settings, resumed=True)
         callbacks = with_own_callbacks(callbacks, self, facts)
         self.build_optimizer()  # before the first step is traced, which may fail because of its data
+        warn_unless_begun(self, epochs - initial_epoch)
         with backups_released(callbacks):
-            return super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
+            history = super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
+        warn_unless_begun(self)  # a callback may have ended the training early
+        return history
 
     def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, **kwargs):
         """Evaluates like `keras.Model.evaluate`, after the checks of `fit`; the loss is `loss.evaluation_loss`."""

@@ -209,6 +209,7 @@ def test_an_example_of_weight_0_changes_nothing(case, softly):
     assert_close(model, softly[0])
 
 
+@pytest.mark.filterwarnings("ignore:`warm_up` should be less")
 def test_switched_off_it_trains_as_a_plain_classifier(case):
     """Dropout and batch statistics included, and what the loss learns."""
     if isinstance(case.switched_off, str):

@@ -1,6 +1,7 @@
 """Layers with the variables that a loss keeps between steps, and the updates of such variables."""
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -48,6 +49,31 @@ class LossState(keras.layers.Layer):
                 "loop of your own compute the loss with `model.compute_loss(x, y, model(x, training=True))`, because a "
                 "call of the loss alone, as in evaluation, takes no statistics."
             )
+
+
+class StateAfterWarmUp(LossState):
+    """A state that counts epochs, and whose method corrects no label in the first ones.
+
+    `fit` warns of a training that ends before labels are corrected.
+    """
+
+    def begin_after(self, argument, num_epochs):
+        """Makes the variable `epochs`, how many have ended.
+
+        Args:
+            argument: text, the argument of the method that sets the number.
+            num_epochs: int >= 0, epochs without a corrected label.
+        """
+        self.warm_up = argument, num_epochs
+        self.has_warned = False
+        self.epochs = self.variable("epochs", np.zeros([], "int64"))
+
+    def has_begun(self):
+        """Boolean scalar: true after the warm-up."""
+        return ops.convert_to_tensor(self.epochs) >= self.warm_up[1]
+
+    def end_epoch(self):
+        self.epochs.assign(ops.convert_to_tensor(self.epochs) + 1)
 
 
 def gather(*tensors):
