@@ -44,7 +44,7 @@ class ExampleMemory(_state.LossState):
     def add(self, ids, changes, weights):
         """Adds `changes` `[batch, K]` to the rows; of an id that occurs twice, the last one with a weight counts."""
         ids, changes, weights = _state.gather(ids, changes, weights)
-        last = _state.is_last(ids, weights, self.rows.shape[0])
+        last = _state.is_last(ids, weights)
         _state.add_rows(self.rows, ids, ops.where(ops.expand_dims(last, -1), changes, 0))
 
 
