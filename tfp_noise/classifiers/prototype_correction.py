@@ -90,6 +90,8 @@ class PrototypeCorrection(NoisyLabelClassifier):
         self.num_prototypes = _validation.check_int("num_prototypes", num_prototypes, 1)
         self.num_samples = _validation.check_int("num_samples", num_samples, 1)
         _, features = outputs_of_layers(network)
+        needed = 4 * loss.num_classes * self.num_samples * features.shape[-1]
+        _validation.check_fits_ram("num_samples", num_samples, "the features of samples", needed, "Keep fewer samples.")
         check_one_label(type(self).__name__, len(network.outputs[0].shape))
         # Before `super()`, which may call `build`: Keras adds no state to a model that has been built.
         self.prototypes = _Prototypes(loss.num_classes, features.shape[-1], self)
