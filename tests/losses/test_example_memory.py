@@ -1,5 +1,7 @@
 """What a loss with memory keeps of each example: the last of a batch, the class of its label, and how much fits."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -12,10 +14,7 @@ from tfp_noise.losses import _state
 N, K = 30, 4
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, K, N)
-BUILDS = {
-    "EarlyLearning": losses.EarlyLearning,
-    "PENCIL": lambda *args, **kwargs: losses.PENCIL(*args, backbone_epochs=0, **kwargs),
-}
+BUILDS = {"EarlyLearning": losses.EarlyLearning, "PENCIL": functools.partial(losses.PENCIL, backbone_epochs=0)}
 MODES = {"eager": None, "graph": False, "xla": True}
 
 
@@ -124,7 +123,5 @@ def test_samples_of_prototypes_that_do_not_fit_into_memory_are_refused(monkeypat
         return PrototypeCorrection(network, losses.CrossEntropy(3), warm_up=1, num_samples=num_samples)
 
     assert build(100).num_samples == 100
-    with pytest.raises(
-        ValueError, match=r"`num_samples` must be so small that .* Received: 101, .* Keep fewer samples"
-    ):
+    with pytest.raises(ValueError, match=r"`num_samples` must be so small that .* Received: 101, .* Keep fewer"):
         build(101)
