@@ -1,4 +1,4 @@
-"""What a loss with memory keeps of each example: the last of a batch, the class of its label, and how much fits."""
+"""Parts of a memory of examples: the last of a batch, the class of each label, and how much fits into RAM."""
 
 import functools
 
