@@ -11,7 +11,7 @@ from tfp_noise._saving.deployment import probabilities_model
 from tfp_noise._saving.input_signature import ModelWithInputSignature
 from tfp_noise._saving.resumable import ResumableModel
 from tfp_noise._training import fit_arguments
-from tfp_noise._training.example_ids import with_positions
+from tfp_noise._training.example_ids import check_remembered, with_positions
 from tfp_noise._training.fit_callbacks import backups_released, with_own_callbacks
 from tfp_noise._training.image_scale import ScaleCheck
 from tfp_noise._training.input_checks import check_data
@@ -228,7 +228,9 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
 
         A loss that remembers each example (`loss.needs_ids`) gets positions in arrays as ids. Batches for it must be
         `(x, {"labels": y, "ids": i})`, with the integers `i` in `[0, loss.num_examples)`; arrays may have ids of their
-        own in the same way. Other losses, and evaluation, take such labels too and leave the ids out.
+        own in the same way. Other losses, and evaluation, take such labels too and leave the ids out. An id must mean
+        the same example in every epoch and every `fit`: if one comes with another label than before, arrays are
+        refused, and a training with batches ends with an error.
 
         If training diverges, it ends with an error before a callback can save the model, so that the last checkpoint is
         a good one.
@@ -253,9 +255,10 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             FloatingPointError: if the loss, or a weight at the end of an epoch, is NaN or infinite; it names the step.
             TypeError: if labels are neither integers nor distributions, such as targets of a regression.
             ValueError: if labels lie outside `[0, num_classes)`, rows are not distributions, or the shapes of labels or
-                weights do not fit; if a loss needs ids that are not there or out of range; if features are infinite, or
-                are NaN and the network's outputs are then NaN, too; if a batch cannot be divided among the replicas; or
-                if data, settings, weights, loss, optimizer or seed differ between workers (on every worker).
+                weights do not fit; if a loss needs ids that are not there, out of range, or come with other labels than
+                before; if features are infinite, or are NaN and the network's outputs are then NaN, too; if a batch
+                cannot be divided among the replicas; or if data, settings, weights, loss, optimizer or seed differ
+                between workers (on every worker).
             ConnectionError: if one of several workers is lost.
 
         Warns:
@@ -263,6 +266,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
                 labels after a warm-up does not come to that in the epochs so far and those of this call.
         """
         x, y = self._checked(x, with_positions(y, self.loss), training=True)
+        check_remembered(y, self.loss)
         self._check_weights(kwargs, x, y)
         check_batches(x, batch_size, kwargs.get("validation_split", 0.0), self.distribute_strategy)
         validation = kwargs.get("validation_data")

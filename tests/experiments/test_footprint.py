@@ -18,7 +18,7 @@ def test_what_is_remembered_of_each_example_is_counted(monkeypatch):
     found = footprint.measured(names, num_classes=8, examples=256, batch=8, rounds=1)
     ratio, mebibytes = found["EarlyLearning"]
     assert ratio > 0
-    assert mebibytes == 256 * 8 * 4 / 2**20
+    assert mebibytes == 256 * (8 * 4 + 8) / 2**20
     assert found["Refused"] == "ValueError: `num_classes` must be small. Received: 8."
     lines = footprint.page(names, {10: {"EarlyLearning": (1.204, 1.907), "Refused": (1.0, 0.0)}, 8: found}).splitlines()
     assert lines[-4] == "| method | cost, K = 10 | memory, MiB, K = 10 | cost, K = 8 | memory, MiB, K = 8 |"

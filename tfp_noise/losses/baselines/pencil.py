@@ -32,9 +32,10 @@ class PENCIL(LossWithMemory):
     are small, which is why the authors raise the learning rate in the last phase: a callback such as
     `keras.callbacks.LearningRateScheduler` does so.
 
-    What is learned belongs to the classifier that trains with the loss, which saves it, and takes
-    `4 num_examples num_classes` bytes. `fit(x, y)` with arrays takes positions as ids of the examples; batches must be
-    `(x, {"labels": y, "ids": i})`. Epochs are those of `fit`; in a training loop without it, call
+    What is learned, and the class of each label, belong to the classifier that trains with the loss, which saves them,
+    and take `num_examples (4 num_classes + 8)` bytes. `fit(x, y)` with arrays takes positions as ids of the examples;
+    batches must be `(x, {"labels": y, "ids": i})`. An id that comes with another label than before has the loss NaN,
+    which ends the training. Epochs are those of `fit`; in a training loop without it, call
     `classifier.loss_state.end_epoch()` after each one. An example of `ignore_class` or with a `sample_weight` of 0
     leaves its distribution as it is, and other weights do not scale its step. Validation reports cross-entropy.
 
@@ -53,8 +54,8 @@ class PENCIL(LossWithMemory):
 
     Raises:
         TypeError: if an argument is of another type.
-        ValueError: if a number is out of range, the distributions take more than half of this machine's RAM, or the
-            loss is passed to `keras.Model.compile` of a plain model.
+        ValueError: if a number is out of range, the distributions take more than half of RAM, or the loss is passed to
+            `keras.Model.compile` of a plain model.
 
     Example:
         >>> import keras
