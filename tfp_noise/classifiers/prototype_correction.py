@@ -89,7 +89,9 @@ class PrototypeCorrection(LabelCorrectingClassifier):
     def add_state(self, network, loss):
         _, features = outputs_of_layers(network)
         needed = 4 * loss.num_classes * self.num_samples * features.shape[-1]
-        _validation.check_fits_ram("num_samples", num_samples, "the features of samples", needed, "Keep fewer samples.")
+        _validation.check_fits_ram(
+            "num_samples", self.num_samples, "the features of samples", needed, "Keep fewer samples."
+        )
         check_one_label(type(self).__name__, len(network.outputs[0].shape))
         # Its method, because a model would be tracked as a further layer, with the variables of the network.
         self._call_to_features = keras.Model(input_structure(network), features).__call__
