@@ -113,9 +113,6 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
     def call(self, inputs, training=None):
         return self.network(inputs, training=training)
 
-    def compute_output_shape(self, input_shape):
-        return self.network.compute_output_shape(input_shape)
-
     def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, **kwargs):
         """Configures training like `keras.Model.compile`, without the loss, which the constructor has received.
 
