@@ -15,6 +15,7 @@ from tests.helpers.classifiers_under_test import (
     FEATURES,
     LABELS,
     K,
+    Subclassed,
     without_draws,
 )
 from tfp_noise import NoisyLabelClassifier, losses
@@ -199,6 +200,27 @@ def test_a_loss_that_remembers_each_example_trains_or_is_refused(case):
         return
     with pytest.raises(ValueError, match=r"`loss` must (remember nothing of each example|keep nothing between steps)"):
         drawless(remembering)
+
+
+def test_a_subclassed_network_trains_and_is_deployed_or_is_refused(case):
+    if not case.takes_subclassed:
+        with pytest.raises(ValueError, match="`network` must be a Functional or Sequential model"):
+            drawless(case, network=Subclassed)
+        return
+    model = drawless(case, network=Subclassed)
+    assert np.isfinite(fit(model, epochs=1)["loss"]).all()
+    expected = model.loss.probabilities(model.network(FEATURES))
+    np.testing.assert_allclose(model.deployable()(FEATURES), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_batch_may_have_ids_that_the_loss_does_not_need(case):
+    alone, beside = drawless(case), drawless(case)
+    labels, weights = LABELS[:BATCH], WEIGHTS[:BATCH].astype("float32")
+    numbered = {"labels": labels, "ids": np.arange(BATCH)}
+    assert beside.train_on_batch(FEATURES[:BATCH], numbered) == alone.train_on_batch(FEATURES[:BATCH], labels)
+    both = {"labels": weights, "ids": weights}  # as Keras repeats weights for each of the labels
+    found = beside.train_on_batch(FEATURES[:BATCH], numbered, both)
+    assert found == alone.train_on_batch(FEATURES[:BATCH], labels, weights)
 
 
 def test_an_example_of_weight_0_changes_nothing(case, softly):

@@ -110,6 +110,7 @@ class DynamicBootstrap(NoisyLabelClassifier):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         if y is None:  # which is refused as by every classifier
             return super().train_step(data)
+        y, sample_weight = _labels.without_ids(y), _labels.without_ids(sample_weight)
         targets = _labels.to_distributions(y, self.loss.num_classes, self.loss.dtype)
         logits = self.loss.logits(ops.cast(self.network(x, training=False), self.loss.dtype))
         log_p = ops.log_softmax(logits, axis=-1)

@@ -101,6 +101,7 @@ class PrototypeCorrection(NoisyLabelClassifier):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         if y is None:  # which is refused as by every classifier
             return super().train_step(data)
+        y, sample_weight = _labels.without_ids(y), _labels.without_ids(sample_weight)
         features = ops.cast(self._call_to_features(x, training=False), "float32")
         targets = _labels.to_distributions(y, self.loss.num_classes, self.loss.dtype)
         corrected = ops.one_hot(self.prototypes.nearest(features), self.loss.num_classes, dtype=targets.dtype)
