@@ -213,6 +213,26 @@ def test_a_subclassed_network_trains_and_is_deployed_or_is_refused(case):
     np.testing.assert_allclose(model.deployable()(FEATURES), expected, rtol=1e-5, atol=1e-6)
 
 
+LAST_LAYERS = {
+    "a nested model": lambda n: [keras.Sequential([keras.Input([6]), keras.layers.Dense(n)])],
+    "an activation": lambda n: [keras.layers.Dense(n), keras.layers.Activation("linear", dtype="float32")],
+}
+
+
+@pytest.mark.parametrize("last", LAST_LAYERS)
+def test_a_network_may_end_in_any_layer_or_is_told_in_which(case, last):
+    def network(num_outputs):
+        return keras.Sequential([keras.Input([6]), *LAST_LAYERS[last](num_outputs)])
+
+    if not case.takes_subclassed:
+        with pytest.raises(ValueError, match=r"Received: a network that ends in <(Sequential|Activation).* End it in"):
+            drawless(case, network=network)
+        return
+    model = drawless(case, network=network)
+    expected = model.loss.probabilities(model.network(FEATURES))
+    np.testing.assert_allclose(model.deployable()(FEATURES), expected, rtol=1e-5, atol=1e-6)
+
+
 def test_a_batch_may_have_ids_that_the_loss_does_not_need(case):
     alone, beside = drawless(case), drawless(case)
     labels, weights = LABELS[:BATCH], WEIGHTS[:BATCH].astype("float32")
