@@ -21,7 +21,7 @@ def outputs_of_layers(network):
     last = network.outputs[0]._keras_history.operation
     if type(last) is not keras.layers.Dense or last.activation is not keras.activations.linear:
         raise ValueError(
-            f"{must} Received: a network that ends in {last!r}. End it in `keras.layers.Dense(loss.num_outputs)` without "
-            "an activation, as a layer of this model itself."
+            f"{must} Received: a network that ends in {last!r}. End it in `keras.layers.Dense(loss.num_outputs)`, as a "
+            "layer of this model itself and without an activation."
         )
     return {name: node.outputs[0] for name, node in nodes.items()}, nodes[last.name].input_tensors[0]
