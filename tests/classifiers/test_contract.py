@@ -6,6 +6,7 @@ import inspect
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tfp_noise
 from tests.helpers import round_trips
@@ -231,6 +232,15 @@ def test_a_network_may_end_in_any_layer_or_is_told_in_which(case, last):
     model = drawless(case, network=network)
     expected = model.loss.probabilities(model.network(FEATURES))
     np.testing.assert_allclose(model.deployable()(FEATURES), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_labels_of_any_shape_are_refused_before_training(case):
+    signature = tf.TensorSpec([None, 6], "float32"), tf.TensorSpec(None, "int64")
+    batches = tf.data.Dataset.from_generator(lambda: [(FEATURES, LABELS)], output_signature=signature)
+    with pytest.raises(
+        ValueError, match=r"`y` must have a known number of axes.*`tf.ensure_shape\(labels, \[None\]\)`"
+    ):
+        drawless(case).fit(batches, verbose=0)
 
 
 def test_a_batch_may_have_ids_that_the_loss_does_not_need(case):
