@@ -180,6 +180,15 @@ def test_metrics_read_the_predictions(whole):
     assert np.isfinite(scores["loss"])
 
 
+@pytest.mark.parametrize("form", ["sparse_categorical_crossentropy", "categorical_crossentropy"])
+def test_metrics_read_the_form_of_the_given_labels(case, form):
+    model = case.build(without_draws)
+    model.compile("sgd", metrics=["accuracy", form], run_eagerly=True)
+    labels = LABELS if form.startswith("sparse") else SOFT
+    scores = [act(FEATURES, labels, return_dict=True) for act in (model.train_on_batch, model.test_on_batch)]
+    assert all(np.isfinite(list(each.values())).all() and form in each for each in scores)
+
+
 def test_one_hot_labels_and_weights_of_one_change_nothing(case, alone):
     model = drawless(case)
     found = fit(model, y=np.eye(K, dtype="float32")[LABELS], sample_weight=np.ones(len(LABELS)))["loss"]

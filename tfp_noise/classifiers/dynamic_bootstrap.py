@@ -111,6 +111,8 @@ class DynamicBootstrap(NoisyLabelClassifier):
         if y is None:  # which is refused as by every classifier
             return super().train_step(data)
         y, sample_weight = _labels.without_ids(y), _labels.without_ids(sample_weight)
+        # Mixed labels are distributions, but metrics by name go with the labels that the user has.
+        self._label_kind.settle_form(_labels.are_distributions(y, self.loss.num_classes))
         targets = _labels.to_distributions(y, self.loss.num_classes, self.loss.dtype)
         logits = self.loss.logits(ops.cast(self.network(x, training=False), self.loss.dtype))
         log_p = ops.log_softmax(logits, axis=-1)

@@ -102,6 +102,8 @@ class PrototypeCorrection(NoisyLabelClassifier):
         if y is None:  # which is refused as by every classifier
             return super().train_step(data)
         y, sample_weight = _labels.without_ids(y), _labels.without_ids(sample_weight)
+        # Mixed labels are distributions, but metrics by name go with the labels that the user has.
+        self._label_kind.settle_form(_labels.are_distributions(y, self.loss.num_classes))
         features = ops.cast(self._call_to_features(x, training=False), "float32")
         targets = _labels.to_distributions(y, self.loss.num_classes, self.loss.dtype)
         corrected = ops.one_hot(self.prototypes.nearest(features), self.loss.num_classes, dtype=targets.dtype)
