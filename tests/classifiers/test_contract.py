@@ -218,7 +218,7 @@ def test_a_subclassed_network_trains_and_is_deployed_or_is_refused(case):
             drawless(case, network=Subclassed)
         return
     model = drawless(case, network=Subclassed)
-    assert np.isfinite(fit(model, epochs=1)["loss"]).all()
+    assert np.isfinite(fit(model)["loss"]).all()
     expected = model.loss.probabilities(model.network(FEATURES))
     np.testing.assert_allclose(model.deployable()(FEATURES), expected, rtol=1e-5, atol=1e-6)
 
@@ -270,6 +270,7 @@ def test_an_example_of_weight_0_changes_nothing(case, softly):
     assert_close(model, softly[0])
 
 
+@pytest.mark.filterwarnings("ignore:`warm_up` should be less")
 def test_switched_off_it_trains_as_a_plain_classifier(case):
     """Dropout and batch statistics included, and what the loss learns."""
     if isinstance(case.switched_off, str):

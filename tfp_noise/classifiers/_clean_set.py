@@ -12,6 +12,11 @@ from tfp_noise._training.label_kinds import label_kind
 from tfp_noise._training.network_and_loss import check_parts, check_width
 from tfp_noise.classifier import NoisyLabelClassifier
 
+_CURE = (
+    "Pass a few hundred examples whose labels somebody checked, such as `(examples.inputs, examples.labels)`, and do "
+    "not train on them otherwise."
+)
+
 
 class CleanSetClassifier(NoisyLabelClassifier):
     """Base class of classifiers with a `clean_set`, which is saved with them; arguments are those of its subclasses."""
@@ -109,12 +114,14 @@ def _like(spec):
 
 def _checked(network, loss, clean):
     """The argument `clean` as a pair of NumPy arrays or nests of them, like the data of `fit`; builds the network."""
-    if not isinstance(clean, (tuple, list)) or len(clean) != 2:
+    if not isinstance(clean, (tuple, list)) or len(clean) != 2 or any(part is None for part in clean):
         raise TypeError(
-            f"`clean` must be a pair (x, y), features and labels that are known to be right. Received: {clean!r:.100}. "
-            "Pass some hundred examples that somebody has checked."
+            "`clean` must be a pair (x, y) of arrays, features and labels that are known to be right. Received: "
+            f"{clean!r:.100}. {_CURE}"
         )
     x, y = clean[0], _validation.as_label_array("clean", clean[1])
+    if not y.ndim or not len(y):
+        raise ValueError(f"`clean` must hold at least one example. Received: labels of shape {y.shape}. {_CURE}")
     check_examples("clean", x, len(y))
     x = keras.tree.map_structure(_as_kept, x)
 
@@ -128,7 +135,12 @@ def _checked(network, loss, clean):
     check_width(one, loss)
     for leaf in keras.tree.flatten(x):
         _validation.check_features("clean", leaf, lambda: bool(ops.all(ops.isfinite(outputs(slice(None))))))
-    return x, _as_kept(label_kind(loss).check_array("clean", y, len(one.shape)))
+    y = label_kind(loss).check_array("clean", y, len(one.shape))
+    if loss.ignore_class is not None and (y == loss.ignore_class).all():
+        raise ValueError(
+            f"`clean` must hold labels. Received: only the loss's `ignore_class`, {loss.ignore_class}. {_CURE}"
+        )
+    return x, _as_kept(y)
 
 
 def _as_kept(array):

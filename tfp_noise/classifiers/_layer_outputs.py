@@ -8,6 +8,8 @@ from tfp_noise._saving.deployment import has_inputs
 def outputs_of_layers(network):
     """`{name: symbolic output}` of the layers of a network, from first to last, and the input of its last layer.
 
+    Layers that only stand for inputs are left out.
+
     `layer.output` would not do, because a layer may have been called in another network before.
     """
     must = (
@@ -24,4 +26,5 @@ def outputs_of_layers(network):
             f"{must} Received: a network that ends in {last!r}. End it in `keras.layers.Dense(loss.num_outputs)`, as a "
             "layer of this model itself and without an activation."
         )
-    return {name: node.outputs[0] for name, node in nodes.items()}, nodes[last.name].input_tensors[0]
+    outputs = {name: node.outputs[0] for name, node in nodes.items() if not node.is_input}
+    return outputs, nodes[last.name].input_tensors[0]
