@@ -114,9 +114,6 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
     def call(self, inputs, training=None):
         return self.network(inputs, training=training)
 
-    def compute_output_shape(self, input_shape):
-        return self.network.compute_output_shape(input_shape)
-
     def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, **kwargs):
         """Configures training like `keras.Model.compile`, without the loss, which the constructor has received.
 
@@ -317,8 +314,12 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         rank = outputs_rank(self, x, y) if hasattr(y, "shape") else self._outputs_rank or 2
         check_weights(arguments, y, loss.ignore_class, rank, self._label_kind.num_labels, loss.needs_ids)
 
+    def _check_scale(self, name, features, training=False):
+        """Warns of images on another scale than is expected, as `ScaleCheck` does; subclasses may look at more."""
+        self.scale_check(name, features, training)
+
     def _checked(self, x, y, prefix="", training=False):
-        look = functools.partial(self.scale_check, training=training)
+        look = functools.partial(self._check_scale, training=training)
         takes_nan = functools.partial(takes_missing, self, x)
         rank_of = functools.partial(outputs_rank, self)
         num_examples = self.loss.num_examples if training and self.loss.needs_ids else None

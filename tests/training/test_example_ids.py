@@ -151,6 +151,12 @@ def batch(labels):
     return tf.data.Dataset.from_tensors((FEATURES, labels))
 
 
+def of_any_shape(batch):
+    """A batch whose ids come from a Python function."""
+    by_python = lambda ids: tf.numpy_function(np.copy, [ids], ids.dtype)  # noqa: E731
+    return batch.map(lambda x, y: (x, beside(y["labels"], by_python(y["ids"]))))
+
+
 WRONG = {
     "too many": ((FEATURES, LABELS), ValueError, r"\[0, 40\), the `num_examples` .* Received: 40 at position 40"),
     "out of range": ((FEATURES, beside(LABELS, IDS - 1)), ValueError, r'`y\["ids"\]` must lie in \[0, 40\)'),
@@ -162,6 +168,11 @@ WRONG = {
     "other dict": ((batch({"labels": LABELS}), None), ValueError, r"Received: a dict of \['labels'\]"),
     "PyDataset": ((((FEATURES, LABELS) for _ in range(1)), None), ValueError, r"in batches.*Received: labels alone"),
     "float ids": ((batch(beside(LABELS, IDS / 2)), None), TypeError, r'`y\["ids"\]` must be integers \[batch\]'),
+    "any shape": (
+        (of_any_shape(batch(beside(LABELS, IDS))), None),
+        TypeError,
+        r"by `tf.ensure_shape\(ids, \[None\]\)`",
+    ),
     "wrong labels": ((FEATURES, beside(LABELS + 1, IDS)), ValueError, r"`y` must lie in \[0, 3\)"),
     "wrong soft": ((FEATURES, beside(np.ones([N, 3]), IDS)), ValueError, "rows that sum to 1"),
 }

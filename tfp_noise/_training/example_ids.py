@@ -106,10 +106,10 @@ def check_array(name, ids, size, num_examples):
 
 def check_spec(name, spec):
     """Refuses the ids of a dataset by their `tf.TensorSpec`."""
-    if not (isinstance(spec, tf.TensorSpec) and spec.dtype.is_integer and spec.shape.rank in (1, None)):
+    if not (isinstance(spec, tf.TensorSpec) and spec.dtype.is_integer and spec.shape.rank == 1):
         raise TypeError(
             f'`{name}["ids"]` must be integers [batch]. Received a dataset with ids {spec}. Number the examples by '
-            "`dataset.enumerate()` before it is batched."
+            "`dataset.enumerate()` before it is batched; ids of any shape get one by `tf.ensure_shape(ids, [None])`."
         )
 
 

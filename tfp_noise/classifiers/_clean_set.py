@@ -32,6 +32,11 @@ class CleanSetClassifier(NoisyLabelClassifier):
         self.clean_set = CleanSet(*_checked(network, loss, clean), self.clean_batch_size, self.seed)
         super().__init__(network, loss, **kwargs)
 
+    def _check_scale(self, name, features, training=False):
+        super()._check_scale(name, features, training)
+        if training:
+            self.scale_check("clean", self.clean_set.features())
+
     def get_config(self):
         own = {"clean": self.clean_set.specs(), "clean_batch_size": self.clean_batch_size, "seed": self.seed}
         return {**super().get_config(), **own}
@@ -87,6 +92,10 @@ class CleanSet(keras.layers.Layer):
         seed = _random.fold_in(tf.constant([self._seed, 0]), ops.cast(step, "int32"))
         rows = ops.top_k(_random.uniform(seed, [self._size]), self._batch_size)[1]
         return self._pack([ops.take(leaf, rows, axis=0) for leaf in self._leaves])
+
+    def features(self):
+        """The features of all examples, in variables."""
+        return self._pack(self._leaves)[0]
 
     def specs(self):
         """The dtypes and shapes of `(x, y)`, as a nest of text such as "float32 20 6"."""

@@ -32,6 +32,9 @@ class LabelCorrectingClassifier(NoisyLabelClassifier):
     def train_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         if y is not None:  # None is refused as by every classifier
+            y, sample_weight = _labels.without_ids(y), _labels.without_ids(sample_weight)
+            # Corrected labels are distributions, but metrics by name go with the labels that the user has.
+            self._label_kind.settle_form(_labels.are_distributions(y, self.loss.num_classes))
             targets = _labels.to_distributions(y, self.loss.num_classes, self.loss.dtype)
             data = self.corrected(x, targets, sample_weight)
         return super().train_step(data)

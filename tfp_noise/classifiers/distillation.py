@@ -163,6 +163,11 @@ class DistilledClassifier(NoisyLabelClassifier):
                 loss = loss + weight * measure(targets, student, sample_weight)
         return loss
 
+    def _check_scale(self, name, features, training=False):
+        super()._check_scale(name, features, training)
+        if training and isinstance(self.teacher, NoisyLabelClassifier):
+            self.teacher.scale_check("teacher's x", features)
+
     def _teacher_logits(self, x):
         return keras.ops.cast(class_logits(self.teacher, x), self.loss.dtype)
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfp_noise import _validation
+from tfp_noise import _labels, _validation
 from tfp_noise._training.network_and_loss import check_no_memory, check_one_label, check_parts
 from tfp_noise.classifier import NoisyLabelClassifier
 from tfp_noise.classifiers._softened_divergence import SoftenedDivergence
@@ -97,6 +97,7 @@ class DistortionDistillation(NoisyLabelClassifier):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         views = [self._distorted(x) for _ in range(2)]
         x = keras.tree.map_structure(lambda *pair: ops.concatenate(pair, axis=0), *views)
+        y, sample_weight = _labels.without_ids(y), _labels.without_ids(sample_weight)
         y, sample_weight = (None if one is None else ops.concatenate([one, one], axis=0) for one in (y, sample_weight))
         return super().train_step((x, y, sample_weight))
 
