@@ -124,6 +124,12 @@ def _checked(network, loss, clean):
         raise ValueError(f"`clean` must hold at least one example. Received: labels of shape {y.shape}. {_CURE}")
     check_examples("clean", x, len(y))
     x = keras.tree.map_structure(_as_kept, x)
+    texts = [leaf.dtype for leaf in keras.tree.flatten(x) if leaf.dtype.kind not in "fiub"]
+    if texts:
+        raise TypeError(
+            f"`clean` must hold numbers, because the model keeps them in variables. Received dtype {texts[0]}. Take "
+            "lookup and vectorization layers out of `network`, and pass what they return here and to `fit`."
+        )
 
     def outputs(rows):
         return network(keras.tree.map_structure(lambda leaf: ops.convert_to_tensor(leaf[rows]), x))

@@ -66,8 +66,8 @@ def scores_by_method(
         for kind, color in colors.items():
             _draw(axes, condition, {name: one[kind] for name, one in by_method.items() if kind in one}, methods, color)
         if reference and reference[1] in by_method.get(reference[0], {}):
-            mean = np.mean(by_method[reference[0]][reference[1]])
-            axes.axvline(mean, color=colors[reference[1]], linestyle="--", linewidth=0.8, zorder=0)
+            mean = np.mean(np.asarray(by_method[reference[0]][reference[1]], float))
+            axes.axvline(float(mean), color=colors[reference[1]], linestyle="--", linewidth=0.8, zorder=0)
         axes.set(title=condition, xlabel=label)
         axes.tick_params(axis="y", labelsize=7)
         _style.open_frame(axes, grid=True)
