@@ -105,7 +105,7 @@ def test_labels_at_each_position_have_margins_of_their_own():
 def test_bad_input_is_told():
     with pytest.raises(TypeError, match="`labels` must be integer class indices"):
         callbacks.MarginHistory(FEATURES, LABELS / 2)
-    with pytest.raises(ValueError, match=r"`features` must hold 9 examples, as `labels` do\. Received: 48"):
+    with pytest.raises(ValueError, match=r"`features` must hold 9 examples, one for each label\. Received: 48"):
         callbacks.MarginHistory(FEATURES, LABELS[:9])
     with pytest.raises(ValueError, match="`area_under_margin` must follow an epoch of training"):
         _ = callbacks.MarginHistory(FEATURES, LABELS).area_under_margin

@@ -228,7 +228,7 @@ def test_loss_in_float64_trains_as_in_float32():
         ({"clean": (FEATURES[:3], LABELS[:2])}, ValueError, "`clean` must hold 2 examples.* Received: 3"),
         ({"clean": (FEATURES[:3, :4], LABELS[:3])}, ValueError, "`clean` must hold inputs of `network`. Received"),
         ({"clean": (FEATURES[:3] * np.nan, LABELS[:3])}, ValueError, "`clean` must be finite"),
-        ({"clean": (np.array([["a"], ["b"]]), LABELS[:2])}, TypeError, "`clean` must hold numbers.* Received dtype <U1"),
+        ({"clean": (np.array([["a"], ["b"]]), LABELS[:2])}, TypeError, "`clean` must hold numbers.* dtype <U1"),
         ({"clean_batch_size": 0}, ValueError, "`clean_batch_size` must be at least 1. Received: 0"),
         ({"seed": -1}, ValueError, "`seed` must be at least 0"),
         ({"loss": losses.OnlineLabelSmoothing(K)}, ValueError, "`loss` must keep nothing between steps for Learning"),
