@@ -10,7 +10,7 @@ from absl import flags
 from rich import box
 from rich.table import Table
 
-from experiments import results
+from experiments import papers, results
 from experiments.console import shared_flags, terminal
 from experiments.evaluation import summaries
 from tfp_noise import visualization
@@ -88,7 +88,7 @@ def refresh(folder):
     Raises:
         FileNotFoundError: if no finished run is there.
     """
-    folder, found = pathlib.Path(folder), results.load(folder)
+    folder, found = pathlib.Path(folder), results.load_sound(folder, papers.EXPERIMENTS)
     everything = list(found.values())
     text = markdown(everything)
     results.write_text(folder / "table.md", text)
