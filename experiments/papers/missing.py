@@ -1,4 +1,4 @@
-"""Commands that make missing runs, with the time that they take at the speed of the committed ones."""
+"""Finished runs for tables, and commands that make missing ones, with their time at the speed of the committed runs."""
 
 import pathlib
 
@@ -6,6 +6,7 @@ from experiments import papers, results
 from experiments.evaluation.durations import SEEDS, Speeds
 
 _COMMITTED = pathlib.Path(__file__).parents[2] / "results"
+_SMALL_TABLE = "LS/figure6/laptop-digits"
 
 
 def command(under, workdir="runs", seeds=SEEDS):
@@ -20,3 +21,20 @@ def command(under, workdir="runs", seeds=SEEDS):
     bill = Speeds(finished, measured=results.survey(_COMMITTED).runs.values()).bill(papers.under(under), seeds)
     names = ",".join(map(str, seeds))
     return f"  python -m experiments.sweep --under={under} --seeds={names} --workdir={workdir}\n({bill.text})"
+
+
+def load(workdir):
+    """Return the finished runs that tables and figures are made of, a dict `{path of the JSON: result}`.
+
+    Files that are torn, changed or of other settings than those of their experiment are named in a warning each.
+
+    Args:
+        workdir: a path.
+
+    Raises:
+        FileNotFoundError: if there is none; the message has the command that makes a small table.
+    """
+    try:
+        return results.load_sound(workdir, papers.EXPERIMENTS)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error} A small table:\n{command(_SMALL_TABLE, workdir)}") from error

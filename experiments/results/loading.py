@@ -1,5 +1,6 @@
 """Finished runs of a folder, told apart from files that are none."""
 
+import dataclasses
 import pathlib
 import re
 from typing import Any, NamedTuple
@@ -118,8 +119,9 @@ def _check_place(path, settings, places, folder):
 def _check_settings(path, settings, declared):
     if settings["name"] in declared:
         experiment = declared[settings["name"]].with_seed(settings["seed"])
-        own = {key: value for key, value in settings.items() if key != "dtype_policy"}
-        if changes := changes_of(own, experiment):
+        if "dtype_policy" in settings:
+            experiment = dataclasses.replace(experiment, dtype_policy=settings["dtype_policy"])
+        if changes := changes_of(settings, experiment):
             raise ValueError(
                 f"{path} holds a result of other settings than {settings['name']} has ({changes}). Move it out of the "
                 "folder, and run the experiment again."

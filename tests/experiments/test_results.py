@@ -79,7 +79,7 @@ def test_a_searchs_trials_leave_the_columns_figures_whole(finished, tmp_path, mo
         tmp_path / name / "seed0.json": {**result, "settings": {**result["settings"], "name": name}} for name in names
     }
     compared = []
-    monkeypatch.setattr(report.results, "load_sound", lambda folder, declared: runs)
+    monkeypatch.setattr(report.missing, "load", lambda folder: runs)
     monkeypatch.setattr(report, "compare", lambda methods: compared.append(list(methods)) or {})
     report.refresh(tmp_path)
     assert compared == [["FC", "LN"], ["q0.1"]]

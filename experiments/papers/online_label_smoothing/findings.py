@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from absl import flags
 
-from experiments import papers, results
+from experiments import results
 from experiments.console import shared_flags, terminal
 from experiments.evaluation import summaries
-from experiments.papers import findings_page, online_label_smoothing
+from experiments.papers import findings_page, missing, online_label_smoothing
 from experiments.papers.cells import ACCURACY
 from experiments.papers.online_label_smoothing import claims
 from experiments.papers.online_label_smoothing.cells import CELLS
@@ -92,7 +92,7 @@ def main():
     """Write the verdicts and the table of the runs at hand, and print the table."""
     folder = pathlib.Path(flags.FLAGS.workdir)
     findings_page.write(folder, "OLS", markdown)
-    text = scores(results.load_sound(folder, papers.EXPERIMENTS).values())
+    text = scores(missing.load(folder).values())
     results.write_text(folder / "OLS" / "scores.md", text)
     terminal.console().print(text, markup=False)
 
