@@ -58,13 +58,16 @@ class Check(NamedTuple):
 def candidates(runs):
     """Return the groups of results that a cell may be taken from, a dict from the experiment's name to its results.
 
+    Results with a dagger in the tables are not among them, because their noise is another one now.
+
     Args:
         runs: list of results.
     """
     speeds = Speeds([], measured=runs)
     found = {}
     for name, group in summaries.by_experiment(runs).items():
-        if "/laptop-" in name and name in papers.EXPERIMENTS and len(group) >= FEWEST_SEEDS:
+        is_small = "/laptop-" in name and name in papers.EXPERIMENTS
+        if is_small and len(group) >= FEWEST_SEEDS and not summaries.mark(group):
             seconds = speeds.bill([papers.find(name)], seeds=[0]).seconds
             if seconds is not None and seconds <= _LONGEST:
                 found[name] = group

@@ -160,11 +160,11 @@ def top_rows(runs, class_rows):
 
 
 def main():
-    """Write the verdicts and both reports, and end with the runs that one of them misses."""
+    """Write the verdicts and both reports, and end with the runs that a report misses."""
     args = flags.FLAGS
-    findings_page.write(args.workdir, "LLS", markdown)
     runs = list(missing.load(args.workdir).values())
     reports = {
+        "findings": lambda: markdown(runs),
         "similarities": lambda: similarities(runs, datasets.class_names("fashion_mnist", args.data_dir)),
         "top_entries": lambda: top_rows(
             runs, lambda name, seed: trained(papers.find(name).with_seed(seed), args.workdir).loss.class_rows
