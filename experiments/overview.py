@@ -100,8 +100,10 @@ def _rankings(runs):
 
 def _files(survey):
     """Numbers of results, and those that are not read."""
-    text = f"{len(survey.runs)} results, {survey.without_digest} of them without a digest, from the time before "
-    text += "results had one: nobody can tell whether they were changed.\n"
+    text = (
+        f"{len(survey.runs)} results, {survey.without_digest} of them without a digest, from the time before results "
+    )
+    text += "had one: nobody can tell\nwhether they were changed.\n"
     reasons = "".join(f"- {reason}\n" for reason in survey.left_out.values())
     return text + (f"\nLeft out of all tables and figures:\n\n{reasons}" if reasons else "")
 

@@ -52,7 +52,7 @@ def runs_of(accuracies, spread=1.0):
 
 
 def line(text, finding):
-    (found,) = [one for one in text.splitlines() if finding in one]
+    (found,) = [one for one in text.splitlines() if one.startswith("- **") and finding in one]
     return found
 
 
