@@ -40,9 +40,9 @@ Made by `python -m experiments.overview` from the finished runs in this folder. 
 _VERDICTS = """\
 ## The papers' claims
 
-How many claims of each paper hold for the runs at hand; the paper's page has the claims, their tests, and what the
-missing runs would take. Almost all runs are smaller than the papers', so that most verdicts are about small data and
-networks.
+How many claims of each paper hold for the runs at hand; the paper's page has the claims, their tests, in how many
+settings each was decided, and what the missing runs would take. One setting is enough to decide a claim, and almost all
+that were run are smaller than the papers'.
 
 """
 _COUNTS = """\
@@ -63,13 +63,19 @@ the same order; 0: none. A rho of so few methods is a rough number: of 6 in rand
 """
 
 
-def _claims(runs):
+def claims_table(runs, root=""):
+    """Return the numbers of claims by verdict, a row a paper, as Markdown.
+
+    Args:
+        runs: list of results.
+        root: text before the links to the papers' pages.
+    """
     words = [*VERDICTS[:2], "depends on the setting", *VERDICTS[2:]]
     lines = [["paper", "claims", "decided", *words]]
     for folder, (claims, _) in PAPERS.items():
         found = [one.verdict for one in findings_page.verdicts(claims, runs)]
         counts = [found.count(word) for word in words]
-        lines.append([f"[{folder}]({folder}/findings.md)", *map(str, (len(found), sum(counts[:3]), *counts))])
+        lines.append([f"[{folder}]({root}{folder}/findings.md)", *map(str, (len(found), sum(counts[:3]), *counts))])
     lines.append(["all", *(str(sum(int(line[i]) for line in lines[1:])) for i in range(1, len(lines[0])))])
     return summaries.markdown_table(lines)
 
@@ -138,7 +144,7 @@ def markdown(folder):
     """
     survey = results.survey(folder, papers.EXPERIMENTS)
     runs = list(survey.runs.values())
-    text = f"{_HEADER}{_files(survey)}\n{_VERDICTS}{_claims(runs)}\n{_COUNTS}{_counts(runs)}\n"
+    text = f"{_HEADER}{_files(survey)}\n{_VERDICTS}{claims_table(runs)}\n{_COUNTS}{_counts(runs)}\n"
     return f"{text}{_RANKINGS}{_rankings(runs)}\n## Pages and figures\n\n{_links(folder)}"
 
 

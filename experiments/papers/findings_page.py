@@ -170,7 +170,8 @@ def write(workdir, paper, page):
 def _section(folder, methods, table):
     settings = next(iter(methods.values()))[0]["settings"]
     seeds = seeds_text([len(group) for group in methods.values()])
-    about = f"{settings['dataset']}, {settings['model']}, {settings['epochs']} epochs; {seeds} seeds a method."
+    about = f"{settings['dataset']}, {settings['model']}, {settings['epochs']} epochs; "
+    about += f"{seeds} seed{'' if seeds == '1' else 's'} a method."
     return f"\n## {folder}\n\n{about}\n\n{table(folder, methods)}"
 
 
