@@ -4,7 +4,7 @@ import pathlib
 import posixpath
 from typing import NamedTuple
 
-from experiments import results
+from experiments import papers, results
 from experiments.console import terminal
 from experiments.evaluation import claims, summaries
 from experiments.evaluation.durations import SEEDS, Speeds
@@ -163,7 +163,7 @@ def write(workdir, paper, page):
         page: a function from the runs to the text.
     """
     path = pathlib.Path(workdir) / paper / "findings.md"
-    results.write_text(path, page(list(missing.load(workdir).values())))
+    results.write_text(path, page(list(results.load_sound(workdir, papers.EXPERIMENTS).values())))
     terminal.console().print(path)
 
 

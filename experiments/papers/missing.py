@@ -34,7 +34,10 @@ def load(workdir):
     Raises:
         FileNotFoundError: if there is none; the message has the command that makes a small table.
     """
-    try:
-        return results.load_sound(workdir, papers.EXPERIMENTS)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{error} A small table:\n{command(_SMALL_TABLE, workdir)}") from error
+    found = results.load_sound(workdir, papers.EXPERIMENTS)
+    if not found:
+        raise FileNotFoundError(
+            f"No finished run under {workdir}: expected files seed*.json. Run some first, as for a small table\n"
+            f"{command(_SMALL_TABLE, workdir)}"
+        )
+    return found

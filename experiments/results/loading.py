@@ -74,7 +74,9 @@ def load(folder):
     found = survey(folder)
     for reason in found.left_out.values():
         raise ValueError(reason)
-    return _some(found, folder)
+    if not found.runs:
+        raise FileNotFoundError(f"No finished run under {folder}: expected files seed*.json. Run an experiment first.")
+    return found.runs
 
 
 def load_sound(folder, declared):
@@ -85,20 +87,11 @@ def load_sound(folder, declared):
         declared: as in `survey`.
 
     Returns:
-        A dict as in `Survey.runs`.
-
-    Raises:
-        FileNotFoundError: if there is none.
+        A dict as in `Survey.runs`; an empty one without any.
     """
     found = survey(folder, declared)
     for reason in found.left_out.values():
         logging.warning("Left out of tables and figures: %s", reason)
-    return _some(found, folder)
-
-
-def _some(found, folder):
-    if not found.runs:
-        raise FileNotFoundError(f"No finished run under {folder}: expected files seed*.json. Run an experiment first.")
     return found.runs
 
 
