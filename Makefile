@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test torture lint bench backends clean
+.PHONY: demo test torture lint bench verify_results backends clean
 
 demo: $(READY)
 	$(BIN)/python -m experiments.demo
@@ -23,6 +23,10 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m experiments.bench
+
+# Three random committed runs, made again; PICK=20261129 draws the same ones.
+verify_results: $(READY)
+	$(BIN)/python -m experiments.verify $(if $(PICK),--pick=$(PICK))
 
 # JAX and PyTorch for CPUs in an environment of their own: 1.2 GB more than the other one.
 backends: $(VENV)-backends/.ready

@@ -6,7 +6,7 @@ Each table stands between `<!-- generated: NAME -->` and `<!-- end -->`; everyth
 import pathlib
 import re
 
-from experiments import papers, report, results
+from experiments import overview, papers, report, results
 from experiments.console import terminal
 from experiments.decision import table as decision_table
 from experiments.evaluation import summaries
@@ -33,6 +33,7 @@ def tables():
         "demonstration": _demonstration(rows),
         "decision": decision_table.summary(ROOT / "results" / "decision"),
         "losses": _losses(),
+        "claims": overview.claims_table(list(runs), "results/"),
         "declared": _declared(summaries.by_experiment(runs)),
         "left out": _left_out(),
         "suspects": retrain.accuracies(ROOT / "results" / "suspects" / "retrain"),

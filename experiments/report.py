@@ -13,6 +13,7 @@ from rich.table import Table
 from experiments import results
 from experiments.console import shared_flags, terminal
 from experiments.evaluation import summaries
+from experiments.papers import missing
 from tfp_noise import visualization
 
 _LEGEND = (
@@ -88,7 +89,7 @@ def refresh(folder):
     Raises:
         FileNotFoundError: if no finished run is there.
     """
-    folder, found = pathlib.Path(folder), results.load(folder)
+    folder, found = pathlib.Path(folder), missing.load(folder)
     everything = list(found.values())
     text = markdown(everything)
     results.write_text(folder / "table.md", text)

@@ -17,6 +17,14 @@ SCORES = {  # heading of the table: key, factor, digits
     "noisy: fit": ("accuracy_mislabelled", 100, 1),
     "error of T": ("transition_mean_absolute_error", 1, 4),
 }
+# Scores that only some experiments have: no columns of the table, but what claims of papers are about.
+FURTHER_SCORES = {
+    "ensemble of 20": ("ensembles/20", 100, 2),
+    "FGSM": ("fgsm_accuracy", 100, 2),
+    "PGD": ("pgd_accuracy", 100, 2),
+    "divergence": ("human_divergence", 1, 4),
+}
+_ALL = {**SCORES, **FURTHER_SCORES}
 _MARK = " †"
 _DAGGER = (
     "†: run on exact counts of wrong labels whose ties went by class index; the seed breaks them now, so that the run "
@@ -33,23 +41,40 @@ def by_experiment(runs):
 
 
 def values(group, heading):
-    """Return the scores of the runs of one experiment under a heading of the table; runs without it are left out.
+    """Return the scores of the runs of one experiment under a heading; runs without it are left out.
 
     Args:
         group: list of results.
-        heading: one of `SCORES`.
+        heading: one of `SCORES` or `FURTHER_SCORES`.
 
     Returns:
         A list of floats, in the unit of the table.
     """
-    key, factor, _ = SCORES[heading]
-    found = [{**result["scores"], **result["scores"]["train"]}.get(key) for result in group]
+    key, factor, _ = _ALL[heading]
+    found = [score({**result["scores"], **result["scores"]["train"]}, key) for result in group]
     return [factor * value for value in found if value is not None]
+
+
+def score(scores, key):
+    """Return one score of a result, `None` if it has none.
+
+    Args:
+        scores: dict, the scores of a result.
+        key: name of the score, with "/" before one within a dict.
+
+    Example:
+        >>> score({"ensembles": {"6": 0.8}}, "ensembles/6")
+        0.8
+    """
+    *folder, name = key.split("/")
+    for part in folder:
+        scores = scores.get(part, {})
+    return scores.get(name)
 
 
 def decimals(heading):
     """Return the number of digits after the point under a heading."""
-    return SCORES[heading][2]
+    return _ALL[heading][2]
 
 
 def mean(group, heading):

@@ -2,8 +2,9 @@
 
 Each folder has the same files, those that apply: `methods` (the rows of the tables), `settings` (data, networks,
 optimizers), `published` (the paper's numbers), `tables` and `studies` (the experiments: those with rows in a table, and
-all others), `cells` (each published number with its experiment, or the reason why none has it), `figures` and
-`findings` (scripts that read finished runs). No paper reads another one's folder.
+all others), `cells` (each published number with its experiment, or the reason why none has it), `claims` (what the
+paper says about its methods, as comparisons of experiments), `figures` and `findings` (scripts that read finished
+runs). No paper reads another one's folder.
 """
 
 import pathlib

@@ -6,6 +6,7 @@ import sys
 from experiments import results
 from experiments.console import terminal
 from experiments.evaluation import summaries
+from experiments.papers import missing
 
 
 def missing_run(under, workdir, seed=0):
@@ -18,7 +19,7 @@ def missing_run(under, workdir, seed=0):
     """
     return FileNotFoundError(
         f"No finished run of {under} with seed {seed} in {workdir}. Run first\n"
-        f"  python -m experiments.sweep --under={under} --seeds={seed} --workdir={workdir}"
+        f"{missing.command(under, workdir, [seed])}"
     )
 
 
@@ -33,20 +34,20 @@ def draw(figures, args, folder):
     Raises:
         SystemExit: after the other figures, if one has no finished run.
     """
-    missing = []
+    problems = []
     for number in args.figures:
         try:
             drawn = figures[number](args)
         except FileNotFoundError as error:
-            missing.append(f"Figure {number}: {error}")
+            problems.append(f"Figure {number}: {error}")
             continue
         for name, figure in drawn.items():
             path = pathlib.Path(args.workdir) / folder / f"{name}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             results.write_figure(path, figure)
             terminal.console().print(path)
-    if missing:
-        sys.exit("\n".join(missing))
+    if problems:
+        sys.exit("\n".join(problems))
 
 
 def by_alpha(runs, folder, names, heading):

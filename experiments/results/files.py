@@ -1,5 +1,6 @@
 """Files of runs, written whole or not at all, and read with their content checked."""
 
+import hashlib
 import json
 
 from tfp_noise import _validation
@@ -41,6 +42,16 @@ def json_text(value, indent=""):
     return json.dumps(value, default=float)
 
 
+def digest(result):
+    """Return the SHA-256 of a result without its own entry `digest`, hexadecimal: a changed file has another one.
+
+    Args:
+        result: a dict, in memory or read from its file.
+    """
+    text = json_text({key: value for key, value in result.items() if key != "digest"})
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def write_json(path, value):
     """Store a value as a file of `json_text`.
 
@@ -77,7 +88,7 @@ def read_result(path):
         ValueError: if it is not the JSON of one; the message names the file and the cure.
     """
     found = read_json(path, "a result", "Delete it and run the experiment again.")
-    wrong = _difference(found, _RESULT) or _wrong_numbers(found)
+    wrong = _difference(found, _RESULT) or _wrong_numbers(found) or _wrong_digest(found)
     if wrong:
         raise ValueError(f"{path} is not a result: {wrong}. Delete it and run the experiment again.")
     return found
@@ -179,6 +190,12 @@ def _wrong_numbers(result):
     if len({len(values) for values in curves.values()}) > 1:
         return "its `curves` differ in length"
     return None
+
+
+def _wrong_digest(result):
+    """The digest of a result that was changed after the run, as text; `None` if it fits, or if there is none."""
+    changed = "digest" in result and result["digest"] != digest(result)
+    return "its content was changed after the run, and its `digest` is that of another content" if changed else None
 
 
 def _is_number(value):

@@ -1,8 +1,5 @@
 """Finished runs, found and stored."""
 
-import pathlib
-import re
-
 import keras
 import numpy as np
 from absl import logging
@@ -124,35 +121,5 @@ def _warn_of_another_model(path, stored, made):
 
 def assemble(experiment, parts):
     """Return the result that `write` stores, for workers that write nothing."""
-    return {"settings": experiment.settings(), **parts}
-
-
-def is_smoke(name):
-    """Return whether a name is that of a smoke run: one of two epochs, to see whether it runs."""
-    return "smoke" in pathlib.PurePath(name).parts
-
-
-def load(folder):
-    """Return all finished results under `folder` but smoke runs, which prove nothing about a method.
-
-    Returns:
-        A dict `{path of the JSON: result}`, in the order of names and seeds.
-
-    Raises:
-        FileNotFoundError: if there is none.
-        ValueError: if one lies where another belongs, as in a copied folder.
-    """
-    folder = pathlib.Path(folder)
-    paths = [path for path in folder.rglob("seed*.json") if re.fullmatch(r"seed\d+\.json", path.name)]
-    found = {path: files.read_result(path) for path in paths if not is_smoke(path.relative_to(folder))}
-    if not found:
-        raise FileNotFoundError(f"No finished run under {folder}: expected files seed*.json. Run an experiment first.")
-    places = {}
-    for path, result in found.items():
-        belongs = pathlib.Path(result["settings"]["name"]) / f"seed{result['settings']['seed']}.json"
-        if path.resolve().parts[-len(belongs.parts) :] != belongs.parts:
-            raise ValueError(f"{path} holds the result that belongs in {belongs}. Move it there, or delete it.")
-        if belongs in places:
-            raise ValueError(f"{path} and {places[belongs]} are one run. Take one of them out of {folder}.")
-        places[belongs] = path
-    return dict(sorted(found.items(), key=lambda item: (item[1]["settings"]["name"], item[1]["settings"]["seed"])))
+    result = {"settings": experiment.settings(), **parts}
+    return {**result, "digest": files.digest(result)}

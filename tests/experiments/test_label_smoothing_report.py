@@ -9,8 +9,9 @@ from scipy import stats
 
 import models
 from experiments import evaluation, papers, results
-from experiments.evaluation import summaries
+from experiments.evaluation import claims, summaries
 from experiments.papers import drawing
+from experiments.papers.label_smoothing import claims as paper
 from experiments.papers.label_smoothing import figures, findings
 from experiments.papers.label_smoothing.methods import ALPHAS, FAMILIES, names
 from experiments.papers.label_smoothing.published import TABLES_3_AND_4
@@ -51,7 +52,7 @@ def runs_of(accuracies, spread=1.0):
 
 
 def line(text, finding):
-    (found,) = [one for one in text.splitlines() if finding in one]
+    (found,) = [one for one in text.splitlines() if one.startswith("- **") and finding in one]
     return found
 
 
@@ -105,7 +106,7 @@ def test_loss_against_the_true_transition(gap, verdict):
 def test_holm_is_stepwise():
     """Four comparisons: p of 0.012 stands below 0.05 / 4 only; 0.04 does not, though nothing is left to correct for."""
     rng = np.random.default_rng(1)
-    one = findings.Comparison("a", "b")
+    one = claims.Comparison("a", "b")
     for _ in range(200):
         gains = [rng.normal(rng.uniform(0, 4), 1, size=6) for _ in range(4)]
         p = [stats.ttest_1samp(gain, 0).pvalue for gain in gains]
@@ -114,37 +115,26 @@ def test_holm_is_stepwise():
             alive = alive and p[index] <= 0.05 / (4 - rank)
             if alive and abs(gains[index].mean()) >= 0.5:
                 expected[index] = int(np.sign(gains[index].mean()))
-        assert findings._decide(gains, [one] * 4) == expected
+        assert claims.decide(gains, [one] * 4) == expected
 
 
 def test_differences_are_paired_by_seed():
     better = [result("b", seed, accuracy) for seed, accuracy in ((0, 0.5), (1, 0.7), (2, 0.95), (7, 0.0))]
     worse = [result("w", seed, accuracy) for seed, accuracy in ((2, 0.9), (0, 0.4), (1, 0.5), (7, None))]
     methods = {"b": better, "w": worse}
-    np.testing.assert_allclose(findings.differences(methods, findings.Comparison("b", "w")), [10, 20, 5])
-    np.testing.assert_allclose(findings.differences(methods, findings.Comparison("b", "w", sign=-1)), [-10, -20, -5])
-    assert findings.differences(methods, findings.Comparison("b", "missing")).size == 0
+    np.testing.assert_allclose(claims.differences(methods, claims.Comparison("b", "w")), [10, 20, 5])
+    np.testing.assert_allclose(claims.differences(methods, claims.Comparison("b", "w", sign=-1)), [-10, -20, -5])
+    assert claims.differences(methods, claims.Comparison("b", "missing")).size == 0
 
 
 def test_every_declared_group_has_a_section():
-    groups = {name.split("/")[1] for name in papers.EXPERIMENTS if name.startswith("LS/")}
-    assert groups == set(findings._SECTIONS)
+    folders = {name.rsplit("/", 1)[0] for name in papers.EXPERIMENTS if name.startswith("LS/")}
+    assert folders == {folder for claim in paper.CLAIMS for folder in claim.settings}
     for name, experiment in papers.EXPERIMENTS.items():
         if name.startswith("LS/"):
             run = result(name, 0, 0.5)
             run["settings"] |= {"noise": {"kind": "symmetric", "rate": experiment.noise.rate}}
             assert f"## {name.rsplit('/', 1)[0]}" in findings.markdown([run])
-
-
-def test_every_comparison_names_declared_methods():
-    methods = {}
-    for name in papers.EXPERIMENTS:
-        paper, section, *_, method = name.split("/")
-        if paper == "LS":
-            methods.setdefault(section, set()).add(method)
-    for section, (_, of_rate) in findings._SECTIONS.items():
-        for comparisons in of_rate(0.2).values():
-            assert {name for one in comparisons for name in one[:2]} <= methods[section]
 
 
 def test_directions_are_the_papers_own():
@@ -164,12 +154,12 @@ def test_directions_are_the_papers_own():
                 target[key] = wiggle
     methods = {name.rsplit("/", 1)[1]: group for name, group in summaries.by_experiment(runs).items()}
     judged = 0
-    for finding, comparisons in findings._alpha_findings(0.2).items():
-        if "Table" not in finding:
+    for claim in paper.CLAIMS:
+        if claim.source not in ("Table 3", "Table 4"):
             continue
-        known = [one for one in comparisons if one.better in methods and one.worse in methods]
-        gains = [findings.differences(methods, one) for one in known]
-        assert all(gain.mean() > 0 for gain in gains), finding
+        known = [one for one in claim.settings[FOLDER] if one.better in methods and one.worse in methods]
+        gains = [claims.differences(methods, one) for one in known]
+        assert all(gain.mean() > 0 for gain in gains), claim.text
         judged += len(known)
     assert judged >= 10
 
@@ -245,10 +235,13 @@ def test_figures_script_says_what_is_wrong_before_it_trains(tmp_path):
 
 
 def test_findings_script_writes_the_report(tmp_path):
-    for run in runs_of(ACCURACIES):
-        path = tmp_path / run["settings"]["name"] / f"seed{run['settings']['seed']}.json"
+    runs = runs_of(ACCURACIES)
+    for run in runs:
+        name, seed = run["settings"]["name"], run["settings"]["seed"]
+        run["settings"] = json.loads(json.dumps(papers.find(name).with_seed(seed).settings()))
+        path = tmp_path / name / f"seed{seed}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(run))
     done = run_script("experiments.papers.label_smoothing.findings", f"--workdir={tmp_path}")
     assert done.returncode == 0
-    assert (tmp_path / "LS" / "findings.md").read_text() == findings.markdown(runs_of(ACCURACIES))
+    assert (tmp_path / "LS" / "findings.md").read_text() == findings.markdown(runs)

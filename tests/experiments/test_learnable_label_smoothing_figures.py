@@ -244,6 +244,7 @@ def test_entries_beside_whole_rows_are_paired_by_seed():
 
 def test_a_report_without_runs_does_not_stop_the_other(finished, monkeypatch, tmp_path):
     finished += top_runs()
+    monkeypatch.setattr(findings.missing, "load", lambda workdir: dict(enumerate(finished)))
     (tmp_path / "LLS").mkdir()
     monkeypatch.setattr(findings.flags, "FLAGS", types.SimpleNamespace(workdir=tmp_path, data_dir=None))
     monkeypatch.setattr(findings.datasets, "class_names", lambda name, data_dir: FASHION)
@@ -256,5 +257,6 @@ def test_a_report_without_runs_does_not_stop_the_other(finished, monkeypatch, tm
     monkeypatch.setattr(findings, "trained", trained)
     with pytest.raises(SystemExit, match=r"^[^\n]*similarities.md: No finished run on Fashion-MNIST"):
         findings.main()
-    assert [path.name for path in tmp_path.rglob("*.md")] == ["top_entries.md"]
+    assert sorted(path.name for path in tmp_path.rglob("*.md")) == ["findings.md", "top_entries.md"]
+    assert (tmp_path / "LLS/findings.md").read_text() == findings.markdown(top_runs())
     assert (tmp_path / "LLS/top_entries.md").read_text() == findings.top_rows(top_runs(), rows_of)

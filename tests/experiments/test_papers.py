@@ -18,7 +18,7 @@ from experiments.papers.own import demonstration
 from tfp_noise import datasets, optimizers, pipeline
 
 PAPERS = pathlib.Path(papers.__file__).parent
-FILES = {"__init__", "methods", "settings", "published", "tables", "studies", "cells", "figures", "findings"}
+FILES = {"__init__", "methods", "settings", "published", "tables", "studies", "cells", "claims", "figures", "findings"}
 OTHER_FILES = {"label_smoothing": {"separators"}}  # Figure 5 is a script of its own: no experiment stands behind it
 NAMES = sorted(path.parent.name for path in PAPERS.glob("*/published.py"))
 

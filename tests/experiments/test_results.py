@@ -1,6 +1,7 @@
 """The folder of results: found and told apart, errors that name the file, tables and figures made from the files."""
 
 import dataclasses
+import hashlib
 import json
 import pathlib
 import shutil
@@ -8,7 +9,7 @@ import shutil
 import numpy as np
 import pytest
 
-from experiments import report, results
+from experiments import papers, report, results
 from experiments.evaluation import summaries
 from experiments.run import run, trained
 from tests.helpers.small_experiments import FIRST, SMALL, result_of
@@ -79,7 +80,7 @@ def test_a_searchs_trials_leave_the_columns_figures_whole(finished, tmp_path, mo
         tmp_path / name / "seed0.json": {**result, "settings": {**result["settings"], "name": name}} for name in names
     }
     compared = []
-    monkeypatch.setattr(report.results, "load", lambda folder: runs)
+    monkeypatch.setattr(report.missing, "load", lambda folder: runs)
     monkeypatch.setattr(report, "compare", lambda methods: compared.append(list(methods)) or {})
     report.refresh(tmp_path)
     assert compared == [["FC", "LN"], ["q0.1"]]
@@ -161,3 +162,56 @@ def test_the_legend_explains_the_dagger_only_where_one_is_shown(tmp_path):
     assert report.markdown([marked]).count("†") == 2
     captions = [report.table(runs).caption for runs in ([plain], [marked])]
     assert ["†" in caption for caption in captions] == [False, True]
+
+
+def with_digest(result):
+    return {**result, "digest": results.files.digest(result)}
+
+
+def test_a_result_has_the_digest_of_its_content(finished):
+    workdir, result = finished
+    text = (workdir / SMALL.name / "seed0.json").read_text()
+    body = text[: text.index(',\n "digest": ')] + "\n}"
+    assert result["digest"] == hashlib.sha256(body.encode()).hexdigest()
+    assert json.loads(text) == json.loads(json.dumps(result, default=float))
+
+
+@pytest.mark.parametrize("key", ["test_accuracy", "test_brier_score"])
+def test_a_result_edited_by_hand_is_named_and_left_out(finished, key, tmp_path, monkeypatch):
+    workdir, _ = finished
+    shutil.copytree(workdir / SMALL.name, tmp_path / SMALL.name)
+    other = with_digest(result_of(FIRST))
+    results.write_json(tmp_path / FIRST.name / "seed0.json", other)
+    path = tmp_path / SMALL.name / "seed0.json"
+    path.write_text(path.read_text().replace(f'"{key}": 0.', f'"{key}": 0.9'))
+    found = results.survey(tmp_path)
+    assert list(found.runs.values()) == [other]
+    assert found.left_out[path].startswith(f"{path} is not a result: its content was changed after the run")
+    with pytest.raises(ValueError, match="its content was changed after the run"):
+        results.find(SMALL, tmp_path)
+    said = []
+    monkeypatch.setattr(results.loading.logging, "warning", lambda text, *arguments: said.append(text % arguments))
+    report.refresh(tmp_path)
+    assert (tmp_path / "table.md").read_text() == report.markdown([other])
+    assert [str(path) in line for line in said] == [True]
+
+
+def test_results_of_other_settings_are_left_out_but_not_those_of_another_precision(tmp_path):
+    name = "LN/table1/laptop-digits/none/CE"
+    declared = {name: papers.find(name)}
+    plain = declared[name]
+    half = dataclasses.replace(plain, dtype_policy="mixed_bfloat16", seed=1)
+    longer = dataclasses.replace(plain, epochs=7, seed=2)
+    for one in (plain, half, longer):
+        results.write_json(tmp_path / name / f"seed{one.seed}.json", result_of(one))
+    found = results.survey(tmp_path, declared)
+    assert [result["settings"]["seed"] for result in found.runs.values()] == [0, 1]
+    assert list(found.left_out) == [tmp_path / name / "seed2.json"]
+    assert "(epochs: 7 there, 100 now)" in found.left_out[tmp_path / name / "seed2.json"]
+    assert found.without_digest == 2
+    assert len(results.survey(tmp_path).runs) == 3
+
+
+def test_committed_results_are_all_sound():
+    found = results.survey(pathlib.Path(__file__).parents[2] / "results", papers.EXPERIMENTS)
+    assert not found.left_out

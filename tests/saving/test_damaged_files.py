@@ -12,6 +12,7 @@ import pytest
 
 from experiments import report, results
 from experiments.results import files as result_files
+from experiments.results import loading
 from experiments.run import run_all
 from tests.helpers import tiny_raw
 from tests.helpers.small_experiments import SMALL, result_of
@@ -292,7 +293,7 @@ def test_a_result_with_any_value_of_another_kind_makes_a_table_or_is_refused(tmp
         assert CURE.search(error), f"{what}: {error}"
 
 
-def test_only_a_number_makes_a_result_and_a_finished_sweep_ends_without_a_traceback(tmp_path):
+def test_only_a_number_makes_a_result_and_a_sweep_names_a_damaged_one_and_goes_on(tmp_path, monkeypatch):
     stored(tmp_path)
     notes = tmp_path / SMALL.name / "seed_notes.json"
     notes.write_text("[1, 2]")
@@ -300,8 +301,12 @@ def test_only_a_number_makes_a_result_and_a_finished_sweep_ends_without_a_traceb
     damaged_one = tmp_path / "small" / "none" / "CE" / "seed0.json"
     damaged_one.parent.mkdir(parents=True)
     damaged_one.write_text("{}")
-    with pytest.raises(ValueError, match=rf"{damaged_one} is not a result: its `settings` is missing\. Delete it"):
-        run_all([SMALL], tmp_path)
+    said = []
+    monkeypatch.setattr(loading.logging, "warning", lambda text, *arguments: said.append(text % arguments))
+    run_all([SMALL], tmp_path)
+    (line,) = said
+    assert f"{damaged_one} is not a result: its `settings` is missing. Delete it" in line
+    assert (tmp_path / "table.md").read_text() == report.markdown([result_of(SMALL)])
     assert json.loads((tmp_path / SMALL.name / "seed0.json").read_text()) == result_of(SMALL)
 
 

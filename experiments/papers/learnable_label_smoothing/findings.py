@@ -1,8 +1,9 @@
-"""Reports on learned rows: `python -m experiments.papers.learnable_label_smoothing.findings --workdir=DIR`.
+"""Verdicts and learned rows: `python -m experiments.papers.learnable_label_smoothing.findings --workdir=DIR`.
 
-Writes `DIR/LLS/similarities.md`, on the classes that the rows of Fashion-MNIST find similar and those that the network
-confuses, and `DIR/LLS/top_entries.md`, on rows of ten entries beside whole ones (`studies.TOP_ENTRIES`). Models of the
-latter that are missing beside finished runs are trained: they are not under version control.
+Writes `DIR/LLS/findings.md`, on the paper's claims, `DIR/LLS/similarities.md`, on the classes that the rows of
+Fashion-MNIST find similar and those that the network confuses, and `DIR/LLS/top_entries.md`, on rows of ten entries
+beside whole ones (`studies.TOP_ENTRIES`). Models of the latter that are missing beside finished runs are trained: they
+are not under version control.
 """
 
 import pathlib
@@ -15,6 +16,8 @@ from experiments import papers, results
 from experiments.console import shared_flags, terminal
 from experiments.evaluation import summaries
 from experiments.experiment import CROSS_ENTROPY
+from experiments.papers import findings_page, learnable_label_smoothing, missing
+from experiments.papers.learnable_label_smoothing import claims
 from experiments.papers.learnable_label_smoothing.methods import LEARNABLE, ONLINE
 from experiments.papers.learnable_label_smoothing.studies import TOP, TOP_ENTRIES
 from experiments.run import trained
@@ -61,6 +64,18 @@ def _largest(fractions, names):
     return ", ".join(f"{names[one]} {_mean(100 * fractions[:, one], 0)}" for one in order)
 
 
+def markdown(runs):
+    """Return the page of the paper's claims as Markdown.
+
+    Args:
+        runs: results; those of other papers are left out.
+
+    Raises:
+        ValueError: if none is of this paper.
+    """
+    return findings_page.markdown(claims, runs, learnable_label_smoothing.EXPERIMENTS)
+
+
 def similarities(runs, names):
     """Return the report on runs of Fashion-MNIST with learned rows, as Markdown.
 
@@ -84,7 +99,7 @@ def similarities(runs, names):
     if not chosen:
         raise FileNotFoundError(
             "No finished run on Fashion-MNIST with learned rows. Run first\n"
-            "  python -m experiments.sweep --under=LLS/table3/laptop-fashion_mnist"
+            f"{missing.command('LLS/table3/laptop-fashion_mnist')}"
         )
     return _SIMILARITIES + summaries.markdown_table(lines)
 
@@ -139,34 +154,34 @@ def top_rows(runs, class_rows):
             lines.append([noise, CROSS_ENTROPY.label, str(len(plain)), accuracy, *["–"] * 4])
     if len(lines) == 1:
         raise FileNotFoundError(
-            "No finished runs of whole rows and of few entries. Run first\n"
-            "  python -m experiments.sweep --under=LLS/top --seeds=0,1,2"
+            f"No finished runs of whole rows and of few entries. Run first\n{missing.command('LLS/top')}"
         )
     return _TOP_ENTRIES + summaries.markdown_table(lines)
 
 
 def main():
-    """Write both reports, and end with the runs that one of them misses."""
+    """Write the verdicts and both reports, and end with the runs that a report misses."""
     args = flags.FLAGS
-    runs = list(results.load(args.workdir).values())
+    runs = list(missing.load(args.workdir).values())
     reports = {
+        "findings": lambda: markdown(runs),
         "similarities": lambda: similarities(runs, datasets.class_names("fashion_mnist", args.data_dir)),
         "top_entries": lambda: top_rows(
             runs, lambda name, seed: trained(papers.find(name).with_seed(seed), args.workdir).loss.class_rows
         ),
     }
-    missing = []
+    problems = []
     for name, make in reports.items():
         path = pathlib.Path(args.workdir) / "LLS" / f"{name}.md"
         try:
             text = make()
         except FileNotFoundError as error:
-            missing.append(f"{path}: {error}")
+            problems.append(f"{path}: {error}")
             continue
         results.write_text(path, text)
         terminal.console().print(path)
-    if missing:
-        sys.exit("\n".join(missing))
+    if problems:
+        sys.exit("\n".join(problems))
 
 
 if __name__ == "__main__":

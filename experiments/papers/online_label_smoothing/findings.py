@@ -1,7 +1,8 @@
-"""Scores beside clean accuracy, the paper's and those of the runs at hand: ensembles, top-5, attacks, calibration.
+"""Verdicts on the paper's claims, and scores beside clean accuracy: ensembles, top-5, attacks, calibration.
 
-`python -m experiments.papers.online_label_smoothing.findings --workdir=DIR` writes `DIR/OLS/scores.md`. Clean accuracy
-stands in the table of all results.
+`python -m experiments.papers.online_label_smoothing.findings --workdir=DIR` writes `DIR/OLS/findings.md` and
+`DIR/OLS/scores.md`, with the paper's scores beside those of the runs at hand. Clean accuracy stands in the table of all
+results.
 """
 
 import pathlib
@@ -12,7 +13,9 @@ from absl import flags
 from experiments import results
 from experiments.console import shared_flags, terminal
 from experiments.evaluation import summaries
+from experiments.papers import findings_page, missing, online_label_smoothing
 from experiments.papers.cells import ACCURACY
+from experiments.papers.online_label_smoothing import claims
 from experiments.papers.online_label_smoothing.cells import CELLS
 
 _LEGEND = (
@@ -54,7 +57,7 @@ def rows(runs):
     lines = [["experiment", "score", "paper", "ours", "seeds"]]
     for name, group in summaries.by_experiment(runs).items():
         for key, score in _SCORES.items():
-            found = [_value(result["scores"], key) for result in group]
+            found = [summaries.score(result["scores"], key) for result in group]
             values = [score.factor * value for value in found if value is not None]
             if values and name.startswith(score.under):
                 numbers = PUBLISHED.get(name, {}).get(key), summaries.mean_and_deviation(values)
@@ -64,23 +67,32 @@ def rows(runs):
 
 
 def markdown(runs):
+    """Return the page of the paper's claims as Markdown.
+
+    Args:
+        runs: results; those of other papers are left out.
+
+    Raises:
+        ValueError: if none is of this paper.
+    """
+
+    def table(_, methods):
+        return findings_page.method_table(methods, "ECE 15")
+
+    return findings_page.markdown(claims, runs, online_label_smoothing.EXPERIMENTS, table)
+
+
+def scores(runs):
     """Return the table of the scores of these results, as Markdown."""
     lines = rows(runs)
     return f"{summaries.markdown_table(lines)}\n{summaries.legend(_LEGEND, lines)}\n"
 
 
-def _value(scores, key):
-    *folder, name = key.split("/")
-    for part in folder:
-        scores = scores.get(part, {})
-    return scores.get(name)
-
-
 def main():
-    """Write the table of the runs at hand, and print it."""
+    """Write the verdicts and the table of the runs at hand, and print the table."""
     folder = pathlib.Path(flags.FLAGS.workdir)
-    text = markdown(results.load(folder).values())
-    (folder / "OLS").mkdir(exist_ok=True)
+    findings_page.write(folder, "OLS", markdown)
+    text = scores(missing.load(folder).values())
     results.write_text(folder / "OLS" / "scores.md", text)
     terminal.console().print(text, markup=False)
 

@@ -1,0 +1,152 @@
+"""Claims of a paper as data, and the verdicts of finished runs on them.
+
+A claim is a list of comparisons of two methods by a score, in each setting that it is made for. A setting decides it by
+paired t tests over at least three seeds that both methods have, at 5 %, two-sided, with Holm's correction for the
+comparisons of the claim.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from experiments.evaluation import summaries
+from experiments.evaluation.paired_tests import FEWEST_SEEDS, LEVEL, p_values, standard_error
+
+VERDICTS = ("holds", "does not hold", "undecided", "not run")
+_SMALLEST_GAIN = {
+    "ECE 15": 0.005,
+    "ECE 100": 0.005,
+    "divergence": 0.005,
+}  # else half a point: less is not worth the word
+
+
+class Comparison(NamedTuple):
+    """Claim that `better` scores more than `worse`; with `sign` -1, less; with `within`, at most that much less."""
+
+    better: str
+    worse: str
+    heading: str = "test"
+    sign: int = 1
+    within: float | None = None
+
+
+class Claim(NamedTuple):
+    """One claim of a paper.
+
+    Args:
+        text: the claim, without a full stop.
+        source: text, the table or figure of the paper that it is read from.
+        settings: a dict from a folder of experiments to the comparisons that decide the claim there. Their methods are
+            names of experiments without the folder, or, after a "/", with it.
+    """
+
+    text: str
+    source: str
+    settings: Mapping[str, Sequence[Comparison]]
+
+
+class Judgement(NamedTuple):
+    """Verdict of one setting on a claim.
+
+    Args:
+        verdict: one of `VERDICTS`.
+        votes: text, the verdict in words if the comparisons agree, else how many of them are for and against it.
+        figures: text, the differences; empty without any.
+    """
+
+    verdict: str
+    votes: str
+    figures: str
+
+
+def differences(methods, comparison):
+    """Return `sign (better - worse)` of a comparison, one number for each seed that both methods have.
+
+    Args:
+        methods: a dict `{method: its results}`.
+        comparison: a `Comparison`.
+
+    Returns:
+        float `[seeds]`, in the heading's unit.
+    """
+    by_seed = [
+        {
+            result["settings"]["seed"]: summaries.values([result], comparison.heading)
+            for result in methods.get(method, ())
+        }
+        for method in (comparison.better, comparison.worse)
+    ]
+    seeds = sorted(seed for seed in by_seed[0].keys() & by_seed[1].keys() if by_seed[0][seed] and by_seed[1][seed])
+    better, worse = (np.array([one[seed] for seed in seeds]).reshape(-1) for one in by_seed)
+    return comparison.sign * (better - worse)
+
+
+def decide(gains, comparisons):
+    """Return the verdict on each comparison: +1 for the claim, -1 against it, 0 undecided.
+
+    Args:
+        gains: list of float `[seeds]`, as `differences` returns them.
+        comparisons: list of `Comparison`, of the same length.
+    """
+    p = p_values(gains)
+    ranks = np.argsort(np.argsort(p))
+    holm = np.maximum.accumulate(np.sort(p) * (len(p) - np.arange(len(p))))[ranks]
+    decided = []
+    for one, gain, adjusted in zip(comparisons, gains, holm, strict=True):
+        mean = gain.mean()
+        if one.within is None:
+            smallest = _SMALLEST_GAIN.get(one.heading, 0.5)
+            decided.append(int(np.sign(mean)) if adjusted <= LEVEL and abs(mean) >= smallest else 0)
+        else:
+            reach = stats.t.isf(LEVEL / 2 / len(gains), len(gain) - 1) * standard_error(gain)
+            decided.append(1 if mean - reach > -one.within else -1 if mean + reach < -one.within else 0)
+    return decided
+
+
+def judge(comparisons, methods):
+    """Return the `Judgement` of one setting.
+
+    The claim holds if each comparison is for it, and does not hold if one is against it: it is made for all of them.
+
+    Args:
+        comparisons: list of `Comparison`, those of the claim in this setting.
+        methods: as in `differences`.
+    """
+    found = [(one, gains) for one in comparisons if len(gains := differences(methods, one)) >= FEWEST_SEEDS]
+    if not found:
+        return Judgement("not run", "Not judged", "")
+    tested, gains = zip(*found, strict=True)
+    decided = decide(gains, tested)
+    votes = {word: decided.count(sign) for word, sign in (("for", 1), ("against", -1), ("undecided", 0))}
+    votes["not run"] = len(comparisons) - len(tested)
+    verdict = "does not hold" if votes["against"] else "holds" if votes["for"] == len(comparisons) else "undecided"
+    unanimous = {"for": "Holds", "against": "The opposite holds", "undecided": "Undecided"}
+    words = next((word for key, word in unanimous.items() if votes[key] == len(comparisons)), None)
+    words = words or ", ".join(f"{count} {word}" for word, count in votes.items() if count).capitalize()
+    figures = [_figure(*one) for one in zip(tested, gains, decided, strict=True)]
+    return Judgement(verdict, words, "; ".join(figures))
+
+
+def _figure(comparison, gain, sign):
+    digits = summaries.decimals(comparison.heading)
+    mean, error = (f"{value:{form}.{digits}f}" for value, form in ((gain.mean(), "+"), (standard_error(gain), "")))
+    better, worse = (name.removeprefix("/") for name in (comparison.better, comparison.worse))
+    return f"{better} against {worse} {mean} ± {error} ({'?+-'[sign]})"
+
+
+def overall(verdicts):
+    """Return one verdict of those of several settings; settings that disagree make "depends on the setting".
+
+    Args:
+        verdicts: list of `VERDICTS`.
+
+    Example:
+        >>> overall(["holds", "undecided", "not run"]), overall(["undecided", "not run"]), overall(["not run"])
+        ('holds', 'undecided', 'not run')
+    """
+    decided = {"holds", "does not hold"} & set(verdicts)
+    if len(decided) == 2:
+        return "depends on the setting"
+    return next((word for word in (*decided, "undecided") if word in verdicts), "not run")

@@ -1,0 +1,183 @@
+"""Page of a paper's claims: a table of verdicts, and the runs and tests of each setting behind them."""
+
+import pathlib
+import posixpath
+from typing import NamedTuple
+
+from experiments import papers, results
+from experiments.console import terminal
+from experiments.evaluation import claims, summaries
+from experiments.evaluation.durations import SEEDS, Speeds
+from experiments.evaluation.paired_tests import FEWEST_SEEDS
+from experiments.papers import missing
+from experiments.papers.drawing import seeds_text
+
+_FEW = 3  # so many experiments are not listed, but the folder that they have in common
+_HOW = f"""\
+Accuracies in percent, mean ± standard deviation over seeds. Each claim compares pairs of methods: their difference in
+the claim's direction, mean ± standard error over paired seeds. A difference is for (+) or against (-) the claim by a
+paired t test at 5 %, two-sided, with Holm's correction for the comparisons of the claim, if it is at least half a point
+of accuracy, or 0.005 of calibration error; else it is undecided (?). For a claim of "at most 1 point", a difference is
+for it if its 95 % interval, by Bonferroni, lies above -1, and against it if below; the papers say "comparable" or the
+like, and such bounds are ours. Seeds vary the noise, the initialisation and the order, but not the test set. The
+sampling error of the test set comes on top: at 88 % accuracy 1.7 points on the 360 test digits, and 0.3 on 10,000
+images.
+
+## Verdicts
+
+A claim *holds* in a setting if each of its comparisons is for it, and *does not hold* if one is against it. It is *not
+run* there with fewer than {FEWEST_SEEDS} seeds of each pair. The verdict is that of the settings that decide the claim;
+the counts are of settings: data, network and, for some, noise. A setting with `laptop` in its name is smaller than the
+paper's, and speaks about small data and networks only. Where nothing is decided, the last column has the cheapest
+setting with missing runs: their number, their time at the speed of the finished runs of the same data and network, and
+the FOLDER for `python -m experiments.sweep --under=FOLDER --seeds={",".join(map(str, SEEDS))} --workdir=results`, which
+makes all runs of that folder.
+
+"""
+
+
+class Verdict(NamedTuple):
+    """A claim, its verdict, and the numbers of settings by their own verdict, a dict."""
+
+    claim: claims.Claim
+    verdict: str
+    counts: dict[str, int]
+
+
+def verdicts(paper, runs):
+    """Return a list with the `Verdict` of each claim of a paper.
+
+    Args:
+        paper: module with the `CLAIMS` of a paper.
+        runs: results; those of other papers are left out.
+    """
+    groups = summaries.by_experiment(runs)
+    found = []
+    for claim in paper.CLAIMS:
+        single = [claims.judge(ones, _methods(folder, ones, groups)).verdict for folder, ones in claim.settings.items()]
+        counts = {word: single.count(word) for word in claims.VERDICTS}
+        found.append(Verdict(claim, claims.overall(single), counts))
+    return found
+
+
+def experiments_of(folder, comparisons):
+    """Return the experiments that comparisons name, a dict from a method to the name of its experiment.
+
+    Args:
+        folder: the setting of the comparisons.
+        comparisons: list of `claims.Comparison`.
+    """
+    methods = sorted({method for one in comparisons for method in (one.better, one.worse)})
+    return {method: posixpath.join(folder, method).removeprefix("/") for method in methods}
+
+
+def _methods(folder, comparisons, groups):
+    """Results of the experiments right under a folder, and of those that comparisons name."""
+    under = {name.rpartition("/")[2]: name for name in groups if name.rpartition("/")[0] == folder}
+    names = {**under, **experiments_of(folder, comparisons)}
+    return {method: groups[name] for method, name in sorted(names.items()) if name in groups}
+
+
+def _cheapest(claim, experiments, speeds):
+    """The missing runs of a claim in words."""
+    bills = []
+    for folder, comparisons in claim.settings.items():
+        names = experiments_of(folder, comparisons).values()
+        bill = speeds.bill([experiments[name] for name in names])
+        if bill.runs:
+            bills.append(bill)
+    if not bills:
+        return "–"
+    cheapest = min(bills, key=lambda bill: (bill.seconds is None, bill.seconds or bill.runs))
+    folders = cheapest.names if len(cheapest.names) < _FEW else [posixpath.commonpath(cheapest.names)]
+    return f"{cheapest.text}: {', '.join(f'`{folder}`' for folder in folders)}"
+
+
+def _verdict_table(paper, runs, experiments):
+    speeds = Speeds(runs)
+    rows = [["claim", "paper", "verdict", *claims.VERDICTS, "what is missing"]]
+    for claim, verdict, counts in verdicts(paper, runs):
+        missing = "–" if verdict in ("holds", "does not hold") else _cheapest(claim, experiments, speeds)
+        rows.append([claim.text, claim.source, verdict, *map(str, counts.values()), missing])
+    return summaries.markdown_table(rows)
+
+
+def method_table(methods, calibration="ECE 100"):
+    """Return the scores of the methods of a setting as Markdown, without columns that are empty.
+
+    Args:
+        methods: a dict `{method: its results}`.
+        calibration: heading of the paper's calibration error.
+    """
+    headings = ["test", calibration, "noisy: true", "noisy: fit", "error of T", *summaries.FURTHER_SCORES]
+    headings = [one for one in headings if any(summaries.values(group, one) for group in methods.values())]
+    rows = [["method", "seeds", *headings]]
+    for name, group in methods.items():
+        rows.append(
+            [name.removeprefix("/"), str(len(group)), *(summaries.mean(group, heading) for heading in headings)]
+        )
+    return summaries.markdown_table(rows) + "\n"
+
+
+def markdown(paper, runs, experiments, table=lambda _, methods: method_table(methods)):
+    """Return the page as Markdown.
+
+    Args:
+        paper: module with `TITLE`, `MADE_BY` (text) and `CLAIMS`.
+        runs: results; those of other papers are left out.
+        experiments: list of `Experiment`, those of the paper.
+        table: a function from a setting and its methods, `{method: results}`, to the table above its claims.
+
+    Raises:
+        ValueError: if no result is of this paper.
+    """
+    experiments = {experiment.name: experiment for experiment in experiments}
+    groups = summaries.by_experiment(runs)
+    if not groups.keys() & experiments.keys():
+        raise ValueError(_nothing_to_read(experiments))
+    text = f"# {paper.TITLE}\n\nMade by `python -m {paper.MADE_BY}` from the finished runs beside this file.\n"
+    text += _HOW + _verdict_table(paper, runs, experiments)
+    for folder in sorted({folder for claim in paper.CLAIMS for folder in claim.settings}):
+        judged = [(claim, claim.settings[folder]) for claim in paper.CLAIMS if folder in claim.settings]
+        methods = _methods(folder, [one for _, ones in judged for one in ones], groups)
+        if methods:
+            text += _section(folder, methods, table) + "".join(_line(*one, methods) for one in judged)
+    return text
+
+
+def _nothing_to_read(experiments):
+    """The error of a page without runs, with the command that makes those of a small setting."""
+    folder = next(name for name in experiments if "/laptop-" in name).rpartition("/")[0]
+    return (
+        f"No run of this paper: expected results whose names start with {folder.partition('/')[0]}/. Give the "
+        f"`--workdir` that has them, or run some, such as\n{missing.command(folder)}"
+    )
+
+
+def write(workdir, paper, page):
+    """Write the page of a paper, `workdir/PAPER/findings.md`, from the finished runs of the folder.
+
+    Args:
+        workdir: a path.
+        paper: text, the folder of the paper.
+        page: a function from the runs to the text.
+    """
+    path = pathlib.Path(workdir) / paper / "findings.md"
+    results.write_text(path, page(list(results.load_sound(workdir, papers.EXPERIMENTS).values())))
+    terminal.console().print(path)
+
+
+def _section(folder, methods, table):
+    settings = next(iter(methods.values()))[0]["settings"]
+    seeds = seeds_text([len(group) for group in methods.values()])
+    about = f"{settings['dataset']}, {settings['model']}, {settings['epochs']} epochs; "
+    about += f"{seeds} seed{'' if seeds == '1' else 's'} a method."
+    return f"\n## {folder}\n\n{about}\n\n{table(folder, methods)}"
+
+
+def _line(claim, comparisons, methods):
+    judged = claims.judge(comparisons, methods)
+    title = f"{claim.text} ({claim.source})"
+    if not judged.figures:
+        return f"- **{judged.votes}**: fewer than {FEWEST_SEEDS} seeds. {title}.\n"
+    return f"- **{judged.votes}.** {title}: {judged.figures}.\n"

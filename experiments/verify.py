@@ -1,0 +1,151 @@
+"""Three random runs of a folder, made again and compared: `python -m experiments.verify --workdir=results`.
+
+Takes short runs of experiments with several seeds, at laptop scale, trains one seed of each again in a temporary
+folder, and compares its accuracy with those of the seeds. Other versions, cores and threads give other digits.
+"""
+
+import datetime
+import sys
+import tempfile
+from typing import NamedTuple
+
+import numpy as np
+from absl import flags
+from rich.table import Table
+from scipy import stats
+
+from experiments import papers
+from experiments.console import shared_flags, terminal
+from experiments.evaluation import summaries
+from experiments.evaluation.durations import Speeds
+from experiments.evaluation.paired_tests import FEWEST_SEEDS
+from experiments.papers import missing
+from experiments.run import run
+
+_CELLS = 3
+_LONGEST = 90.0  # seconds, with the runs that one builds on
+_LEVEL = 0.01
+_LEAST_REACH = 0.5  # points: seeds that agree to the last example leave room for one of another machine
+
+
+class Check(NamedTuple):
+    """A run that was made again.
+
+    Args:
+        name: of the experiment.
+        seed: int.
+        stored: float, its accuracy in percent in the folder.
+        again: float, its accuracy now.
+        lowest: float, the lower end of the interval of agreement.
+        highest: float, its upper end.
+    """
+
+    name: str
+    seed: int
+    stored: float
+    again: float
+    lowest: float
+    highest: float
+
+    @property
+    def verdict(self):
+        """One of "equal", "within the seeds' spread" and "OFF"."""
+        if self.again == self.stored:
+            return "equal"
+        return "within the seeds' spread" if self.lowest <= self.again <= self.highest else "OFF"
+
+
+def candidates(runs):
+    """Return the groups of results that a cell may be taken from, a dict from the experiment's name to its results.
+
+    Results with a dagger in the tables are not among them, because their noise is another one now.
+
+    Args:
+        runs: list of results.
+    """
+    speeds = Speeds([], measured=runs)
+    found = {}
+    for name, group in summaries.by_experiment(runs).items():
+        is_small = "/laptop-" in name and name in papers.EXPERIMENTS
+        if is_small and len(group) >= FEWEST_SEEDS and not summaries.mark(group):
+            seconds = speeds.bill([papers.find(name)], seeds=[0]).seconds
+            if seconds is not None and seconds <= _LONGEST:
+                found[name] = group
+    return found
+
+
+def chosen(groups, pick):
+    """Return three random results, of three experiments.
+
+    Args:
+        groups: as `candidates` returns them.
+        pick: int, which always gives the same ones.
+
+    Raises:
+        ValueError: if there are fewer experiments.
+    """
+    if len(groups) < _CELLS:
+        raise ValueError(
+            f"`workdir` must have {_CELLS} short experiments at laptop scale with {FEWEST_SEEDS} seeds each. Received: "
+            f"{len(groups)}. Give --workdir=results."
+        )
+    rng = np.random.default_rng(pick)
+    names = rng.choice(sorted(groups), size=_CELLS, replace=False)
+    return [groups[name][rng.integers(len(groups[name]))] for name in names]
+
+
+def check(result, group, again):
+    """Return the `Check` of a run that was made again.
+
+    It agrees within the 99 % prediction interval of one more seed, by Student, and at least half a point around the
+    mean.
+
+    Args:
+        result: the stored result.
+        group: list of the stored results of all seeds.
+        again: the result now.
+    """
+    accuracies = np.array(summaries.values(group, "test"))
+    spread = accuracies.std(ddof=1) * np.sqrt(1 + 1 / len(accuracies))
+    reach = max(stats.t.isf(_LEVEL / 2, len(accuracies) - 1) * spread, _LEAST_REACH)
+    (stored,), (now,) = (summaries.values([one], "test") for one in (result, again))
+    mean, settings = accuracies.mean(), result["settings"]
+    return Check(settings["name"], settings["seed"], stored, now, mean - reach, mean + reach)
+
+
+def verify(runs, pick):
+    """Return the `Check` of each of three random runs, which are trained again.
+
+    Args:
+        runs: list of results.
+        pick: as in `chosen`.
+    """
+    groups = candidates(runs)
+    with tempfile.TemporaryDirectory() as folder:
+        again = [
+            (one, run(papers.find(one["settings"]["name"]).with_seed(one["settings"]["seed"]), folder))
+            for one in chosen(groups, pick)
+        ]
+    return [check(one, groups[one["settings"]["name"]], now) for one, now in again]
+
+
+def main():
+    """Print the checks, and end with an error if a run is off."""
+    args = flags.FLAGS
+    pick = args.pick or int(f"{datetime.date.today():%Y%m%d}")
+    checks = verify(list(missing.load(args.workdir).values()), pick)
+    shown = Table(caption=f"--pick={pick}: accuracies in percent")
+    for heading in ("experiment", "seed", "stored", "again", "between", "verdict"):
+        shown.add_column(heading)
+    for one in checks:
+        between = f"{one.lowest:.2f} and {one.highest:.2f}"
+        shown.add_row(one.name, str(one.seed), f"{one.stored:.2f}", f"{one.again:.2f}", between, one.verdict)
+    terminal.console().print(shown)
+    if off := [one.name for one in checks if one.verdict == "OFF"]:
+        sys.exit(f"{len(off)} of {len(checks)} runs are outside their seeds' spread: {', '.join(off)}.")
+
+
+if __name__ == "__main__":
+    shared_flags.define_workdir_to_read()
+    flags.DEFINE_integer("pick", None, "Number that the runs are drawn by; today's date without it.", lower_bound=1)
+    terminal.start(main)

@@ -1,0 +1,92 @@
+"""The page over all results: counts, rank correlations, and the committed pages against the committed results."""
+
+import json
+import pathlib
+import re
+
+import pytest
+from scipy import stats
+
+from experiments import overview, papers, results
+from experiments.evaluation import rankings
+from experiments.papers.cells import Cell
+from experiments.papers.logistic_normal import published
+from tests.helpers.small_experiments import result_of
+
+RESULTS = pathlib.Path(__file__).parents[2] / "results"
+
+
+@pytest.fixture(scope="module")
+def committed():
+    return list(results.load(RESULTS).values())
+
+
+@pytest.mark.parametrize("folder", overview.PAPERS)
+def test_committed_verdicts_are_made_from_the_committed_results(folder, committed):
+    _, page = overview.PAPERS[folder]
+    message = "`python -m experiments.overview` makes the pages anew."
+    assert (RESULTS / folder / "findings.md").read_text() == page.markdown(committed), message
+
+
+def test_committed_page_is_made_from_the_committed_results():
+    text = (RESULTS / "README.md").read_text()
+    assert text == overview.markdown(RESULTS), "`python -m experiments.overview` makes the page anew."
+    assert "Left out" not in text
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert all((RESULTS / link).exists() for link in links)
+    assert {RESULTS / link for link in links} >= {path for path in RESULTS.rglob("*.md") if path.name != "README.md"}
+
+
+def run(name, seed, accuracy):
+    result = result_of(papers.find(name).with_seed(seed))
+    return {**result, "scores": {**result["scores"], "test_accuracy": accuracy}}
+
+
+def test_counts_claims_and_left_out_files(tmp_path):
+    """Three runs of two experiments; one of them, and a torn file, is left out and named."""
+    sound = [run("LN/table1/mnist/none/CE", 0, 0.99), run("LN/table1/laptop-digits/none/CE", 0, 0.9)]
+    other = run("LN/table1/laptop-digits/none/LN", 0, 0.9)
+    other["settings"]["epochs"] = 3
+    for one in (*sound, other):
+        path = tmp_path / one["settings"]["name"] / "seed0.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(one))
+    torn = tmp_path / "LN/table1/laptop-digits/none/CE/seed1.json"
+    torn.write_text('{"settings": ')
+    text = overview.markdown(tmp_path)
+    assert "2 results, 2 of them without a digest" in text
+    assert "| LN/table1 | 486 | 243 | 162 | 1 | 324 | 1 |" in text
+    assert f"- {torn} is not a result: " in text
+    assert re.search(r"- .*none/LN/seed0.json holds a result of other settings .*epochs: 3 there, 100 now", text)
+    count = len(overview.PAPERS["LN"][0].CLAIMS)
+    assert f"| [LN](LN/findings.md) | {count} | 0 | 0 | 0 | 0 | 0 | {count} |" in text
+
+
+def test_orders_are_compared_with_columns_of_the_same_table_and_noise():
+    accuracies = {"CE": 0.7, "GCE": 0.9, "LN": 0.8, "NAN": 0.75, "Het": 0.6}
+    found = [
+        run(f"LN/table1/laptop-digits/symmetric40/{method}", seed, accuracy + 0.01 * seed)
+        for method, accuracy in accuracies.items()
+        for seed in (0, 1)
+    ]
+    found += [run(f"LN/table1/laptop-digits/none/{method}", 0, 0.9) for method in ("CE", "GCE", "LN")]
+    agreements = rankings.agreements(papers.CELLS, found)
+    assert [one.column for one in agreements] == [
+        f"LN/table1: {dataset}, symmetric40" for dataset in ("mnist", "cifar10", "cifar100")
+    ]
+    for one, dataset in zip(agreements, published.TABLE_1, strict=True):
+        theirs = [published.TABLE_1[dataset]["symmetric40"][method][0] for method in accuracies]
+        assert one.rho == pytest.approx(stats.spearmanr(list(accuracies.values()), theirs).statistic)
+        assert (one.run, one.methods) == ("LN/table1/laptop-digits/symmetric40", 5)
+
+
+def test_a_papers_own_setting_is_compared_with_its_own_column_alone():
+    methods = ("CE", "GCE", "LN", "NAN")
+    cells = [
+        Cell("LN/table1", column, method, (value, None), "test_accuracy", f"LN/table1/{column}/none/{method}", None)
+        for column in ("mnist", "cifar10")
+        for value, method in enumerate(methods)
+    ]
+    found = [run(f"LN/table1/mnist/none/{method}", 0, 0.9 - 0.1 * i) for i, method in enumerate(methods)]
+    (one,) = rankings.agreements(cells, found)
+    assert one == ("LN/table1/mnist/none", "LN/table1: mnist", 4, pytest.approx(-1.0))
