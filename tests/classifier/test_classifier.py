@@ -11,6 +11,7 @@ from tfp_noise import NoisyLabelClassifier, losses
 
 
 @pytest.mark.parametrize("name", names_of_every_setting({"forward", "logistic_normal_no_dummy_rank2"}, NAMES))
+@pytest.mark.daily("logistic_normal_no_dummy_rank2")
 def test_fit_predict_and_metrics_speak_of_probabilities(name):
     model = classifier(LOSSES_UNDER_TEST[name].build(3))
     history = fit(model, 5, validation_data=(FEATURES, LABELS))
@@ -42,6 +43,7 @@ def test_data_of_unknown_size_train_as_the_same_of_known_size():
 
 
 @pytest.mark.parametrize("name", ["forward", "logistic_normal"])
+@pytest.mark.daily("forward")
 def test_soft_labels_train_as_their_indices_do(name):
     case = LOSSES_UNDER_TEST[name]
     hard, soft = classifier(case.build(3)), classifier(case.build(3))
@@ -52,6 +54,7 @@ def test_soft_labels_train_as_their_indices_do(name):
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.daily("mixed_float16")
 def test_mixed_precision_keeps_the_loss_in_float32(policy):
     loss = losses.LogisticNormal(3)
     net = keras.Sequential([keras.Input([6]), keras.layers.Dense(loss.num_outputs, dtype=policy)])
@@ -123,6 +126,7 @@ def test_sample_weights_count():
 
 
 @pytest.mark.parametrize("first", ["indices", "distributions"])
+@pytest.mark.daily("distributions")
 def test_accuracy_is_one_number_whichever_form_labels_have(first):
     """Keras chooses the metric by the first batch; labels in the other form must be converted for it."""
     model = classifier(losses.LabelSmoothing(3))

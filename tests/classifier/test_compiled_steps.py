@@ -16,7 +16,13 @@ from tensorflow.python.distribute import tpu_values
 from tensorflow.python.tpu import tpu_replication
 
 from tests.helpers.further_settings import FURTHER_SETTINGS
-from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, first_of_class, names_of_every_setting, with_ids
+from tests.helpers.losses_under_test import (
+    LOSSES_UNDER_TEST,
+    WHOLE_STEPS_DAILY,
+    first_of_class,
+    names_of_every_setting,
+    with_ids,
+)
 from tfp_noise import NoisyLabelClassifier, losses
 from tfp_noise.losses import _state
 
@@ -84,6 +90,7 @@ TRAINED_DAILY = {"early_learning", "noise_against_noise", "logistic_normal_annea
 
 
 @pytest.mark.parametrize("name", names_of_every_setting(FIRST_OF_CLASS, BUILDS))
+@pytest.mark.daily(*WHOLE_STEPS_DAILY)
 def test_all_steps_are_programs_for_an_accelerator(name):
     model = classifier(BUILDS[name]())
     x, y, weights = batches(1)[0]
@@ -149,6 +156,7 @@ def trained(loss, compiled):
 
 
 @pytest.mark.parametrize("name", names_of_every_setting(TRAINED_DAILY, BUILDS))
+@pytest.mark.daily("noise_against_noise", "logistic_normal_annealed")
 def test_compiled_training_is_that_in_python_and_traced_once(name):
     """Equal results show that state, schedules and generators are in variables, and nothing is kept in Python."""
     for compiled, eager in zip(*(trained(BUILDS[name](), compiled) for compiled in (True, False)), strict=True):

@@ -18,6 +18,7 @@ def case(request):
     return LOSSES_UNDER_TEST[request.param]
 
 
+@pytest.mark.daily("logistic_normal_no_dummy_rank2")
 def test_deployable_is_a_plain_model_with_the_same_predictions(case):
     model = with_random_weights(case.build(3))
     plain = model.deployable()
@@ -65,6 +66,7 @@ def test_deployable_of_other_networks():
 
 
 @pytest.mark.parametrize("axes", [1, 2, 3])
+@pytest.mark.daily("2")
 def test_deployable_of_a_convolution_leaves_its_further_filters_out(axes):
     """LoRA's update is in the kernel that is kept; a convolution of two groups keeps its width."""
     convolution = getattr(keras.layers, f"Conv{axes}D")

@@ -52,6 +52,7 @@ def updates(model):
 @pytest.mark.parametrize(
     "name", names_of_every_setting({"heteroscedastic", "learnable_rate", "logistic_normal", "online_top"}, BUILDS)
 )
+@pytest.mark.daily("logistic_normal")
 def test_training_is_that_of_float32_up_to_rounding(name):
     """Variables of the loss are included; the significands have 8 and 11 bits."""
     wide = updates(under("float32", lambda: classifier(BUILDS[name]())))

@@ -68,6 +68,7 @@ def assert_same(ours, theirs, rtol=1e-5):
     ],
     ids=lambda setting: "-".join(setting) if isinstance(setting, dict) else "",
 )
+@pytest.mark.daily("jit_compile-", "shape-")
 def test_training_is_that_of_binary_cross_entropy(settings, rtol):
     model = classifier(PLAIN(L), **settings)
     assert_same(trained(model), of_keras()[0], rtol)
@@ -75,6 +76,7 @@ def test_training_is_that_of_binary_cross_entropy(settings, rtol):
 
 
 @pytest.mark.parametrize("dtype", [bool, "uint8", "float32", "float64"])
+@pytest.mark.daily("uint8", "float64")
 def test_every_dtype_of_labels_is_the_same(dtype):
     assert_same(trained(classifier(PLAIN(L), run_eagerly=True), y=LABELS.astype(dtype)), of_keras()[0])
     data = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS.astype(dtype))).batch(8)
@@ -200,6 +202,7 @@ def test_metrics_that_cannot_leave_positions_out_are_refused(metric, message):
 
 
 @pytest.mark.parametrize("name", OF_SEVERAL_LABELS)
+@pytest.mark.daily("multi_label_logistic_normal")
 def test_predictions_are_served_and_saved(name, tmp_path):
     model = classifier(OF_SEVERAL_LABELS[name](L), run_eagerly=True)
     trained(model)

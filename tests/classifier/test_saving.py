@@ -14,6 +14,7 @@ from tfp_noise import losses
     ["forward", "logistic_normal"]
     + [pytest.param(name, marks=pytest.mark.torture) for name in ("smoothing", "logistic_normal_no_dummy_rank2")],
 )
+@pytest.mark.daily("logistic_normal")
 def test_training_goes_on_bit_for_bit_after_save_and_load(name, tmp_path):
     """A file written after half of the epochs restores dropout, Adam's slots and batch statistics, too."""
     whole, outputs = classifier(LOSSES_UNDER_TEST[name].build(3)), []

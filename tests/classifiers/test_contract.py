@@ -24,6 +24,8 @@ SOFT = np.eye(K, dtype="float32")[LABELS] * 0.7 + np.array([0.05, 0.1, 0.15], "f
 WEIGHTS = np.where(np.arange(len(LABELS)) % 5, np.linspace(0.5, 1.5, len(LABELS)), 0)
 # A trace costs more than a few steps.
 EAGER, GRAPH, XLA = {"run_eagerly": True}, {"jit_compile": False}, {"jit_compile": True}
+# Two networks, gradients of gradients, and a state that changes between epochs.
+a_few_daily = pytest.mark.daily("CoTeaching", "LearningToReweight", "PrototypeCorrection")
 
 
 @pytest.fixture(scope="module", params=CLASSIFIERS_UNDER_TEST.values(), ids=CLASSIFIERS_UNDER_TEST.keys())
@@ -178,6 +180,7 @@ def test_metrics_read_the_predictions(whole):
     assert np.isfinite(scores["loss"])
 
 
+@a_few_daily
 def test_one_hot_labels_and_weights_of_one_change_nothing(case, alone):
     model = drawless(case)
     found = fit(model, y=np.eye(K, dtype="float32")[LABELS], sample_weight=np.ones(len(LABELS)))["loss"]
@@ -235,12 +238,14 @@ def test_a_loss_of_several_labels_is_refused_and_belongs_to_no_classifier(case):
     assert not loss._belongs_to_a_classifier
 
 
+@a_few_daily
 def test_xla_trains_as_eager_execution_does(case, alone):
     model = drawless(case, XLA)
     np.testing.assert_allclose(fit(model)["loss"], alone[1]["loss"], rtol=1e-4)
     assert_close(model, alone[0], rtol=1e-3, atol=1e-4)
 
 
+@a_few_daily
 def test_two_replicas_learn_as_one(case, softly, two_replicas):
     with two_replicas.scope():
         model = drawless(case, GRAPH, without_draws)

@@ -72,6 +72,9 @@ def test_value_and_gradient_are_those_of_the_positions_as_examples(name):
     [(name, False) for name in EACH_CLASS]
     + [pytest.param(name, True, marks=[pytest.mark.torture] * (name != "cross_entropy")) for name in EACH_CLASS],
 )
+@pytest.mark.daily(
+    "cross_entropy-False", "cross_entropy-True", "forward-False", "logistic_normal-False", "online-False"
+)
 def test_a_graph_for_any_size_has_the_same_losses(name, jit_compile):
     loss = LOSSES_UNDER_TEST[name].build(K)
     sizes = SHAPE if jit_compile else [None, None, None]

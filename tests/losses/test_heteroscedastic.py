@@ -133,6 +133,7 @@ def test_gradient_for_the_mean_is_the_papers():
 
 
 @pytest.mark.parametrize("jit_compile", [None, False, True], ids=["eager", "graph", "xla"])
+@pytest.mark.daily("xla")
 def test_chunks_that_do_not_divide_the_samples(monkeypatch, jit_compile):
     """In chunks of 4, 4 and 2, the loss is the mean over 10 samples, also for a batch of unknown size."""
     monkeypatch.setattr(heteroscedastic, "_TRAINING_NUMBERS", 6 * 3 * 4)
@@ -258,6 +259,7 @@ def test_resumed_training_goes_on_with_the_same_noise(tmp_path):
 
 
 @pytest.mark.parametrize("rank", [0, 2])
+@pytest.mark.daily("2")
 def test_deployed_it_is_plain_keras_of_moderate_size(tmp_path, rank):
     model = classifier(losses.Heteroscedastic(10, 0.5, rank))
     path = tmp_path / "plain.keras"

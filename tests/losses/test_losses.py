@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.helpers.losses_under_test import DAILY, LOSSES_UNDER_TEST, examples, names_of_every_setting, with_ids
+from tests.helpers.losses_under_test import (
+    DAILY,
+    LOSSES_UNDER_TEST,
+    WHOLE_STEPS_DAILY,
+    examples,
+    names_of_every_setting,
+    with_ids,
+)
 from tfp_noise import losses
 
 
@@ -86,6 +93,9 @@ def test_float32_agrees_with_float64(case):
     [(name, False) for name in LOSSES_UNDER_TEST]
     + [pytest.param(name, True, marks=[pytest.mark.torture] * (name not in DAILY)) for name in LOSSES_UNDER_TEST],
 )
+@pytest.mark.daily(
+    *(f"{name}-False" for name in DAILY), *(f"{name}-True" for name in DAILY if name not in WHOLE_STEPS_DAILY)
+)
 def test_graph_and_xla_agree_with_eager_mode(name, jit_compile):
     """Labels out of range are included, which give NaN for their example only."""
     loss = LOSSES_UNDER_TEST[name].build(10)
@@ -150,6 +160,7 @@ def test_probabilities_are_distributions_and_read_the_first_outputs_only(case):
 
 
 @pytest.mark.parametrize("name", names_of_every_setting())
+@pytest.mark.daily("cross_entropy", "forward", "logistic_normal", "online", "early_learning")
 def test_works_alone_in_a_plain_keras_model_or_says_why_not(name):
     loss = LOSSES_UNDER_TEST[name].build(3)
     keras.utils.set_random_seed(0)

@@ -217,6 +217,7 @@ def test_a_column_of_probabilities_may_lack_its_axis():
 
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("name", ["cross_entropy", "forward", "heteroscedastic"])
+@pytest.mark.daily("cross_entropy-False", "forward-True")
 def test_a_compiled_step_for_any_size_is_the_eager_one(name, jit_compile):
     loss = several(name)
     outputs = outputs_for(loss).astype("float32")

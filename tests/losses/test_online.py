@@ -114,6 +114,7 @@ def test_the_variants_differ():
 
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
 @pytest.mark.parametrize("variant", ["paper", "every_third_step", "per_sample_every_step"])
+@pytest.mark.daily("per_sample_every_step-xla", "paper-graph")
 def test_steps_run_many_at_a_time_or_compiled(variant, jit_compile):
     data = batches()
     loss = losses.OnlineLabelSmoothing(K, **VARIANTS[variant])

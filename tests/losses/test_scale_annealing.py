@@ -27,6 +27,7 @@ def classifier(min_scale, **settings):
 @pytest.mark.parametrize(
     "settings", [{}, {"rank": 2}, {"covariance": "diagonal"}, {"covariance": "isotropic"}], ids=repr
 )
+@pytest.mark.daily("{}", "{'covariance': 'isotropic'}")
 def test_each_step_is_one_with_the_schedules_value(settings):
     """Annealing equals a fixed `min_scale` that is changed by hand between steps, also after loading."""
     annealed, by_hand = classifier(schedule(), **settings), classifier(2.0, **settings)

@@ -50,6 +50,7 @@ def rows_of(loss):
 
 @pytest.mark.parametrize("top", [None, 2])
 @pytest.mark.parametrize("build", [losses.OnlineLabelSmoothing, losses.LearnableLabelSmoothing])
+@pytest.mark.daily("LearnableLabelSmoothing-2", "OnlineLabelSmoothing-None")
 def test_rows_go_from_training_to_a_file(build, top, tmp_path):
     history = callbacks.ClassRowsHistory(every=2, log_dir=tmp_path / "logs", class_names=NAMES)
     model = classifier(build(K, top=top))
