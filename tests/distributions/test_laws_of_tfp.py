@@ -189,6 +189,7 @@ def test_float32_is_float64(case):
 @pytest.mark.parametrize(
     "case", [pytest.param(case, marks=[pytest.mark.torture] * (case not in ("scalar", "rank_2"))) for case in CASES]
 )
+@pytest.mark.daily("scalar")
 def test_a_structured_surrogate_posterior_is_built_and_trained(case):
     prior = tfd.JointDistributionSequentialAutoBatched(
         [

@@ -71,6 +71,7 @@ def test_samples_have_the_gaussians_moments(rng):
 
 
 @pytest.mark.parametrize("scale_diag", [0.5, np.full(3, 0.5, "float32")], ids=["scalar", "vector"])
+@pytest.mark.daily("vector")
 def test_compiles_under_xla(scale_diag):
     @tf.function(autograph=False, jit_compile=True)
     def density_gradient_and_sample(loc, factor, s):
@@ -262,6 +263,7 @@ def test_is_a_composite_tensor(case):
     assert tfp.experimental.as_composite(distribution).batch_shape == [2]
 
 
+@pytest.mark.thorough
 def test_every_method_compiles_under_xla():
     distribution = with_batch("rank_2")
     compiled = tf.function(every_method, jit_compile=True, autograph=False)(distribution)

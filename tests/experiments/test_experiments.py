@@ -82,6 +82,7 @@ def test_model_beside_it_makes_the_predictions(finished):
         )
 
 
+@pytest.mark.thorough
 def test_missing_model_is_trained_again_and_the_finished_result_stays(finished, tmp_path):
     workdir, _ = finished
     shutil.copytree(workdir / SMALL.name, tmp_path / SMALL.name)
@@ -158,6 +159,7 @@ def test_same_seed_same_result_other_seed_other(finished, tmp_path):
     assert run(dataclasses.replace(SMALL, seed=1), tmp_path)["scores"] != result["scores"]
 
 
+@pytest.mark.thorough
 def test_smoke_runs_stay_out_of_the_table(finished, tmp_path):
     smoke = dataclasses.replace(SMALL, epochs=100).smoke()
     assert (smoke.epochs, smoke.published, smoke.name) == (2, None, "smoke/small/symmetric40/FC")

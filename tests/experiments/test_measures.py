@@ -136,6 +136,7 @@ def test_a_run_with_other_measures_is_another_run(finished):
         run(PLAIN, workdir)
 
 
+@pytest.mark.thorough
 def test_measures_do_not_change_the_training(finished, tmp_path):
     _, result = finished
     plain = run(PLAIN, tmp_path)

@@ -79,6 +79,7 @@ def test_problem():
 
 
 @pytest.mark.parametrize(("alpha", "l2"), [(0.0, 0.0), (0.2, 0.0), (0.6, 0.0), (0.0, 0.001), (0.0, 1.0), (0.3, 0.01)])
+@pytest.mark.daily("0.0-0.0", "0.3-0.01")
 def test_fit_is_the_optimum_that_newton_finds(alpha, l2):
     points, _, observed = separators.problem(1000, RATE, seed=3)
     w, b = separators.fit(points, observed, alpha, l2)
@@ -169,6 +170,7 @@ def test_penalty_without_the_bias_would_drive_the_line_out_of_the_data():
     assert -np.sqrt(2) > crossing(lines[0][:2], lines[0][2]) > crossing(lines[1][:2], lines[1][2])
 
 
+@pytest.mark.thorough
 def test_script(tmp_path):
     flags = [f"--workdir={tmp_path}", "--num_examples=400"]
     done = run_script("experiments.papers.label_smoothing.separators", *flags)

@@ -74,6 +74,7 @@ def test_random_examples_are_half_of_the_training_split_alone(data_dir):
     assert set(seen) < set(all_of_them)
 
 
+@pytest.mark.thorough
 def test_the_first_classes_are_all_that_is_left(data_dir):
     part = CLASSES.load("imagenet100", data_dir)
     assert part.class_names == ("ant", "bee")
@@ -96,6 +97,7 @@ def test_a_sample_is_no_larger_than_asked(data_dir, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:The best temperature")  # noise alone: nothing to calibrate
+@pytest.mark.thorough
 def test_a_part_learns_from_what_the_whole_has_learned(data_dir, tmp_path):
     """LLS-ST of Table 7 does so."""
     student = Method("LLS-ST", losses.LabelSmearing, {"matrix": SubstituteTeacher(0.1)})

@@ -31,6 +31,7 @@ def local(strategy, value):
     ],
     ids=["noise_against_noise", "heteroscedastic", "disturb_label"],
 )
+@pytest.mark.daily("noise_against_noise")
 def test_noise_is_each_replicas_own_and_comes_again_with_its_seed(build, two_replicas):
     """Both replicas get the same 24 examples, so that equal random numbers would give equal losses."""
 
