@@ -68,26 +68,27 @@ def test_mixed_precision_keeps_the_loss_in_float32(policy):
     assert model.predict(FEATURES, verbose=0).dtype == "float32"
 
 
-def test_two_replicas_train_as_one_device_does(two_replicas):
+@pytest.mark.parametrize("name", ["forward", "logistic_normal"])
+@pytest.mark.daily("forward")
+def test_two_replicas_train_as_one_device_does(name, two_replicas):
     def batches():
         data = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(16, drop_remainder=True)
         return data.with_options(_no_autoshard())
 
-    def plain(loss):
+    def plain():
+        loss = LOSSES_UNDER_TEST[name].build(3)
         keras.utils.set_random_seed(0)
         net = keras.Sequential([keras.Input([6]), keras.layers.Dense(8, "relu"), keras.layers.Dense(loss.num_outputs)])
         model = NoisyLabelClassifier(net, loss)
         model.compile(keras.optimizers.SGD(0.05), metrics=["accuracy"], jit_compile=False)
         return model
 
-    for case in (LOSSES_UNDER_TEST["forward"], LOSSES_UNDER_TEST["logistic_normal"]):
-        one = plain(case.build(3))
-        alone = one.fit(batches(), epochs=3, shuffle=False, verbose=0).history
-        with two_replicas.scope():
-            both = plain(case.build(3))
-        together = both.fit(batches(), epochs=3, shuffle=False, verbose=0).history
-        np.testing.assert_allclose(alone["loss"], together["loss"], rtol=1e-5)
-        np.testing.assert_allclose(alone["accuracy"], together["accuracy"])
+    alone = plain().fit(batches(), epochs=3, shuffle=False, verbose=0).history
+    with two_replicas.scope():
+        both = plain()
+    together = both.fit(batches(), epochs=3, shuffle=False, verbose=0).history
+    np.testing.assert_allclose(alone["loss"], together["loss"], rtol=1e-5)
+    np.testing.assert_allclose(alone["accuracy"], together["accuracy"])
 
 
 def _no_autoshard():

@@ -64,7 +64,7 @@ def assert_same(ours, theirs, rtol=1e-5):
     ],
     ids=lambda setting: "-".join(setting) if isinstance(setting, dict) else "",
 )
-@pytest.mark.daily("jit_compile-", "shape-")
+@pytest.mark.daily("shape-", "steps_per_execution-")
 def test_training_is_that_of_positions_as_examples(settings, rtol):
     assert_same(trained(classifier(IGNORING(), **settings), FEATURES, MARKED), of_examples(), rtol)
 

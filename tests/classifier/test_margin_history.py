@@ -24,7 +24,7 @@ def margins(logits, labels):
 
 
 @pytest.mark.parametrize("loss", [losses.GeneralizedCrossEntropy(3), losses.LogisticNormal(3)], ids=["gce", "ln"])
-@pytest.mark.daily("ln")
+@pytest.mark.thorough
 def test_margins_of_a_classifier_are_averaged_over_epochs(loss):
     def read(model):
         raw = model(FEATURES, training=False)

@@ -26,6 +26,7 @@ WEIGHTS = np.where(np.arange(len(LABELS)) % 5, np.linspace(0.5, 1.5, len(LABELS)
 EAGER, GRAPH, XLA = {"run_eagerly": True}, {"jit_compile": False}, {"jit_compile": True}
 # Two networks, gradients of gradients, and a state that changes between epochs.
 a_few_daily = pytest.mark.daily("CoTeaching", "LearningToReweight", "PrototypeCorrection")
+the_others_daily = pytest.mark.daily(*set(CLASSIFIERS_UNDER_TEST).difference(a_few_daily.args))
 
 
 @pytest.fixture(scope="module", params=CLASSIFIERS_UNDER_TEST.values(), ids=CLASSIFIERS_UNDER_TEST.keys())
@@ -139,6 +140,7 @@ def test_arguments_are_in_the_configuration_and_not_at_their_defaults(case):
     assert {key for key, value in optional.items() if config[key] == value} <= {"name"}
 
 
+@the_others_daily
 def test_training_goes_on_bit_for_bit_after_save_and_load(case, ended, whole):
     folder, saved = ended
     loaded = keras.models.load_model(folder / "model.keras")
@@ -151,6 +153,7 @@ def test_training_goes_on_bit_for_bit_after_save_and_load(case, ended, whole):
     assert_same(loaded, expected)
 
 
+@the_others_daily
 def test_training_resumes_bit_for_bit(case, ended, whole):
     folder, _ = ended
     _, history, expected = whole

@@ -153,6 +153,7 @@ def test_what_builds_on_a_run_has_its_noise_and_another_initialisation():
     assert (smoke.epochs, smoke.predecessor.epochs, smoke.predecessor.name) == (2, 2, f"smoke/{FIRST.name}")
 
 
+@pytest.mark.thorough
 def test_same_seed_same_result_other_seed_other(finished, tmp_path):
     _, result = finished
     assert run(SMALL, tmp_path)["scores"] == result["scores"]

@@ -59,6 +59,7 @@ def trained_on(source, data_dir):
     return [(image.tobytes(), int(label)) for (image,), (label,) in epoch]
 
 
+@pytest.mark.thorough
 def test_random_examples_are_half_of_the_training_split_alone(data_dir):
     whole, part = (source.load("imagenet100", data_dir) for source in (WHOLE, EXAMPLES))
     assert (len(whole.train), len(part.train)) == (54, 27)
@@ -74,7 +75,6 @@ def test_random_examples_are_half_of_the_training_split_alone(data_dir):
     assert set(seen) < set(all_of_them)
 
 
-@pytest.mark.thorough
 def test_the_first_classes_are_all_that_is_left(data_dir):
     part = CLASSES.load("imagenet100", data_dir)
     assert part.class_names == ("ant", "bee")

@@ -217,6 +217,7 @@ def test_label_noise_does_not_reach_validation():
     assert once == pytest.approx(cross_entropy(ONE_HOT, np.asarray(model(FEATURES), "float64")).mean(), rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_label_noise_goes_on_after_save_and_load(tmp_path):
     whole, half = (classifier(losses.NoiseAgainstNoise(5, 1.0)) for _ in range(2))
     expected = fit(whole, 4)

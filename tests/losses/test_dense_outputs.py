@@ -58,6 +58,7 @@ def assert_same(dense, of_examples):
 
 
 @pytest.mark.parametrize("name", BUILT)
+@pytest.mark.daily(*EACH_CLASS)
 def test_value_and_gradient_are_those_of_the_positions_as_examples(name):
     loss = LOSSES_UNDER_TEST[name].build(K, reduction="none")
     outputs = outputs_for(loss)

@@ -246,6 +246,7 @@ def test_evaluation_repeats_and_leaves_the_generator_alone():
     np.testing.assert_array_equal(model.loss.seed_generator.state.numpy(), state)
 
 
+@pytest.mark.thorough
 def test_resumed_training_goes_on_with_the_same_noise(tmp_path):
     whole, half = (classifier(losses.Heteroscedastic(3, rank=1, train_samples=4)) for _ in range(2))
     expected = fit(whole, 4)

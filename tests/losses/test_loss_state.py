@@ -322,6 +322,7 @@ def test_a_teacher_with_a_learned_matrix_teaches_and_is_saved(tmp_path):
     np.testing.assert_array_equal(loaded.teacher.loss.q_matrix, teacher.loss.q_matrix)
 
 
+@pytest.mark.thorough
 def test_a_student_without_labels_counts_its_teachers():
     teacher = classifier("learnable")
     fit(teacher, 5)

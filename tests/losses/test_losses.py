@@ -113,6 +113,7 @@ def test_graph_and_xla_agree_with_eager_mode(name, jit_compile):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.daily(*(f"{name}-{dtype}" for name in DAILY for dtype in ("float32", "bfloat16", "float16")))
 def test_large_logits_stay_finite(case, dtype):
     loss = case.build(10)
     labels, soft, outputs = examples(loss, batch=20)

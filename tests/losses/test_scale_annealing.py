@@ -112,6 +112,7 @@ def test_updates_are_counted_not_batches():
     assert model.evaluate(FEATURES, LABELS, verbose=0) == pytest.approx(float(expected), rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_replicas_count_together(two_replicas):
     with two_replicas.scope():
         model = classifier(schedule())

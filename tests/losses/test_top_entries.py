@@ -168,6 +168,7 @@ def test_an_entry_that_comes_in_changes_nothing_but_its_place():
     assert all(len(set(row)) == 3 for row in after.tolist())
 
 
+@pytest.mark.thorough
 def test_learnable_finds_the_neighbours_and_agrees_with_whole_rows():
     """Trained on a problem where each class looks like two others."""
     rng = np.random.default_rng(0)
