@@ -164,6 +164,7 @@ def digits():
 
 
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS, ids=lambda a: type(a).__name__)
+@pytest.mark.daily("Compose", "CutMix", "CropAndFlip", "Cutout", "Mixup")
 def test_batches_are_a_function_of_epoch_and_step(digits, augmentation):
     def take(count, first_epoch=0):
         batches = pipeline.batches(digits, 50, augmentation, seed=3, first_epoch=first_epoch)
@@ -232,6 +233,7 @@ def test_a_narrow_dtype_policy_changes_nothing(augmentation):
     ],
     ids=lambda one: getattr(one, "__name__", type(one).__name__),
 )
+@pytest.mark.daily("OnlineLabelSmoothing-CropAndFlip", "LogisticNormal-Compose")
 def test_losses_train_and_report_the_accuracy_of_untouched_data(digits, augmentation, build):
     keras.utils.set_random_seed(0)
     loss = build(10)
