@@ -63,7 +63,9 @@ def test_every_network_is_under_test():
         for name, rest in NETWORKS.items()
     ],
 )
-@pytest.mark.daily("digits_cnn", "lenet5", "lenet5_same", "mlp", "alexnet", "resnet8", "resnet20", "resnet29", "resnet18", "wrn28_2")
+@pytest.mark.daily(
+    "digits_cnn", "lenet5", "lenet5_same", "mlp", "alexnet", "resnet8", "resnet20", "resnet29", "resnet18", "wrn28_2"
+)
 def test_size_and_shape(name, shape, parameters):
     network = built(name)
     assert sum(int(np.prod(weight.shape)) for weight in network.trainable_weights) == parameters
@@ -243,6 +245,8 @@ def test_refuses_wrong_numbers(shape, outputs, error, argument):
         ("resnet50v2", 32),
     ],
 )
-@pytest.mark.daily("resnet18-25", "resnet29-4", "resnet8-4", "alexnet-4", "alexnet-28", "lenet5-12", "lenet5_same-4", "digits_cnn-4")
+@pytest.mark.daily(
+    "resnet18-25", "resnet29-4", "resnet8-4", "alexnet-4", "alexnet-28", "lenet5-12", "lenet5_same-4", "digits_cnn-4"
+)
 def test_the_smallest_image_works(name, side):
     assert models.build(name, (side, side, 1), 2)(example((side, side, 1))).shape == (3, 2)
