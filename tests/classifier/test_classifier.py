@@ -27,6 +27,7 @@ def test_fit_predict_and_metrics_speak_of_probabilities(name):
 
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras warns at the end of all such data
+@pytest.mark.thorough
 def test_data_of_unknown_size_train_as_the_same_of_known_size():
     """Keras alone counts one extra update per epoch, and an extra batch in the loss and the metrics."""
     known = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(16, drop_remainder=True)

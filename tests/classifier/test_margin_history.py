@@ -61,6 +61,7 @@ def test_wrong_labels_have_low_areas():
     assert set(np.argsort(history.area_under_margin)[:2]) == {3, 20}
 
 
+@pytest.mark.thorough
 def test_resumed_training_goes_on_with_the_sums(tmp_path):
     def fit(epochs, *more):
         history = callbacks.MarginHistory(FEATURES, LABELS)

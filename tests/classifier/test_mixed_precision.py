@@ -10,11 +10,12 @@ import tensorflow as tf
 from experiments import papers
 from experiments.experiment import DTYPE_POLICIES
 from tests.classifier.test_compiled_steps import BUILDS, batches, classifier
-from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, examples, names_of_every_setting, with_ids
+from tests.helpers.losses_under_test import DAILY, LOSSES_UNDER_TEST, examples, names_of_every_setting, with_ids
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 @pytest.mark.parametrize("case", LOSSES_UNDER_TEST.values(), ids=LOSSES_UNDER_TEST.keys())
+@pytest.mark.daily(*(f"{name}-{dtype}" for name in DAILY for dtype in ("bfloat16", "float16")))
 def test_a_loss_loses_nothing_but_what_its_inputs_have_lost(case, dtype):
     """The float64 oracle receives the outputs after they were rounded by the network."""
     loss = case.build(10)

@@ -35,6 +35,7 @@ def test_training_goes_on_bit_for_bit_after_save_and_load(name, tmp_path):
     assert restored.loss.get_config() == whole.loss.get_config()
 
 
+@pytest.mark.thorough
 def test_random_generators_are_what_makes_resuming_exact(tmp_path):
     """Without the state of the generators, a restored model would repeat the dropout of the first epochs."""
     model = classifier(losses.LabelSmoothing(3))

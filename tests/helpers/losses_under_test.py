@@ -462,19 +462,6 @@ def first_of_class(named):
 
 DAILY = first_of_class({name: case.build(3) for name, case in LOSSES_UNDER_TEST.items()})
 
-# Whole training steps that XLA compiles every day; of the other classes it compiles the loss alone then.
-WHOLE_STEPS_DAILY = [
-    "cross_entropy",
-    "forward",
-    "noise_against_noise",
-    "bounded_forward",
-    "online",
-    "learnable",
-    "early_learning",
-    "logistic_normal",
-    "shifted_gaussian",
-]
-
 
 def names_of_every_setting(daily=DAILY, names=LOSSES_UNDER_TEST):
     """Parameters for what trains or compiles: every day one setting of each class, in the long run all of them."""

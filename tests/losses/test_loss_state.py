@@ -117,7 +117,7 @@ def test_backup_and_restore_hold_the_rotated_state(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", names_of_every_setting(DAILY, SETTINGS))
-@pytest.mark.daily("learnable_top", "online_steps")
+@pytest.mark.daily("learnable_top")
 def test_training_learns_and_evaluation_leaves_what_was_learned_untouched(name):
     alone, validated = trained(name), classifier(name)
     start = [np.array(part) for part in plain(validated.loss.class_rows)]
