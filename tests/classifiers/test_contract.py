@@ -26,7 +26,7 @@ WEIGHTS = np.where(np.arange(len(LABELS)) % 5, np.linspace(0.5, 1.5, len(LABELS)
 EAGER, GRAPH, XLA = {"run_eagerly": True}, {"jit_compile": False}, {"jit_compile": True}
 # Two networks, gradients of gradients, and a state that changes between epochs.
 a_few_daily = pytest.mark.daily("CoTeaching", "LearningToReweight", "PrototypeCorrection")
-the_others_daily = pytest.mark.daily(*set(CLASSIFIERS_UNDER_TEST).difference(a_few_daily.args))
+the_others_daily = pytest.mark.daily(*sorted(set(CLASSIFIERS_UNDER_TEST).difference(a_few_daily.args)))
 
 
 @pytest.fixture(scope="module", params=CLASSIFIERS_UNDER_TEST.values(), ids=CLASSIFIERS_UNDER_TEST.keys())
