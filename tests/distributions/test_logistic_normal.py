@@ -241,6 +241,7 @@ def with_batch(case):
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.daily("scalar", "rank_2")
 def test_is_a_composite_tensor(case):
     """The distribution is flattened, packed again, and passed in and out of a function."""
     distribution = with_batch(case)

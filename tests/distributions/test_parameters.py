@@ -45,6 +45,7 @@ def gradient_within(form, use):
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("form", VALUES)
+@pytest.mark.daily(*(f"vector and factor-{make}-{use}" for make in MAKERS for use in USES))
 def test_parameters_made_before_the_tape_have_the_gradient_of_those_made_within(form, make, use):
     outer = [MAKERS[make](value) for value in VALUES[form] if value is not None]
     distribution = build(*outer)
