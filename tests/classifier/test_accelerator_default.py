@@ -35,7 +35,7 @@ def train_and_predict(loss, *, built):
 
 
 @pytest.mark.parametrize("name", names_of_every_setting(DAILY))
-@pytest.mark.daily("logistic_normal", "online")
+@pytest.mark.daily("online")
 def test_a_loss_trains_with_string_metrics(name):
     train_and_predict(LOSSES_UNDER_TEST[name].build(3), built=True)
 

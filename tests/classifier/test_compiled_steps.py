@@ -84,12 +84,10 @@ COMPILED_DAILY = [
     "cross_entropy",
     "forward",
     "noise_against_noise",
-    "bounded_forward",
     "online",
     "learnable",
     "early_learning",
     "logistic_normal",
-    "shifted_gaussian",
 ]
 TRAINED_DAILY = {"early_learning", "noise_against_noise", "logistic_normal_annealed", "online_steps_top"}
 

@@ -44,6 +44,7 @@ def test_deployable_loads_where_this_package_is_not(tmp_path):
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, capture_output=True)
 
 
+@pytest.mark.thorough
 def test_deployable_of_other_networks():
     """A Functional network with another last layer, and a subclassed one, keep their width and their predictions."""
 

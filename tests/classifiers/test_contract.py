@@ -191,6 +191,7 @@ def test_one_hot_labels_and_weights_of_one_change_nothing(case, alone):
     assert_close(model, alone[0])
 
 
+@a_few_daily
 def test_soft_labels_train(softly):
     model, history = softly
     assert np.isfinite(history["loss"]).all()
@@ -207,6 +208,7 @@ def test_a_loss_that_remembers_each_example_trains_or_is_refused(case):
         drawless(remembering)
 
 
+@pytest.mark.daily("LearningToReweight", "PrototypeCorrection", "DistilledClassifier")
 def test_an_example_of_weight_0_changes_nothing(case, softly):
     if case.counts_weight_0:
         pytest.skip(case.counts_weight_0)

@@ -155,7 +155,7 @@ def test_teacher_may_be_any_keras_model_with_logits():
 
 
 @pytest.mark.parametrize("kind", ["subclassed", "plain"])
-@pytest.mark.daily("subclassed")
+@pytest.mark.thorough
 def test_goes_on_after_loading_as_if_it_had_not_stopped(kind, tmp_path):
     """With a teacher of its own optimizer; the contract has a teacher that is a classifier."""
     keras.utils.set_random_seed(3)

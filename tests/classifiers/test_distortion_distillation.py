@@ -134,6 +134,7 @@ def test_xla_gives_the_same_loss_of_views_that_differ():
     assert float(compiled(outputs)) == pytest.approx(float(model.compute_loss(None, labels, outputs)), rel=1e-6)
 
 
+@pytest.mark.thorough
 def test_two_replicas_draw_different_numbers(two_replicas):
     with two_replicas.scope():
         model = classifier()

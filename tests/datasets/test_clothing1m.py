@@ -179,6 +179,7 @@ def test_crops_are_at_random_places_of_the_resized_image(axis):
 
 
 @pytest.mark.filterwarnings("ignore:The best temperature")  # noise alone: nothing to calibrate
+@pytest.mark.thorough
 def test_run(data_dir, tmp_path):
     result = run(EXPERIMENT, tmp_path, data_dir)
     assert result["settings"]["source"] == {"per_class": 2, "shorter_side": 40, "image_size": 32}

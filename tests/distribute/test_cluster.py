@@ -158,6 +158,7 @@ def test_all_name_the_worker_that_does_not_come(absent, workers):
         assert f"within 0.5 seconds. Missing: worker {absent} ({workers[absent]}). Seen from worker" in str(error)
 
 
+@pytest.mark.thorough
 def test_a_worker_that_dies_while_it_waits_is_missing_again(workers):
     chief_port, own_port = (int(workers[index].split(":")[1]) for index in (0, 2))
     with ThreadPoolExecutor(2) as pool:
@@ -186,6 +187,7 @@ def test_a_worker_without_a_way_back(workers):
         assert "Missing: worker 1" in str(chief.exception())
 
 
+@pytest.mark.thorough
 def test_what_is_no_worker_is_not_counted(workers, monkeypatch):
     """A port scan, a browser, and another program at the chief's address, none of which is a worker."""
     monkeypatch.setattr(_rendezvous, "_PATIENCE", 0.3)

@@ -286,6 +286,7 @@ def test_vectorized_map_is_a_loop(rng):
         np.testing.assert_allclose(ours, np.stack(looped), rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_made_trainable_with_a_factor_and_fitted():
     """`make_trainable` beside a factor of our own: a few steps raise the likelihood, and every variable moves."""
     factor = tf.Variable([[0.5], [-0.5], [0.5]])

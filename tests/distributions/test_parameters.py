@@ -85,7 +85,7 @@ def test_another_number_of_classes_is_refused(act, message):
 @pytest.mark.parametrize(
     "factor", [None, np.ones((3, 1), "float32"), np.ones((3, 4), "float32")], ids=["none", "1", "4"]
 )
-@pytest.mark.daily("none", "1")
+@pytest.mark.daily("1")
 def test_a_scale_of_any_rank_is_a_scalar_or_a_vector_when_it_comes(factor):
     @tf.function(input_signature=[tf.TensorSpec(None)], autograph=False)
     def traced(scale_diag):

@@ -169,6 +169,7 @@ def test_other_errors_are_no_failed_trials(finished, scripted, tmp_path):
     assert len(seen) == 1
 
 
+@pytest.mark.thorough
 def test_stopped_search_goes_on(finished, tmp_path, monkeypatch):
     """Ctrl-C in the second trial: the first is not run again, the second is."""
     workdir, outcome = finished

@@ -62,6 +62,7 @@ def test_sample_is_no_larger_than_asked(data_dir, monkeypatch):
     assert (len(found.train), len(found.validation), len(found.test)) == (3, 3, tiny_raw.TEST)
 
 
+@pytest.mark.thorough
 def test_stream_trains_on_the_labels_that_the_sample_shows(data_dir):
     noisy = EXPERIMENT.noise.apply(STREAM.load("cifar10", data_dir), 7)
     whole_square = dataclasses.replace(EXPERIMENT, augmentation=None, seed=7)

@@ -147,6 +147,7 @@ def fit(model, epochs):
     return model.fit(FEATURES, LABELS, batch_size=20, epochs=epochs, shuffle=False, verbose=0).history["loss"]
 
 
+@pytest.mark.thorough
 def test_deployed_tempered_probabilities_need_keras_alone(tmp_path):
     model = classifier(losses.BiTempered(5, 0.5, 2.0))
     fit(model, 2)

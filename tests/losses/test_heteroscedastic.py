@@ -133,7 +133,7 @@ def test_gradient_for_the_mean_is_the_papers():
 
 
 @pytest.mark.parametrize("jit_compile", [None, False, True], ids=["eager", "graph", "xla"])
-@pytest.mark.daily("xla")
+@pytest.mark.daily("graph")
 def test_chunks_that_do_not_divide_the_samples(monkeypatch, jit_compile):
     """In chunks of 4, 4 and 2, the loss is the mean over 10 samples, also for a batch of unknown size."""
     monkeypatch.setattr(heteroscedastic, "_TRAINING_NUMBERS", 6 * 3 * 4)
@@ -339,6 +339,7 @@ def test_one_sample_will_do():
     np.testing.assert_allclose(np.sum(loss.probabilities(outputs), axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_more_classes_than_sobol_has_dimensions():
     loss = losses.Heteroscedastic(21_843, train_samples=2, test_samples=4)
     outputs = np.zeros((2, loss.num_outputs), "float32")

@@ -304,6 +304,7 @@ def test_a_plain_keras_model_is_refused(name):
         model.fit(FEATURES, LABELS, verbose=0)
 
 
+@pytest.mark.thorough
 def test_a_teacher_with_a_learned_matrix_teaches_and_is_saved(tmp_path):
     """Distillation at temperature 1 without labels: the paper's Eq. 6 with beta = 0."""
     teacher = classifier("learnable")

@@ -37,6 +37,7 @@ def both_kinds(loss, jit_compile=False):
 
 
 @pytest.mark.parametrize("num_classes", [2, 10, 100])
+@pytest.mark.daily(*(f"{name}-{k}" for name in LOSSES_UNDER_TEST for k in (2, 10)), *(f"{name}-100" for name in DAILY))
 def test_value_equals_the_oracle_for_every_kind_of_label(case, num_classes):
     loss = case.build(num_classes, dtype="float64")
     labels, soft, outputs = examples(loss)

@@ -62,7 +62,7 @@ def dense(rows):
     [(1, True), (3, False), (6, True), (K - 1, False)]
     + [pytest.param(*rest, marks=pytest.mark.torture) for rest in [(1, False), (3, True), (6, False), (K - 1, True)]],
 )
-@pytest.mark.daily("1-True", "3-False")
+@pytest.mark.daily("3-False")
 def test_online_keeps_the_entries_with_the_largest_means(top, jit_compile):
     logits, labels = batches()
     loss = losses.OnlineLabelSmoothing(K, top=top)
@@ -198,7 +198,7 @@ def test_learnable_finds_the_neighbours_and_agrees_with_whole_rows():
 
 @pytest.mark.parametrize("soft", [False, True], ids=["indices", "soft"])
 @pytest.mark.parametrize("loss_class", [losses.OnlineLabelSmoothing, losses.LearnableLabelSmoothing])
-@pytest.mark.daily("LearnableLabelSmoothing-indices", "OnlineLabelSmoothing-soft")
+@pytest.mark.daily("OnlineLabelSmoothing-soft")
 def test_no_square_array_exists_at_any_time(loss_class, soft):
     """The compiled programs of a step and of the end of an epoch hold no array with K^2 elements."""
     num_classes, batch = 1009, 8

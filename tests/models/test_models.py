@@ -181,6 +181,7 @@ def test_resnet50v2_is_rebuilt_without_custom_objects():
     np.testing.assert_array_equal(rebuilt(example((32, 32, 3))), network(example((32, 32, 3))))
 
 
+@pytest.mark.thorough
 def test_digits_cnn_learns_digits():
     from sklearn.datasets import load_digits
 

@@ -136,6 +136,7 @@ def test_grey_images_are_refused():
         models.build("resnet50_untrained", (32, 32, 1), 7)
 
 
+@pytest.mark.thorough
 def test_is_rebuilt_without_custom_objects():
     """The condition for saving and cloning, tested without writing the 94 MB of a network."""
     network = models.build("resnet50_untrained", (32, 32, 3), 7)

@@ -71,6 +71,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.daily("arrays", "generator", "soft labels")
 def test_every_example_has_its_own_row(way):
     """Arrays and the dataset are shuffled."""
     model = untrained(run_eagerly=way not in ("arrays", "dataset"))

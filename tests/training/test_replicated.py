@@ -213,6 +213,7 @@ def test_what_compile_makes_is_made_in_the_scope(two_replicas):
             model.compile("sgd")
 
 
+@pytest.mark.thorough
 def test_every_batch_of_a_generator_is_trained_on(two_replicas):
     taken = []
 
