@@ -198,6 +198,7 @@ def train_two(workdir):
     ],
     ids=["two", "demo"],
 )
+@pytest.mark.thorough
 def test_interrupted_run_leaves_nothing_half_written(start, program, tmp_path):
     """SIGINT while the second run trains: what was finished stays whole, and the same command goes on from there."""
     workdir = tmp_path / "runs"

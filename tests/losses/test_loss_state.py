@@ -82,6 +82,7 @@ def go_on(folder, names):
 
 
 @pytest.mark.parametrize("names", [DAILY, pytest.param([*SETTINGS], marks=pytest.mark.torture)])
+@pytest.mark.thorough
 def test_training_goes_on_bit_for_bit_in_a_new_process(names, tmp_path):
     """Training from a file that was written half-way equals training without an interruption."""
     expected = {}

@@ -10,8 +10,8 @@ import tensorflow as tf
 from tests.helpers.losses_under_test import DAILY, LOSSES_UNDER_TEST, examples, names_of_every_setting, with_ids
 from tfp_noise import losses
 
-# What XLA compiles every day beside the whole steps of `test_compiled_steps`: loops, many samples, sorting, entropies.
-COMPILED_DAILY = ["bi_tempered", "heteroscedastic", "zipf", "jensen_shannon", "active_negative"]
+# What is compiled every day beside the whole steps of `test_compiled_steps`: loops, samples, sorting, entropies.
+COMPILED_DAILY = ["bi_tempered", "heteroscedastic", "zipf", "jensen_shannon", "active_negative", "bounded_forward"]
 
 
 @pytest.fixture(scope="module", params=LOSSES_UNDER_TEST.values(), ids=LOSSES_UNDER_TEST.keys())
@@ -50,6 +50,7 @@ def test_value_equals_the_oracle_for_every_kind_of_label(case, num_classes):
 
 
 @pytest.mark.parametrize("num_classes", [2, 5])
+@pytest.mark.daily(*(f"{name}-2" for name in LOSSES_UNDER_TEST), *(f"{name}-5" for name in DAILY))
 def test_gradient_of_a_weighted_sum_equals_finite_differences_of_the_oracle(case, num_classes):
     """Weights are what sample weights, means and loss scaling rest on, and what a gradient by hand may forget.
 
@@ -73,6 +74,7 @@ def test_gradient_of_a_weighted_sum_equals_finite_differences_of_the_oracle(case
         np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-6 * np.abs(numeric).max())
 
 
+@pytest.mark.daily(*DAILY)
 def test_float32_agrees_with_float64(case):
     wide, narrow = case.build(10, dtype="float64"), case.build(10)
     labels, soft, outputs = examples(wide, batch=64)
@@ -90,7 +92,7 @@ def test_float32_agrees_with_float64(case):
     [(name, False) for name in LOSSES_UNDER_TEST]
     + [pytest.param(name, True, marks=[pytest.mark.torture] * (name not in DAILY)) for name in LOSSES_UNDER_TEST],
 )
-@pytest.mark.daily(*(f"{name}-False" for name in DAILY), *(f"{name}-True" for name in COMPILED_DAILY))
+@pytest.mark.daily(*(f"{name}-{jit_compile}" for name in COMPILED_DAILY for jit_compile in (False, True)))
 def test_graph_and_xla_agree_with_eager_mode(name, jit_compile):
     """Labels out of range are included, which give NaN for their example only."""
     loss = LOSSES_UNDER_TEST[name].build(10)
@@ -134,6 +136,7 @@ def test_config_round_trip_is_exact(case):
     np.testing.assert_array_equal(restored(with_ids(loss, labels), outputs), loss(with_ids(loss, labels), outputs))
 
 
+@pytest.mark.daily(*DAILY)
 def test_weights_and_reductions_are_keras_ones(case):
     labels, _, outputs = examples(case.build(10))
     y_true = with_ids(case.build(10), labels)

@@ -91,7 +91,7 @@ VARIANTS = {
 
 
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS.keys())
-@pytest.mark.daily("paper", "per_sample", "zeros", "kept", "longer_than_an_epoch")
+@pytest.mark.daily("paper", "zeros", "kept")
 def test_three_epochs_give_the_soft_labels_of_the_algorithm(variant):
     # Variants with periods of epochs have weights, some of them 0; variants with periods of steps have none.
     data = batches(zero_weights="update_period" not in variant and "initial" not in variant)

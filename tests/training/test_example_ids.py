@@ -196,6 +196,7 @@ def test_a_step_without_ids_says_what_is_missing():
     model.train_on_batch(FEATURES, beside(LABELS, IDS))
 
 
+@pytest.mark.thorough
 def test_training_goes_on_bit_for_bit_after_save_and_load(tmp_path):
     whole = classifier(losses.EarlyLearning(3, N))
     whole.run_eagerly = True
