@@ -12,7 +12,7 @@ from rich import box
 from rich.table import Table
 
 from experiments import results
-from experiments.comparison import costs, runs, sets, table
+from experiments.comparison import costs, page, runs, sets, table
 from experiments.comparison.methods import METHODS
 from experiments.console import shared_flags, terminal
 from experiments.experiment import MAX_SEED
@@ -31,7 +31,7 @@ def main():
     found = table.load(folder)
     if not found:
         raise FileNotFoundError(f"No finished run in {folder}. Run the command without --notrain first.")
-    results.write_text(folder.with_suffix(".md"), table.page(args.dataset, folder))
+    results.write_text(folder.with_suffix(".md"), page.page(args.dataset, folder))
     results.write_figure(folder.with_suffix(".png"), table.figure(args.dataset, folder))
     shown = {noise.name: found[noise.name] for noise in noises if noise.name in found}
     terminal.console().print(_shown(table.rows(shown, "last", costs.read(folder))))

@@ -11,7 +11,7 @@ from tfp_noise._saving.deployment import probabilities_model
 from tfp_noise._saving.input_signature import ModelWithInputSignature
 from tfp_noise._saving.resumable import ResumableModel
 from tfp_noise._training import fit_arguments
-from tfp_noise._training.example_ids import with_positions
+from tfp_noise._training.example_ids import check_remembered, with_positions
 from tfp_noise._training.fit_callbacks import backups_released, with_own_callbacks
 from tfp_noise._training.image_scale import ScaleCheck
 from tfp_noise._training.input_checks import check_data
@@ -24,6 +24,7 @@ from tfp_noise._training.outputs_rank import outputs_rank
 from tfp_noise._training.raw_outputs import check_raw_outputs
 from tfp_noise._training.replication import ReplicatedModel
 from tfp_noise._training.training_facts import training_facts
+from tfp_noise._training.warm_up import warn_unless_begun
 from tfp_noise._training.worker_agreement import check_workers_alike
 from tfp_noise.losses import NoisyLabelLoss
 from tfp_noise.losses._checks import check_one_class
@@ -112,9 +113,6 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
 
     def call(self, inputs, training=None):
         return self.network(inputs, training=training)
-
-    def compute_output_shape(self, input_shape):
-        return self.network.compute_output_shape(input_shape)
 
     def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, **kwargs):
         """Configures training like `keras.Model.compile`, without the loss, which the constructor has received.
@@ -227,7 +225,9 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
 
         A loss that remembers each example (`loss.needs_ids`) gets positions in arrays as ids. Batches for it must be
         `(x, {"labels": y, "ids": i})`, with the integers `i` in `[0, loss.num_examples)`; arrays may have ids of their
-        own in the same way. Other losses, and evaluation, take such labels too and leave the ids out.
+        own in the same way. Other losses, and evaluation, take such labels too and leave the ids out. An id must mean
+        the same example in every epoch and every `fit`: if one comes with another label than before, arrays are
+        refused, and a training with batches ends with an error.
 
         If training diverges, it ends with an error before a callback can save the model, so that the last checkpoint is
         a good one.
@@ -252,15 +252,18 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             FloatingPointError: if the loss, or a weight at the end of an epoch, is NaN or infinite; it names the step.
             TypeError: if labels are neither integers nor distributions, such as targets of a regression.
             ValueError: if labels lie outside `[0, num_classes)`, rows are not distributions, or the shapes of labels or
-                weights do not fit; if a loss needs ids that are not there or out of range; if features are infinite, or
-                are NaN and the network's outputs are then NaN, too; if a batch cannot be divided among the replicas; or
-                if data, settings, weights, loss, optimizer or seed differ between workers (on every worker).
+                weights do not fit; if a loss needs ids that are not there, out of range, or come with other labels than
+                before; if features are infinite, or are NaN and the network's outputs are then NaN, too; if a batch
+                cannot be divided among the replicas; or if data, settings, weights, loss, optimizer or seed differ
+                between workers (on every worker).
             ConnectionError: if one of several workers is lost.
 
         Warns:
-            UserWarning: if images are on another scale than the network is made for.
+            UserWarning: if images are on another scale than the network is made for; once, if a method that corrects
+                labels after a warm-up does not come to that in the epochs so far and those of this call.
         """
         x, y = self._checked(x, with_positions(y, self.loss), training=True)
+        check_remembered(y, self.loss)
         self._check_weights(kwargs, x, y)
         check_batches(x, batch_size, kwargs.get("validation_split", 0.0), self.distribute_strategy)
         validation = kwargs.get("validation_data")
@@ -276,8 +279,11 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         facts = functools.partial(training_facts, self, data, settings, resumed=True)
         callbacks = with_own_callbacks(callbacks, self, facts)
         self.build_optimizer()  # before the first step is traced, which may fail because of its data
+        warn_unless_begun(self, epochs - initial_epoch)
         with backups_released(callbacks):
-            return super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
+            history = super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
+        warn_unless_begun(self)  # a callback may have ended the training early
+        return history
 
     def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, **kwargs):
         """Evaluates like `keras.Model.evaluate`, after the checks of `fit`; the loss is `loss.evaluation_loss`."""
@@ -308,8 +314,12 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         rank = outputs_rank(self, x, y) if hasattr(y, "shape") else self._outputs_rank or 2
         check_weights(arguments, y, loss.ignore_class, rank, self._label_kind.num_labels, loss.needs_ids)
 
+    def _check_scale(self, name, features, training=False):
+        """Warns of images on another scale than is expected, as `ScaleCheck` does; subclasses may look at more."""
+        self.scale_check(name, features, training)
+
     def _checked(self, x, y, prefix="", training=False):
-        look = functools.partial(self.scale_check, training=training)
+        look = functools.partial(self._check_scale, training=training)
         takes_nan = functools.partial(takes_missing, self, x)
         rank_of = functools.partial(outputs_rank, self)
         num_examples = self.loss.num_examples if training and self.loss.needs_ids else None

@@ -105,7 +105,7 @@ def _case(num_classes, examples, batch):
     few = train.take(np.arange(_HELD_OUT))
     data = datasets.Dataset("made up", train, few, few, tuple(map(str, range(num_classes))))
     task = ComparedSet(lambda *_: data, 1, batch, periods=examples // batch // _STEPS_IN_TURN)
-    return Case(data.name, task, _NOISE, 0, _NOISE.apply(data, 0))
+    return Case(data.name, task, _NOISE, 0, _NOISE.apply(data, 0), few)
 
 
 def _mebibytes(trainer):

@@ -34,18 +34,30 @@ ARGUMENTS = {
         "backbone_epochs": lambda case: round(case.task.periods * 70 / 320),
         "joint_epochs": lambda case: round(case.task.periods * 130 / 320),
     },
-    # 300 epochs of 390 steps, which leave 0.995^300 of the labels' weight; the average reaches back over 10,000 steps.
-    "ShiftedGaussianNoise": {
-        "label_decay": lambda case: round(0.995 ** (300 / case.task.periods), 4),
-        "average_decay": lambda case: round(1 - 300 * 390 / 10_000 / _steps(case), 4),
-    },
+    # An average that reaches back over 10,000 steps of 300 epochs of 390; of the labels' weight, these leave 0.995^300,
+    # as 0.951^30 would.
+    "ShiftedGaussianNoise": {"average_decay": lambda case: round(1 - 300 * 390 / 10_000 / _steps(case), 4)},
 }
-# Values to search over, beside those that losses declare as their `search_space`, or in their place: of early-learning
-# regularisation the authors' choices for CIFAR, so that no method has more than nine trainings.
+# Values to search over where a loss declares no `search_space`, or one of fewer than four or more than nine points:
+# those of papers or around them, so that every method with numbers to set has four to nine points.
 _SPACES = {
+    "ActiveNegative": {"weights": ((1.0, 1.0), (5.0, 5.0), (10.0, 1.0), (1.0, 5.0))},
+    "ActivePassive": {"weights": ((1.0, 1.0), (1.0, 10.0), (10.0, 0.1), (10.0, 1.0))},
+    "Bootstrap": {"beta": (0.8, 0.95), "hard": (True, False)},
+    "ConfidencePenalty": {"beta": (0.1, 0.3, 0.5, 1.0)},
+    "DisturbLabel": {"rate": (0.05, 0.1, 0.2, 0.4)},
     "EarlyLearning": {"beta": (0.7, 0.9), "weight": (1.0, 3.0, 7.0)},
+    "Focal": {"gamma": (0.5, 1.0, 2.0, 5.0)},
     "JensenShannon": {"weight": (0.1, 0.3, 0.5, 0.7, 0.9)},
+    "LearnableLabelSmoothing": {"alpha": (0.1, 0.2, 0.4, 0.6)},
     "LogitClip": {"max_norm": (1.0, 2.0, 5.0, 10.0)},
+    "OnlineLabelSmoothing": {"alpha": (0.1, 0.3, 0.5, 0.7, 0.9)},
+    "PENCIL": {"alpha": (0.1, 0.4), "beta": (0.1, 0.8)},
+    "PairwiseConfusion": {"weight": (1.0, 5.0, 10.0, 20.0)},
+    "ShiftedGaussianNoise": {"label_decay": (0.9, 0.93, 0.95, 0.98)},
+    "SymmetricCrossEntropy": {"alpha": (0.01, 0.1, 1.0, 6.0), "beta": (0.1, 1.0)},
+    "TeacherFree": {"alpha": (0.1, 0.5, 0.9), "temperature": (20.0, 40.0)},
+    "ZipfLabelSmoothing": {"weight": (0.1, 0.3, 1.0, 3.0)},
 }
 LEFT_OUT = {
     "LabelSmearing": "label smoothing with another matrix, which nobody states",
@@ -78,6 +90,7 @@ def _compared(one):
     """The entry of a loss, from its `LossSummary`."""
     make, maker = getattr(losses, one.name), _MAKERS.get(one.needs, _of_classes)
     return ComparedMethod(
+        make,
         lambda case, **arguments: maker(case, make, **arguments),
         ARGUMENTS.get(one.name, {}),
         told=_TRANSITION if maker is _told else "",

@@ -1,6 +1,7 @@
 """Runs of the comparison: one JSON file each in `FOLDER/NOISE/METHOD-SEED.json`, and one for each search."""
 
 import dataclasses
+import json
 import warnings
 
 import keras
@@ -8,15 +9,15 @@ import keras
 from experiments import results
 from experiments.comparison import sets
 from experiments.comparison.methods import METHODS
-from experiments.comparison.training import PLAIN
+from experiments.comparison.training import HIDDEN, LEARNING_RATE
 from experiments.console import terminal
 from tfp_noise.search.walk import points
 
-_SEARCH_SEED = 0
+SEARCH_SEEDS = (0, 1)
 
 
 def measure(dataset, noises, methods, seeds, folder, data_dir=None):
-    """Train what is missing: for each seed and method on each noise.
+    """Train what is missing: for each method and seed on each noise.
 
     A run that diverges is stored as such. One that fails otherwise is named, and does not stop the others.
 
@@ -32,19 +33,18 @@ def measure(dataset, noises, methods, seeds, folder, data_dir=None):
         A list of text, the runs that failed.
     """
     failed = []
-    for seed in seeds:
-        cases = sets.cases(dataset, noises, seed, data_dir)
-        for method in methods:
-            trainers = {}  # of equal losses: noises of one method take turns, so that most need no new compilation
-            for case in cases:
-                title = f"{method}, {case.noise.name}, seed {seed}"
-                try:
-                    _find_or_train(method, case, folder, trainers, title, data_dir)
-                except ValueError as error:
-                    failed.append(title)
-                    terminal.console().print(f"{title}: failed: {error}", markup=False)
-            if trainers:
-                keras.backend.clear_session()
+    cases = [case for seed in seeds for case in sets.cases(dataset, noises, seed, data_dir)]
+    for method in methods:
+        trainers = {}  # of equal losses: one method's runs follow each other, so that most need no new compilation
+        for case in cases:
+            title = f"{method}, {case.noise.name}, seed {case.seed}"
+            try:
+                _find_or_train(method, case, folder, trainers, title, data_dir)
+            except Exception as error:  # of any kind, because the other runs have nothing to do with it
+                failed.append(title)
+                terminal.console().print(f"{title}: failed: {type(error).__name__}: {error}", markup=False)
+        if trainers:
+            keras.backend.clear_session()
     return failed
 
 
@@ -72,21 +72,24 @@ def _find_or_train(name, case, folder, trainers, title, data_dir):
 
 
 def _search(name, case, folder, trainers, data_dir):
-    """The arguments with the highest accuracy on given validation labels at the end of training, the first of equals.
+    """The point of the method's space with the highest accuracy on given validation labels, the first of equals.
 
-    One seed, each point of the method's space; stored when all points are done.
+    The accuracy is the mean at the end of trainings with `SEARCH_SEEDS`, all of which must finish. Stored when all
+    points are done.
     """
     path, method = path_of(folder, case.noise, name, "search"), METHODS[name]
-    if case.seed != _SEARCH_SEED:
-        (case,) = sets.cases(case.dataset, [case.noise], _SEARCH_SEED, data_dir)
-    settings = _settings(name, case, method.space)
+    settings = {**_settings(name, case, method.space), "seed": list(SEARCH_SEEDS)}
     if _is_there(path, settings):
         return results.read_measured(path)["chosen"]
-    trials = [{"arguments": point, **_scores(method, case, point, trainers)} for point in points(method.space)]
-    finished = [trial for trial in trials if "failed" not in trial]
+    cases = [one for seed in SEARCH_SEEDS for one in sets.cases(case.dataset, [case.noise], seed, data_dir)]
+    trials = [
+        {"arguments": point, "seeds": [_scores(method, one, point, trainers) for one in cases]}
+        for point in points(method.space)
+    ]
+    finished = [trial for trial in trials if not any("failed" in scores for scores in trial["seeds"])]
     if not finished:
-        raise ValueError(f"none of the {len(trials)} trials of {path} finished: {trials[0]['failed']}")
-    chosen = max(finished, key=lambda trial: trial["validation"])["arguments"]
+        raise ValueError(f"none of the {len(trials)} trials of {path} finished: {trials[0]['seeds']}")
+    chosen = max(finished, key=lambda trial: sum(scores["validation"] for scores in trial["seeds"]))["arguments"]
     found = {"settings": settings, "trials": trials, "chosen": chosen, "made_by": results.made_by()}
     results.write_json(path, found)
     return chosen
@@ -94,19 +97,23 @@ def _search(name, case, folder, trainers, data_dir):
 
 def _settings(name, case, arguments):
     """The settings that a run depends on, as JSON has them."""
-    method = METHODS[name]
-    arguments = method.values(case, arguments)
-    recipe = {"recipe": dataclasses.asdict(method.recipe)} if method.recipe != PLAIN else {}
-    return {
+    method, task, data = METHODS[name], case.task, case.data
+    found = {
         "dataset": case.dataset,
+        "examples": {split: len(getattr(data, split)) for split in ("train", "validation", "test")},
         "noise": dataclasses.asdict(case.noise),
         "method": name,
-        "arguments": {key: list(one) if isinstance(one, tuple) else one for key, one in arguments.items()},
-        "epochs": case.task.epochs,
-        "batch_size": case.task.batch_size,
+        "arguments": method.settings(case, arguments),
+        "network": HIDDEN,
+        "optimizer": {"name": "Adam", "learning_rate": LEARNING_RATE, **method.recipe.optimizer},
+        "augmentation": vars(task.augmentation) if method.recipe.augmented else None,
+        "averaged": method.recipe.averaged,
+        "epochs": task.epochs,
+        "periods": task.periods,
+        "batch_size": task.batch_size,
         "seed": case.seed,
-        **recipe,
     }
+    return json.loads(json.dumps(found))
 
 
 def _is_there(path, settings):

@@ -6,7 +6,7 @@ wrong, so that there is something to gain and something to lose; of asymmetric n
 
 import dataclasses
 
-from experiments.comparison.compared_method import Case
+from experiments.comparison.compared_method import CHECKED, Case
 from experiments.comparison.training import ComparedSet
 from experiments.experiment import CLEAN, Noise
 from tfp_noise import datasets, noise, pipeline
@@ -84,7 +84,7 @@ def _asymmetric(dataset):
 
 
 def cases(dataset, noises, seed, data_dir):
-    """Return the `Case` of each noise.
+    """Return the `Case` of each noise; its first training examples are set aside.
 
     Args:
         dataset: a key of `SETS`.
@@ -94,4 +94,9 @@ def cases(dataset, noises, seed, data_dir):
     """
     task = SETS[dataset]
     clean = task.load(seed, data_dir)
-    return [Case(dataset, task, one, seed, one.apply(clean, seed)) for one in noises]
+    return [_case(dataset, task, one, seed, one.apply(clean, seed)) for one in noises]
+
+
+def _case(dataset, task, label_noise, seed, noisy):
+    checked, rest = noisy.train.take(slice(CHECKED)), noisy.train.take(slice(CHECKED, None))
+    return Case(dataset, task, label_noise, seed, dataclasses.replace(noisy, train=rest), checked)

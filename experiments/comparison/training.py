@@ -13,6 +13,7 @@ from experiments.sources.label_noise import Noise
 from tfp_noise import NoisyLabelClassifier, cross_predict, pipeline
 
 LEARNING_RATE = 5e-3
+HIDDEN = (128, 128)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,8 +152,8 @@ class Trainer:
         return [*self.model.variables, *self.model.optimizer.variables, *([random.state] if random else [])]
 
 
-def out_of_sample(data, loss, task, seed):
-    """Predictions for the training examples by networks that were trained on the other half of them, `[n, K]`."""
+def out_of_sample(data, loss, task, seed, folds, epochs):
+    """Predictions for the training examples by networks that were trained on those of the other folds, `[n, K]`."""
 
     def build():
         own = loss(data.num_classes)
@@ -162,8 +163,8 @@ def out_of_sample(data, loss, task, seed):
         build,
         data.train.inputs,
         data.train.training_labels,
-        folds=2,
-        epochs=max(task.epochs // 4, 5),
+        folds=folds,
+        epochs=epochs,
         batch_size=task.batch_size,
         seed=seed,
         verbose=0,
@@ -171,13 +172,13 @@ def out_of_sample(data, loss, task, seed):
 
 
 def network(input_shape, num_outputs):
-    """Return a new network of two hidden layers, "stage1" and "stage2".
+    """Return a new network with the hidden layers `HIDDEN`, "stage1" and so on.
 
     Args:
         input_shape: tuple of int, of one example.
         num_outputs: int, how many outputs the loss needs.
     """
-    hidden = [keras.layers.Dense(128, activation="relu", name=name) for name in ("stage1", "stage2")]
+    hidden = [keras.layers.Dense(size, activation="relu", name=f"stage{i}") for i, size in enumerate(HIDDEN, 1)]
     layers = [keras.Input(input_shape), keras.layers.Flatten(), *hidden, keras.layers.Dense(num_outputs)]
     return keras.Sequential(layers)
 

@@ -5,13 +5,14 @@ import numpy as np
 from tfp_noise import datasets, noise
 
 SIZE, DIGITS, NUM_CLASSES = 24, 4, 11
+TRAIN, TEST = 400, 200  # canvases
 TRANSITION = np.eye(NUM_CLASSES)
 TRANSITION[1:, 1:] = noise.pair_flip(10, 0.3)  # class 0 is the background
 _INK = 0.25  # brighter pixels are those of the digit
 
 
 def load(
-    seed: int, train: int = 400, test: int = 200, transition: np.ndarray = TRANSITION
+    seed: int, train: int = TRAIN, test: int = TEST, transition: np.ndarray = TRANSITION
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Makes canvases of scikit-learn's digits, some with a wrong label.
 

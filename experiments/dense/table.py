@@ -15,9 +15,10 @@ _NOTE = """# Segmentation with noisy labels
 
 Canvases of {size} x {size} pixels with {digits} handwritten digits each; a pixel's label is the digit there, or none.
 {rate:.0f} % of the digits have the label of the next class at all of their pixels. Scores are for canvases of other
-digits with their true labels: mean and standard deviation over {seeds} seeds of canvases, noise and networks, and in
-how many of them a loss beats cross-entropy. Hyperparameters are the defaults. The estimated transition is that of
-`estimation.from_confident_counts` for the predictions of a network that was trained on the other half of the canvases.
+digits with their true labels: mean and standard deviation over {seeds} seeds of canvases, noise and networks; in how
+many of them a loss has more than cross-entropy, and p of a paired t test. Hyperparameters are the defaults. The
+estimated transition is that of `estimation.from_confident_counts` for the predictions of a network that was trained
+on the other half of the canvases.
 """
 
 

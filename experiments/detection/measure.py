@@ -21,6 +21,8 @@ LOSSES = {
     "cross-entropy": lambda _: losses.CrossEntropy(**_of_anchors()),
     "label smoothing": lambda _: losses.LabelSmoothing(**_of_anchors()),
     "online label smoothing": lambda _: losses.OnlineLabelSmoothing(**_of_anchors()),
+    "focal": lambda _: losses.Focal(**_of_anchors(gamma=2.0)),
+    "Logistic-Normal": lambda _: losses.LogisticNormal(**_of_anchors()),
     "forward correction": lambda transition: losses.ForwardCorrection(**_of_anchors(transition=transition)),
 }
 

@@ -1,6 +1,7 @@
 """Arguments of a method that are resolved at run time, from the noisy data and the predecessor's model."""
 
 import dataclasses
+import random
 
 import keras
 
@@ -49,6 +50,15 @@ class NumTrainingExamples(Resolver):
     def __call__(self, data, predecessor):
         del predecessor
         return len(data.train)
+
+
+@dataclasses.dataclass(frozen=True)
+class DrawnSeed(Resolver):
+    """A seed from Python's generator, which a run seeds before it builds its model: another one for each run's seed."""
+
+    def __call__(self, data, predecessor):
+        del data, predecessor
+        return random.randrange(2**31)
 
 
 @dataclasses.dataclass(frozen=True)

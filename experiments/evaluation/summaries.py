@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from experiments.evaluation import paired_tests
+
 SCORES = {  # heading of the table: key, factor, digits
     "test": ("test_accuracy", 100, 2),
     "NLL": ("test_negative_log_likelihood", 1, 3),
@@ -112,19 +114,21 @@ def markdown_table(rows):
 
 
 def beside_baseline(runs, scores, baseline):
-    """Table of methods as Markdown: mean and deviation over runs in percent, and in how many they beat a baseline.
+    """Table of methods as Markdown: mean and deviation over runs in percent, and a comparison with a baseline.
+
+    The comparison is the number of runs in which a method has the higher score, and p of a paired t test.
 
     Args:
         runs: list of `{method: {score: fraction}}`, one a seed.
         scores: dict from a score to its heading.
         baseline: text, the method that the others are compared with.
     """
-    rows = [["loss", *(cell for title in scores.values() for cell in (title, "wins"))]]
+    rows = [["loss", *(cell for title in scores.values() for cell in (title, "higher (p)"))]]
     for name in runs[0]:
         cells = []
         for score in scores:
             found, plain = (np.array([run[one][score] for run in runs]) for one in (name, baseline))
-            wins = "" if name == baseline else f"{np.sum(found > plain)} of {len(runs)}"
-            cells += [f"{100 * found.mean():.1f} ± {100 * found.std(ddof=1):.1f}", wins]
+            higher = f"{np.sum(found > plain)} of {len(runs)} ({paired_tests.p_values([found - plain])[0]:.2g})"
+            cells += [f"{100 * found.mean():.1f} ± {100 * found.std(ddof=1):.1f}", "" if name == baseline else higher]
         rows.append([name, *cells])
     return markdown_table(rows)

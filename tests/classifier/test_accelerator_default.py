@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, names_of_every_setting
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, names_of_every_setting, with_ids
 from tests.helpers.small_classifier import FEATURES, LABELS
 from tfp_noise import NoisyLabelClassifier, losses
 
@@ -30,7 +30,7 @@ def train_and_predict(loss, *, built):
     model = NoisyLabelClassifier(keras.Sequential([*first, keras.layers.Dense(loss.num_outputs)]), loss)
     model.compile("sgd", metrics=["accuracy"])
     assert model.jit_compile
-    model.fit(FEATURES, LABELS, batch_size=16, verbose=0, validation_data=(FEATURES, LABELS))
+    model.fit(FEATURES, with_ids(loss, LABELS), batch_size=16, verbose=0, validation_data=(FEATURES, LABELS))
     np.testing.assert_allclose(model.predict(FEATURES, batch_size=16, verbose=0).sum(axis=1), 1, atol=1e-5)
 
 

@@ -143,7 +143,7 @@ def test_what_no_accelerator_can_do_is_found(function, obstacle):
 def trained(loss, compiled):
     """Weights, optimizer variables and logs after two epochs, with a step that is traced once or runs in Python."""
     model = classifier(loss)
-    data = [(x, with_ids(loss, y)) for x, y, _ in batches(3)]
+    data = [(x, with_ids(loss, y, first=i * BATCH)) for i, (x, y, _) in enumerate(batches(3))]
     x, y = data[0]
     model.compute_metrics(x, y, model(x))
     model.reset_metrics()
@@ -152,6 +152,7 @@ def trained(loss, compiled):
     for _ in range(2):
         for batch in data:
             logs = (function if compiled else model.train_step)(batch)
+            assert np.isfinite(logs["loss"])
         if model.loss_state is not None:
             model.loss_state.end_epoch()
     assert function.experimental_get_tracing_count() == (1 if compiled else 0)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from experiments import papers
 from experiments.experiment import DTYPE_POLICIES
-from tests.classifier.test_compiled_steps import BUILDS, batches, classifier
+from tests.classifier.test_compiled_steps import BATCH, BUILDS, batches, classifier
 from tests.helpers.losses_under_test import DAILY, LOSSES_UNDER_TEST, examples, names_of_every_setting, with_ids
 
 
@@ -45,8 +45,9 @@ def under(policy, build):
 def updates(model):
     """Change of each trained variable after a few steps."""
     start = [variable.numpy() for variable in model.trainable_variables]
-    for x, y, _ in batches(2):
-        model.train_step((x, with_ids(model.loss, y)))
+    for i, (x, y, _) in enumerate(batches(2)):
+        logs = model.train_step((x, with_ids(model.loss, y, first=i * BATCH)))
+        assert np.isfinite(logs["loss"])
     return [variable.numpy() - value for variable, value in zip(model.trainable_variables, start, strict=True)]
 
 

@@ -8,7 +8,7 @@ from scipy import special
 
 from tests.classifier.test_compiled_steps import obstacles
 from tests.helpers.losses_under_test import LOSSES_UNDER_TEST
-from tests.helpers.small_classifier import FEATURES, LABELS, network
+from tests.helpers.small_classifier import FEATURES, LABELS, fit, network
 from tfp_noise import CoTeaching, losses
 
 K = 3
@@ -26,10 +26,6 @@ def pair(build=linear, loss=None, forget_rate=0.4, ramp_steps=4, mode=EAGER):
     model = CoTeaching(build(loss.num_outputs), loss, build(loss.num_outputs), forget_rate, ramp_steps)
     model.compile(keras.optimizers.SGD(0.5), **mode)
     return model
-
-
-def fit(model, epochs=1, **kwargs):
-    return model.fit(FEATURES, LABELS, batch_size=16, epochs=epochs, shuffle=False, verbose=0, **kwargs).history
 
 
 def chosen(values, fraction):
@@ -154,7 +150,7 @@ def test_replicas_share_the_batch_statistics_of_both_networks(two_replicas):
         (
             {"peer": keras.Sequential([keras.Input([4]), keras.layers.Dense(K)])},
             ValueError,
-            "`peer` must take inputs of `network`. Received: an error from it",
+            "`peer` must take inputs of `network`. Make a second network.* Received: an error from it",
         ),
         (
             {"peer": keras.Sequential([linear(), keras.layers.Softmax()])},
@@ -162,7 +158,9 @@ def test_replicas_share_the_batch_statistics_of_both_networks(two_replicas):
             "`peer` must end in raw outputs",
         ),
         ({"forget_rate": 1.0}, ValueError, "`forget_rate` must be finite and at least 0 and below 1. Received: 1.0"),
+        ({"forget_rate": None}, TypeError, "`forget_rate` must be a number.* Pass the fraction of wrong labels"),
         ({"ramp_steps": -1}, ValueError, "`ramp_steps` must be at least 0. Received: -1"),
+        ({"ramp_steps": None}, TypeError, "`ramp_steps` must be an integer.* Pass a number of training steps"),
         (
             {"loss": losses.PairwiseConfusion(K, 0.1)},
             ValueError,

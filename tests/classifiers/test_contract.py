@@ -6,6 +6,7 @@ import inspect
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tfp_noise
 from tests.helpers import round_trips
@@ -15,6 +16,7 @@ from tests.helpers.classifiers_under_test import (
     FEATURES,
     LABELS,
     K,
+    Subclassed,
     without_draws,
 )
 from tfp_noise import NoisyLabelClassifier, losses
@@ -183,6 +185,15 @@ def test_metrics_read_the_predictions(whole):
     assert np.isfinite(scores["loss"])
 
 
+@pytest.mark.parametrize("form", ["sparse_categorical_crossentropy", "categorical_crossentropy"])
+def test_metrics_read_the_form_of_the_given_labels(case, form):
+    model = case.build(without_draws)
+    model.compile("sgd", metrics=["accuracy", form], run_eagerly=True)
+    labels = LABELS if form.startswith("sparse") else SOFT
+    scores = [act(FEATURES, labels, return_dict=True) for act in (model.train_on_batch, model.test_on_batch)]
+    assert all(np.isfinite(list(each.values())).all() and form in each for each in scores)
+
+
 @a_few_daily
 def test_one_hot_labels_and_weights_of_one_change_nothing(case, alone):
     model = drawless(case)
@@ -208,6 +219,56 @@ def test_a_loss_that_remembers_each_example_trains_or_is_refused(case):
         drawless(remembering)
 
 
+def test_a_subclassed_network_trains_and_is_deployed_or_is_refused(case):
+    if not case.takes_subclassed:
+        with pytest.raises(ValueError, match="`network` must be a Functional or Sequential model"):
+            drawless(case, network=Subclassed)
+        return
+    model = drawless(case, network=Subclassed)
+    assert np.isfinite(fit(model)["loss"]).all()
+    expected = model.loss.probabilities(model.network(FEATURES))
+    np.testing.assert_allclose(model.deployable()(FEATURES), expected, rtol=1e-5, atol=1e-6)
+
+
+LAST_LAYERS = {
+    "a nested model": lambda n: [keras.Sequential([keras.Input([6]), keras.layers.Dense(n)])],
+    "an activation": lambda n: [keras.layers.Dense(n), keras.layers.Activation("linear", dtype="float32")],
+}
+
+
+@pytest.mark.parametrize("last", LAST_LAYERS)
+def test_a_network_may_end_in_any_layer_or_is_told_in_which(case, last):
+    def network(num_outputs):
+        return keras.Sequential([keras.Input([6]), *LAST_LAYERS[last](num_outputs)])
+
+    if not case.takes_subclassed:
+        with pytest.raises(ValueError, match=r"Received: a network that ends in <(Sequential|Activation).* End it in"):
+            drawless(case, network=network)
+        return
+    model = drawless(case, network=network)
+    expected = model.loss.probabilities(model.network(FEATURES))
+    np.testing.assert_allclose(model.deployable()(FEATURES), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_labels_of_any_shape_are_refused_before_training(case):
+    signature = tf.TensorSpec([None, 6], "float32"), tf.TensorSpec(None, "int64")
+    batches = tf.data.Dataset.from_generator(lambda: [(FEATURES, LABELS)], output_signature=signature)
+    with pytest.raises(
+        ValueError, match=r"`y` must have a known number of axes.*`tf.ensure_shape\(labels, \[None\]\)`"
+    ):
+        drawless(case).fit(batches, verbose=0)
+
+
+def test_a_batch_may_have_ids_that_the_loss_does_not_need(case):
+    alone, beside = drawless(case), drawless(case)
+    labels, weights = LABELS[:BATCH], WEIGHTS[:BATCH].astype("float32")
+    numbered = {"labels": labels, "ids": np.arange(BATCH)}
+    assert beside.train_on_batch(FEATURES[:BATCH], numbered) == alone.train_on_batch(FEATURES[:BATCH], labels)
+    both = {"labels": weights, "ids": weights}  # as Keras repeats weights for each of the labels
+    found = beside.train_on_batch(FEATURES[:BATCH], numbered, both)
+    assert found == alone.train_on_batch(FEATURES[:BATCH], labels, weights)
+
+
 @pytest.mark.daily("LearningToReweight", "PrototypeCorrection", "DistilledClassifier")
 def test_an_example_of_weight_0_changes_nothing(case, softly):
     if case.counts_weight_0:
@@ -217,6 +278,7 @@ def test_an_example_of_weight_0_changes_nothing(case, softly):
     assert_close(model, softly[0])
 
 
+@pytest.mark.filterwarnings("ignore:`warm_up` should be less")
 def test_switched_off_it_trains_as_a_plain_classifier(case):
     """Dropout and batch statistics included, and what the loss learns."""
     if isinstance(case.switched_off, str):

@@ -1,5 +1,7 @@
 """Self-distillation between the depths of a network: its formula and its heads."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -8,10 +10,8 @@ from scipy import special
 
 import models
 from tests.helpers.losses_under_test import LOSSES_UNDER_TEST
+from tests.helpers.small_classifier import FEATURES, LABELS, fit, otherwise
 from tfp_noise import DepthDistillation, NoisyLabelClassifier, losses
-
-FEATURES = np.random.default_rng(0).normal(size=(48, 6)).astype("float32")
-LABELS = np.random.default_rng(1).integers(0, 3, 48)
 
 
 def network(num_outputs=3, dropout=0.3):
@@ -20,22 +20,8 @@ def network(num_outputs=3, dropout=0.3):
     return keras.Sequential([keras.Input([6]), *layers, keras.layers.Dense(num_outputs)])
 
 
-def classifier(loss=None, own=network, eager=False, stages=("hidden1", "hidden2"), **arguments):
-    loss = loss or losses.CrossEntropy(3)
-    optimizer = arguments.pop("optimizer", None) or keras.optimizers.Adam(0.01)
-    keras.utils.set_random_seed(0)
-    model = DepthDistillation(own(loss.num_outputs), loss, stages, **arguments)
-    # A trace costs more than a few steps.
-    model.compile(optimizer, metrics=["accuracy"], jit_compile=False, run_eagerly=eager)
-    return model
-
-
-def without_dropout(num_outputs):
-    return network(num_outputs, dropout=0.0)
-
-
-def fit(model, epochs=1, **kwargs):
-    return model.fit(FEATURES, LABELS, batch_size=16, epochs=epochs, shuffle=False, verbose=0, **kwargs).history
+classifier = functools.partial(otherwise, DepthDistillation, own=network, stages=("hidden1", "hidden2"))
+without_dropout = functools.partial(network, dropout=0.0)
 
 
 def drawn(num_outputs, heads=2, width=5):
@@ -175,6 +161,7 @@ def recurrent():
     ("arguments", "error", "message"),
     [
         ({"stages": "hidden1"}, TypeError, "`stages` must be a sequence of names of layers"),
+        ({"stages": None}, TypeError, "`stages` must be .* Pass a list of some .*, which are hidden1, hidden2,"),
         ({"stages": []}, ValueError, "`stages` must name at least one layer"),
         ({"stages": ["hidden1", "hidden1"]}, ValueError, "and each once"),
         ({"stages": ["hiden1"]}, ValueError, "Unknown layer of `network`: 'hiden1'. Did you mean 'hidden1'"),

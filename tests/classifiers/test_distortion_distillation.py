@@ -7,10 +7,8 @@ import tensorflow as tf
 from scipy import special
 
 from tests.helpers.losses_under_test import LOSSES_UNDER_TEST
+from tests.helpers.small_classifier import FEATURES, LABELS, fit, otherwise
 from tfp_noise import DistortionDistillation, NoisyLabelClassifier, losses
-
-FEATURES = np.random.default_rng(0).normal(size=(48, 6)).astype("float32")
-LABELS = np.random.default_rng(1).integers(0, 3, 48)
 
 
 def network(num_outputs=3, axes=()):
@@ -18,18 +16,9 @@ def network(num_outputs=3, axes=()):
     return keras.Sequential([*layers, keras.layers.Dense(num_outputs)])
 
 
-def classifier(loss=None, distortion=None, eager=False, **arguments):
-    loss = loss or losses.CrossEntropy(3)
-    keras.utils.set_random_seed(0)
-    distortion = keras.layers.Dropout(0.3) if distortion is None else distortion
-    model = DistortionDistillation(network(loss.num_outputs), loss, distortion, **arguments)
-    # A trace costs more than a few steps.
-    model.compile(keras.optimizers.Adam(0.01), metrics=["accuracy"], jit_compile=False, run_eagerly=eager)
-    return model
-
-
-def fit(model, epochs=1, **kwargs):
-    return model.fit(FEATURES, LABELS, batch_size=16, epochs=epochs, shuffle=False, verbose=0, **kwargs).history
+def classifier(loss=None, distortion=None, **arguments):
+    distortion = distortion or keras.layers.Dropout(0.3)
+    return otherwise(DistortionDistillation, loss, own=network, distortion=distortion, **arguments)
 
 
 def divergence(one, other):

@@ -1,39 +1,22 @@
 """Dynamic bootstrapping: an epoch against NumPy, its mixture, and its mixing."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from scipy import special, stats
 
+from tests.helpers.small_classifier import FEATURES, LABELS, fit, otherwise
 from tfp_noise import DynamicBootstrap, losses
 from tfp_noise.classifiers import _beta_mixture
 
-FEATURES = np.random.default_rng(0).normal(size=(48, 6)).astype("float32")
-LABELS = np.random.default_rng(1).integers(0, 3, 48)
-
-
-def network(num_outputs=3):
-    layers = [keras.Input([6]), keras.layers.Dense(8, activation="relu")]
-    return keras.Sequential([*layers, keras.layers.Dropout(0.3, seed=1), keras.layers.Dense(num_outputs)])
-
-
-def classifier(loss=None, own=network, eager=False, warm_up=1, **arguments):
-    loss = loss or losses.CrossEntropy(3)
-    optimizer = arguments.pop("optimizer", None) or keras.optimizers.Adam(0.05)
-    keras.utils.set_random_seed(0)
-    model = DynamicBootstrap(own(loss.num_outputs), loss, warm_up, **arguments)
-    # A trace costs more than a few steps.
-    model.compile(optimizer, metrics=["accuracy"], jit_compile=False, run_eagerly=eager)
-    return model
+classifier = functools.partial(otherwise, DynamicBootstrap, warm_up=1)
 
 
 def linear(num_outputs):
     return keras.Sequential([keras.Input([6]), keras.layers.Dense(num_outputs)])
-
-
-def fit(model, epochs=1, **kwargs):
-    return model.fit(FEATURES, LABELS, batch_size=16, epochs=epochs, shuffle=False, verbose=0, **kwargs).history
 
 
 def numpy_epochs(kernel, bias, rate, warm_up, epochs, hard, prior_weight):
@@ -175,6 +158,7 @@ def test_replicas_mix_different_pairs(two_replicas):
     ("arguments", "error", "message"),
     [
         ({"warm_up": 0}, ValueError, "`warm_up` must be"),
+        ({"warm_up": None}, TypeError, "`warm_up` must be an integer.* Pass a number of epochs"),
         ({"hard": "yes"}, TypeError, "`hard` must be"),
         ({"mixup": 0.5}, TypeError, "`mixup` must be"),
         ({"prior_weight": -1}, ValueError, "`prior_weight` must be"),
@@ -183,7 +167,7 @@ def test_replicas_mix_different_pairs(two_replicas):
     ],
 )
 def test_bad_input(arguments, error, message):
-    right = {"network": network(), "loss": losses.CrossEntropy(3), "warm_up": 1}
+    right = {"network": linear(3), "loss": losses.CrossEntropy(3), "warm_up": 1}
     with pytest.raises(error, match=message):
         DynamicBootstrap(**{**right, **arguments})
 
@@ -196,4 +180,4 @@ def test_labels_at_positions_and_integers_to_be_mixed_are_refused():
     tokens = keras.Sequential([keras.Input([6], dtype="int32"), *layers])
     model = classifier(own=lambda _: tokens, eager=True)
     with pytest.raises(ValueError, match=r"`mixup` must be 0 for inputs that are not floats. Received: int"):
-        model.fit(np.ones([48, 6], "int32"), LABELS, verbose=0)
+        model.fit(np.ones([48, 6], "int32"), LABELS, epochs=2, verbose=0)

@@ -1,38 +1,18 @@
 """Self-learning with prototypes: their choice and an epoch against NumPy, and limits."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 from scipy import special
 
+from tests.helpers.small_classifier import FEATURES, LABELS, fit, one_hidden_layer, otherwise
 from tfp_noise import PrototypeCorrection, losses
 from tfp_noise.classifiers.prototype_correction import _mean_prototype
 
-FEATURES = np.random.default_rng(0).normal(size=(48, 6)).astype("float32")
-LABELS = np.random.default_rng(1).integers(0, 3, 48)
-
-
-def network(num_outputs=3, dropout=0.3):
-    layers = [keras.Input([6]), keras.layers.Dense(8, activation="relu"), keras.layers.Dropout(dropout, seed=1)]
-    return keras.Sequential([*layers, keras.layers.Dense(num_outputs)])
-
-
-def without_dropout(num_outputs):
-    return network(num_outputs, dropout=0.0)
-
-
-def classifier(loss=None, own=network, eager=False, warm_up=1, num_samples=20, **arguments):
-    loss = loss or losses.CrossEntropy(3)
-    optimizer = arguments.pop("optimizer", None) or keras.optimizers.Adam(0.05)
-    keras.utils.set_random_seed(0)
-    model = PrototypeCorrection(own(loss.num_outputs), loss, warm_up, num_samples=num_samples, **arguments)
-    # A trace costs more than a few steps.
-    model.compile(optimizer, metrics=["accuracy"], jit_compile=False, run_eagerly=eager)
-    return model
-
-
-def fit(model, epochs=1, **kwargs):
-    return model.fit(FEATURES, LABELS, batch_size=16, epochs=epochs, shuffle=False, verbose=0, **kwargs).history
+classifier = functools.partial(otherwise, PrototypeCorrection, warm_up=1, num_samples=20)
+without_dropout = functools.partial(one_hidden_layer, dropout=0.0)
 
 
 def numpy_mean_prototype(features, count):
@@ -144,6 +124,6 @@ def test_class_without_prototypes_corrects_no_label():
     ],
 )
 def test_bad_input(arguments, error, message):
-    right = {"network": network(), "loss": losses.CrossEntropy(3), "warm_up": 1, "num_samples": 5}
+    right = {"network": one_hidden_layer(3), "loss": losses.CrossEntropy(3), "warm_up": 1, "num_samples": 5}
     with pytest.raises(error, match=message):
         PrototypeCorrection(**{**right, **arguments})

@@ -7,7 +7,7 @@ import tensorflow as tf
 from scipy import special
 
 from tests.helpers.losses_under_test import LOSSES_UNDER_TEST
-from tests.helpers.small_classifier import FEATURES, LABELS
+from tests.helpers.small_classifier import FEATURES, LABELS, fit
 from tfp_noise import LearningToReweight, NoisyLabelClassifier, losses
 
 K = 3
@@ -31,10 +31,6 @@ def classifier(build=linear, loss=None, clean=CLEAN, **arguments):
     model = LearningToReweight(build(loss.num_outputs), loss, clean, **arguments)
     model.compile(keras.optimizers.SGD(0.5), **EAGER)
     return model
-
-
-def fit(model, epochs=1, **kwargs):
-    return model.fit(FEATURES, LABELS, batch_size=16, epochs=epochs, shuffle=False, verbose=0, **kwargs).history
 
 
 def naive_weights(model, x, y):
@@ -221,11 +217,23 @@ def test_loss_in_float64_trains_as_in_float32():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"clean": None}, TypeError, r"`clean` must be a pair \(x, y\).* Received: None. Pass some hundred examples"),
+        ({"clean": None}, TypeError, r"`clean` must be a pair \(x, y\).* Received: None. Pass a few hundred examples"),
+        ({"clean": (FEATURES, None)}, TypeError, r"`clean` must be a pair \(x, y\) of arrays"),
+        ({"clean": (FEATURES[:0], LABELS[:0])}, ValueError, "`clean` must hold at least one example"),
+        (
+            {"clean": (FEATURES[:3], [-1] * 3), "loss": losses.CrossEntropy(K, ignore_class=-1)},
+            ValueError,
+            "`clean` must hold labels. Received: only the loss's `ignore_class`, -1",
+        ),
         ({"clean": (FEATURES[:3], [0, 1, 3])}, ValueError, r"`clean` must lie in \[0, 3\)"),
         ({"clean": (FEATURES[:3], LABELS[:2])}, ValueError, "`clean` must hold 2 examples.* Received: 3"),
         ({"clean": (FEATURES[:3, :4], LABELS[:3])}, ValueError, "`clean` must hold inputs of `network`. Received"),
         ({"clean": (FEATURES[:3] * np.nan, LABELS[:3])}, ValueError, "`clean` must be finite"),
+        (
+            {"clean": (np.array([["a"], ["b"]]), LABELS[:2])},
+            TypeError,
+            "`clean` must hold numbers.* Received dtype <U1",
+        ),
         ({"clean_batch_size": 0}, ValueError, "`clean_batch_size` must be at least 1. Received: 0"),
         ({"seed": -1}, ValueError, "`seed` must be at least 0"),
         ({"loss": losses.OnlineLabelSmoothing(K)}, ValueError, "`loss` must keep nothing between steps for Learning"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tfp_noise
-from experiments.comparison import costs, methods, runs, sets, table, training
+from experiments.comparison import costs, methods, page, runs, sets, table, training
 from experiments.comparison.compared_method import ComparedMethod
 from experiments.comparison.training import ComparedSet, Recipe, Trainer
 from experiments.decision.sets import SETS as SMALL_TABLES
@@ -36,11 +36,18 @@ def classifiers():
 def test_every_loss_and_classifier_is_compared_or_left_out_with_a_reason():
     listed = {one.name for one in losses.available()} | classifiers()
     assert listed - set(methods.METHODS) == set(methods.LEFT_OUT)
-    assert set(methods.METHODS) - listed == {"AveragedCrossEntropy", "EstimatedForwardCorrection"}
+    own = {"AveragedCrossEntropy", "EstimatedForwardCorrection", "ShiftedCrossEntropy"}
+    assert set(methods.METHODS) - listed == own
     assert not {*methods.ARGUMENTS, *methods._SPACES} - set(methods.METHODS)
-    assert max(len(runs.points(one.space)) for one in methods.METHODS.values()) == 9
     of_losses = {one.name for one in losses.available()}
     assert {name for name, one in methods.METHODS.items() if not one.about} == of_losses - set(methods.LEFT_OUT)
+
+
+def test_every_method_that_is_told_nothing_else_and_has_numbers_to_set_is_searched_over_alike():
+    searched = {name: len(runs.points(one.space)) for name, one in methods.METHODS.items() if one.space}
+    assert set(searched.values()) <= set(range(4, 10))
+    without = {"CrossEntropy", "ShiftedCrossEntropy", "AveragedCrossEntropy", "EstimatedForwardCorrection"}
+    assert {name for name, one in methods.METHODS.items() if not (one.space or one.told)} == without
 
 
 @pytest.mark.parametrize("name", methods.METHODS)
@@ -48,11 +55,19 @@ def test_every_method_has_a_loss_with_the_values_that_are_said(case, name, monke
     rows = np.eye(10)[case.data.train.training_labels] * 0.5 + 0.05
     monkeypatch.setattr(training, "out_of_sample", lambda *_: rows)
     method = methods.METHODS[name]
+    if method.build is not None:
+        assert method.loss(case).num_classes == 10
+        network = training.network(case.data.input_shape, 10)
+        monkeypatch.setattr(Trainer, "scores", lambda *_: None)  # of a teacher
     for values in [{}, *runs.points(method.space)][:3]:
-        loss = method.loss(case, **method.values(case, values))
-        assert loss.num_classes == 10
+        if method.build is None:
+            made = method.loss(case, **method.values(case, values))
+            assert made.num_classes == 10
+        else:
+            made = method.build(network, method.loss(case), case, **method.values(case, values))
+            assert type(made) is method.made
         for argument, value in values.items():
-            assert getattr(loss, argument) == value
+            assert getattr(made, argument) == value
 
 
 def test_methods_that_are_told_the_transition_get_it(case):
@@ -63,7 +78,9 @@ def test_methods_that_are_told_the_transition_get_it(case):
 
 
 def test_arguments_may_be_functions_of_the_case(case):
-    method = ComparedMethod(losses.LabelSmoothing, {"a": lambda one: one.task.epochs // 3, "b": 1, "c": 2})
+    method = ComparedMethod(
+        losses.LabelSmoothing, losses.LabelSmoothing, {"a": lambda one: one.task.epochs // 3, "b": 1, "c": 2}
+    )
     assert method.values(case, {"c": 3}) == {"a": 10, "b": 1, "c": 3}
 
 
@@ -100,7 +117,7 @@ def trained(monkeypatch):
         del trainers
         (name,) = (name for name, one in methods.METHODS.items() if one is method)
         asked.append((name, case.noise.name, case.seed, dict(arguments)))
-        if name == "Focal":
+        if name == "BackwardCorrection":
             return {"failed": "NaN"}
         return {"last": 0.5, "seconds": 1.0, "validation": 1 - abs(arguments.get("max_norm", 0) - 5)}
 
@@ -109,11 +126,13 @@ def trained(monkeypatch):
 
 
 def test_finished_runs_are_not_repeated_and_missing_ones_are_filled_in(trained, tmp_path):
+    names = ["CrossEntropy", "BackwardCorrection"]
+
     def measure(seeds):
-        return runs.measure("digits", [CLEAN, SYMMETRIC], ["CrossEntropy", "Focal"], range(seeds), tmp_path)
+        return runs.measure("digits", [CLEAN, SYMMETRIC], names, range(seeds), tmp_path)
 
     assert measure(1) == []
-    one_seed = [(name, noise, 0, {}) for name in ("CrossEntropy", "Focal") for noise in ("none", "symmetric40")]
+    one_seed = [(name, noise, 0, {}) for name in names for noise in ("none", "symmetric40")]
     assert trained == one_seed
     (tmp_path / "none" / "CrossEntropy-0.json").unlink()
     del trained[:]
@@ -134,10 +153,45 @@ def test_a_result_of_other_settings_is_refused(trained, tmp_path, capsys, monkey
     assert len(trained) == 1
 
 
-def test_values_are_searched_once_on_seed_0_and_the_best_by_given_labels_is_trained(trained, tmp_path):
+def test_the_settings_of_a_run_have_what_it_depends_on(case, trained, tmp_path):
+    """Defaults of arguments, constants of this package, and the training are there, so that a change is noticed."""
+    chosen = ["DistortionDistillation", "AveragedCrossEntropy", "PENCIL"]
+    found = {name: runs._settings(name, case, {}) for name in chosen}
+    distorted, averaged, pencil = found.values()
+    assert distorted["arguments"] == {"shift": 0.1, "weight": 1.0, "temperature": 3.0}
+    assert (distorted["network"], distorted["periods"]) == ([128, 128], 30)
+    assert distorted["examples"] == {"train": 1193, "validation": 144, "test": 360}
+    assert averaged["optimizer"] == {"name": "Adam", "learning_rate": 0.005, "weight_decay": 0.1}
+    assert (averaged["averaged"], averaged["augmentation"]["pad"]) == (True, 1)
+    assert pencil["arguments"]["backbone_epochs"] == 7  # of 30, in proportion to 70 of 320
+    assert pencil["arguments"]["initial_logit"] == 10.0
+
+
+def test_examples_with_right_labels_are_in_no_split(case):
+    whole = sets.SETS["digits"].load(0, None)
+    np.testing.assert_array_equal(case.checked.inputs, whole.train.inputs[:100])
+    np.testing.assert_array_equal(case.checked.labels, whole.train.labels[:100])
+    np.testing.assert_array_equal(case.data.train.inputs, whole.train.inputs[100:])
+    np.testing.assert_array_equal(case.data.validation.inputs, whole.validation.inputs)
+
+
+def test_a_run_that_fails_does_not_stop_the_others(trained, tmp_path, capsys, monkeypatch):
+    def fails(method, *_):
+        if method is methods.METHODS["Focal"]:
+            raise RuntimeError("out of memory")
+        return {"last": 0.5, "seconds": 1.0, "validation": 1.0}
+
+    monkeypatch.setattr(runs, "_scores", fails)
+    assert runs.measure("digits", [CLEAN], ["Focal", "CrossEntropy"], [0], tmp_path) == ["Focal, none, seed 0"]
+    assert "Focal, none, seed 0: failed: RuntimeError: out of memory" in capsys.readouterr().out
+    assert (tmp_path / "none" / "CrossEntropy-0.json").exists()
+
+
+def test_values_are_searched_once_and_the_best_by_given_labels_is_trained(trained, tmp_path):
     runs.measure("digits", [SYMMETRIC], ["LogitClip"], [1], tmp_path)
     space = methods.METHODS["LogitClip"].space["max_norm"]
-    assert trained[:-1] == [("LogitClip", "symmetric40", 0, {"max_norm": value}) for value in space]
+    searched = [("LogitClip", "symmetric40", seed, {"max_norm": value}) for value in space for seed in (0, 1)]
+    assert trained[:-1] == searched
     assert trained[-1] == ("LogitClip", "symmetric40", 1, {"max_norm": 5.0})
     del trained[:]
     runs.measure("digits", [SYMMETRIC], ["LogitClip"], [0], tmp_path)
@@ -150,7 +204,9 @@ def put(folder, noise, name, accuracies, **more):
     (folder / noise).mkdir(exist_ok=True)
     for seed, accuracy in enumerate(accuracies):
         scores = {"last": accuracy, "best": 1 - accuracy, "memorised": None, **more}
-        (folder / noise / f"{name}-{seed}.json").write_text(json.dumps({"scores": scores}))
+        examples = {"train": 1193, "validation": 144, "test": 360}
+        stored = {"settings": {"examples": examples}, "scores": scores}
+        (folder / noise / f"{name}-{seed}.json").write_text(json.dumps(stored))
 
 
 def test_tables_count_mark_and_order(tmp_path):
@@ -172,21 +228,46 @@ def test_tables_count_mark_and_order(tmp_path):
     ]
     memorised = table.rows(found, "memorised", {})
     assert ["`CrossEntropy`", "–", "25.0 ± 0.0"] in memorised
-    page = table.page("digits", tmp_path)
-    assert "takes under each noise: `LogitClip` 2." in page
-    assert (
-        "of the 1 methods that are told nothing else: `CrossEntropy` 84.5 lead; `CrossEntropy` 84.5 (place 1)" in page
-    )
-    assert "| `Focal` | – | 15.0 ± 5.0 |" in page  # at the best epoch
-    assert "| `LogitClip` | – | 16.0 ± 0.0 (2) |" in page
-    assert "| method | symmetric 40 % (3) |\n" in page  # wrong labels learned, where there are any
+    text = page.page("digits", tmp_path)
+    assert "each noise: `LogitClip` 2." in text
+    assert "are those of survivors: `Focal-0` (no wrong labels)." in text
+    assert "on 1,193 examples; 144 more" in text
+    assert "| `Focal` | – | 15.0 ± 5.0 |" in text  # at the best epoch
+    assert "| `LogitClip` | – | 16.0 ± 0.0 (2) |" in text
+    assert "| method | symmetric 40 % (3) |\n" in text  # wrong labels learned, where there are any
     axes = table.figure("digits", tmp_path).axes
     np.testing.assert_allclose(axes[1].lines[0].get_xydata()[:, 0], [85, 72, 84, 99])
+    assert [one.get_text() for one in axes[0].get_yticklabels()][-1] == "ForwardCorrection *"
+    np.testing.assert_allclose(axes[1].lines[-1].get_xdata(), 72)
+
+
+def test_the_page_says_which_method_one_would_take_and_where_those_of_the_papers_stand(tmp_path):
+    plain, small, large = [0.70, 0.74, 0.72], [0.71, 0.73, 0.73], [0.81, 0.84, 0.83]
+    for noise in ("none", "symmetric40"):
+        put(tmp_path, noise, "CrossEntropy", plain)
+        put(tmp_path, noise, "EarlyLearning", [one + 0.1 for one in large])
+        put(tmp_path, noise, "LogisticNormal", large)
+        put(tmp_path, noise, "LabelSmoothing", small)
+        put(tmp_path, noise, "Focal", [one - 0.2 for one in large])
+        put(tmp_path, noise, "ForwardCorrection", [0.99, 0.99, 0.99])
+    put(tmp_path, "none", "OnlineLabelSmoothing", large)
+    words = page.page("digits", tmp_path).split("## Which one to take\n\n")[1].split("\n\n## ")[0].split("\n\n")
+    assert words[:4] == [
+        "By the mean accuracy over these noises at the last epoch, of the 5 methods that are told nothing else one "
+        "would take `EarlyLearning` 92.7 (place 1, better 2, worse 0); then come `LogisticNormal` 82.7 (place 2, "
+        "better 2, worse 0), `LabelSmoothing` 72.3 (place 3, better 0, worse 0) and `CrossEntropy` 72.0 (place 4).",
+        "Of those that change nothing but the loss, and need no ids of examples, one would take `LogisticNormal` 82.7 "
+        "(place 2, better 2, worse 0); then come `LabelSmoothing` 72.3 (place 3, better 0, worse 0), `CrossEntropy` "
+        "72.0 (place 4) and `Focal` 62.7 (place 5, better 0, worse 2).",
+        "Plain `CrossEntropy` 72.0 (place 4).",
+        "The losses of this package's papers: `LabelSmoothing` 72.3 (place 3, better 0, worse 0) and `LogisticNormal` "
+        "82.7 (place 2, better 2, worse 0).",
+    ]
 
 
 @pytest.mark.parametrize("dataset", sorted({path.stem for path in RESULTS.glob("*.md")} - {"footprint"}))
 def test_tables_are_those_of_the_results(dataset):
-    assert (RESULTS / f"{dataset}.md").read_text(encoding="utf-8") == table.page(dataset, RESULTS / dataset)
+    assert (RESULTS / f"{dataset}.md").read_text(encoding="utf-8") == page.page(dataset, RESULTS / dataset)
 
 
 def test_costs_are_measured_again_only_for_a_method_that_has_none(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import dataclasses
 import types
 
+import keras
 import numpy as np
 import pytest
 
@@ -269,7 +270,10 @@ def test_methods_that_train_otherwise():
             told = papers.find(f"OLS/table7/{label}/symmetric_other40/{row}").method
             assert (told.classifier, told.training["clean"]) == (classifier, CleanExamples(count))
     settings = papers.find("OLS/table7/laptop-digits/none/Ren").settings()["method"]
-    assert settings["training"] == {"clean": "CleanExamples(count=100)", "clean_batch_size": 100}
+    assert settings["training"] == {
+        **{"clean": "CleanExamples(count=100)", "clean_batch_size": 100},
+        "seed": "DrawnSeed()",
+    }
     plain = papers.find("OLS/table2/cifar100-resnet34/none/CE").settings()["method"]
     assert plain.keys() == {"label", "loss", "arguments"}
 
@@ -352,3 +356,13 @@ def test_figures_without_runs_do_not_stop_the_others(finished, tmp_path):
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png")] == [
         "OLS/figure7a/laptop-digits.png"
     ]
+
+
+def test_clean_batches_and_weight_networks_follow_the_seed_of_a_run():
+    seed = papers.find("OLS/table7/laptop-digits/none/Meta-Weight-Net").method.training["seed"]
+
+    def drawn(run_seed):
+        keras.utils.set_random_seed(run_seed)
+        return seed(None, None)
+
+    assert drawn(0) == drawn(0) != drawn(1)

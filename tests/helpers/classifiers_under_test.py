@@ -42,6 +42,7 @@ class Case:
         networks: names of the attributes that hold the networks it trains.
         without_draws: arguments with which its steps draw no random numbers.
         takes_memory: bool, True if its loss may remember each example; otherwise such a loss is refused.
+        takes_subclassed: bool, False if the network must be Functional or Sequential; another one is then refused.
         counts_weight_0: the reason why an example of weight 0 may change the training; `None` if it must not.
     """
 
@@ -53,6 +54,7 @@ class Case:
     networks: tuple[str, ...] = ("network",)
     without_draws: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     takes_memory: bool = False
+    takes_subclassed: bool = True
     counts_weight_0: str | None = None
 
     def build(self, network=small_classifier.network, **changes):
@@ -69,8 +71,26 @@ def without_draws(num_outputs):
     )
 
 
+@keras.saving.register_keras_serializable("tests")
+class Subclassed(keras.Model):
+    """A network whose layers Keras does not know before it is called."""
+
+    def __init__(self, num_outputs, **kwargs):
+        super().__init__(**kwargs)
+        self.num_outputs = num_outputs
+        self.hidden, self.last = keras.layers.Dense(8, activation="relu"), keras.layers.Dense(num_outputs)
+
+    def call(self, inputs):
+        return self.last(self.hidden(inputs))
+
+    def get_config(self):
+        return {"num_outputs": self.num_outputs}
+
+
 def teacher(network):
-    return NoisyLabelClassifier(keras.models.clone_model(network), losses.CrossEntropy(K))
+    model = NoisyLabelClassifier(keras.models.clone_model(network), losses.CrossEntropy(K))
+    model(FEATURES[:1])
+    return model
 
 
 def with_frozen_stage(build):
@@ -107,6 +127,7 @@ CLASSIFIERS_UNDER_TEST = {
         },
         with_frozen_stage,
         takes_memory=True,
+        takes_subclassed=False,
     ),
     "DistilledClassifier": Case(
         DistilledClassifier,
@@ -145,5 +166,6 @@ CLASSIFIERS_UNDER_TEST = {
         lambda _: {"warm_up": 1, "weight": 0.3, "num_prototypes": 2, "num_samples": 20},
         lambda build: build(warm_up=9),
         tolerance=1e-5,
+        takes_subclassed=False,
     ),
 }

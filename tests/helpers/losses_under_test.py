@@ -477,6 +477,6 @@ def examples(loss, batch=6, seed=0):
     return labels, soft, rng.normal(size=(batch, loss.num_outputs))
 
 
-def with_ids(loss, labels):
-    """Labels as the loss takes them: beside ids, which count from 0, if it remembers each example."""
-    return {"labels": labels, "ids": np.arange(labels.shape[0])} if loss.needs_ids else labels
+def with_ids(loss, labels, first=0):
+    """Labels as the loss takes them: beside ids, which count from `first`, if it remembers each example."""
+    return {"labels": labels, "ids": first + np.arange(labels.shape[0])} if loss.needs_ids else labels

@@ -56,6 +56,14 @@ def test_what_leaves_nothing_of_the_labels_is_warned_of(build):
         build()
 
 
+@pytest.mark.parametrize("loss", [losses.ForwardCorrection, losses.BackwardCorrection, losses.BoundedForwardCorrection])
+@pytest.mark.parametrize("transition", [None, 0.4, "symmetric"])
+def test_no_matrix_is_refused_with_where_to_get_one(loss, transition):
+    message = f"`transition` must be a matrix.* Received: {transition!r}. Estimate it.*from_trusted.*noise.symmetric"
+    with pytest.raises(TypeError, match=message):
+        loss(5, transition)
+
+
 def test_what_leaves_little_of_the_labels_is_not():
     losses.LabelSmoothing(5, alpha=0.999)
     losses.ForwardCorrection(5, noise.symmetric(5, 0.999))

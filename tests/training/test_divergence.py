@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, names_of_every_setting
+from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, names_of_every_setting, with_ids
 from tfp_noise import NoisyLabelClassifier, losses
 
 FEATURES = np.random.default_rng(0).normal(size=(40, 2)).astype("float32")
@@ -42,7 +42,8 @@ def classifier(loss, **compiled):
 
 
 def fit(model, *callbacks):
-    return model.fit(FEATURES, LABELS, batch_size=10, epochs=3, shuffle=False, verbose=0, callbacks=list(callbacks))
+    labels = with_ids(model.loss, LABELS)
+    return model.fit(FEATURES, labels, batch_size=10, epochs=3, shuffle=False, verbose=0, callbacks=list(callbacks))
 
 
 @pytest.mark.parametrize("name", names_of_every_setting())

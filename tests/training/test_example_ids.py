@@ -152,6 +152,12 @@ def batch(labels):
     return tf.data.Dataset.from_tensors((FEATURES, labels))
 
 
+def of_any_shape(batch):
+    """A batch whose ids come from a Python function."""
+    by_python = lambda ids: tf.numpy_function(np.copy, [ids], ids.dtype)  # noqa: E731
+    return batch.map(lambda x, y: (x, beside(y["labels"], by_python(y["ids"]))))
+
+
 WRONG = {
     "too many": ((FEATURES, LABELS), ValueError, r"\[0, 40\), the `num_examples` .* Received: 40 at position 40"),
     "out of range": ((FEATURES, beside(LABELS, IDS - 1)), ValueError, r'`y\["ids"\]` must lie in \[0, 40\)'),
@@ -163,6 +169,11 @@ WRONG = {
     "other dict": ((batch({"labels": LABELS}), None), ValueError, r"Received: a dict of \['labels'\]"),
     "PyDataset": ((((FEATURES, LABELS) for _ in range(1)), None), ValueError, r"in batches.*Received: labels alone"),
     "float ids": ((batch(beside(LABELS, IDS / 2)), None), TypeError, r'`y\["ids"\]` must be integers \[batch\]'),
+    "any shape": (
+        (of_any_shape(batch(beside(LABELS, IDS))), None),
+        TypeError,
+        r"by `tf.ensure_shape\(ids, \[None\]\)`",
+    ),
     "wrong labels": ((FEATURES, beside(LABELS + 1, IDS)), ValueError, r"`y` must lie in \[0, 3\)"),
     "wrong soft": ((FEATURES, beside(np.ones([N, 3]), IDS)), ValueError, "rows that sum to 1"),
 }
@@ -180,6 +191,56 @@ def test_wrong_ids_are_refused_before_a_step(case):
 def test_an_id_out_of_range_in_a_dataset_is_refused_by_its_value():
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"(?s)must lie in \[0, 47\), the `num_examples`.*47"):
         fitted(untrained(num_examples=47), batch(beside(LABELS, IDS)))
+
+
+def test_examples_that_are_numbered_after_a_shuffle_end_the_training_with_the_cure():
+    """Each epoch would number them anew."""
+    batches = singles().shuffle(N, seed=0).enumerate().map(numbered).batch(BATCH)
+    advice = r"one that comes with another label than before: .* Number examples before they are shuffled"
+    with pytest.raises(FloatingPointError, match=rf"step 1 of epoch 2: the loss, EarlyLearning, became nan.*{advice}"):
+        untrained().fit(batches, epochs=2, shuffle=False, verbose=0)
+
+
+def test_other_labels_of_the_same_ids_are_refused_and_a_new_loss_takes_them(tmp_path):
+    model, corrected = untrained(), LABELS.copy()
+    corrected[[5, 9]] = (corrected[[5, 9]] + 1) % 3
+    fitted(model, FEATURES, LABELS)
+    model.save(tmp_path / "model.keras")
+    there = rf"another label for 2 of 48 ids, first for the id 5: class {corrected[5]}, and class {LABELS[5]} before"
+    for one in (model, keras.models.load_model(tmp_path / "model.keras")):
+        for y in (corrected, np.eye(3)[corrected]):
+            with pytest.raises(ValueError, match=rf"`y` must give each id the label that it had.*Received: {there}"):
+                fitted(one, FEATURES, y)
+        assert one.optimizer.iterations == N // BATCH
+        fitted(one, FEATURES[::-1], beside(LABELS[::-1], np.arange(N)[::-1]))
+    new = NoisyLabelClassifier(model.network, losses.EarlyLearning(3, N, BETA))
+    new.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+    fitted(new, FEATURES, corrected)
+    np.testing.assert_array_equal(new.loss_state.classes.numpy(), corrected)
+
+
+def test_labels_that_nobody_knows_are_compared_with_none():
+    loss = losses.EarlyLearning(3, N, ignore_class=-1)
+    model, known = classifier(loss), np.arange(N) % 2 == 0
+    model.run_eagerly = True
+    for counted in (known, ~known, known):
+        fitted(model, FEATURES, np.where(counted, LABELS, -1))
+    np.testing.assert_array_equal(model.loss_state.classes.numpy(), LABELS)
+    with pytest.raises(ValueError, match="another label for 24 of 48 ids"):
+        fitted(model, FEATURES, np.where(known, (LABELS + 1) % 3, -1))
+
+
+def test_a_part_of_the_data_needs_ids():
+    model = untrained()
+    fitted(model, FEATURES, LABELS)
+    message = (
+        r"labels of all 48 examples.* Received: 20\. .*`num_examples=20`; .*\{\"labels\": labels, \"ids\": positions"
+    )
+    with pytest.raises(ValueError, match=message):
+        fitted(model, FEATURES[20:40], LABELS[20:40])
+    fitted(model, FEATURES[20:40], beside(LABELS[20:40], np.arange(20, 40)))
+    with pytest.raises(ValueError, match=r"Received: a dict of \['label'\]"):
+        fitted(model, FEATURES, {"label": LABELS})
 
 
 def test_class_weights_are_refused_with_their_cure():
@@ -222,7 +283,11 @@ def test_training_goes_on_bit_for_bit_after_save_and_load(tmp_path):
 def test_two_replicas_remember_what_one_device_does(build, two_replicas):
     """Some ids are in both parts of a batch: the last example counts."""
     ids = np.where(np.arange(N) % 3 == 0, IDS % 7, IDS)
-    whole = tf.data.Dataset.from_tensor_slices((FEATURES, beside(LABELS, ids))).batch(BATCH, drop_remainder=True)
+
+    def batches(labels):
+        return tf.data.Dataset.from_tensor_slices((FEATURES, beside(labels[ids], ids))).batch(
+            BATCH, drop_remainder=True
+        )
 
     def trained(strategy):
         with strategy.scope():
@@ -230,7 +295,7 @@ def test_two_replicas_remember_what_one_device_does(build, two_replicas):
             network = keras.Sequential([keras.Input([6]), keras.layers.Dense(3)])
             model = NoisyLabelClassifier(network, build(3, N))
             model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
-        model.fit(pipeline.shard_batches(whole), epochs=3, shuffle=False, verbose=0)
+        model.fit(pipeline.shard_batches(batches(LABELS)), epochs=3, shuffle=False, verbose=0)
         return model
 
     one, both = trained(tf.distribute.get_strategy()), trained(two_replicas)
@@ -240,3 +305,7 @@ def test_two_replicas_remember_what_one_device_does(build, two_replicas):
     for weight in both.loss_state.weights:
         values = two_replicas.experimental_local_results(weight.value)
         np.testing.assert_array_equal(values[0], values[1])
+    np.testing.assert_array_equal(both.loss_state.classes.numpy(), np.where(np.isin(np.arange(N), ids), LABELS, -1))
+    other = np.where(np.arange(N) == ids[-1], (LABELS + 1) % 3, LABELS)  # in the last batch, of the second replica
+    with pytest.raises(FloatingPointError, match="step 3 of epoch 1: the loss"):
+        both.fit(pipeline.shard_batches(batches(other)), shuffle=False, verbose=0)

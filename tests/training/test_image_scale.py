@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_noise import NoisyLabelClassifier, attacks, datasets, losses, pipeline
+from tfp_noise import (
+    DistilledClassifier,
+    LearningToReweight,
+    NoisyLabelClassifier,
+    attacks,
+    datasets,
+    losses,
+    pipeline,
+)
 
 L = keras.layers
 RNG = np.random.default_rng(0)
@@ -112,6 +120,29 @@ def trained():
         models[scale] = classifier(MADE_FOR["anything"]["batch normalisation"])
         models[scale].fit(features, LABELS, verbose=0)
     return models
+
+
+def distilled(network, images):
+    teacher = classifier(MADE_FOR["anything"]["batch normalisation"])
+    teacher.scale_check("x", images, training=True)
+    return DistilledClassifier(network, losses.CrossEntropy(3), teacher)
+
+
+WITH_OTHER_IMAGES = {
+    "clean": lambda network, images: LearningToReweight(network, losses.CrossEntropy(3), (images, LABELS)),
+    "teacher's x": distilled,
+}
+
+
+@pytest.mark.parametrize("name", WITH_OTHER_IMAGES)
+@pytest.mark.parametrize("images", [PIXELS, UNIT], ids=["pixels", "unit"])
+def test_a_clean_set_and_a_teacher_are_on_the_scale_of_training(name, images):
+    network = keras.Sequential([keras.Input([8, 8, 3]), L.BatchNormalization(), L.Flatten(), L.Dense(3)])
+    model = WITH_OTHER_IMAGES[name](network, images)
+    model.compile("sgd", run_eagerly=True)
+    model.fit(images, LABELS, batch_size=24, verbose=0)
+    with pytest.warns(UserWarning, match=f"`{name}` should be .*, as in training"):
+        model.fit(UNIT if images is PIXELS else PIXELS, LABELS, batch_size=24, verbose=0)
 
 
 def as_dataset(features):

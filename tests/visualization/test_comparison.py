@@ -26,6 +26,15 @@ def test_scores_by_method(tmp_path):
     assert_tidy(figure, tmp_path)
 
 
+def test_a_line_is_at_the_mean_of_the_reference_in_every_panel_that_has_it():
+    scores = {"a": {"CE": {"last": [70.0, 74.0]}, "GCE": {"last": [95.0]}}, "b": {"GCE": {"last": [60.0]}}}
+    one, other = visualization.scores_by_method(scores, reference=("CE", "last")).axes
+    np.testing.assert_allclose(one.lines[-1].get_xdata(), [72, 72])
+    assert len(one.lines) == len(other.lines) + 1
+    with pytest.raises(ValueError, match=r"`reference` must be .* Received: \('CE', 'best'\)"):
+        visualization.scores_by_method(scores, reference=("CE", "best"))
+
+
 def test_panels_fill_rows_of_three():
     figure = visualization.scores_by_method({str(n): {"CE": {"last": [n]}} for n in range(4)})
     assert [axes.get_visible() for axes in figure.axes] == [True] * 4 + [False] * 2

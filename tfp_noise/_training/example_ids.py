@@ -1,20 +1,34 @@
 """Ids of examples beside their labels, `{"labels": labels, "ids": ids}`, for losses that remember each example."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from tfp_noise import _labels, _validation
+from tfp_noise.losses.example_memory import given_classes
 
 
 def with_positions(y, loss):
     """Labels in memory beside the positions of their examples, if the loss needs ids and they are not there.
 
     Raises:
-        ValueError: if ids are there and some are those of two examples, which would share a memory.
+        ValueError: if ids are not there and the labels are fewer than the examples that the loss remembers, or ids are
+            there and some are those of two examples, which would share a memory.
     """
-    if not loss.needs_ids or y is None or not hasattr(y, "__len__"):
+    if not loss.needs_ids or not hasattr(y, "__len__"):
         return y
     if not _labels.have_ids(y):
+        if isinstance(y, Mapping):
+            return y  # which is refused as in batches
+        if len(y) < loss.num_examples:
+            raise ValueError(
+                f"`y` must be the labels of all {loss.num_examples} examples, the `num_examples` of the loss, if it "
+                f"comes without ids, because positions are then the ids. Received: {len(y)}. Make the loss with "
+                f"`num_examples={len(y)}`; or, for a part of the data, pass the positions in all of it: "
+                '`y={"labels": labels, "ids": positions}`.'
+            )
         return {"labels": y, "ids": np.arange(len(y))}
     ids, counts = np.unique(_validation.check_ids('y["ids"]', y["ids"]), return_counts=True)
     if (counts > 1).any():
@@ -24,6 +38,33 @@ def with_positions(y, loss):
             f"{counts[first]} examples. Leave ids out, so that positions are the ids, or number the examples."
         )
     return y
+
+
+def check_remembered(y, loss):
+    """Refuses labels in memory of which some are others than their ids had in earlier training.
+
+    Args:
+        y: labels, after the other checks.
+        loss: the loss of the classifier.
+
+    Raises:
+        ValueError: if an id has another label than before.
+    """
+    if not (loss.needs_ids and _labels.have_ids(y)):
+        return
+    classes = ops.convert_to_numpy(given_classes(y["labels"], loss.num_classes))
+    before = ops.convert_to_numpy(loss.state().classes)[y["ids"]]
+    changed = (before >= 0) & (classes != before) & (classes != loss.ignore_class)
+    if changed.any():
+        first = int(changed.argmax())
+        raise ValueError(
+            "`y` must give each id the label that it had in earlier training, because the loss remembers each example "
+            f"by its id. Received: another label for {changed.sum()} of {len(changed)} ids, first for the id "
+            f"{y['ids'][first]}: class {classes[first]}, and class {before[first]} before. If the same examples come "
+            'in another order, pass the ids that they had: `y={"labels": labels, "ids": ids}`. For other data, or '
+            "labels that were corrected, make a new loss, and with it a new classifier, which may take over the "
+            "network: `NoisyLabelClassifier(model.network, loss)`."
+        )
 
 
 def split(name, y, num_examples):
@@ -65,10 +106,10 @@ def check_array(name, ids, size, num_examples):
 
 def check_spec(name, spec):
     """Refuses the ids of a dataset by their `tf.TensorSpec`."""
-    if not (isinstance(spec, tf.TensorSpec) and spec.dtype.is_integer and spec.shape.rank in (1, None)):
+    if not (isinstance(spec, tf.TensorSpec) and spec.dtype.is_integer and spec.shape.rank == 1):
         raise TypeError(
             f'`{name}["ids"]` must be integers [batch]. Received a dataset with ids {spec}. Number the examples by '
-            "`dataset.enumerate()` before it is batched."
+            "`dataset.enumerate()` before it is batched; ids of any shape get one by `tf.ensure_shape(ids, [None])`."
         )
 
 

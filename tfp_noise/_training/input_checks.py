@@ -87,7 +87,7 @@ def check_examples(name, features, size):
             )
         _validation.check_features(place, leaf, takes_nan=lambda: True)
         if leaf.shape[0] != size:
-            raise ValueError(f"`{place}` must hold {size} examples, as `labels` do. Received: {leaf.shape[0]}.")
+            raise ValueError(f"`{place}` must hold {size} examples, one for each label. Received: {leaf.shape[0]}.")
 
 
 def _check_labels(x, y, kind, prefix, takes_nan, rank_of, num_examples):

@@ -78,11 +78,15 @@ class _OneClass(_Kind):
         if self._ignored is not None and not distributions:
             y = _labels.to_class_indices(y, self.width, rank)
             y, mask = _without(y, ops.not_equal(y, self._ignored), mask)
-        if self._metrics_take_distributions is None:
-            self._metrics_take_distributions = distributions
+        self.settle_form(distributions)
         if self._metrics_take_distributions:
             return _labels.to_distributions(y, self.width, rank=rank), mask
         return _labels.to_class_indices(y, self.width, rank), mask
+
+    def settle_form(self, distributions):
+        """Notes the form in which metrics read all labels, distributions or class indices, unless it is known."""
+        if self._metrics_take_distributions is None:
+            self._metrics_take_distributions = distributions
 
     def _check_form(self, metrics, y, predictions):
         metric_checks.check_forms(metrics, y, predictions)

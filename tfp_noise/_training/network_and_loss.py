@@ -14,7 +14,10 @@ _ONE_OUTPUT = (
 def check_parts(network, loss):
     """Refuses a network that is no Keras layer, and a loss that a classifier cannot use."""
     if not isinstance(network, keras.layers.Layer):
-        raise TypeError(f"`network` must be a Keras model or layer. Received: {network!r}.")
+        raise TypeError(
+            f"`network` must be a Keras model or layer. Received: {network!r:.100}. Pass one whose last layer has "
+            "`loss.num_outputs` units and no activation."
+        )
     if not isinstance(loss, NoisyLabelLoss):
         raise TypeError(
             "`loss` must be an instance of a loss of tfp_noise.losses. "

@@ -19,6 +19,7 @@ from tfp_noise._validation.matrices import (
     warn_if_uninformative,
     warn_of_no_labels,
 )
+from tfp_noise._validation.memory import check_fits_ram
 from tfp_noise._validation.multi_labels import check_multi_labels
 from tfp_noise._validation.numbers import check_batch_size, check_bool, check_int, check_number, check_seed, check_top
 from tfp_noise._validation.objects import check_callable, check_choice, check_class_names, check_instance, check_path
@@ -37,6 +38,7 @@ __all__ = [
     "check_distributions",
     "check_features",
     "check_finite",
+    "check_fits_ram",
     "check_flags",
     "check_ids",
     "check_indices",

@@ -53,7 +53,10 @@ def _label_cure(labels):
         missing = [value for value in labels.ravel().tolist() if value is None or isinstance(value, float)]
         if missing:
             return f"Leave out the {wording.counted(len(missing), 'example')} without a label."
-        return "Number the names: `class_names, labels = np.unique(labels, return_inverse=True)`."
+        return (
+            "Number the names: `class_names, labels = np.unique(labels, return_inverse=True)`. Give names in other "
+            "data the same numbers: `[list(class_names).index(name) for name in names]`."
+        )
     if numbers and not np.isfinite(labels).all():
         return "Leave out the examples whose label is NaN or infinite."
     if numbers and (labels == np.floor(labels)).all():

@@ -28,6 +28,12 @@ def check_matrix(name, value, num_classes=None) -> np.ndarray:
 
 def check_transition(name, value, num_classes=None) -> np.ndarray:
     """`value` as a float64 row-stochastic matrix, `value[i, j] = P(observed = j | clean = i)`."""
+    if value is None or isinstance(value, (str, int, float)):
+        raise TypeError(
+            f"`{name}` must be a matrix, P(given label = j | true label = i) in row i. Received: {value!r:.100}. "
+            "Estimate it, from predictions by `estimation.from_confident_counts` or from labels that somebody checked "
+            "by `estimation.from_trusted`; or make it, such as by `noise.symmetric`."
+        )
     matrix = check_matrix(name, value, num_classes)
     if matrix.min() < 0 or matrix.max() > 1 + _ROW_SUM_TOLERANCE:
         row, column = np.argwhere((matrix < 0) | (matrix > 1 + _ROW_SUM_TOLERANCE))[0]

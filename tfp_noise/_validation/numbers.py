@@ -8,12 +8,13 @@ _END_OF_INTEGERS = 2**31  # TensorFlow counts in int32
 _LARGEST_POWERS = {"float32": 30, "float64": 290}
 
 
-def check_int(name, value, minimum):
-    """`value` as a Python int of at least `minimum`, and below 2^31."""
+def check_int(name, value, minimum, cure=""):
+    """`value` as a Python int of at least `minimum`, and below 2^31; `cure` ends errors."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"`{name}` must be an integer. Received: {value!r:.100} of type {type(value).__name__}.")
+        received = f"Received: {value!r:.100} of type {type(value).__name__}."
+        raise TypeError(f"`{name}` must be an integer. {received} {cure}".rstrip())
     if value < minimum:
-        raise ValueError(f"`{name}` must be at least {minimum}. Received: {value}.")
+        raise ValueError(f"`{name}` must be at least {minimum}. Received: {value}. {cure}".rstrip())
     if value >= _END_OF_INTEGERS:
         raise ValueError(f"`{name}` must be below 2^31. Received: {value}.")
     return int(value)
@@ -34,7 +35,9 @@ def check_seed(value):
     return check_int("seed", value, 0)
 
 
-def check_number(name, value, minimum=-np.inf, maximum=np.inf, *, above=None, below=None, dtype=None, squared=False):
+def check_number(
+    name, value, minimum=-np.inf, maximum=np.inf, *, above=None, below=None, dtype=None, squared=False, cure=""
+):
     """`value` as a Python float that float32 can represent, within the given bounds.
 
     Args:
@@ -46,15 +49,17 @@ def check_number(name, value, minimum=-np.inf, maximum=np.inf, *, above=None, be
         below: number that must exceed `value`, or `None`.
         dtype: "float32" or "float64": `value` must be 0, or a number that this dtype represents with all its digits.
         squared: bool, whether the square of `value` must be such a number, too.
+        cure: text that ends errors.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"`{name}` must be a number. Received: {value!r:.100} of type {type(value).__name__}.")
+        received = f"Received: {value!r:.100} of type {type(value).__name__}."
+        raise TypeError(f"`{name}` must be a number. {received} {cure}".rstrip())
     bounds = [f"above {above:g}"] if above is not None else [f"at least {minimum:g}"] if minimum > -np.inf else []
     bounds += [f"below {below:g}"] if below is not None else [f"at most {maximum:g}"] if maximum < np.inf else []
     inside = minimum <= value <= maximum and (above is None or value > above) and (below is None or value < below)
     is_finite = abs(value) <= (_MAX_FLOAT32 if dtype is None else float(np.finfo(float).max))
     if not (is_finite and inside):
-        raise ValueError(f"`{name}` must be {' and '.join(['finite', *bounds])}. Received: {value}.")
+        raise ValueError(f"`{name}` must be {' and '.join(['finite', *bounds])}. Received: {value}. {cure}".rstrip())
     if dtype is not None:
         _check_representable(name, float(value), dtype, squared)
     return float(value)

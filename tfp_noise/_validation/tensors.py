@@ -78,7 +78,11 @@ def check_label_spec(name, spec, num_classes, rank=2):
     """
     shape, dtype = spec.shape, spec.dtype
     if shape.rank is None:
-        return
+        raise ValueError(
+            f"`{name}` must have a known number of axes. Received a dataset with labels of any shape, such as a Python "
+            "function returns. Say which: `tf.ensure_shape(labels, [None])` in `dataset.map` for class indices, "
+            f"`[None, {num_classes}]` for distributions."
+        )
     width = shape[-1] if shape.rank == rank else None
     if shape.rank not in (rank - 1, rank) or width not in (None, 1, num_classes):
         raise ValueError(

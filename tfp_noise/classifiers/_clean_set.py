@@ -12,6 +12,11 @@ from tfp_noise._training.label_kinds import label_kind
 from tfp_noise._training.network_and_loss import check_parts, check_width
 from tfp_noise.classifier import NoisyLabelClassifier
 
+_CURE = (
+    "Pass a few hundred examples whose labels somebody checked, such as `(examples.inputs, examples.labels)`, and do "
+    "not train on them otherwise."
+)
+
 
 class CleanSetClassifier(NoisyLabelClassifier):
     """Base class of classifiers with a `clean_set`, which is saved with them; arguments are those of its subclasses."""
@@ -26,6 +31,11 @@ class CleanSetClassifier(NoisyLabelClassifier):
         # Before `super()`, which may call `build`: Keras adds no layers to a model that has been built.
         self.clean_set = CleanSet(*_checked(network, loss, clean), self.clean_batch_size, self.seed)
         super().__init__(network, loss, **kwargs)
+
+    def _check_scale(self, name, features, training=False):
+        super()._check_scale(name, features, training)
+        if training:
+            self.scale_check("clean", self.clean_set.features())
 
     def get_config(self):
         own = {"clean": self.clean_set.specs(), "clean_batch_size": self.clean_batch_size, "seed": self.seed}
@@ -83,6 +93,10 @@ class CleanSet(keras.layers.Layer):
         rows = ops.top_k(_random.uniform(seed, [self._size]), self._batch_size)[1]
         return self._pack([ops.take(leaf, rows, axis=0) for leaf in self._leaves])
 
+    def features(self):
+        """The features of all examples, in variables."""
+        return self._pack(self._leaves)[0]
+
     def specs(self):
         """The dtypes and shapes of `(x, y)`, as a nest of text such as "float32 20 6"."""
         return self._pack([" ".join([leaf.dtype, *map(str, leaf.shape)]) for leaf in self._leaves])
@@ -100,14 +114,22 @@ def _like(spec):
 
 def _checked(network, loss, clean):
     """The argument `clean` as a pair of NumPy arrays or nests of them, like the data of `fit`; builds the network."""
-    if not isinstance(clean, (tuple, list)) or len(clean) != 2:
+    if not isinstance(clean, (tuple, list)) or len(clean) != 2 or any(part is None for part in clean):
         raise TypeError(
-            f"`clean` must be a pair (x, y), features and labels that are known to be right. Received: {clean!r:.100}. "
-            "Pass some hundred examples that somebody has checked."
+            "`clean` must be a pair (x, y) of arrays, features and labels that are known to be right. Received: "
+            f"{clean!r:.100}. {_CURE}"
         )
     x, y = clean[0], _validation.as_label_array("clean", clean[1])
+    if not y.ndim or not len(y):
+        raise ValueError(f"`clean` must hold at least one example. Received: labels of shape {y.shape}. {_CURE}")
     check_examples("clean", x, len(y))
     x = keras.tree.map_structure(_as_kept, x)
+    texts = [leaf.dtype for leaf in keras.tree.flatten(x) if leaf.dtype.kind not in "fiub"]
+    if texts:
+        raise TypeError(
+            f"`clean` must hold numbers, because the model keeps them in variables. Received dtype {texts[0]}. Take "
+            "lookup and vectorization layers out of `network`, and pass what they return here and to `fit`."
+        )
 
     def outputs(rows):
         return network(keras.tree.map_structure(lambda leaf: ops.convert_to_tensor(leaf[rows]), x))
@@ -119,7 +141,12 @@ def _checked(network, loss, clean):
     check_width(one, loss)
     for leaf in keras.tree.flatten(x):
         _validation.check_features("clean", leaf, lambda: bool(ops.all(ops.isfinite(outputs(slice(None))))))
-    return x, _as_kept(label_kind(loss).check_array("clean", y, len(one.shape)))
+    y = label_kind(loss).check_array("clean", y, len(one.shape))
+    if loss.ignore_class is not None and (y == loss.ignore_class).all():
+        raise ValueError(
+            f"`clean` must hold labels. Received: only the loss's `ignore_class`, {loss.ignore_class}. {_CURE}"
+        )
+    return x, _as_kept(y)
 
 
 def _as_kept(array):

@@ -13,6 +13,8 @@ from tfp_noise._training.raw_outputs import check_raw_outputs
 from tfp_noise.classifier import NoisyLabelClassifier
 from tfp_noise.losses import NoisyLabelLoss
 
+_ANOTHER = "Make a second network, with new layers, in the same way as the first one."
+
 
 @keras.saving.register_keras_serializable(package="tfp_noise")
 class CoTeaching(NoisyLabelClassifier):
@@ -90,11 +92,12 @@ class CoTeaching(NoisyLabelClassifier):
         _backends.require_tensorflow(kind, "it overrides steps of TensorFlow's trainer")
         check_parts(network, loss)
         check_own_loss(kind, loss)
-        cure = "Make a second network in the same way as the first one."
         # Before `super()`, which may call `build`: Keras adds no layers to a model that has been built.
-        self.peer = _validation.check_instance("peer", peer, keras.layers.Layer, cure)
-        self.forget_rate = _validation.check_number("forget_rate", forget_rate, 0, below=1)
-        self.ramp_steps = _validation.check_int("ramp_steps", ramp_steps, 0)
+        self.peer = _validation.check_instance("peer", peer, keras.layers.Layer, _ANOTHER)
+        cure = "Pass the fraction of wrong labels, such as 0.2, or `suspects.estimated_count / len(labels)`."
+        self.forget_rate = _validation.check_number("forget_rate", forget_rate, 0, below=1, cure=cure)
+        cure = "Pass a number of training steps, such as those of ten epochs, `10 * steps_per_epoch`."
+        self.ramp_steps = _validation.check_int("ramp_steps", ramp_steps, 0, cure)
         super().__init__(network, loss, name=name, **kwargs)
 
     def build(self, input_shape):
@@ -103,18 +106,20 @@ class CoTeaching(NoisyLabelClassifier):
         try:
             outputs = self.peer(inputs)
         except (ValueError, TypeError, AttributeError) as error:
-            raise ValueError(f"`peer` must take inputs of `network`. Received: an error from it: {error}") from error
+            raise ValueError(
+                f"`peer` must take inputs of `network`. {_ANOTHER} Received: an error from it: {error}"
+            ) from error
         check_width(outputs, self.loss, "peer")
         if len(outputs.shape) != self._outputs_rank:
             raise ValueError(
                 f"`peer` must have outputs of {self._outputs_rank} axes, as `network` has. Received: outputs of shape "
-                f"{tuple(outputs.shape)}."
+                f"{tuple(outputs.shape)}. {_ANOTHER}"
             )
         check_raw_outputs("peer", self.peer, inputs)
         if share_weights(self.network, self.peer):
             raise ValueError(
-                "`peer` must have weights of its own. Received: a network that shares weights with `network`. Make a "
-                "second one, with new layers."
+                "`peer` must have weights of its own. Received: a network that shares weights with `network`. "
+                f"{_ANOTHER}"
             )
 
     def data_loss(self, x, y, y_pred, sample_weight, training):

@@ -148,13 +148,16 @@ def _check_stages(stages, names):
     """`stages` as a list of some of these names, at least one, each once."""
     is_sequence = isinstance(stages, Sequence) and not isinstance(stages, (str, bytes))
     if not is_sequence or not all(isinstance(stage, str) for stage in stages):
-        raise TypeError(
-            f"`stages` must be a sequence of names of layers. Received: {stages!r:.100}. Pass a list, such as "
-            '["stage1", "stage2"].'
-        )
+        raise TypeError(f"`stages` must be a sequence of names of layers. Received: {stages!r:.100}. {_cure(names)}")
     if not stages or len(set(stages)) != len(stages):
-        raise ValueError(f"`stages` must name at least one layer, and each once. Received: {stages!r:.100}.")
+        raise ValueError(
+            f"`stages` must name at least one layer, and each once. Received: {stages!r:.100}. {_cure(names)}"
+        )
     return [_validation.check_choice("stages", stage, names, "layer of `network`") for stage in stages]
+
+
+def _cure(names):
+    return f"Pass a list of some of the names of its layers, which are {', '.join(names):.200}."
 
 
 def _smallest_image(outputs):

@@ -19,7 +19,7 @@ _TEACHER = "teacher_"
 class DistilledClassifier(NoisyLabelClassifier):
     """A student: a `NoisyLabelClassifier` whose labels are a teacher's probabilities, softened by a temperature.
 
-    With teacher logits `t`, student outputs `s`, temperature `T`, observed labels `y` and `w = label_weight`:
+    With teacher logits `t`, student outputs `s`, temperature `T`, given labels `y` and `w = label_weight`:
 
         (1 - w) T^2 loss(softmax(t / T), s / T) + w loss(y, s)
 
@@ -91,7 +91,10 @@ class DistilledClassifier(NoisyLabelClassifier):
         check_one_class("loss", loss)
         check_no_memory(loss, "a teacher's label comes without the example's id")
         if not isinstance(teacher, keras.Model):
-            raise TypeError(f"`teacher` must be a trained Keras model. Received: {teacher!r}.")
+            raise TypeError(
+                f"`teacher` must be a trained Keras model. Received: {teacher!r:.100}. Train a network on the same "
+                "inputs and classes first, such as in a `NoisyLabelClassifier`, and pass that classifier."
+            )
         if not teacher.built:
             raise ValueError("`teacher` must be trained. Received: a model without weights. Call its `fit` first.")
         # Hidden from Keras, which would train it, save its optimizer and add its regularisers to the loss. Set before
@@ -130,7 +133,8 @@ class DistilledClassifier(NoisyLabelClassifier):
             axes = "batch" if self._outputs_rank == 2 else "batch, ..."
             raise ValueError(
                 f"`teacher` must return logits [{axes}, {self.loss.num_classes}] of {self._outputs_rank} axes, for the "
-                f"student's classes and positions. Received: outputs of shape {shape}."
+                f"student's classes and positions. Received: outputs of shape {shape}. Pass a model that was trained "
+                "on these classes."
             )
         if share_weights(self.network, self.teacher):
             raise ValueError(
@@ -158,6 +162,11 @@ class DistilledClassifier(NoisyLabelClassifier):
                 measure = self.loss if training else self.loss.evaluation_loss
                 loss = loss + weight * measure(targets, student, sample_weight)
         return loss
+
+    def _check_scale(self, name, features, training=False):
+        super()._check_scale(name, features, training)
+        if training and isinstance(self.teacher, NoisyLabelClassifier):
+            self.teacher.scale_check("teacher's x", features)
 
     def _teacher_logits(self, x):
         return keras.ops.cast(class_logits(self.teacher, x), self.loss.dtype)

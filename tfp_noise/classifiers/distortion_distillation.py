@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfp_noise import _validation
+from tfp_noise import _labels, _validation
 from tfp_noise._training.network_and_loss import check_no_memory, check_one_label, check_parts
 from tfp_noise.classifier import NoisyLabelClassifier
 from tfp_noise.classifiers._softened_divergence import SoftenedDivergence
@@ -37,8 +37,8 @@ class DistortionDistillation(NoisyLabelClassifier):
         loss: as in `NoisyLabelClassifier`, for one class of several an example.
         distortion: a Keras layer from the network's inputs to inputs of the same shape that draws random numbers in
             training, such as `keras.layers.RandomTranslation`, or a `keras.Sequential` of such layers.
-        weight: float >= 0, of the divergence; the paper's is 1.
-        temperature: float > 0, T; the paper's is 3.
+        weight: float >= 0, of the divergence.
+        temperature: float > 0, T.
         name: name of the model.
         **kwargs: other arguments of `NoisyLabelClassifier`.
 
@@ -62,8 +62,9 @@ class DistortionDistillation(NoisyLabelClassifier):
     References:
         Xu, Liu, "Data-distortion guided self-distillation for deep neural networks", 2019, with class probabilities
         only: their second term, the discrepancy of features, is left out, as in Zhang et al., "Delving deep into label
-        smoothing", 2021, Table II. Departures: the losses of the two views are averaged, not added, so that a learning
-        rate means the same as without views; the factor `T^2`.
+        smoothing", 2021, Table II. The defaults are those of a public reimplementation that follows the settings of the
+        paper. Departures: the losses of the two views are averaged, not added, so that a learning rate means the same
+        as without views; the factor `T^2`.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class DistortionDistillation(NoisyLabelClassifier):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         views = [self._distorted(x) for _ in range(2)]
         x = keras.tree.map_structure(lambda *pair: ops.concatenate(pair, axis=0), *views)
+        y, sample_weight = _labels.without_ids(y), _labels.without_ids(sample_weight)
         y, sample_weight = (None if one is None else ops.concatenate([one, one], axis=0) for one in (y, sample_weight))
         return super().train_step((x, y, sample_weight))
 

@@ -8,18 +8,17 @@ import tensorflow as tf
 from keras import ops
 from keras.src.losses.loss import scale_loss_for_distribution
 
-from tfp_noise import _labels, _random, _validation
-from tfp_noise._training.network_and_loss import check_no_ignored_class, check_no_memory, check_one_label, check_parts
-from tfp_noise.classifier import NoisyLabelClassifier
+from tfp_noise import _random, _validation
+from tfp_noise._training.network_and_loss import check_one_label
 from tfp_noise.classifiers import _beta_mixture
+from tfp_noise.classifiers._label_correction import LabelCorrectingClassifier
 from tfp_noise.losses import NoisyLabelLoss
-from tfp_noise.losses._checks import check_one_class
 from tfp_noise.losses._entropies import cross_entropy, smallest
-from tfp_noise.losses._state import LossState, add_rows, gather
+from tfp_noise.losses._state import StateAfterWarmUp, add_rows, gather
 
 
 @keras.saving.register_keras_serializable(package="tfp_noise")
-class DynamicBootstrap(NoisyLabelClassifier):
+class DynamicBootstrap(LabelCorrectingClassifier):
     """A classifier that replaces part of each label by its own prediction: the more, the likelier the label is wrong.
 
     Cross-entropies of right and of wrong labels have two distributions. At the end of each epoch from `warm_up` on, a
@@ -44,7 +43,8 @@ class DynamicBootstrap(NoisyLabelClassifier):
     Args:
         network: as in `NoisyLabelClassifier`, with outputs `[batch, num_outputs]`.
         loss: as in `NoisyLabelClassifier`, for one class of several an example, without `ignore_class`.
-        warm_up: int >= 1, epochs before the first mixture is used; the paper's is 105 of 300.
+        warm_up: int >= 1, epochs before the first mixture is used, fewer than the training has, or `fit` warns; the
+            paper's is 105 of 300.
         hard: bool, True for the most probable class as prediction, False for the softmax.
         mixup: int >= 0, parameter of the beta distribution of `c`; 0 mixes nothing. The paper's is 32.
         prior_weight: float >= 0, of the divergence from uniform predictions; the paper's is 1. It assumes about as many
@@ -89,28 +89,21 @@ class DynamicBootstrap(NoisyLabelClassifier):
         name: str = "dynamic_bootstrap",
         **kwargs: Any,
     ):
-        check_parts(network, loss)
-        check_one_class("loss", loss)
-        check_no_ignored_class(loss)
-        check_no_memory(loss, "labels are mixed with others, which have no id")
-        self.warm_up = _validation.check_int("warm_up", warm_up, 1)
         self.hard = _validation.check_bool("hard", hard)
-        self.mixup = _validation.check_int("mixup", mixup, 0)
+        self.mixup = _validation.check_int("mixup", mixup, 0, "Pass 0 to mix nothing.")
         self.prior_weight = _validation.check_number("prior_weight", prior_weight, 0)
-        # Before `super()`, which may call `build`: Keras adds no state to a model that has been built.
+        super().__init__(network, loss, warm_up, name=name, **kwargs)
+
+    def add_state(self, network, loss):
+        del network
         self.mixture = _LossMixture(loss.num_classes, self.warm_up)
         self.mixing_seed_generator = keras.random.SeedGenerator()
-        super().__init__(network, loss, name=name, **kwargs)
 
     def build(self, input_shape):
         super().build(input_shape)
         check_one_label(type(self).__name__, self._outputs_rank)
 
-    def train_step(self, data):
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        if y is None:  # which is refused as by every classifier
-            return super().train_step(data)
-        targets = _labels.to_distributions(y, self.loss.num_classes, self.loss.dtype)
+    def corrected(self, x, targets, sample_weight):
         logits = self.loss.logits(ops.cast(self.network(x, training=False), self.loss.dtype))
         log_p = ops.log_softmax(logits, axis=-1)
         losses = cross_entropy(targets, log_p)
@@ -118,7 +111,7 @@ class DynamicBootstrap(NoisyLabelClassifier):
         self.mixture.count(losses, sample_weight)
         one_hot = ops.one_hot(ops.argmax(log_p, axis=-1), self.loss.num_classes, dtype=self.loss.dtype)
         targets = (1 - wrong) * targets + wrong * (one_hot if self.hard else ops.exp(log_p))
-        return super().train_step(self._mixed(x, targets, sample_weight) if self.mixup else (x, targets, sample_weight))
+        return self._mixed(x, targets, sample_weight) if self.mixup else (x, targets, sample_weight)
 
     def data_loss(self, x, y, y_pred, sample_weight, training):
         loss = super().data_loss(x, y, y_pred, sample_weight, training)
@@ -126,7 +119,7 @@ class DynamicBootstrap(NoisyLabelClassifier):
             return loss
         mean = self._mean_prediction(y_pred, sample_weight)
         divergence = -ops.mean(ops.log(ops.maximum(mean, smallest(mean.dtype)))) - np.log(self.loss.num_classes)
-        weight = self.prior_weight * ops.cast(self.mixture.is_fitted(), loss.dtype)
+        weight = self.prior_weight * ops.cast(self.mixture.has_begun(), loss.dtype)
         return loss + scale_loss_for_distribution(weight * divergence)
 
     def _mean_prediction(self, y_pred, sample_weight):
@@ -168,7 +161,7 @@ class DynamicBootstrap(NoisyLabelClassifier):
         return x, targets, mixed
 
     def get_config(self):
-        settings = ("warm_up", "hard", "mixup", "prior_weight")
+        settings = ("hard", "mixup", "prior_weight")
         return {**super().get_config(), **{key: getattr(self, key) for key in settings}}
 
 
@@ -177,20 +170,15 @@ _TABLE = 100
 _PERCENTILES = 0.05, 0.95
 
 
-class _LossMixture(LossState):
+class _LossMixture(StateAfterWarmUp):
     """Counts of the cross-entropies in an epoch, and a table of posteriors from the mixture of the epoch before."""
 
     def __init__(self, num_classes, warm_up):
         super().__init__(num_classes, name="mixture")
-        self._warm_up = warm_up
         self.counts = self.variable("counts", np.zeros(_BINS, "float32"))
         self.table = self.variable("table", np.zeros(_TABLE, "float32"))
         self.bounds = self.variable("bounds", np.array([0, 1], "float32"))
-        self.epochs = self.variable("epochs", np.array(0, "int64"))
-
-    def is_fitted(self):
-        """Boolean scalar: true after the warm-up."""
-        return ops.convert_to_tensor(self.epochs) >= self._warm_up
+        self.begin_after("warm_up", warm_up)
 
     def posterior(self, losses):
         """Probability `[batch]` that each label is wrong; 0 in the warm-up."""
@@ -206,12 +194,11 @@ class _LossMixture(LossState):
         add_rows(self.counts, ops.cast(ops.clip(_BINS * scaled, 0, _BINS - 1), "int32"), weights)
 
     def end_epoch(self):
-        epochs = int(ops.convert_to_numpy(self.epochs)) + 1
-        self.epochs.assign(epochs)
+        super().end_epoch()
         counts = ops.convert_to_numpy(self.counts).astype(np.float64)
         self.counts.assign(ops.zeros_like(self.counts))
         values = _LEAST * (_LARGEST / _LEAST) ** ((np.arange(_BINS) + 0.5) / _BINS)
-        if epochs < self._warm_up or not counts.any():
+        if not self.has_begun() or not counts.any():
             return
         ranks = counts.cumsum() / counts.sum()
         first, last = np.searchsorted(ranks, _PERCENTILES)

@@ -6,21 +6,20 @@ import keras
 import numpy as np
 from keras import ops
 
-from tfp_noise import _labels, _validation
+from tfp_noise import _validation
 from tfp_noise._saving.deployment import input_structure
-from tfp_noise._training.network_and_loss import check_no_ignored_class, check_no_memory, check_one_label, check_parts
-from tfp_noise.classifier import NoisyLabelClassifier
+from tfp_noise._training.network_and_loss import check_one_label
+from tfp_noise.classifiers._label_correction import LabelCorrectingClassifier
 from tfp_noise.classifiers._layer_outputs import outputs_of_layers
 from tfp_noise.losses import NoisyLabelLoss
-from tfp_noise.losses._checks import check_one_class
-from tfp_noise.losses._state import LossState, add_rows, gather
+from tfp_noise.losses._state import StateAfterWarmUp, add_rows, gather
 
 
 @keras.saving.register_keras_serializable(package="tfp_noise")
-class PrototypeCorrection(NoisyLabelClassifier):
-    """A classifier that also learns from the class whose prototypes an example's features are most similar to.
+class PrototypeCorrection(LabelCorrectingClassifier):
+    """A classifier that mixes each label with the class whose prototypes the example's features are most similar to.
 
-    At the end of each epoch from `warm_up` on, every class gets prototypes: of its examples in the epoch those that lie
+    At the end of each epoch from `warm_up` on, every class gets prototypes: those of its examples in the epoch that lie
     where its features are densest, but not close to one another. In the next epoch the label `y` of an example with the
     features `f` becomes
 
@@ -37,7 +36,7 @@ class PrototypeCorrection(NoisyLabelClassifier):
         network: a Functional or Sequential `keras.Model` with outputs `[batch, num_outputs]` whose last layer is a
             linear `keras.layers.Dense`.
         loss: as in `NoisyLabelClassifier`, for one class of several an example, without `ignore_class`.
-        warm_up: int >= 1, epochs before labels are corrected.
+        warm_up: int >= 1, epochs before labels are corrected, fewer than the training has, or `fit` warns.
         weight: float in [0, 1], of the corrected label; the paper's is 0.5.
         num_prototypes: int >= 1, prototypes of a class; the paper's is 8.
         num_samples: int >= 1, examples of a class among which prototypes are found; the paper's is 1,280. Finding them
@@ -66,7 +65,8 @@ class PrototypeCorrection(NoisyLabelClassifier):
 
     References:
         Han, Luo, Wang, "Deep self-learning from noisy labels", 2019, Eq. 2 to 6. Departures: features are those of the
-        steps of an epoch, not of a pass after it, and labels are corrected by the present features.
+        steps of an epoch, not of a pass after it; prototypes are found among the last examples of a class, not among
+        random ones; labels are corrected by the present features.
     """
 
     def __init__(
@@ -81,53 +81,44 @@ class PrototypeCorrection(NoisyLabelClassifier):
         name: str = "prototype_correction",
         **kwargs: Any,
     ):
-        check_parts(network, loss)
-        check_one_class("loss", loss)
-        check_no_ignored_class(loss)
-        check_no_memory(loss, "labels are mixed with others, which have no id")
-        self.warm_up = _validation.check_int("warm_up", warm_up, 1)
         self.weight = _validation.check_number("weight", weight, 0, 1)
         self.num_prototypes = _validation.check_int("num_prototypes", num_prototypes, 1)
         self.num_samples = _validation.check_int("num_samples", num_samples, 1)
+        super().__init__(network, loss, warm_up, name=name, **kwargs)
+
+    def add_state(self, network, loss):
         _, features = outputs_of_layers(network)
+        needed = 4 * loss.num_classes * self.num_samples * features.shape[-1]
+        _validation.check_fits_ram(
+            "num_samples", self.num_samples, "the features of samples", needed, "Keep fewer samples."
+        )
         check_one_label(type(self).__name__, len(network.outputs[0].shape))
-        # Before `super()`, which may call `build`: Keras adds no state to a model that has been built.
-        self.prototypes = _Prototypes(loss.num_classes, features.shape[-1], self)
-        super().__init__(network, loss, name=name, **kwargs)
         # Its method, because a model would be tracked as a further layer, with the variables of the network.
         self._call_to_features = keras.Model(input_structure(network), features).__call__
+        self.prototypes = _Prototypes(loss.num_classes, features.shape[-1], self)
 
-    def train_step(self, data):
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        if y is None:  # which is refused as by every classifier
-            return super().train_step(data)
+    def corrected(self, x, targets, sample_weight):
         features = ops.cast(self._call_to_features(x, training=False), "float32")
-        targets = _labels.to_distributions(y, self.loss.num_classes, self.loss.dtype)
         corrected = ops.one_hot(self.prototypes.nearest(features), self.loss.num_classes, dtype=targets.dtype)
-        weight = self.weight * ops.cast(self.prototypes.is_fitted(), targets.dtype)
+        weight = self.weight * ops.cast(self.prototypes.has_begun(), targets.dtype)
         self.prototypes.keep(features, ops.argmax(targets, axis=-1), sample_weight)
-        return super().train_step((x, (1 - weight) * targets + weight * corrected, sample_weight))
+        return x, (1 - weight) * targets + weight * corrected, sample_weight
 
     def get_config(self):
-        settings = ("warm_up", "weight", "num_prototypes", "num_samples")
+        settings = ("weight", "num_prototypes", "num_samples")
         return {**super().get_config(), **{key: getattr(self, key) for key in settings}}
 
 
-class _Prototypes(LossState):
+class _Prototypes(StateAfterWarmUp):
     """Features of the epoch's last examples of each class, and the mean prototype of each from the epoch before."""
 
     def __init__(self, num_classes, width, settings):
         super().__init__(num_classes, name="prototypes")
-        self._warm_up, self._num_prototypes = settings.warm_up, settings.num_prototypes
-        self._num_samples = settings.num_samples
+        self._num_prototypes, self._num_samples = settings.num_prototypes, settings.num_samples
         self.samples = self.variable("samples", np.zeros([num_classes * self._num_samples, width], "float32"))
         self.seen = self.variable("seen", np.zeros(num_classes, "int64"))
         self.means = self.variable("means", np.zeros([num_classes, width], "float32"))
-        self.epochs = self.variable("epochs", np.array(0, "int64"))
-
-    def is_fitted(self):
-        """Boolean scalar: true after the warm-up."""
-        return ops.convert_to_tensor(self.epochs) >= self._warm_up
+        self.begin_after("warm_up", settings.warm_up)
 
     def nearest(self, features):
         """The class `[batch]` of the most similar prototypes; a class without any is never it."""
@@ -153,11 +144,10 @@ class _Prototypes(LossState):
         self.seen.assign(ops.convert_to_tensor(self.seen) + ops.sum(one_hot, axis=0))
 
     def end_epoch(self):
-        epochs = int(ops.convert_to_numpy(self.epochs)) + 1
-        self.epochs.assign(epochs)
+        super().end_epoch()
         counts = np.minimum(ops.convert_to_numpy(self.seen), self._num_samples)
         self.seen.assign(ops.zeros_like(self.seen))
-        if epochs < self._warm_up:
+        if not self.has_begun():
             return
         samples = ops.convert_to_numpy(self.samples).reshape(self.num_classes, self._num_samples, -1)
         means = [

@@ -42,10 +42,12 @@ class LearningToReweight(CleanSetClassifier):
         network: as in `NoisyLabelClassifier`.
         loss: as in `NoisyLabelClassifier`: a loss of each example by itself that keeps nothing between steps, reduced
             to the mean. It is the loss of both sets, so that a correction for noisy labels does not suit it.
-        clean: pair `(x, y)` of arrays, inputs of the network and labels that are known to be right: some hundred
-            examples that are not trained on otherwise. `x` may be a nest of arrays. They are saved with the model.
+        clean: pair `(x, y)` of arrays, inputs of the network and labels that are known to be right: a few hundred
+            examples that somebody has checked and that are not trained on otherwise. `x` may be a nest of arrays. They
+            are saved with the model.
         clean_batch_size: int >= 1, how many clean examples enter a step; all of them if there are not so many.
-        seed: int, of the draws of clean batches, which are a function of it and of the optimizer's count of steps.
+        seed: int, of the draws of clean batches, which are a function of it and of the optimizer's count of steps. Give
+            each run of an experiment its own.
         name: name of the model.
         **kwargs: other arguments of `NoisyLabelClassifier`.
 

@@ -4,6 +4,8 @@ Each function gives `|S^-1 e|^2 / 2 + log|S|`, `[batch]`, for errors `e`, `[batc
 built from. `min_scale`, `l` below, is a scalar tensor.
 """
 
+import keras
+import numpy as np
 from keras import ops
 
 from tfp_noise.losses._gradients import with_gradient
@@ -80,43 +82,80 @@ def _rank_one(error, factor, min_scale):
 
 
 def _any_rank(error, factor, min_scale):
-    """The form of rank 2 to n - 1, by Woodbury and Sylvester, with the QR factors of `A = [C; sqrt(l) I]`.
+    """The form of rank 2 to n - 1, by Woodbury and Sylvester, with its gradient by hand.
 
-    As `A'A = l I + C'C`, `S^-1 e = (e - C (A'A)^-1 C'e) / l = (e - Q_C Q_C' e) / l` with `Q_C` the first n rows of Q,
-    and `log|S| = (n - rank) log l + 2 sum_i log|R_ii|`. `A'A` itself is not computed, because it squares the condition
-    number of large factors.
+    With `G = l I + C'C`, `x = G^-1 C'e` and `y = G^-1 x`, `u = S^-1 e = (e - C x) / l` and `log|S| = (n - rank) log l +
+    log|G|`. As `C'u = x` and `C' S^-1 u = y`,
+
+        d/de = v := S^-1 u = (u - C y) / l
+        d/dC = 2 S^-1 C - u y' - v x' = C (2 G^-1) - u y' - v x'
     """
     n, rank = factor.shape[1:]
-    orthogonal, triangular = ops.qr(_with_ridge(factor, min_scale))
-    upper = orthogonal[:, :n]
-    along = ops.swapaxes(upper, 1, 2) @ ops.expand_dims(error, -1)
-    rest = error - ops.squeeze(upper @ along, -1)
-    constant = (n - rank) * ops.log(min_scale)
-    return (0.5 / min_scale**2) * ops.sum(ops.square(rest), axis=-1) + _log_determinant(triangular) + constant
+
+    @with_gradient
+    def density(error, factor):
+        triangular = _triangular(factor, min_scale)
+        wide, narrow = triangular.dtype, error.dtype
+        half = ops.solve_triangular(triangular, ops.broadcast_to(_identity_matrix(triangular), ops.shape(triangular)))
+        inverse = half @ ops.swapaxes(half, 1, 2)
+        x = inverse @ ops.cast(ops.swapaxes(factor, 1, 2) @ ops.expand_dims(error, -1), wide)
+        x, y = ops.cast(x, narrow), ops.cast(inverse @ x, narrow)
+        u = (error - ops.squeeze(factor @ x, -1)) / min_scale
+
+        def gradient(upstream):
+            upstream = ops.expand_dims(upstream, -1)
+            v = (u - ops.squeeze(factor @ y, -1)) / min_scale
+            # Not `inverse` in the narrow type, because columns that are nearly collinear cancel in this product.
+            scaled = ops.cast(ops.cast(factor, wide) @ (2 * inverse), narrow)
+            outer = ops.expand_dims(u, -1) * ops.swapaxes(y, 1, 2) + ops.expand_dims(v, -1) * ops.swapaxes(x, 1, 2)
+            return upstream * v, ops.expand_dims(upstream, -1) * (scaled - outer)
+
+        constant = (n - rank) * ops.log(min_scale)
+        return 0.5 * ops.sum(ops.square(u), axis=-1) + _log_determinant(triangular, error.dtype) + constant, gradient
+
+    return density(error, factor)
 
 
 def _full_rank(error, factor, min_scale):
-    """The form of rank n or more, with the QR factor of `A = [C'; sqrt(l) I]`, for which `A'A = S`.
+    """The form of rank n or more, with the triangular R for which `S = R'R`.
 
-    `S^-1 e = R^-1 R'^-1 e` and `log|S| = 2 log|R|`. `_any_rank` would lose all digits here: where C spans all
-    directions, the part of `e` outside of them, which it computes as a difference, is 0.
+    `S^-1 e = R^-1 R'^-1 e`. `_any_rank` would lose all digits here: where C spans all directions, the part of `e`
+    outside of them, which it computes as a difference, is 0.
     """
-    _, triangular = ops.qr(_with_ridge(ops.swapaxes(factor, 1, 2), min_scale))
-    half = ops.solve_triangular(ops.swapaxes(triangular, 1, 2), ops.expand_dims(error, -1), lower=True)
-    solved = ops.solve_triangular(triangular, half)
-    return 0.5 * ops.sum(ops.square(solved), axis=(1, 2)) + _log_determinant(triangular)
+    triangular = _triangular(ops.swapaxes(factor, 1, 2), min_scale)
+    wide = ops.cast(ops.expand_dims(error, -1), triangular.dtype)
+    half = ops.solve_triangular(ops.swapaxes(triangular, 1, 2), wide, lower=True)
+    solved = ops.cast(ops.solve_triangular(triangular, half), error.dtype)
+    return 0.5 * ops.sum(ops.square(solved), axis=(1, 2)) + _log_determinant(triangular, error.dtype)
 
 
-def _with_ridge(factor, min_scale):
-    """`[C; sqrt(l) I]`, `[batch, rows + columns, columns]`."""
+def _triangular(factor, min_scale):
+    """The upper triangular R, `[batch, columns, columns]`, for which `R'R = l I + C'C`.
+
+    By Cholesky in float64, because `C'C` squares the condition number of large factors; rounding errors of factors so
+    large that float64 is too narrow for `l` beside them are covered by adding their size to `l`, so that R stays finite
+    and not singular. JAX has no float64 by default: there, by QR of `[C; sqrt(l) I]`, which takes longer.
+    """
     columns = factor.shape[-1]
-    ridge = ops.sqrt(min_scale) * ops.eye(columns, dtype=factor.dtype)
-    return ops.concatenate([factor, ops.broadcast_to(ridge, [ops.shape(factor)[0], columns, columns])], axis=1)
+    if keras.backend.backend() == "jax":
+        ridge = ops.sqrt(min_scale) * ops.eye(columns, dtype=factor.dtype)
+        ridge = ops.broadcast_to(ridge, [ops.shape(factor)[0], columns, columns])
+        return ops.qr(ops.concatenate([factor, ridge], axis=1))[1]
+    factor = ops.cast(factor, "float64")
+    gram = ops.swapaxes(factor, 1, 2) @ factor
+    rounding = columns * np.finfo(np.float64).eps * ops.trace(gram, axis1=1, axis2=2)
+    ridge = ops.cast(min_scale, "float64") + ops.reshape(rounding, [-1, 1, 1])
+    return ops.swapaxes(ops.cholesky(gram + ridge * _identity_matrix(gram)), 1, 2)
 
 
-def _log_determinant(triangular):
+def _identity_matrix(square):
+    """The identity of the size and type of `square`."""
+    return ops.eye(square.shape[-1], dtype=square.dtype)
+
+
+def _log_determinant(triangular, dtype):
     """`2 sum_i log|R_ii|`, `[batch]`."""
-    return 2 * ops.sum(ops.log(ops.abs(ops.diagonal(triangular, axis1=1, axis2=2))), axis=-1)
+    return ops.cast(2 * ops.sum(ops.log(ops.abs(ops.diagonal(triangular, axis1=1, axis2=2))), axis=-1), dtype)
 
 
 # The functions by the loss's argument `covariance`.

@@ -1,6 +1,7 @@
 """Layers with the variables that a loss keeps between steps, and the updates of such variables."""
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -50,6 +51,31 @@ class LossState(keras.layers.Layer):
             )
 
 
+class StateAfterWarmUp(LossState):
+    """A state that counts epochs, and whose method corrects no label in the first ones.
+
+    `fit` warns of a training that ends before labels are corrected.
+    """
+
+    def begin_after(self, argument, num_epochs):
+        """Makes the variable `epochs`, how many have ended.
+
+        Args:
+            argument: text, the argument of the method that sets the number.
+            num_epochs: int >= 0, epochs without a corrected label.
+        """
+        self.warm_up = argument, num_epochs
+        self.has_warned = False
+        self.epochs = self.variable("epochs", np.zeros([], "int64"))
+
+    def has_begun(self):
+        """Boolean scalar: true after the warm-up."""
+        return ops.convert_to_tensor(self.epochs) >= self.warm_up[1]
+
+    def end_epoch(self):
+        self.epochs.assign(ops.convert_to_tensor(self.epochs) + 1)
+
+
 def gather(*tensors):
     """Concatenates the tensors of all replicas, for statistics of the whole batch."""
     import tensorflow as tf
@@ -80,7 +106,7 @@ def accumulate(sums, counts, labels, values, weights, single=False):
     With `single`, the row becomes the value of the last example in the batch that has a weight, and its count 1.
     """
     if single:
-        chosen = ops.cast(is_last(labels, weights, counts.shape[0]), "float32")
+        chosen = ops.cast(is_last(labels, weights), "float32")
         values, weights = values - ops.take(sums, labels, axis=0), 1 - ops.take(counts, labels)
         weights, updates = chosen * weights, ops.expand_dims(chosen, -1) * values
     else:
@@ -89,8 +115,12 @@ def accumulate(sums, counts, labels, values, weights, single=False):
     add_rows(counts, labels, weights)
 
 
-def is_last(labels, weights, num_classes):
+def is_last(labels, weights):
     """Boolean `[batch]`: the last example of its label, or of its id, with a weight above 0."""
-    positions = ops.arange(ops.shape(labels)[0])
-    last = ops.segment_max(ops.where(weights > 0, positions, -1), labels, num_classes)
-    return ops.take(last, labels) == positions
+    # By a stable sort, because a maximum for each label would take the time of all labels, which ids have millions of.
+    counted = ops.where(weights > 0, labels, -1)
+    order = ops.argsort(counted)
+    ordered = ops.take(counted, order)
+    following = ops.pad(ordered[1:], [[0, 1]], constant_values=-1)
+    last = (ordered >= 0) & (ordered != following)
+    return ops.scatter_update(ops.zeros_like(last), ops.expand_dims(order, -1), last)

@@ -1,6 +1,5 @@
 """The common part of losses that remember something of each example, by its id."""
 
-import os
 from typing import Any
 
 import keras
@@ -12,11 +11,10 @@ from tfp_noise.losses import _checks, _state
 from tfp_noise.losses.stateful import StatefulLoss
 
 _MOST_EXAMPLES = 2**24  # Keras converts all labels to floats, and float32 holds the integers up to this one
-_FRACTION_OF_RAM = 0.5
 
 
 class ExampleMemory(_state.LossState):
-    """One row of K numbers for each example, 0 at the start.
+    """A row of K numbers for each example, 0 at the start, and the class of its given label, -1 at the start.
 
     Args:
         num_classes: int, K.
@@ -33,6 +31,15 @@ class ExampleMemory(_state.LossState):
             aggregation="only_first_replica",
             name="rows",
         )
+        # int64, as in `variable`.
+        self.classes = self.add_weight(
+            shape=(num_examples,),
+            dtype="int64",
+            initializer=keras.initializers.Constant(-1),
+            trainable=False,
+            aggregation="only_first_replica",
+            name="classes",
+        )
 
     def take(self, ids, dtype):
         """The rows of the examples `[batch]`, `[batch, K]`."""
@@ -41,11 +48,32 @@ class ExampleMemory(_state.LossState):
         # From the variable, because its value would be a copy of all rows once some of them have been written.
         return ops.cast(tf.gather(self.rows.value, ids), dtype)
 
-    def add(self, ids, changes, weights):
-        """Adds `changes` `[batch, K]` to the rows; of an id that occurs twice, the last one with a weight counts."""
-        ids, changes, weights = _state.gather(ids, changes, weights)
-        last = _state.is_last(ids, weights, self.rows.shape[0])
+    def agree(self, ids, classes):
+        """Boolean `[batch]`: True for each id that has not come with another class so far."""
+        before = self._classes_before(ids)
+        return (before < 0) | (before == classes)
+
+    def add(self, ids, classes, changes, weights):
+        """Adds `changes` `[batch, K]` to the rows, and keeps classes of ids that are new.
+
+        Of an id that occurs twice, the last one with a weight counts.
+        """
+        ids, classes, changes, weights = _state.gather(ids, classes, changes, weights)
+        last = _state.is_last(ids, weights)
+        _state.add_rows(self.classes, ids, ops.where(last, classes - self._classes_before(ids), 0))
         _state.add_rows(self.rows, ids, ops.where(ops.expand_dims(last, -1), changes, 0))
+
+    def _classes_before(self, ids):
+        import tensorflow as tf
+
+        return tf.gather(self.classes.value, ids)
+
+
+def given_classes(labels, num_classes):
+    """Classes `[batch]`, int64, of given labels, class indices or distributions: of these the largest entry."""
+    if _labels.are_distributions(labels, num_classes):
+        labels = ops.cast(labels, "float32")  # in which two almost equal entries may be equal, wherever they come from
+    return ops.cast(_labels.to_class_indices(labels, num_classes), "int64")
 
 
 class LossWithMemory(StatefulLoss):
@@ -53,6 +81,10 @@ class LossWithMemory(StatefulLoss):
 
     Labels are `{"labels": labels, "ids": ids}` with ids in `[0, num_examples)`. In a training step, the loss is
     computed with the rows before the step, and the rows of the batch change after it. Evaluation needs no ids.
+
+    An id must mean the same example in every epoch. The memory therefore keeps the class of each example's label, of a
+    soft label its largest entry, from its first training step on. An id with another label has the loss NaN, which ends
+    the training, and changes nothing. Examples with equal labels that share an id are not noticed.
 
     A loss of one's own implements `soft_label_loss(targets, y_pred, rows=None)`, where `None` stands for the rows at
     the start, and `changes(targets, y_pred, rows)`.
@@ -66,7 +98,11 @@ class LossWithMemory(StatefulLoss):
     needs = "a `NoisyLabelClassifier`; the number of examples"
     needs_classifier = "it remembers each example by its id"
     needs_ids = True
-    divergence_advice = "So does an id outside [0, num_examples)."
+    divergence_advice = (
+        "So does an id outside [0, num_examples), or one that comes with another label than before: an id must mean "
+        "the same example in every epoch and every `fit`. Number examples before they are shuffled, repeated or "
+        "batched; for other data, or labels that were corrected, make a new loss and a new classifier of the network."
+    )
 
     def __init__(self, num_classes: int, num_examples: int, **kwargs: Any):
         super().__init__(num_classes, **kwargs)
@@ -105,8 +141,8 @@ class LossWithMemory(StatefulLoss):
             y_pred: raw network outputs `[batch, num_outputs]`, never probabilities.
 
         Returns:
-            `[batch]`, in nats; 0 for a label of `ignore_class`; NaN for any other number that is no class, and for an
-            id that no example has.
+            `[batch]`, in nats; 0 for a label of `ignore_class`; NaN for any other number that is no class, for an id
+            that no example has, and for an id that a training step has seen with another label.
 
         Raises:
             ValueError: if ids are missing, a shape does not fit, or outputs have a label at each position.
@@ -120,9 +156,12 @@ class LossWithMemory(StatefulLoss):
                 "nothing for labels at each position."
             )
         known, ids = self._known(ids)
+        classes = given_classes(labels, self.num_classes)
+        counted = _labels.are_known(classes, self.num_classes, self.ignore_class)
         losses = self._losses_of_examples(labels, y_pred, self.state().take(ids, self.dtype))
         # An accelerator cannot raise, and would quietly take some other row.
-        return _positions.with_mask_of(losses, ops.where(known, losses, float("nan")))
+        right = known & (self.state().agree(ids, classes) | ~counted)
+        return _positions.with_mask_of(losses, ops.where(right, losses, float("nan")))
 
     def class_index_loss(self, labels, y_pred, rows=None):
         return self.soft_label_loss(_labels.to_distributions(labels, self.num_classes, self.dtype), y_pred, rows)
@@ -142,14 +181,16 @@ class LossWithMemory(StatefulLoss):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_true, ids = self._split(y_true)
-        labels, weights = self._labels_and_weights(y_true, y_pred, sample_weight)
+        y_true = ops.convert_to_tensor(y_true)
+        classes = given_classes(y_true, self.num_classes)
+        labels, weights = self._labels_and_weights(classes, y_pred, sample_weight)
         y_pred = ops.stop_gradient(ops.cast(y_pred, self.dtype))
         known, ids = self._known(ids)
-        given = ops.convert_to_tensor(y_true)
-        targets = given if _labels.are_distributions(given, self.num_classes) else labels
+        targets = y_true if _labels.are_distributions(y_true, self.num_classes) else labels
         targets = _labels.to_distributions(targets, self.num_classes, self.dtype)
         changes = self.changes(targets, y_pred, self.state().take(ids, self.dtype))
-        self.state().add(ids, ops.cast(changes, "float32"), ops.where(known, weights, 0))
+        right = known & self.state().agree(ids, classes)
+        self.state().add(ids, classes, ops.cast(changes, "float32"), ops.where(right, weights, 0))
 
     def evaluation_loss(self, y_true, y_pred, sample_weight=None):
         return super().evaluation_loss(_labels.without_ids(y_true), y_pred, sample_weight)
@@ -178,26 +219,15 @@ class LossWithMemory(StatefulLoss):
 
 
 def _check_num_examples(num_examples, num_classes):
-    """`num_examples` as an int, if that many rows of `num_classes` numbers fit into the memory of this machine."""
+    """`num_examples` as an int, if what is kept of that many examples fits into memory."""
     num_examples = _validation.check_int("num_examples", num_examples, 1)
     if num_examples > _MOST_EXAMPLES:
         raise ValueError(
             f"`num_examples` must be at most 2^24, the integers that float32 holds. Received: {num_examples}. Take a "
             "loss that remembers nothing of each example."
         )
-    needed, most = 4 * num_examples * num_classes, _FRACTION_OF_RAM * _ram()
-    if needed > most:
-        raise ValueError(
-            f"`num_examples` must be so many that their rows of {num_classes} float32 numbers fit into half of this "
-            f"machine's RAM, {most:,.0f} bytes. Received: {num_examples}, whose rows take {needed:,} bytes. Train on "
-            "fewer examples, or take a loss that remembers nothing of each example."
-        )
+    kept = f"their rows of {num_classes} float32 numbers and an int64"
+    cure = "Train on fewer examples, or take a loss that remembers nothing of each example."
+    needed = num_examples * (4 * num_classes + 8)
+    _validation.check_fits_ram("num_examples", num_examples, kept, needed, cure)
     return num_examples
-
-
-def _ram():
-    """Bytes of memory of this machine; infinity where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):  # Windows has no `sysconf`
-        return float("inf")

@@ -32,9 +32,9 @@ class LogisticNormal(NoisyLabelLoss):
         diagonal    S = diag(c^2 + min_scale)                n
         low_rank    S = C C' + min_scale I   (Eq. 9)         n * rank, row-major [n, rank]
 
-    The low-rank form costs O(n rank^2) and makes no n x n matrix. Ranks above 1 need a QR factorisation, which takes 7
-    to 30 times as long as the closed form of rank 1 on a CPU (rank 4, K = 10 to 21,843), and stays finite for collinear
-    columns.
+    The low-rank form costs O(n rank^2) and makes no n x n matrix. Rank 1 has a closed form; higher ranks solve a system
+    of as many unknowns in float64, which takes 4 to 13 times as long on a CPU (rank 4, K = 10 to 21,843), and is right
+    for nearly collinear columns, too. JAX without float64 takes a QR factorisation, several times slower.
 
     `min_scale` may be a schedule over the optimizer's updates (annealing): large at first, so that all examples are
     fitted alike, then smaller, so that the examples with the largest residuals are given up. The `NoisyLabelClassifier`

@@ -16,6 +16,7 @@ def scores_by_method(
     scores: Mapping[str, Mapping[str, Mapping[str, ArrayLike]]],
     label: str = "clean test accuracy, %",
     title: str | None = None,
+    reference: tuple[str, str] | None = None,
 ) -> Figure:
     """Dots at the mean of a score, with one row per method, one panel per condition and one colour per kind of score.
 
@@ -28,13 +29,15 @@ def scores_by_method(
             given. A method may be missing under a condition.
         label: name and unit of the values.
         title: text above the panels.
+        reference: a method and a kind of score, whose mean is a dashed line in each panel that has it.
 
     Returns:
         A `matplotlib.figure.Figure` with one panel per condition, and one line and one legend entry per kind of score.
 
     Raises:
         TypeError: if a dict is expected and something else is given.
-        ValueError: if there is no condition, method or kind of score, or values are not finite `[seeds]`.
+        ValueError: if there is no condition, method or kind of score, values are not finite `[seeds]`, or `reference`
+            is in no panel.
 
     Example:
         >>> accuracies = {"cross-entropy": {"last epoch": [70.0, 72.0]}, "GCE": {"last epoch": [90.0]}}
@@ -49,6 +52,10 @@ def scores_by_method(
             _style.check_some(f"scores[{condition!r}][{method!r}]", by_kind, "kind of score")
     methods = list(dict.fromkeys(method for by_method in scores.values() for method in by_method))
     kinds = list(dict.fromkeys(kind for one in scores.values() for by_kind in one.values() for kind in by_kind))
+    if reference is not None and reference not in {
+        (m, kind) for one in scores.values() for m in one for kind in one[m]
+    }:
+        raise ValueError(f"`reference` must be a method and a kind of its scores. Received: {reference!r}.")
     colors = dict(zip(kinds, _style.colors(), strict=False))
     columns = min(len(scores), _MAX_COLUMNS)
     rows = -(-len(scores) // columns)
@@ -58,6 +65,9 @@ def scores_by_method(
     for axes, (condition, by_method) in zip(grid, scores.items(), strict=False):
         for kind, color in colors.items():
             _draw(axes, condition, {name: one[kind] for name, one in by_method.items() if kind in one}, methods, color)
+        if reference and reference[1] in by_method.get(reference[0], {}):
+            mean = np.mean(np.asarray(by_method[reference[0]][reference[1]], float))
+            axes.axvline(float(mean), color=colors[reference[1]], linestyle="--", linewidth=0.8, zorder=0)
         axes.set(title=condition, xlabel=label)
         axes.tick_params(axis="y", labelsize=7)
         _style.open_frame(axes, grid=True)

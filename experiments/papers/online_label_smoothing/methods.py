@@ -26,12 +26,12 @@ its 70, 130 and 120 epochs. That code trains at a learning rate of 0.06 and star
 learning rate is that of the other rows. "Ren" and "Meta-Weight-Net" are told the true labels of some validation
 examples, on CIFAR of 1,000 as in their papers, and no other row is. On CIFAR these are all that are held out, so that
 the temperature is chosen by the given labels of the same examples. They come in batches of 100 and are not augmented.
-The learning rate of Meta-Weight-Net's weights is the default of `MetaWeightNet`, a tenth of its authors'.
+The learning rate of Meta-Weight-Net's weights is the default of `MetaWeightNet`, its authors'.
 """
 
 import dataclasses
 
-from experiments.evaluation.resolvers import CleanExamples, NumTrainingExamples, ShiftsAndFlips
+from experiments.evaluation.resolvers import CleanExamples, DrawnSeed, NumTrainingExamples, ShiftsAndFlips
 from experiments.experiment import CROSS_ENTROPY, Method
 from tfp_noise import (
     DepthDistillation,
@@ -139,7 +139,7 @@ def pencil(epochs):
 
 def with_clean_examples(count):
     """Return learning to reweight and Meta-Weight-Net, which are told so many true labels."""
-    training = {"clean": CleanExamples(count), "clean_batch_size": 100}
+    training = {"clean": CleanExamples(count), "clean_batch_size": 100, "seed": DrawnSeed()}
     return [
         dataclasses.replace(CROSS_ENTROPY, label=label, classifier=classifier, training=training)
         for label, classifier in {"Ren": LearningToReweight, "Meta-Weight-Net": MetaWeightNet}.items()

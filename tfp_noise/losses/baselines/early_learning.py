@@ -24,10 +24,11 @@ class EarlyLearning(LossWithMemory):
     the second term is smallest where the prediction agrees with its target, and its gradient makes up for that of a
     wrong label. With `weight=0` the loss is cross-entropy. Its value may be negative.
 
-    The targets belong to the classifier that trains with the loss, which saves them, and take
-    `4 num_examples num_classes` bytes. `fit(x, y)` with arrays takes positions as ids of the examples; batches must be
-    `(x, {"labels": y, "ids": i})`. An example of `ignore_class` or with a `sample_weight` of 0 leaves its target as it
-    is. Of an id that is twice in a batch the last example changes the target. Validation reports cross-entropy.
+    The targets, and the class of each label, belong to the classifier that trains with the loss, which saves them, and
+    take `num_examples (4 num_classes + 8)` bytes. `fit(x, y)` with arrays takes positions as ids of the examples;
+    batches must be `(x, {"labels": y, "ids": i})`. An id that comes with another label than before has the loss NaN,
+    which ends the training. An example of `ignore_class` or with a `sample_weight` of 0 leaves its target as it is. Of
+    an id that is twice in a batch the last example changes the target. Validation reports cross-entropy.
 
     Args:
         num_classes: int, K >= 2.
@@ -40,8 +41,8 @@ class EarlyLearning(LossWithMemory):
 
     Raises:
         TypeError: if an argument is of another type.
-        ValueError: if a number is out of range, the targets take more than half of this machine's RAM, or the loss is
-            passed to `keras.Model.compile` of a plain model.
+        ValueError: if a number is out of range, the targets take more than half of RAM, or the loss is passed to
+            `keras.Model.compile` of a plain model.
 
     Example:
         >>> import keras

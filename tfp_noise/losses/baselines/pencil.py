@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from tfp_noise import _labels, _validation
 from tfp_noise.losses._entropies import cross_entropy, entropy
+from tfp_noise.losses._state import StateAfterWarmUp
 from tfp_noise.losses.base import register
 from tfp_noise.losses.example_memory import ExampleMemory, LossWithMemory
 
@@ -31,9 +32,10 @@ class PENCIL(LossWithMemory):
     are small, which is why the authors raise the learning rate in the last phase: a callback such as
     `keras.callbacks.LearningRateScheduler` does so.
 
-    What is learned belongs to the classifier that trains with the loss, which saves it, and takes
-    `4 num_examples num_classes` bytes. `fit(x, y)` with arrays takes positions as ids of the examples; batches must be
-    `(x, {"labels": y, "ids": i})`. Epochs are those of `fit`; in a training loop without it, call
+    What is learned, and the class of each label, belong to the classifier that trains with the loss, which saves them,
+    and take `num_examples (4 num_classes + 8)` bytes. `fit(x, y)` with arrays takes positions as ids of the examples;
+    batches must be `(x, {"labels": y, "ids": i})`. An id that comes with another label than before has the loss NaN,
+    which ends the training. Epochs are those of `fit`; in a training loop without it, call
     `classifier.loss_state.end_epoch()` after each one. An example of `ignore_class` or with a `sample_weight` of 0
     leaves its distribution as it is, and other weights do not scale its step. Validation reports cross-entropy.
 
@@ -43,7 +45,7 @@ class PENCIL(LossWithMemory):
         alpha: float >= 0, weight of the term that keeps distributions near their labels.
         beta: float >= 0, weight of the entropy of predictions.
         label_rate: float >= 0, the step size of the distributions' logits.
-        backbone_epochs: int >= 0, epochs of the first phase.
+        backbone_epochs: int >= 0, epochs of the first phase, fewer than the training has, or `fit` warns.
         joint_epochs: int >= 0, epochs of the second phase.
         initial_logit: float > 0, the logit of the label at the start; those of other classes are 0.
         name: name of the loss.
@@ -52,8 +54,8 @@ class PENCIL(LossWithMemory):
 
     Raises:
         TypeError: if an argument is of another type.
-        ValueError: if a number is out of range, the distributions take more than half of this machine's RAM, or the
-            loss is passed to `keras.Model.compile` of a plain model.
+        ValueError: if a number is out of range, the distributions take more than half of RAM, or the loss is passed to
+            `keras.Model.compile` of a plain model.
 
     Example:
         >>> import keras
@@ -94,12 +96,13 @@ class PENCIL(LossWithMemory):
         self.alpha = self._check_number("alpha", alpha, 0)
         self.beta = self._check_number("beta", beta, 0)
         self.label_rate = self._check_number("label_rate", label_rate, 0)
-        self.backbone_epochs = _validation.check_int("backbone_epochs", backbone_epochs, 0)
-        self.joint_epochs = _validation.check_int("joint_epochs", joint_epochs, 0)
+        cure = "Pass a number of epochs, such as {} of those of `fit`."
+        self.backbone_epochs = _validation.check_int("backbone_epochs", backbone_epochs, 0, cure.format("a fifth"))
+        self.joint_epochs = _validation.check_int("joint_epochs", joint_epochs, 0, cure.format("two fifths"))
         self.initial_logit = self._check_number("initial_logit", initial_logit, above=0)
 
     def build_state(self):
-        return _LabelLogits(self.num_classes, self.num_examples)
+        return _LabelLogits(self.num_classes, self.num_examples, self.backbone_epochs)
 
     def label_distributions(self, labels: ArrayLike) -> np.ndarray:
         """The distributions over labels that have been learned, of all training examples.
@@ -149,21 +152,18 @@ class PENCIL(LossWithMemory):
 
     def _phase(self):
         """True in the first phase, and true in the second one."""
-        epoch = ops.convert_to_tensor(self.state().epochs)
-        backbone = epoch < self.backbone_epochs
-        return backbone, ~backbone & (epoch < self.backbone_epochs + self.joint_epochs)
+        state = self.state()
+        has_begun, epoch = state.has_begun(), ops.convert_to_tensor(state.epochs)
+        return ~has_begun, has_begun & (epoch < self.backbone_epochs + self.joint_epochs)
 
     def get_config(self):
         own = ("alpha", "beta", "label_rate", "backbone_epochs", "joint_epochs", "initial_logit")
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}
 
 
-class _LabelLogits(ExampleMemory):
+class _LabelLogits(StateAfterWarmUp, ExampleMemory):
     """The change of each example's label logits so far, and the number of epochs that have ended."""
 
-    def __init__(self, num_classes, num_examples):
+    def __init__(self, num_classes, num_examples, backbone_epochs):
         super().__init__(num_classes, num_examples)
-        self.epochs = self.variable("epochs", np.zeros([], "int64"))
-
-    def end_epoch(self):
-        self.epochs.assign(ops.convert_to_tensor(self.epochs) + 1)
+        self.begin_after("backbone_epochs", backbone_epochs)

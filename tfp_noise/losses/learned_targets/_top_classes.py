@@ -32,7 +32,7 @@ class TopClasses(_state.LossState):
 
     def update_state(self, labels, probabilities, weights, single=False):
         """Adds the predictions `[batch, K]` of examples `[batch]`, and chooses candidates for rows without any yet."""
-        first = (ops.take(self.counts, labels) == 0) & _state.is_last(labels, weights, self.num_classes)
+        first = (ops.take(self.counts, labels) == 0) & _state.is_last(labels, weights)
         tracked = ops.take(self.indices, labels, axis=0)
         top, candidates = tracked[:, : self.top], tracked[:, self.top :]
 

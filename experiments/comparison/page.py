@@ -1,0 +1,141 @@
+"""Page of the comparison on one data set: how it was made, which method one would take, and the tables."""
+
+import numpy as np
+
+from experiments import results
+from experiments.comparison import costs, table
+from experiments.comparison.methods import CROSS_ENTROPY, METHODS
+from experiments.comparison.runs import SEARCH_SEEDS
+from experiments.comparison.sets import SETS
+from experiments.comparison.training import LEARNING_RATE
+from experiments.evaluation import summaries
+from experiments.evaluation.paired_tests import FEWEST_SEEDS, LEVEL, p_values
+from experiments.experiment import CLEAN
+
+_OWN = (
+    "LabelSmoothing",
+    "OnlineLabelSmoothing",
+    "LearnableLabelSmoothing",
+    "LogisticNormal",
+)  # of this package's papers
+_NOTE = """# Every method on {dataset}
+
+Made by `python -m experiments.compare --dataset={dataset}`. Accuracy on clean test labels in percent, mean ± standard
+deviation over seeds of noise, weights and order; the number of seeds stands behind the noise, and in parentheses behind
+a cell that has fewer. In bold: the highest mean of a column, and what is not significantly worse by a paired t test
+over the seeds (two-sided, 5 %, three seeds or more, not corrected for the number of methods); "in bold" counts such
+noises. Methods that are told more than the noisy labels stand below and have no part in this. With few seeds the test
+finds little: a method whose seeds differ much may be in bold far below the best.
+
+{diverged}
+
+Every method trains the same network, two hidden layers of 128 units, with Adam at a learning rate of
+{learning_rate:g} for {epochs} epochs in batches of {batch_size}, on {train:,} examples; {validation:,} more, with noisy
+labels, choose hyperparameters and the best epoch, and {test:,} with true labels test. Symmetric noise draws a label
+from all classes, the true one included; asymmetric noise flips the pairs of classes that papers publish for the data
+set, and leaves the other classes alone. The cost is that of a training step divided by cross-entropy's, measured in
+turn in one process.
+
+Every method with hyperparameters to set is searched over, under each noise, by the mean accuracy on given validation
+labels at the end of trainings with {search_seeds} seeds; the best are kept for all seeds. Settings that are tried under
+each noise: {searched}. What is not searched over is a default, or stands in `experiments/comparison/methods.py`
+and `otherwise.py`, some of it in proportion to the shorter training. What is more than a loss trains with cross-entropy
+where nothing else is said:
+
+"""
+
+
+def page(dataset, folder):
+    """Return the page as Markdown.
+
+    Args:
+        dataset: a key of `SETS`.
+        folder: `pathlib.Path` of the results of the data set.
+    """
+    runs, task = table.load(folder), SETS[dataset]
+    text = _NOTE.format(
+        dataset=dataset,
+        diverged=_diverged(folder),
+        epochs=task.epochs,
+        batch_size=task.batch_size,
+        learning_rate=LEARNING_RATE,
+        search_seeds=len(SEARCH_SEEDS),
+        searched=_searched(folder),
+        **_sizes(folder),
+    )
+    about = {name: one.about for name, one in METHODS.items() if one.about}
+    text += "".join(f"- `{name}`: {words}\n" for name, words in about.items())
+    text += f"\n## Which one to take\n\n{_choice(runs)}"
+    ratios = {"last": costs.read(folder), "best": {}}
+    for time, words in table.TIMES.items():
+        text += f"\n## Accuracy at the {words}\n\n{summaries.markdown_table(table.rows(runs, time, ratios[time]))}"
+    noisy = {noise: methods for noise, methods in runs.items() if noise != CLEAN.name}
+    text += "\n## Wrong labels learned\n\nThe fraction of wrong training labels that are predicted at the end, %.\n\n"
+    return text + summaries.markdown_table(table.rows(noisy, "memorised", {}))
+
+
+def _sizes(folder):
+    """The numbers of examples of the splits, as the runs have them in their settings."""
+    return results.read_measured(next(iter(table.paths(folder))))["settings"]["examples"]
+
+
+def _diverged(folder):
+    """Sentence on the trainings that diverged."""
+    failed = [path for path in table.paths(folder) if "failed" in results.read_measured(path)["scores"]]
+    if not failed:
+        return "No training diverged."
+    named = ", ".join(f"`{path.stem}` ({table.title(path.parent.name)})" for path in failed)
+    return f"Trainings that diverged are left out, so that their cells are those of survivors: {named}."
+
+
+def _searched(folder):
+    """The methods that were searched over, with the number of points, as text."""
+    counts = {}
+    for path in sorted(folder.glob("*/*-search.json")):
+        name, trials = path.stem.removesuffix("-search"), results.read_measured(path)["trials"]
+        counts[name] = max(counts.get(name, 0), len(trials))
+    return ", ".join(f"`{name}` {counts[name]}" for name in sorted(counts)) or "none"
+
+
+def _choice(runs):
+    """Paragraphs on the methods that one would take, and on those of this package's papers, by means over noises."""
+    means = {name: table.mean(runs, name) for name in table.ordered(runs) if not METHODS[name].told}
+    ranked = sorted((name for name, one in means.items() if one is not None), key=lambda name: -means[name])
+    if CROSS_ENTROPY not in ranked:
+        return f"`{CROSS_ENTROPY}` has no runs under some of these noises yet.\n"
+    losses = [name for name in ranked if METHODS[name].only_a_loss]
+
+    def placed(name):
+        against = "" if name == CROSS_ENTROPY else f", {_against_cross_entropy(runs, name)}"
+        return f"`{name}` {means[name]:.1f} (place {ranked.index(name) + 1}{against})"
+
+    def first(names):
+        best, *others = map(placed, names[:4])
+        return f"one would take {best}" + (f"; then come {_and(others)}." if others else ".")
+
+    lines = [
+        f"By the mean accuracy over these noises at the last epoch, of the {len(ranked)} methods that are told nothing "
+        f"else {first(ranked)}",
+        f"Of those that change nothing but the loss, and need no ids of examples, {first(losses)}",
+        f"Plain {placed(CROSS_ENTROPY)}.",
+        f"The losses of this package's papers: {_and([placed(name) for name in _OWN if name in ranked]) or 'none'}.",
+        "In parentheses stand the noises under which a method is better than cross-entropy, and worse, by the same "
+        f"test, of {len(runs)}.",
+    ]
+    return "\n\n".join(lines) + "\n"
+
+
+def _against_cross_entropy(runs, name):
+    """In how many noises a method is significantly better and worse than cross-entropy, as text."""
+    better = worse = 0
+    for methods in runs.values():
+        own, plain = methods.get(name, {}), methods.get(CROSS_ENTROPY, {})
+        gap = np.array([own[seed]["last"] - plain[seed]["last"] for seed in sorted(own.keys() & plain.keys())])
+        if len(gap) >= FEWEST_SEEDS and p_values([gap])[0] <= LEVEL:
+            better, worse = better + (gap.mean() > 0), worse + (gap.mean() < 0)
+    return f"better {better}, worse {worse}"
+
+
+def _and(words):
+    """Words as a list in a sentence."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
