@@ -3,14 +3,18 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
+ON_TWO_CORES = -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test torture lint bench verify_results backends clean
+.PHONY: demo test thorough torture lint bench verify_results backends clean
 
 demo: $(READY)
 	$(BIN)/python -m experiments.demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest $(ON_TWO_CORES)
+
+thorough: $(READY)
+	$(BIN)/python -m pytest $(ON_TWO_CORES) -m 'thorough and not torture'
 
 torture: $(READY)
 	$(BIN)/python -m pytest -m torture

@@ -3,7 +3,9 @@ import os
 import socket
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # pytest runs a process a core
+# pytest runs a process a core: TensorFlow's threads and those of NumPy would keep it busy with waiting for one another.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # XLA's own passes stay; what LLVM makes of their result for this CPU takes half of the time of a compilation.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
@@ -33,9 +35,20 @@ def pytest_configure(config):
     tf.data.Dataset.__iter__ = iter_untuned
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """Files that start processes come first: they take longest, and the others fill what time they leave."""
     items.sort(key=lambda item: not hasattr(getattr(item, "module", None), "processes"))
+    unknown = {}  # by test, what `daily` names and no parameter is
+    for item in items:
+        if daily := item.get_closest_marker("daily"):
+            unknown.setdefault(item.nodeid.split("[")[0], set(daily.args)).discard(item.callspec.id)
+            if item.callspec.id not in daily.args:
+                item.add_marker(pytest.mark.thorough)
+    if config.getoption("lf", False) or any("::" in argument for argument in config.args):
+        return  # only some parameters are collected
+    for name, ids in unknown.items():
+        if ids:
+            raise pytest.UsageError(f"`daily` must name parameters of {name}. Received: {sorted(ids)}")
 
 
 @pytest.fixture(autouse=True, scope="module")

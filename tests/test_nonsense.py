@@ -24,6 +24,7 @@ from tfp_noise.visualization import simplex
 
 CALLABLES = public_callables()
 NAMES = [*RIGHT, *METHODS]
+SLOW = ("MetaWeightNet", "DepthDistillation", "attacks.projected_gradient", "attacks.fast_gradient_sign")
 SOURCES = ("datasets.load", "datasets.stream", "datasets.class_names", "distribute.strategy")  # their `name` is read
 
 
@@ -111,15 +112,18 @@ def faults(name, prefix=""):
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.daily(*(name for name in NAMES if name not in SLOW))
 def test_nonsense_is_refused_by_the_name_of_the_argument(name):
     assert not faults(name)
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.thorough
 def test_nonsense_among_what_is_right_is_refused(name):
     assert not faults(name, prefix="inside ")
 
 
+@pytest.mark.thorough
 def test_all_that_is_listed_as_accepted_is():
     listed = {(why, who, key) for why, rows in ACCEPTED.items() for who, keys in rows.items() for key in keys}
     for prefix in ("", "inside "):

@@ -89,6 +89,7 @@ def accuracy(names, result):
 
 
 @pytest.mark.parametrize("page", [name for name, blocks in BLOCKS.items() if blocks])
+@pytest.mark.daily("ARCHITECTURE.md", "README.md", "replicas_and_backups.md", "tensorflow_probability.md")
 def test_programs_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert LEFT[page](run(BLOCKS[page]))
@@ -144,6 +145,7 @@ def test_every_data_set_that_needs_no_network_is_here():
 
 
 @pytest.mark.parametrize("name", ["uint8 digits", "two_moons"])
+@pytest.mark.thorough
 def test_the_first_program_learns_any_data_set(name, any_data_set):
     assert accuracy(run(FIRST, name), "probabilities") > BARS[name]
 
@@ -171,6 +173,7 @@ def test_all_programs_learn_any_data_set_or_warn(name, any_data_set):
     assert accuracy(recipe, "calibrated") > bar or any("estimated transition" in str(one.message) for one in caught)
 
 
+@pytest.mark.thorough
 def test_raw_pixels_in_place_of_inputs_are_warned_of(any_data_set):
     raw = FIRST[0].replace(".inputs", ".features").replace("epochs=30", "epochs=1")
     assert raw != FIRST[0]

@@ -63,6 +63,7 @@ def test_made_from_names_and_numbers_as_experiments_say_it():
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.daily("True")
 def test_training_goes_on_after_save_and_load(jit_compile, tmp_path):
     def trained(epochs):
         keras.utils.set_random_seed(0)

@@ -11,6 +11,7 @@ from tfp_noise import NoisyLabelClassifier, datasets, estimation, losses, metric
     ("name", "epochs", "gain"),
     [("digits", 5, -0.02), pytest.param("digit_pairs", 10, 0.03, marks=pytest.mark.torture)],
 )
+@pytest.mark.thorough
 def test_counting_confident_predictions_out_of_sample_and_training_again(name, epochs, gain):
     """On digits five epochs learn few wrong labels, so that there is little to gain; on pairs there is."""
     clean = datasets.load(name)

@@ -35,6 +35,7 @@ def train_and_predict(loss, *, built):
 
 
 @pytest.mark.parametrize("name", names_of_every_setting(DAILY))
+@pytest.mark.daily("online")
 def test_a_loss_trains_with_string_metrics(name):
     train_and_predict(LOSSES_UNDER_TEST[name].build(3), built=True)
 
@@ -57,6 +58,7 @@ def test_a_network_that_is_not_built_trains_on_data_of_unknown_size():
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 @pytest.mark.parametrize("cell", [keras.layers.SimpleRNN, keras.layers.GRU, keras.layers.LSTM])
+@pytest.mark.daily("GRU")
 def test_a_recurrent_network_that_is_not_built_trains_without_xla(cell):
     """TensorFlow makes its variables before the step; in a step that makes them its gradient has no shape."""
     network = keras.Sequential([keras.layers.Embedding(21, 4), cell(4), keras.layers.Dense(3)])

@@ -71,6 +71,7 @@ def test_one_history_may_see_trainings_of_several_sizes():
 
 
 @pytest.mark.parametrize("kept", [None, 2])
+@pytest.mark.daily("None")
 def test_tensorboard_gets_means_and_the_map(kept, tmp_path):
     names = ("cat", "dog", "fox", "truck")
     history = callbacks.ClassRowsHistory(every=2, log_dir=tmp_path, class_names=names)

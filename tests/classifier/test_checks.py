@@ -19,6 +19,7 @@ FEATURE = (np.full_like(FEATURES, np.nan), LABELS, "`x` must be finite")
     [("fit", *LABEL), ("fit", *FEATURE), ("validation", *FEATURE), ("evaluate", *LABEL)],
     ids=["fit-label", "fit-feature", "validation-feature", "evaluate-label"],
 )
+@pytest.mark.daily("fit-label", "validation-feature")
 def test_batches_of_a_dataset_are_checked_as_they_come(where, features, labels, message):
     model = classifier(losses.LogisticNormal(3))
     bad = tf.data.Dataset.from_tensor_slices((features, labels)).batch(16)
@@ -175,6 +176,7 @@ def test_width_of_a_convolutional_network_is_told_of_filters():
 
 
 @pytest.mark.parametrize("arrays", [True, False])
+@pytest.mark.daily("True")
 def test_weights_that_do_not_fit_are_refused_by_their_shape_after_some_that_do(arrays):
     """A step that is traced already would be traced again, for weights of any rank."""
     model = classifier(losses.CrossEntropy(3))

@@ -11,6 +11,7 @@ from tfp_noise import NoisyLabelClassifier, losses
 
 
 @pytest.mark.parametrize("name", names_of_every_setting({"forward", "logistic_normal_no_dummy_rank2"}, NAMES))
+@pytest.mark.daily("logistic_normal_no_dummy_rank2")
 def test_fit_predict_and_metrics_speak_of_probabilities(name):
     model = classifier(LOSSES_UNDER_TEST[name].build(3))
     history = fit(model, 5, validation_data=(FEATURES, LABELS))
@@ -26,6 +27,7 @@ def test_fit_predict_and_metrics_speak_of_probabilities(name):
 
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras warns at the end of all such data
+@pytest.mark.thorough
 def test_data_of_unknown_size_train_as_the_same_of_known_size():
     """Keras alone counts one extra update per epoch, and an extra batch in the loss and the metrics."""
     known = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(16, drop_remainder=True)
@@ -42,6 +44,7 @@ def test_data_of_unknown_size_train_as_the_same_of_known_size():
 
 
 @pytest.mark.parametrize("name", ["forward", "logistic_normal"])
+@pytest.mark.daily("forward")
 def test_soft_labels_train_as_their_indices_do(name):
     case = LOSSES_UNDER_TEST[name]
     hard, soft = classifier(case.build(3)), classifier(case.build(3))
@@ -52,6 +55,7 @@ def test_soft_labels_train_as_their_indices_do(name):
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.daily("mixed_float16")
 def test_mixed_precision_keeps_the_loss_in_float32(policy):
     loss = losses.LogisticNormal(3)
     net = keras.Sequential([keras.Input([6]), keras.layers.Dense(loss.num_outputs, dtype=policy)])
@@ -65,26 +69,27 @@ def test_mixed_precision_keeps_the_loss_in_float32(policy):
     assert model.predict(FEATURES, verbose=0).dtype == "float32"
 
 
-def test_two_replicas_train_as_one_device_does(two_replicas):
+@pytest.mark.parametrize("name", ["forward", "logistic_normal"])
+@pytest.mark.daily("forward")
+def test_two_replicas_train_as_one_device_does(name, two_replicas):
     def batches():
         data = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(16, drop_remainder=True)
         return data.with_options(_no_autoshard())
 
-    def plain(loss):
+    def plain():
+        loss = LOSSES_UNDER_TEST[name].build(3)
         keras.utils.set_random_seed(0)
         net = keras.Sequential([keras.Input([6]), keras.layers.Dense(8, "relu"), keras.layers.Dense(loss.num_outputs)])
         model = NoisyLabelClassifier(net, loss)
         model.compile(keras.optimizers.SGD(0.05), metrics=["accuracy"], jit_compile=False)
         return model
 
-    for case in (LOSSES_UNDER_TEST["forward"], LOSSES_UNDER_TEST["logistic_normal"]):
-        one = plain(case.build(3))
-        alone = one.fit(batches(), epochs=3, shuffle=False, verbose=0).history
-        with two_replicas.scope():
-            both = plain(case.build(3))
-        together = both.fit(batches(), epochs=3, shuffle=False, verbose=0).history
-        np.testing.assert_allclose(alone["loss"], together["loss"], rtol=1e-5)
-        np.testing.assert_allclose(alone["accuracy"], together["accuracy"])
+    alone = plain().fit(batches(), epochs=3, shuffle=False, verbose=0).history
+    with two_replicas.scope():
+        both = plain()
+    together = both.fit(batches(), epochs=3, shuffle=False, verbose=0).history
+    np.testing.assert_allclose(alone["loss"], together["loss"], rtol=1e-5)
+    np.testing.assert_allclose(alone["accuracy"], together["accuracy"])
 
 
 def _no_autoshard():
@@ -123,6 +128,7 @@ def test_sample_weights_count():
 
 
 @pytest.mark.parametrize("first", ["indices", "distributions"])
+@pytest.mark.daily("distributions")
 def test_accuracy_is_one_number_whichever_form_labels_have(first):
     """Keras chooses the metric by the first batch; labels in the other form must be converted for it."""
     model = classifier(losses.LabelSmoothing(3))

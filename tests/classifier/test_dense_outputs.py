@@ -64,6 +64,7 @@ def assert_same(ours, theirs, rtol=1e-5):
     ],
     ids=lambda setting: "-".join(setting) if isinstance(setting, dict) else "",
 )
+@pytest.mark.daily("shape-", "steps_per_execution-")
 def test_training_is_that_of_positions_as_examples(settings, rtol):
     assert_same(trained(classifier(IGNORING(), **settings), FEATURES, MARKED), of_examples(), rtol)
 
@@ -80,11 +81,13 @@ COLUMNS = {
 
 
 @pytest.mark.parametrize("way", COLUMNS)
+@pytest.mark.daily("generator")
 def test_columns_of_an_unbuilt_network_are_class_indices(way):
     model = classifier(IGNORING(), None, run_eagerly=True)
     assert_same(trained(model, COLUMNS[way](), None, None, steps_per_epoch=2), of_examples())
 
 
+@pytest.mark.thorough
 def test_two_replicas_train_as_one(two_replicas):
     with two_replicas.scope():
         model = classifier(losses.OnlineLabelSmoothing(K))
@@ -95,6 +98,7 @@ def test_two_replicas_train_as_one(two_replicas):
 
 
 @pytest.mark.parametrize("of_each", [True, False])
+@pytest.mark.daily("True")
 def test_weights_are_of_examples_or_of_positions(of_each):
     weights = WEIGHTS if of_each else WEIGHTS[:, 0]
     each = np.broadcast_to(weights if of_each else weights[:, None], LABELS.shape).reshape(-1)
@@ -139,6 +143,7 @@ TAGS = np.where(TEXTS > 0, TEXTS % K, -1)
 
 @pytest.mark.parametrize("cell", [None, keras.layers.GRU])
 @pytest.mark.parametrize("padding", [0, -1])
+@pytest.mark.daily("0-GRU", "-1-None")
 def test_what_an_embedding_masks_counts_for_nothing(cell, padding):
     """Padding under a mask may have any label; without a learning rate, metrics and statistics are of one network."""
     keras.utils.set_random_seed(0)

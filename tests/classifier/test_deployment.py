@@ -18,6 +18,7 @@ def case(request):
     return LOSSES_UNDER_TEST[request.param]
 
 
+@pytest.mark.daily("logistic_normal_no_dummy_rank2")
 def test_deployable_is_a_plain_model_with_the_same_predictions(case):
     model = with_random_weights(case.build(3))
     plain = model.deployable()
@@ -26,6 +27,7 @@ def test_deployable_is_a_plain_model_with_the_same_predictions(case):
     assert dense[-1].units == model.loss.num_prediction_outputs
 
 
+@pytest.mark.thorough
 def test_deployable_loads_where_this_package_is_not(tmp_path):
     np.save(tmp_path / "x.npy", FEATURES)
     for dummy_class in (True, False):
@@ -42,6 +44,7 @@ def test_deployable_loads_where_this_package_is_not(tmp_path):
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, capture_output=True)
 
 
+@pytest.mark.thorough
 def test_deployable_of_other_networks():
     """A Functional network with another last layer, and a subclassed one, keep their width and their predictions."""
 
@@ -65,6 +68,7 @@ def test_deployable_of_other_networks():
 
 
 @pytest.mark.parametrize("axes", [1, 2, 3])
+@pytest.mark.daily("2")
 def test_deployable_of_a_convolution_leaves_its_further_filters_out(axes):
     """LoRA's update is in the kernel that is kept; a convolution of two groups keeps its width."""
     convolution = getattr(keras.layers, f"Conv{axes}D")

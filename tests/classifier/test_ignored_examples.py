@@ -47,6 +47,7 @@ def trained(loss, x, y, **layers):
 
 
 @pytest.mark.parametrize("where", ["label", "mask"])
+@pytest.mark.daily("label")
 def test_training_metrics_and_statistics_are_those_of_the_others(where):
     if where == "label":
         ours = trained(losses.OnlineLabelSmoothing(3, ignore_class=-1), FEATURES, MARKED)

@@ -52,6 +52,7 @@ def fitted(model, labels, **arguments):
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("name", METRICS)
+@pytest.mark.daily("OneHotMeanIoU-True", "IoU-False", "SparseCategoricalCrossentropy-True")
 def test_numbers_are_those_of_keras_on_the_labels_as_given(name, weighted):
     build, labels, ignored = METRICS[name]
     ours, theirs = (build(ignore_class=ignored, dtype="float32") for _ in range(2))

@@ -24,6 +24,7 @@ def margins(logits, labels):
 
 
 @pytest.mark.parametrize("loss", [losses.GeneralizedCrossEntropy(3), losses.LogisticNormal(3)], ids=["gce", "ln"])
+@pytest.mark.thorough
 def test_margins_of_a_classifier_are_averaged_over_epochs(loss):
     def read(model):
         raw = model(FEATURES, training=False)
@@ -60,6 +61,7 @@ def test_wrong_labels_have_low_areas():
     assert set(np.argsort(history.area_under_margin)[:2]) == {3, 20}
 
 
+@pytest.mark.thorough
 def test_resumed_training_goes_on_with_the_sums(tmp_path):
     def fit(epochs, *more):
         history = callbacks.MarginHistory(FEATURES, LABELS)

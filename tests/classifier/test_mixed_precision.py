@@ -10,11 +10,12 @@ import tensorflow as tf
 from experiments import papers
 from experiments.experiment import DTYPE_POLICIES
 from tests.classifier.test_compiled_steps import BATCH, BUILDS, batches, classifier
-from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, examples, names_of_every_setting, with_ids
+from tests.helpers.losses_under_test import DAILY, LOSSES_UNDER_TEST, examples, names_of_every_setting, with_ids
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 @pytest.mark.parametrize("case", LOSSES_UNDER_TEST.values(), ids=LOSSES_UNDER_TEST.keys())
+@pytest.mark.daily(*(f"{name}-{dtype}" for name in DAILY for dtype in ("bfloat16", "float16")))
 def test_a_loss_loses_nothing_but_what_its_inputs_have_lost(case, dtype):
     """The float64 oracle receives the outputs after they were rounded by the network."""
     loss = case.build(10)
@@ -53,6 +54,7 @@ def updates(model):
 @pytest.mark.parametrize(
     "name", names_of_every_setting({"heteroscedastic", "learnable_rate", "logistic_normal", "online_top"}, BUILDS)
 )
+@pytest.mark.daily("logistic_normal")
 def test_training_is_that_of_float32_up_to_rounding(name):
     """Variables of the loss are included; the significands have 8 and 11 bits."""
     wide = updates(under("float32", lambda: classifier(BUILDS[name]())))

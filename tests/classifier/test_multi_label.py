@@ -68,6 +68,7 @@ def assert_same(ours, theirs, rtol=1e-5):
     ],
     ids=lambda setting: "-".join(setting) if isinstance(setting, dict) else "",
 )
+@pytest.mark.daily("-", "jit_compile-")
 def test_training_is_that_of_binary_cross_entropy(settings, rtol):
     model = classifier(PLAIN(L), **settings)
     assert_same(trained(model), of_keras()[0], rtol)
@@ -75,6 +76,7 @@ def test_training_is_that_of_binary_cross_entropy(settings, rtol):
 
 
 @pytest.mark.parametrize("dtype", [bool, "uint8", "float32", "float64"])
+@pytest.mark.daily("uint8")
 def test_every_dtype_of_labels_is_the_same(dtype):
     assert_same(trained(classifier(PLAIN(L), run_eagerly=True), y=LABELS.astype(dtype)), of_keras()[0])
     data = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS.astype(dtype))).batch(8)
@@ -151,6 +153,7 @@ def test_metrics_of_several_labels_see_labels_and_probabilities():
         np.testing.assert_allclose(found[metric.name], metric.result(), rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_one_label_is_binary_classification():
     """With labels `[n]` or `[n, 1]`, one output, and a weight of each class."""
     expected = network(1)
@@ -200,6 +203,7 @@ def test_metrics_that_cannot_leave_positions_out_are_refused(metric, message):
 
 
 @pytest.mark.parametrize("name", OF_SEVERAL_LABELS)
+@pytest.mark.daily("multi_label_logistic_normal")
 def test_predictions_are_served_and_saved(name, tmp_path):
     model = classifier(OF_SEVERAL_LABELS[name](L), run_eagerly=True)
     trained(model)
@@ -340,6 +344,7 @@ def test_one_output_beside_two_classes_is_told_of_one_label():
 @pytest.mark.parametrize(
     ("loss", "wrong"), [(losses.CrossEntropy(L, ignore_class=-1), 7), (PLAIN(L, ignore_class=-1), 2)]
 )
+@pytest.mark.daily("loss1-2")
 def test_a_dataset_with_ignored_labels_shows_the_wrong_ones(loss, wrong):
     labels = np.full(32 if wrong == 7 else [32, L], -1)
     labels[5] = wrong

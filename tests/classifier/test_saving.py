@@ -14,6 +14,7 @@ from tfp_noise import losses
     ["forward", "logistic_normal"]
     + [pytest.param(name, marks=pytest.mark.torture) for name in ("smoothing", "logistic_normal_no_dummy_rank2")],
 )
+@pytest.mark.daily("logistic_normal")
 def test_training_goes_on_bit_for_bit_after_save_and_load(name, tmp_path):
     """A file written after half of the epochs restores dropout, Adam's slots and batch statistics, too."""
     whole, outputs = classifier(LOSSES_UNDER_TEST[name].build(3)), []
@@ -34,6 +35,7 @@ def test_training_goes_on_bit_for_bit_after_save_and_load(name, tmp_path):
     assert restored.loss.get_config() == whole.loss.get_config()
 
 
+@pytest.mark.thorough
 def test_random_generators_are_what_makes_resuming_exact(tmp_path):
     """Without the state of the generators, a restored model would repeat the dropout of the first epochs."""
     model = classifier(losses.LabelSmoothing(3))

@@ -117,6 +117,9 @@ UNDECLARED = {"Normalization", "StringLookup", "IntegerLookup", "Rescaling"}
     + [pytest.param(name, "subclassed", marks=[pytest.mark.torture] * (name not in UNDECLARED)) for name in RECIPES]
     + [pytest.param(name, "functional", marks=pytest.mark.torture) for name in RECIPES],
 )
+@pytest.mark.daily(
+    "TextVectorization-sequential", "IntegerLookup-subclassed", "Dense-sequential", "Rescaling-sequential"
+)
 def test_served_is_predicted(name, kind, tmp_path):
     array, parts = RECIPES[name]
     features = tf.constant(array) if array is WORDS else array
@@ -127,6 +130,7 @@ def test_served_is_predicted(name, kind, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["Normalization", "TextVectorization", "IntegerLookup", "Dense"])
+@pytest.mark.daily("TextVectorization", "Dense")
 def test_saved_and_loaded_is_predicted(name, tmp_path):
     """The deployed model, and a teacher in its student."""
     array, parts = RECIPES[name]
@@ -153,6 +157,7 @@ def test_saved_and_loaded_is_predicted(name, tmp_path):
 
 
 @pytest.mark.parametrize("names", [("u", "v"), ("v", "u")])
+@pytest.mark.daily("names1")
 def test_inputs_of_a_dict_keep_their_names(names, tmp_path):
     first, second = (keras.Input([4], name=name) for name in names)
     outputs = L.Dense(3)(L.Concatenate()([L.Dense(4)(first), second]))

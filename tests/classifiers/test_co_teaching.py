@@ -131,6 +131,7 @@ def test_compiled_step_needs_no_host():
     assert obstacles(lambda x, y: model.train_step((x, y)), *batch) == set()
 
 
+@pytest.mark.thorough
 def test_replicas_share_the_batch_statistics_of_both_networks(two_replicas):
     with two_replicas.scope():
         model = pair(network, mode=GRAPH)

@@ -26,6 +26,9 @@ SOFT = np.eye(K, dtype="float32")[LABELS] * 0.7 + np.array([0.05, 0.1, 0.15], "f
 WEIGHTS = np.where(np.arange(len(LABELS)) % 5, np.linspace(0.5, 1.5, len(LABELS)), 0)
 # A trace costs more than a few steps.
 EAGER, GRAPH, XLA = {"run_eagerly": True}, {"jit_compile": False}, {"jit_compile": True}
+# Two networks, gradients of gradients, and a state that changes between epochs.
+a_few_daily = pytest.mark.daily("CoTeaching", "LearningToReweight", "PrototypeCorrection")
+the_others_daily = pytest.mark.daily(*sorted(set(CLASSIFIERS_UNDER_TEST).difference(a_few_daily.args)))
 
 
 @pytest.fixture(scope="module", params=CLASSIFIERS_UNDER_TEST.values(), ids=CLASSIFIERS_UNDER_TEST.keys())
@@ -139,6 +142,7 @@ def test_arguments_are_in_the_configuration_and_not_at_their_defaults(case):
     assert {key for key, value in optional.items() if config[key] == value} <= {"name"}
 
 
+@the_others_daily
 def test_training_goes_on_bit_for_bit_after_save_and_load(case, ended, whole):
     folder, saved = ended
     loaded = keras.models.load_model(folder / "model.keras")
@@ -151,6 +155,7 @@ def test_training_goes_on_bit_for_bit_after_save_and_load(case, ended, whole):
     assert_same(loaded, expected)
 
 
+@the_others_daily
 def test_training_resumes_bit_for_bit(case, ended, whole):
     folder, _ = ended
     _, history, expected = whole
@@ -189,6 +194,7 @@ def test_metrics_read_the_form_of_the_given_labels(case, form):
     assert all(np.isfinite(list(each.values())).all() and form in each for each in scores)
 
 
+@a_few_daily
 def test_one_hot_labels_and_weights_of_one_change_nothing(case, alone):
     model = drawless(case)
     found = fit(model, y=np.eye(K, dtype="float32")[LABELS], sample_weight=np.ones(len(LABELS)))["loss"]
@@ -196,6 +202,7 @@ def test_one_hot_labels_and_weights_of_one_change_nothing(case, alone):
     assert_close(model, alone[0])
 
 
+@a_few_daily
 def test_soft_labels_train(softly):
     model, history = softly
     assert np.isfinite(history["loss"]).all()
@@ -262,6 +269,7 @@ def test_a_batch_may_have_ids_that_the_loss_does_not_need(case):
     assert found == alone.train_on_batch(FEATURES[:BATCH], labels, weights)
 
 
+@pytest.mark.daily("LearningToReweight", "PrototypeCorrection", "DistilledClassifier")
 def test_an_example_of_weight_0_changes_nothing(case, softly):
     if case.counts_weight_0:
         pytest.skip(case.counts_weight_0)
@@ -297,12 +305,14 @@ def test_a_loss_of_several_labels_is_refused_and_belongs_to_no_classifier(case):
     assert not loss._belongs_to_a_classifier
 
 
+@a_few_daily
 def test_xla_trains_as_eager_execution_does(case, alone):
     model = drawless(case, XLA)
     np.testing.assert_allclose(fit(model)["loss"], alone[1]["loss"], rtol=1e-4)
     assert_close(model, alone[0], rtol=1e-3, atol=1e-4)
 
 
+@a_few_daily
 def test_two_replicas_learn_as_one(case, softly, two_replicas):
     with two_replicas.scope():
         model = drawless(case, GRAPH, without_draws)

@@ -123,6 +123,7 @@ def test_everything_in_network_and_heads_is_trained():
 
 
 @pytest.mark.parametrize("name", ["resnet8", "resnet29", "wrn28_2"])
+@pytest.mark.daily("resnet8")
 def test_residual_networks_name_their_stages(name):
     """A head reduces the image as far as the network still does, to the width of the network's features."""
     own = models.build(name, (16, 16, 3), 5)

@@ -79,6 +79,7 @@ def test_loss_is_the_formula(name, temperature, label_weight):
 
 
 @pytest.mark.parametrize("label_weight", [0.0, 0.3])
+@pytest.mark.daily("0.3")
 def test_trains_as_keras_distiller_does(label_weight):
     """Keras's Distiller minimises the Kullback-Leibler divergence: another value, the same gradient."""
     ours = student(temperature=2.0, label_weight=label_weight)
@@ -102,6 +103,7 @@ def test_trains_as_keras_distiller_does(label_weight):
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_student_that_can_becomes_its_teacher():
     """The loss is smallest for the teacher's weights, whatever the labels are; a linear student finds them."""
     keras.utils.set_random_seed(0)
@@ -129,6 +131,7 @@ def test_labels_are_not_needed_without_weight_and_are_with_it():
 
 
 @pytest.mark.parametrize("loss", [losses.ForwardCorrection(3, noise.symmetric(3, 0.2)), losses.LogisticNormal(3)])
+@pytest.mark.daily("loss1")
 def test_teacher_of_any_loss_is_not_trained(loss):
     model = student(from_teacher=teacher(loss))
     before = model.teacher.get_weights()
@@ -152,6 +155,7 @@ def test_teacher_may_be_any_keras_model_with_logits():
 
 
 @pytest.mark.parametrize("kind", ["subclassed", "plain"])
+@pytest.mark.thorough
 def test_goes_on_after_loading_as_if_it_had_not_stopped(kind, tmp_path):
     """With a teacher of its own optimizer; the contract has a teacher that is a classifier."""
     keras.utils.set_random_seed(3)
@@ -258,6 +262,7 @@ def test_teacher_keeps_on_training_where_its_owner_wants_it_to():
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.daily("True")
 def test_mixed_precision_and_xla_agree_with_float32(jit_compile):
     """The loss is computed in float32 from half-precision outputs of both."""
     reference = student(metrics=())

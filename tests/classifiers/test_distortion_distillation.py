@@ -71,6 +71,7 @@ def test_a_class_that_no_view_has_adds_nothing():
     assert float(model.compute_loss(None, np.zeros(2, int), outputs, training=True)) == pytest.approx(expected, 1e-5)
 
 
+@pytest.mark.thorough
 def test_views_that_do_not_differ_train_as_a_plain_classifier():
     """Their divergence and its gradient are 0; the mean over twice as many examples rounds in another order."""
     model = classifier(losses.OnlineLabelSmoothing(3), keras.layers.Identity(), weight=1.0, eager=True)
@@ -122,6 +123,7 @@ def test_xla_gives_the_same_loss_of_views_that_differ():
     assert float(compiled(outputs)) == pytest.approx(float(model.compute_loss(None, labels, outputs)), rel=1e-6)
 
 
+@pytest.mark.thorough
 def test_two_replicas_draw_different_numbers(two_replicas):
     with two_replicas.scope():
         model = classifier()

@@ -53,6 +53,7 @@ def numpy_epochs(kernel, bias, rate, warm_up, epochs, hard, prior_weight):
 
 
 @pytest.mark.parametrize(("hard", "prior_weight"), [(True, 0.0), (False, 1.0)])
+@pytest.mark.daily("True-0.0")
 def test_epochs_are_those_of_numpy(hard, prior_weight):
     settings = {"warm_up": 2, "hard": hard, "prior_weight": prior_weight}
     model = classifier(own=linear, optimizer=keras.optimizers.SGD(0.5), mixup=0, eager=True, **settings)

@@ -198,6 +198,7 @@ def test_clone_has_no_clean_set_and_says_so():
         fit(clone)
 
 
+@pytest.mark.thorough
 def test_recurrent_network_trains():
     """Its loop has no forward-mode derivative in a graph of TensorFlow."""
     x = FEATURES.reshape(48, 3, 2)

@@ -115,6 +115,7 @@ def test_balanced_epochs_are_drawn_anew_by_seed_and_epoch_alone(files):
     assert epochs(files, 1, seed=1) != [first]
 
 
+@pytest.mark.thorough
 def test_every_image_of_a_large_class_is_equally_likely(files):
     """In 200 epochs each of 21 images is drawn 29 times, within five standard deviations."""
     large = files.noisy.take(np.flatnonzero(files.noisy.observed == 0)[:21])
@@ -179,6 +180,7 @@ def test_crops_are_at_random_places_of_the_resized_image(axis):
 
 
 @pytest.mark.filterwarnings("ignore:The best temperature")  # noise alone: nothing to calibrate
+@pytest.mark.thorough
 def test_run(data_dir, tmp_path):
     result = run(EXPERIMENT, tmp_path, data_dir)
     assert result["settings"]["source"] == {"per_class": 2, "shorter_side": 40, "image_size": 32}

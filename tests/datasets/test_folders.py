@@ -89,6 +89,7 @@ def test_a_split_beside_train_and_test_may_be_streamed(written, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:The best temperature")  # noise alone: nothing to calibrate
+@pytest.mark.thorough
 def test_run_from_folders_of_images_of_any_size(tmp_path):
     for split, count in SIZES.items():
         for name in CLASSES:

@@ -128,6 +128,7 @@ def meet(*clusters, timeout=20.0):
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
+@pytest.mark.daily("order1")
 def test_all_go_on_when_the_last_has_come(order, workers):
     ended, threads = {}, []
 
@@ -147,6 +148,7 @@ def test_all_go_on_when_the_last_has_come(order, workers):
 
 
 @pytest.mark.parametrize("absent", [0, 1, 2])
+@pytest.mark.daily("1")
 def test_all_name_the_worker_that_does_not_come(absent, workers):
     started = time.monotonic()
     errors = meet(*(distribute.Cluster(workers, index) for index in range(3) if index != absent), timeout=0.5)
@@ -156,6 +158,7 @@ def test_all_name_the_worker_that_does_not_come(absent, workers):
         assert f"within 0.5 seconds. Missing: worker {absent} ({workers[absent]}). Seen from worker" in str(error)
 
 
+@pytest.mark.thorough
 def test_a_worker_that_dies_while_it_waits_is_missing_again(workers):
     chief_port, own_port = (int(workers[index].split(":")[1]) for index in (0, 2))
     with ThreadPoolExecutor(2) as pool:
@@ -184,6 +187,7 @@ def test_a_worker_without_a_way_back(workers):
         assert "Missing: worker 1" in str(chief.exception())
 
 
+@pytest.mark.thorough
 def test_what_is_no_worker_is_not_counted(workers, monkeypatch):
     """A port scan, a browser, and another program at the chief's address, none of which is a worker."""
     monkeypatch.setattr(_rendezvous, "_PATIENCE", 0.3)
@@ -237,6 +241,7 @@ def test_hostile_lines_do_not_end_the_chief(workers):
 
 
 @pytest.mark.parametrize("line", [b"[" * 200_000 + b"\n", b"{}\n", b"null\n", b"\xff\n", b"1e999\n"])
+@pytest.mark.daily("line0", "null\\n")
 def test_hostile_lines_do_not_end_a_worker(line, workers, monkeypatch):
     monkeypatch.setattr(_rendezvous, "_PATIENCE", 0.3)
     with socket.create_server(("127.0.0.1", int(workers[0].split(":")[1]))) as other, ThreadPoolExecutor(1) as pool:

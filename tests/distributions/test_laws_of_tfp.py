@@ -63,6 +63,7 @@ def helpers():
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.daily("scalar", "rank_2")
 def test_samples_agree_with_density_mean_and_covariance_by_tfps_helpers(case, helpers):
     distribution = distribution_of(case)
     helpers.run_test_sample_consistent_mean_covariance(
@@ -111,6 +112,7 @@ def test_parameters_are_the_constructors_arguments():
 
 
 @pytest.mark.parametrize(("scale", "factor"), SHAPES)
+@pytest.mark.daily("scalar-rank_2", "broad-rank_4")
 def test_batch_shapes_slices_and_samples(scale, factor):
     """Slices have slices of the log_prob; samples of any shape have a density."""
     distribution = batched(scale, factor)
@@ -189,6 +191,7 @@ def test_float32_is_float64(case):
 @pytest.mark.parametrize(
     "case", [pytest.param(case, marks=[pytest.mark.torture] * (case not in ("scalar", "rank_2"))) for case in CASES]
 )
+@pytest.mark.daily("scalar")
 def test_a_structured_surrogate_posterior_is_built_and_trained(case):
     prior = tfd.JointDistributionSequentialAutoBatched(
         [

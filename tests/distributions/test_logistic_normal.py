@@ -71,6 +71,7 @@ def test_samples_have_the_gaussians_moments(rng):
 
 
 @pytest.mark.parametrize("scale_diag", [0.5, np.full(3, 0.5, "float32")], ids=["scalar", "vector"])
+@pytest.mark.daily("vector")
 def test_compiles_under_xla(scale_diag):
     @tf.function(autograph=False, jit_compile=True)
     def density_gradient_and_sample(loc, factor, s):
@@ -240,6 +241,7 @@ def with_batch(case):
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.daily("scalar", "rank_2")
 def test_is_a_composite_tensor(case):
     """The distribution is flattened, packed again, and passed in and out of a function."""
     distribution = with_batch(case)
@@ -262,6 +264,7 @@ def test_is_a_composite_tensor(case):
     assert tfp.experimental.as_composite(distribution).batch_shape == [2]
 
 
+@pytest.mark.thorough
 def test_every_method_compiles_under_xla():
     distribution = with_batch("rank_2")
     compiled = tf.function(every_method, jit_compile=True, autograph=False)(distribution)
@@ -283,6 +286,7 @@ def test_vectorized_map_is_a_loop(rng):
         np.testing.assert_allclose(ours, np.stack(looped), rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_made_trainable_with_a_factor_and_fitted():
     """`make_trainable` beside a factor of our own: a few steps raise the likelihood, and every variable moves."""
     factor = tf.Variable([[0.5], [-0.5], [0.5]])

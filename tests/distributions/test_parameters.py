@@ -45,6 +45,7 @@ def gradient_within(form, use):
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("form", VALUES)
+@pytest.mark.daily(*(f"vector and factor-{make}-{use}" for make in MAKERS for use in USES))
 def test_parameters_made_before_the_tape_have_the_gradient_of_those_made_within(form, make, use):
     outer = [MAKERS[make](value) for value in VALUES[form] if value is not None]
     distribution = build(*outer)
@@ -84,6 +85,7 @@ def test_another_number_of_classes_is_refused(act, message):
 @pytest.mark.parametrize(
     "factor", [None, np.ones((3, 1), "float32"), np.ones((3, 4), "float32")], ids=["none", "1", "4"]
 )
+@pytest.mark.daily("1")
 def test_a_scale_of_any_rank_is_a_scalar_or_a_vector_when_it_comes(factor):
     @tf.function(input_signature=[tf.TensorSpec(None)], autograph=False)
     def traced(scale_diag):

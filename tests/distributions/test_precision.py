@@ -74,6 +74,7 @@ def distributions(dtype, *arguments):
 
 
 @pytest.mark.parametrize(("rank", "angle"), list(itertools.product([2, 7], [0, 1e-4])))
+@pytest.mark.daily("2-0.0001")
 def test_moments_entropy_and_divergence_in_float32(rank, angle):
     for size in SIZES[::3]:
         narrow, wide = (distributions(dtype, angle, *size, rank) for dtype in (tf.float32, tf.float64))
@@ -111,6 +112,7 @@ def test_divergence_equals_numpys():
 
 
 @pytest.mark.parametrize("rank", [2, pytest.param(7, marks=pytest.mark.torture)])
+@pytest.mark.thorough
 def test_the_same_under_xla_in_a_batch_and_of_variables(rank):
     values = [parameters(angle, 0.1, 30, rank) for angle in (0, 1e-3, 1)]
     batch = [np.stack(parts) for parts in zip(*values, strict=True)]

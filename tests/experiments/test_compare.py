@@ -293,6 +293,7 @@ def wine():
     return task, Noise("pair_flip", 0.4).apply(task.load(0, None), 0)
 
 
+@pytest.mark.thorough
 def test_an_averaged_network_has_the_moving_average_of_the_weights(wine):
     """The oracle averages the weights that the same training without an average has after each step."""
     task, data = wine

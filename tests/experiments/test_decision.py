@@ -63,6 +63,7 @@ def test_every_loss_is_measured():
     assert {one.name for one in losses.available()} - set(methods.METHODS) == {*LEFT_OUT, "LogisticNormal"}
 
 
+@pytest.mark.thorough
 def test_a_repeated_training_is_that_of_a_new_model():
     task = ComparedSet(sets.SETS["wine"].load, 5, 32)
     one, two = (sets.PAIRS[1].apply(task.load(seed, None), seed) for seed in (0, 1))

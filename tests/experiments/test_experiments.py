@@ -82,6 +82,7 @@ def test_model_beside_it_makes_the_predictions(finished):
         )
 
 
+@pytest.mark.thorough
 def test_missing_model_is_trained_again_and_the_finished_result_stays(finished, tmp_path):
     workdir, _ = finished
     shutil.copytree(workdir / SMALL.name, tmp_path / SMALL.name)
@@ -152,12 +153,14 @@ def test_what_builds_on_a_run_has_its_noise_and_another_initialisation():
     assert (smoke.epochs, smoke.predecessor.epochs, smoke.predecessor.name) == (2, 2, f"smoke/{FIRST.name}")
 
 
+@pytest.mark.thorough
 def test_same_seed_same_result_other_seed_other(finished, tmp_path):
     _, result = finished
     assert run(SMALL, tmp_path)["scores"] == result["scores"]
     assert run(dataclasses.replace(SMALL, seed=1), tmp_path)["scores"] != result["scores"]
 
 
+@pytest.mark.thorough
 def test_smoke_runs_stay_out_of_the_table(finished, tmp_path):
     smoke = dataclasses.replace(SMALL, epochs=100).smoke()
     assert (smoke.epochs, smoke.published, smoke.name) == (2, None, "smoke/small/symmetric40/FC")
@@ -195,6 +198,7 @@ def train_two(workdir):
     ],
     ids=["two", "demo"],
 )
+@pytest.mark.thorough
 def test_interrupted_run_leaves_nothing_half_written(start, program, tmp_path):
     """SIGINT while the second run trains: what was finished stays whole, and the same command goes on from there."""
     workdir = tmp_path / "runs"

@@ -125,6 +125,7 @@ def untrained(monkeypatch):
 
 
 @pytest.mark.parametrize("classes", [None, [6, 0, 8]])
+@pytest.mark.daily("classes1")
 def test_clusters_are_of_training_features_by_true_class(finished, untrained, classes, tmp_path):
     methods = ("CE", "LS", "LLS", "OLS")
     finished += [result(f"{DIGITS}/{method}") for method in methods]

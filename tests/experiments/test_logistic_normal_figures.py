@@ -161,6 +161,7 @@ def test_label_dependent_terms_are_those_of_the_two_networks(untrained):
     assert len({axes.get_title() for axes in figure.axes}) == 3
 
 
+@pytest.mark.thorough
 def test_the_script_draws_what_it_can_and_says_what_is_missing(untrained, finished, tmp_path, monkeypatch):
     args = types.SimpleNamespace(
         figures=list("123456"),

@@ -74,6 +74,7 @@ def test_top_accuracy():
     assert callback.scores(probabilities) == {"test_top2_accuracy": pytest.approx(2 / 3)}
 
 
+@pytest.mark.thorough
 def test_attacks_on_a_linear_model_are_known(monkeypatch):
     """The gradient's sign between two classes is that of the difference of their weights at every example."""
     rng = np.random.default_rng(1)
@@ -136,6 +137,7 @@ def test_a_run_with_other_measures_is_another_run(finished):
         run(PLAIN, workdir)
 
 
+@pytest.mark.thorough
 def test_measures_do_not_change_the_training(finished, tmp_path):
     _, result = finished
     plain = run(PLAIN, tmp_path)

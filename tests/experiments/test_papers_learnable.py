@@ -253,6 +253,7 @@ def test_halves_are_halves_of_what_their_predecessors_saw(table, part):
 
 
 @pytest.mark.parametrize("network", published.TABLE_9)
+@pytest.mark.daily("R18")
 def test_parameters_are_those_of_table_9(network):
     """Networks of Table 2, with 200 x 200 more where Q is learned."""
     model = settings.model("tiny_imagenet", network)

@@ -75,6 +75,7 @@ def test_a_killed_run_goes_on_and_has_the_result_of_one_never_killed(whole, tmp_
         (np, "savez_compressed", ["seed0.backup", "seed0.keras"]),
     ],
 )
+@pytest.mark.thorough
 def test_a_run_that_is_killed_after_its_training_is_not_trained_again(module, name, left, whole, tmp_path, monkeypatch):
     def die(*_, **__):
         raise KilledError

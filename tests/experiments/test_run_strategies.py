@@ -26,6 +26,7 @@ WHOLE_BATCHES = Experiment(
 )
 
 
+@pytest.mark.thorough
 def test_two_replicas_have_the_result_of_one_device(two_replicas, tmp_path):
     one = run(WHOLE_BATCHES, tmp_path / "one")
     two = run(WHOLE_BATCHES, tmp_path / "two", strategy=two_replicas)

@@ -92,6 +92,7 @@ def test_score_is_the_accuracy_on_noisy_validation_labels(finished):
         assert (labels == noisy.validation.observed).mean() != (labels == noisy.validation.labels).mean()
 
 
+@pytest.mark.thorough
 def test_other_test_labels_same_choice(finished, tmp_path, monkeypatch):
     """Nothing but the reported test accuracy changes where all test labels are wrong."""
     _, outcome = finished
@@ -168,6 +169,7 @@ def test_other_errors_are_no_failed_trials(finished, scripted, tmp_path):
     assert len(seen) == 1
 
 
+@pytest.mark.thorough
 def test_stopped_search_goes_on(finished, tmp_path, monkeypatch):
     """Ctrl-C in the second trial: the first is not run again, the second is."""
     workdir, outcome = finished

@@ -169,6 +169,7 @@ def test_penalty_without_the_bias_would_drive_the_line_out_of_the_data():
     assert -np.sqrt(2) > crossing(lines[0][:2], lines[0][2]) > crossing(lines[1][:2], lines[1][2])
 
 
+@pytest.mark.thorough
 def test_script(tmp_path):
     flags = [f"--workdir={tmp_path}", "--num_examples=400"]
     done = run_script("experiments.papers.label_smoothing.separators", *flags)

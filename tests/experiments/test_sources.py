@@ -62,6 +62,7 @@ def test_sample_is_no_larger_than_asked(data_dir, monkeypatch):
     assert (len(found.train), len(found.validation), len(found.test)) == (3, 3, tiny_raw.TEST)
 
 
+@pytest.mark.thorough
 def test_stream_trains_on_the_labels_that_the_sample_shows(data_dir):
     noisy = EXPERIMENT.noise.apply(STREAM.load("cifar10", data_dir), 7)
     whole_square = dataclasses.replace(EXPERIMENT, augmentation=None, seed=7)
@@ -79,6 +80,7 @@ def test_stream_trains_on_the_labels_that_the_sample_shows(data_dir):
     assert len(seen) == 8  # two batches of four; the remainder is dropped
 
 
+@pytest.mark.thorough
 def test_a_strategy_deals_a_stream_out(data_dir, two_replicas):
     """Each step both replicas have their half of a batch of four, on one machine all of one stream."""
     whole = dataclasses.replace(STREAM, stored_size=32)
@@ -94,6 +96,7 @@ def test_a_strategy_deals_a_stream_out(data_dir, two_replicas):
 
 
 @pytest.mark.parametrize("part", [sources.FirstExamples(6), sources.RandomExamples(0.7), sources.FirstClasses(0.7)])
+@pytest.mark.daily("part1")
 def test_workers_have_shards_of_a_part(part, data_dir):
     source = dataclasses.replace(STREAM, part=part)
 

@@ -58,6 +58,7 @@ def test_a_wide_step_trains_the_loss_that_it_is_named_for(monkeypatch, name):
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.thorough
 def test_the_classifier_and_the_plain_model_train_the_same_network(monkeypatch):
     """Equal histories from equal starts: what is compared is the same work."""
     histories = {}

@@ -59,6 +59,7 @@ def trained_on(source, data_dir):
     return [(image.tobytes(), int(label)) for (image,), (label,) in epoch]
 
 
+@pytest.mark.thorough
 def test_random_examples_are_half_of_the_training_split_alone(data_dir):
     whole, part = (source.load("imagenet100", data_dir) for source in (WHOLE, EXAMPLES))
     assert (len(whole.train), len(part.train)) == (54, 27)
@@ -96,6 +97,7 @@ def test_a_sample_is_no_larger_than_asked(data_dir, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:The best temperature")  # noise alone: nothing to calibrate
+@pytest.mark.thorough
 def test_a_part_learns_from_what_the_whole_has_learned(data_dir, tmp_path):
     """LLS-ST of Table 7 does so."""
     student = Method("LLS-ST", losses.LabelSmearing, {"matrix": SubstituteTeacher(0.1)})

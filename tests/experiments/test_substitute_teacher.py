@@ -25,6 +25,7 @@ def test_substitute_teachers_rows_are_the_softmax_of_the_logits_that_are_left(co
 
 
 @pytest.mark.filterwarnings("ignore:The best temperature")  # two epochs leave it at a bound
+@pytest.mark.thorough
 def test_half_of_the_classes_learns_from_the_matrix_of_all(tmp_path):
     experiment = papers.find("LLS/table7/laptop-digits/none/LLS-ST").smoke()
     result = run(experiment, tmp_path)

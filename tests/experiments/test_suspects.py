@@ -88,6 +88,7 @@ def test_activations_are_summed_over_quadrants():
     np.testing.assert_allclose(found, expected.reshape(2, 16), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.thorough
 def test_features_do_not_see_brightness(monkeypatch):
     for constant, value in {"_PATCHES": 300, "_WORDS": 5, "_COMPONENTS": 3}.items():
         monkeypatch.setattr(features, constant, value)

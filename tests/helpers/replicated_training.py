@@ -159,11 +159,11 @@ def unlike(strategy, x=None, y=LABELS, size=BATCH, alpha=0.0, momentum=0.0, seed
     return None
 
 
-def work(path, addresses, index):
+def work(path, names, addresses, index):
     """Runs one worker: writes the results of each training, then takes part in one whose last worker is killed."""
     cluster = distribute.Cluster(addresses, index)
     strategy = distribute.strategy("multi_worker", cluster=cluster, num_replicas=len(addresses))
-    results = {name: train(strategy, name) for name in LOSSES} | {"judged": judge(strategy, "LN")}
+    results = {name: train(strategy, name) for name in names} | {"judged": judge(strategy, "LN")}
     results["refusals"] = [refusal(strategy, "the same"), refusal(strategy, f"epoch {9 + index}")]
     results["own layers"] = train_own_layers(strategy)
     results["unlike"] = {name: unlike(strategy, **each[index]) for name, each in UNLIKE.items()}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, examples, with_ids
+from tests.helpers.losses_under_test import DAILY, LOSSES_UNDER_TEST, examples, with_ids
 from tests.losses.test_label_spellings import value_and_gradient
 from tfp_noise import losses
 
@@ -90,6 +90,7 @@ def limits(build, y_true, outputs, absent):
 
 
 @pytest.mark.parametrize("name", WITH_LIMIT)
+@pytest.mark.daily(*(name for name in WITH_LIMIT if name in (*DAILY, *SETTINGS)))
 def test_a_class_at_minus_infinity_is_a_class_that_is_not_there(name):
     """A true loss that is infinite, because its target holds the absent class, is computed as infinity, not as NaN."""
     loss = LOSSES[name](NUM_CLASSES, reduction="none")

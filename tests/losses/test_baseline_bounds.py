@@ -147,6 +147,7 @@ def fit(model, epochs):
     return model.fit(FEATURES, LABELS, batch_size=20, epochs=epochs, shuffle=False, verbose=0).history["loss"]
 
 
+@pytest.mark.thorough
 def test_deployed_tempered_probabilities_need_keras_alone(tmp_path):
     model = classifier(losses.BiTempered(5, 0.5, 2.0))
     fit(model, 2)
@@ -217,6 +218,7 @@ def test_label_noise_does_not_reach_validation():
     assert once == pytest.approx(cross_entropy(ONE_HOT, np.asarray(model(FEATURES), "float64")).mean(), rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_label_noise_goes_on_after_save_and_load(tmp_path):
     whole, half = (classifier(losses.NoiseAgainstNoise(5, 1.0)) for _ in range(2))
     expected = fit(whole, 4)

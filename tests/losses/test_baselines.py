@@ -99,6 +99,7 @@ def test_symmetric_cross_entropy_is_jeffreys_divergence_up_to_entropies_for_dist
 
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("target", [2, [0.5, 0.2, 0.3]], ids=["class", "distribution"])
+@pytest.mark.daily("class-True", "distribution-False")
 def test_disturbed_labels_are_label_smoothing_on_average(target, jit_compile):
     """The means over 200,000 equal examples with independent draws are tested, within five standard errors."""
     n, rate, logits = 200_000, 0.3, np.array([1.0, -0.5, 0.3])
@@ -166,6 +167,7 @@ def fit(model, epochs):
     return model.fit(features, LABELS, batch_size=20, epochs=epochs, shuffle=False, verbose=0).history["loss"]
 
 
+@pytest.mark.thorough
 def test_disturbances_go_on_after_save_and_load(tmp_path):
     whole, half = (small_classifier(losses.DisturbLabel(K, 0.5)) for _ in range(2))
     expected = fit(whole, 4)

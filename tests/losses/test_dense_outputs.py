@@ -58,6 +58,7 @@ def assert_same(dense, of_examples):
 
 
 @pytest.mark.parametrize("name", BUILT)
+@pytest.mark.daily(*EACH_CLASS)
 def test_value_and_gradient_are_those_of_the_positions_as_examples(name):
     loss = LOSSES_UNDER_TEST[name].build(K, reduction="none")
     outputs = outputs_for(loss)
@@ -71,6 +72,9 @@ def test_value_and_gradient_are_those_of_the_positions_as_examples(name):
     ("name", "jit_compile"),
     [(name, False) for name in EACH_CLASS]
     + [pytest.param(name, True, marks=[pytest.mark.torture] * (name != "cross_entropy")) for name in EACH_CLASS],
+)
+@pytest.mark.daily(
+    "cross_entropy-False", "cross_entropy-True", "forward-False", "logistic_normal-False", "online-False"
 )
 def test_a_graph_for_any_size_has_the_same_losses(name, jit_compile):
     loss = LOSSES_UNDER_TEST[name].build(K)

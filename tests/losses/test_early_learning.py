@@ -34,6 +34,7 @@ def step_of_numpy(memory, ids, targets, logits, counted=None):
 
 @pytest.mark.parametrize("kind", ["indices", "soft"])
 @pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.daily("True-indices", "False-soft")
 def test_steps_are_those_of_a_loop(kind, compiled):
     loss, memory = losses.EarlyLearning(K, N, BETA, WEIGHT, dtype="float64", reduction=None), np.zeros([N, K])
 

@@ -133,6 +133,7 @@ def test_gradient_for_the_mean_is_the_papers():
 
 
 @pytest.mark.parametrize("jit_compile", [None, False, True], ids=["eager", "graph", "xla"])
+@pytest.mark.daily("graph")
 def test_chunks_that_do_not_divide_the_samples(monkeypatch, jit_compile):
     """In chunks of 4, 4 and 2, the loss is the mean over 10 samples, also for a batch of unknown size."""
     monkeypatch.setattr(heteroscedastic, "_TRAINING_NUMBERS", 6 * 3 * 4)
@@ -245,6 +246,7 @@ def test_evaluation_repeats_and_leaves_the_generator_alone():
     np.testing.assert_array_equal(model.loss.seed_generator.state.numpy(), state)
 
 
+@pytest.mark.thorough
 def test_resumed_training_goes_on_with_the_same_noise(tmp_path):
     whole, half = (classifier(losses.Heteroscedastic(3, rank=1, train_samples=4)) for _ in range(2))
     expected = fit(whole, 4)
@@ -258,6 +260,7 @@ def test_resumed_training_goes_on_with_the_same_noise(tmp_path):
 
 
 @pytest.mark.parametrize("rank", [0, 2])
+@pytest.mark.daily("2")
 def test_deployed_it_is_plain_keras_of_moderate_size(tmp_path, rank):
     model = classifier(losses.Heteroscedastic(10, 0.5, rank))
     path = tmp_path / "plain.keras"
@@ -336,6 +339,7 @@ def test_one_sample_will_do():
     np.testing.assert_allclose(np.sum(loss.probabilities(outputs), axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_more_classes_than_sobol_has_dimensions():
     loss = losses.Heteroscedastic(21_843, train_samples=2, test_samples=4)
     outputs = np.zeros((2, loss.num_outputs), "float32")

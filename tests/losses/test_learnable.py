@@ -213,6 +213,7 @@ def test_a_learning_rate_of_its_own_moves_q_alone(tmp_path):
     np.testing.assert_array_equal(loaded.loss.q_matrix, faster.loss.q_matrix)
 
 
+@pytest.mark.thorough
 def test_q_learns_what_labels_look_like_and_not_the_labels_themselves():
     """Examples of class 1 resemble those of class 2: row 1 finds class 2, and its own entry is the smallest."""
     rng = np.random.default_rng(0)

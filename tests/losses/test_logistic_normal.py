@@ -62,6 +62,7 @@ def test_prediction_is_the_map_of_the_mean(dummy_class, rng):
 
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("size", [1.0, 1e2, 1e4])
+@pytest.mark.daily("10000.0-True", "1.0-False")
 def test_collinear_factors_of_any_size(size, jit_compile):
     """Equal columns: the Gram matrix has condition size^2 / min_scale, which float32 cannot hold at 1e4."""
     outputs = np.concatenate([[1.0, -2.0, 0.5], np.full(6, size)])[np.newaxis]

@@ -116,6 +116,7 @@ def optimal_factor(residual):
 
 
 @pytest.mark.parametrize("length", [0.3, 0.6, 5.0])
+@pytest.mark.daily("0.6")
 def test_the_best_factor_lies_along_the_residual(rng, length):
     """No factor that SciPy's optimiser finds from random starts is better than the one of Eq. 7."""
     direction = rng.normal(size=NUM_CLASSES)

@@ -82,6 +82,7 @@ def go_on(folder, names):
 
 
 @pytest.mark.parametrize("names", [DAILY, pytest.param([*SETTINGS], marks=pytest.mark.torture)])
+@pytest.mark.thorough
 def test_training_goes_on_bit_for_bit_in_a_new_process(names, tmp_path):
     """Training from a file that was written half-way equals training without an interruption."""
     expected = {}
@@ -96,7 +97,9 @@ def test_training_goes_on_bit_for_bit_in_a_new_process(names, tmp_path):
                 np.testing.assert_array_equal(ours, theirs, err_msg=name)
 
 
-def test_backup_and_restore_hold_the_rotated_state(tmp_path):
+@pytest.mark.parametrize("name", ["online", "learnable_top"])
+@pytest.mark.daily("online")
+def test_backup_and_restore_hold_the_rotated_state(name, tmp_path):
     """The backup of an epoch is written after `end_epoch` of the state."""
 
     class Stop(keras.callbacks.Callback):
@@ -104,19 +107,18 @@ def test_backup_and_restore_hold_the_rotated_state(tmp_path):
             if epoch == 2:
                 raise KeyboardInterrupt
 
-    for name in ("online", "learnable_top"):
-        interrupted, whole = classifier(name), classifier(name)
-        fit(whole, 4)
-        backup = keras.callbacks.BackupAndRestore(tmp_path / name)
-        with pytest.raises(KeyboardInterrupt):
-            fit(interrupted, 4, callbacks=[backup, Stop()])
-        restored = classifier(name)
-        fit(restored, 4, callbacks=[keras.callbacks.BackupAndRestore(tmp_path / name)])
-        for ours, theirs in zip(restored.get_weights(), whole.get_weights(), strict=True):
-            np.testing.assert_array_equal(ours, theirs)
+    interrupted, whole = classifier(name), classifier(name)
+    fit(whole, 4)
+    with pytest.raises(KeyboardInterrupt):
+        fit(interrupted, 4, callbacks=[keras.callbacks.BackupAndRestore(tmp_path), Stop()])
+    restored = classifier(name)
+    fit(restored, 4, callbacks=[keras.callbacks.BackupAndRestore(tmp_path)])
+    for ours, theirs in zip(restored.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("name", names_of_every_setting(DAILY, SETTINGS))
+@pytest.mark.daily("learnable_top")
 def test_training_learns_and_evaluation_leaves_what_was_learned_untouched(name):
     alone, validated = trained(name), classifier(name)
     start = [np.array(part) for part in plain(validated.loss.class_rows)]
@@ -133,34 +135,36 @@ def test_training_learns_and_evaluation_leaves_what_was_learned_untouched(name):
     np.testing.assert_allclose(sums, 1, rtol=1e-5)
 
 
-def test_two_replicas_have_the_state_of_one_device(two_replicas):
+@pytest.mark.parametrize("name", ["online_steps", "online_top", "learnable_top"])  # whole rows: in `test_replicated`
+@pytest.mark.daily("online_top")
+def test_two_replicas_have_the_state_of_one_device(name, two_replicas):
     """The statistics cover the examples of both replicas, and are equal on both."""
     batches = pipeline.shard_batches(
         tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(24, drop_remainder=True)
     )
 
-    def without_dropout(name):
+    def without_dropout():
         model = classifier(name)
         model.network.layers[1].rate = 0.0
         return model
 
-    for name in ("online_steps", "online_top", "learnable_top"):  # whole rows: in `test_replicated`
-        one = without_dropout(name)
-        one.fit(batches, epochs=3, shuffle=False, verbose=0)
-        with two_replicas.scope():
-            both = without_dropout(name)
-        both.fit(batches, epochs=3, shuffle=False, verbose=0)
-        for ours, theirs in zip(plain(both.loss.class_rows), plain(one.loss.class_rows), strict=True):
-            np.testing.assert_allclose(ours, theirs, atol=1e-5, err_msg=name)
-        for weight in both.loss_state.weights:
-            values = two_replicas.experimental_local_results(weight.value)
-            np.testing.assert_array_equal(values[0], values[-1], err_msg=f"{name}: {weight.path}")
+    one = without_dropout()
+    one.fit(batches, epochs=3, shuffle=False, verbose=0)
+    with two_replicas.scope():
+        both = without_dropout()
+    both.fit(batches, epochs=3, shuffle=False, verbose=0)
+    for ours, theirs in zip(plain(both.loss.class_rows), plain(one.loss.class_rows), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    for weight in both.loss_state.weights:
+        values = two_replicas.experimental_local_results(weight.value)
+        np.testing.assert_array_equal(values[0], values[-1], err_msg=weight.path)
 
 
 @pytest.mark.parametrize(
     ("name", "policy"),
     [("online_top", "mixed_bfloat16"), ("learnable", "mixed_float16"), ("learnable_rate", "mixed_float16")],
 )
+@pytest.mark.daily("learnable-mixed_float16")
 def test_the_state_is_float32_under_mixed_precision(name, policy):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
@@ -301,6 +305,7 @@ def test_a_plain_keras_model_is_refused(name):
         model.fit(FEATURES, LABELS, verbose=0)
 
 
+@pytest.mark.thorough
 def test_a_teacher_with_a_learned_matrix_teaches_and_is_saved(tmp_path):
     """Distillation at temperature 1 without labels: the paper's Eq. 6 with beta = 0."""
     teacher = classifier("learnable")
@@ -319,6 +324,7 @@ def test_a_teacher_with_a_learned_matrix_teaches_and_is_saved(tmp_path):
     np.testing.assert_array_equal(loaded.teacher.loss.q_matrix, teacher.loss.q_matrix)
 
 
+@pytest.mark.thorough
 def test_a_student_without_labels_counts_its_teachers():
     teacher = classifier("learnable")
     fit(teacher, 5)

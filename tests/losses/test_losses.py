@@ -10,6 +10,9 @@ import tensorflow as tf
 from tests.helpers.losses_under_test import DAILY, LOSSES_UNDER_TEST, examples, names_of_every_setting, with_ids
 from tfp_noise import losses
 
+# What is compiled every day beside the whole steps of `test_compiled_steps`: loops, samples, sorting, entropies.
+COMPILED_DAILY = ["bi_tempered", "heteroscedastic", "zipf", "jensen_shannon", "active_negative", "bounded_forward"]
+
 
 @pytest.fixture(scope="module", params=LOSSES_UNDER_TEST.values(), ids=LOSSES_UNDER_TEST.keys())
 def case(request):
@@ -34,6 +37,7 @@ def both_kinds(loss, jit_compile=False):
 
 
 @pytest.mark.parametrize("num_classes", [2, 10, 100])
+@pytest.mark.daily(*(f"{name}-{k}" for name in LOSSES_UNDER_TEST for k in (2, 10)), *(f"{name}-100" for name in DAILY))
 def test_value_equals_the_oracle_for_every_kind_of_label(case, num_classes):
     loss = case.build(num_classes, dtype="float64")
     labels, soft, outputs = examples(loss)
@@ -46,6 +50,7 @@ def test_value_equals_the_oracle_for_every_kind_of_label(case, num_classes):
 
 
 @pytest.mark.parametrize("num_classes", [2, 5])
+@pytest.mark.daily(*(f"{name}-2" for name in LOSSES_UNDER_TEST), *(f"{name}-5" for name in DAILY))
 def test_gradient_of_a_weighted_sum_equals_finite_differences_of_the_oracle(case, num_classes):
     """Weights are what sample weights, means and loss scaling rest on, and what a gradient by hand may forget.
 
@@ -69,6 +74,7 @@ def test_gradient_of_a_weighted_sum_equals_finite_differences_of_the_oracle(case
         np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-6 * np.abs(numeric).max())
 
 
+@pytest.mark.daily(*DAILY)
 def test_float32_agrees_with_float64(case):
     wide, narrow = case.build(10, dtype="float64"), case.build(10)
     labels, soft, outputs = examples(wide, batch=64)
@@ -86,6 +92,7 @@ def test_float32_agrees_with_float64(case):
     [(name, False) for name in LOSSES_UNDER_TEST]
     + [pytest.param(name, True, marks=[pytest.mark.torture] * (name not in DAILY)) for name in LOSSES_UNDER_TEST],
 )
+@pytest.mark.daily(*(f"{name}-{jit_compile}" for name in COMPILED_DAILY for jit_compile in (False, True)))
 def test_graph_and_xla_agree_with_eager_mode(name, jit_compile):
     """Labels out of range are included, which give NaN for their example only."""
     loss = LOSSES_UNDER_TEST[name].build(10)
@@ -103,6 +110,7 @@ def test_graph_and_xla_agree_with_eager_mode(name, jit_compile):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.daily(*(f"{name}-{dtype}" for name in DAILY for dtype in ("float32", "bfloat16", "float16")))
 def test_large_logits_stay_finite(case, dtype):
     loss = case.build(10)
     labels, soft, outputs = examples(loss, batch=20)
@@ -128,6 +136,7 @@ def test_config_round_trip_is_exact(case):
     np.testing.assert_array_equal(restored(with_ids(loss, labels), outputs), loss(with_ids(loss, labels), outputs))
 
 
+@pytest.mark.daily(*DAILY)
 def test_weights_and_reductions_are_keras_ones(case):
     labels, _, outputs = examples(case.build(10))
     y_true = with_ids(case.build(10), labels)
@@ -150,6 +159,7 @@ def test_probabilities_are_distributions_and_read_the_first_outputs_only(case):
 
 
 @pytest.mark.parametrize("name", names_of_every_setting())
+@pytest.mark.daily("cross_entropy", "forward", "logistic_normal", "online", "early_learning")
 def test_works_alone_in_a_plain_keras_model_or_says_why_not(name):
     loss = LOSSES_UNDER_TEST[name].build(3)
     keras.utils.set_random_seed(0)

@@ -45,6 +45,7 @@ def rows_of_labels(loss, outputs):
 
 
 @pytest.mark.parametrize("name", ALLOWED)
+@pytest.mark.daily(*first_of_class(ALLOWED))
 def test_value_equals_the_oracle_of_two_classes(name):
     loss = several(name, dtype="float64", reduction=None)
     outputs = outputs_for(loss)
@@ -145,6 +146,7 @@ def test_marginals_are_those_of_sigmoids_of_correlated_normal_logits():
 
 
 @pytest.mark.parametrize("name", ALLOWED)
+@pytest.mark.daily(*first_of_class(ALLOWED))
 def test_extremes_have_finite_values_and_gradients(name):
     loss = several(name, 6, reduction="sum")
     outputs = np.zeros([1, loss.num_outputs], "float32")
@@ -196,6 +198,7 @@ def test_a_mask_of_keras_leaves_out_positions():
 
 
 @pytest.mark.parametrize("name", ALLOWED)
+@pytest.mark.daily(*first_of_class(ALLOWED))
 def test_validation_reports_what_the_loss_of_two_classes_does(name):
     loss = several(name, dtype="float64", ignore_class=-1)
     outputs = outputs_for(loss)
@@ -217,6 +220,7 @@ def test_a_column_of_probabilities_may_lack_its_axis():
 
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("name", ["cross_entropy", "forward", "heteroscedastic"])
+@pytest.mark.daily("cross_entropy-False", "forward-True")
 def test_a_compiled_step_for_any_size_is_the_eager_one(name, jit_compile):
     loss = several(name)
     outputs = outputs_for(loss).astype("float32")

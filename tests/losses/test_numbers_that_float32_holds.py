@@ -19,6 +19,8 @@ LOSSES = {
 WIDE = {name: LOSSES_UNDER_TEST[name].build(4, dtype="float64") for name in LOSSES}
 # A random draw that two dtypes do not share, or one beyond which the noise is all that is seen.
 RANDOM = ("noise_against_noise", "heteroscedastic")
+# Losses with powers, with tempered ones, with a density, and with a memory.
+DAILY = ("generalized", "bi_tempered", "logistic_normal", "early_learning")
 
 
 def arguments():
@@ -37,6 +39,7 @@ def value_and_gradient(loss, y_true, outputs):
 
 
 @pytest.mark.parametrize(("name", "argument"), list(arguments()))
+@pytest.mark.daily(*(one.id for one in arguments() if one.id.startswith(DAILY)))
 def test_numbers_are_refused_by_name_or_right(name, argument):
     loss = LOSSES[name]
     labels, soft, outputs = examples(loss)

@@ -91,6 +91,7 @@ VARIANTS = {
 
 
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS.keys())
+@pytest.mark.daily("paper", "zeros", "kept")
 def test_three_epochs_give_the_soft_labels_of_the_algorithm(variant):
     # Variants with periods of epochs have weights, some of them 0; variants with periods of steps have none.
     data = batches(zero_weights="update_period" not in variant and "initial" not in variant)
@@ -114,6 +115,7 @@ def test_the_variants_differ():
 
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
 @pytest.mark.parametrize("variant", ["paper", "every_third_step", "per_sample_every_step"])
+@pytest.mark.daily("per_sample_every_step-xla", "paper-graph")
 def test_steps_run_many_at_a_time_or_compiled(variant, jit_compile):
     data = batches()
     loss = losses.OnlineLabelSmoothing(K, **VARIANTS[variant])

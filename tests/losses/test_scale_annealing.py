@@ -27,6 +27,7 @@ def classifier(min_scale, **settings):
 @pytest.mark.parametrize(
     "settings", [{}, {"rank": 2}, {"covariance": "diagonal"}, {"covariance": "isotropic"}], ids=repr
 )
+@pytest.mark.daily("{}", "{'covariance': 'isotropic'}")
 def test_each_step_is_one_with_the_schedules_value(settings):
     """Annealing equals a fixed `min_scale` that is changed by hand between steps, also after loading."""
     annealed, by_hand = classifier(schedule(), **settings), classifier(2.0, **settings)
@@ -111,6 +112,7 @@ def test_updates_are_counted_not_batches():
     assert model.evaluate(FEATURES, LABELS, verbose=0) == pytest.approx(float(expected), rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_replicas_count_together(two_replicas):
     with two_replicas.scope():
         model = classifier(schedule())

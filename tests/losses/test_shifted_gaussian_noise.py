@@ -153,6 +153,7 @@ def test_targets_of_late_epochs_are_the_copys_outputs_in_training_mode():
         assert float(model.data_loss(FEATURES, labels, y_pred, None, True)) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_training_goes_on_bit_for_bit_from_a_file_and_from_a_backup(tmp_path):
     class Stop(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -182,6 +183,7 @@ def test_layers_may_be_frozen_and_unfrozen(tmp_path):
     assert len(keras.models.load_model(tmp_path / "frozen.keras").loss_state.weights) == before
 
 
+@pytest.mark.thorough
 def test_two_replicas_train_as_one_device(two_replicas):
     batches = pipeline.shard_batches(
         tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(8, drop_remainder=True)

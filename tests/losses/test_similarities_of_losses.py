@@ -50,6 +50,7 @@ def rows_of(loss):
 
 @pytest.mark.parametrize("top", [None, 2])
 @pytest.mark.parametrize("build", [losses.OnlineLabelSmoothing, losses.LearnableLabelSmoothing])
+@pytest.mark.daily("LearnableLabelSmoothing-2")
 def test_rows_go_from_training_to_a_file(build, top, tmp_path):
     history = callbacks.ClassRowsHistory(every=2, log_dir=tmp_path / "logs", class_names=NAMES)
     model = classifier(build(K, top=top))
@@ -65,6 +66,7 @@ def test_rows_go_from_training_to_a_file(build, top, tmp_path):
         np.testing.assert_array_equal(read.matrix, model.loss.class_rows)
 
 
+@pytest.mark.thorough
 def test_learning_goes_on_from_the_rows_of_another_training(teacher):
     learned = ClassSimilarities(teacher.loss.q_matrix, NAMES)
     loss = losses.LearnableLabelSmoothing(K, initial_logits=learned.logits)

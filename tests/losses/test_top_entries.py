@@ -62,6 +62,7 @@ def dense(rows):
     [(1, True), (3, False), (6, True), (K - 1, False)]
     + [pytest.param(*rest, marks=pytest.mark.torture) for rest in [(1, False), (3, True), (6, False), (K - 1, True)]],
 )
+@pytest.mark.daily("3-False")
 def test_online_keeps_the_entries_with_the_largest_means(top, jit_compile):
     logits, labels = batches()
     loss = losses.OnlineLabelSmoothing(K, top=top)
@@ -167,6 +168,7 @@ def test_an_entry_that_comes_in_changes_nothing_but_its_place():
     assert all(len(set(row)) == 3 for row in after.tolist())
 
 
+@pytest.mark.thorough
 def test_learnable_finds_the_neighbours_and_agrees_with_whole_rows():
     """Trained on a problem where each class looks like two others."""
     rng = np.random.default_rng(0)
@@ -196,6 +198,7 @@ def test_learnable_finds_the_neighbours_and_agrees_with_whole_rows():
 
 @pytest.mark.parametrize("soft", [False, True], ids=["indices", "soft"])
 @pytest.mark.parametrize("loss_class", [losses.OnlineLabelSmoothing, losses.LearnableLabelSmoothing])
+@pytest.mark.daily("OnlineLabelSmoothing-soft")
 def test_no_square_array_exists_at_any_time(loss_class, soft):
     """The compiled programs of a step and of the end of an epoch hold no array with K^2 elements."""
     num_classes, batch = 1009, 8

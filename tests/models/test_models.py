@@ -63,6 +63,9 @@ def test_every_network_is_under_test():
         for name, rest in NETWORKS.items()
     ],
 )
+@pytest.mark.daily(
+    "digits_cnn", "lenet5", "lenet5_same", "mlp", "alexnet", "resnet8", "resnet20", "resnet29", "resnet18", "wrn28_2"
+)
 def test_size_and_shape(name, shape, parameters):
     network = built(name)
     assert sum(int(np.prod(weight.shape)) for weight in network.trainable_weights) == parameters
@@ -72,6 +75,7 @@ def test_size_and_shape(name, shape, parameters):
 
 
 @pytest.mark.parametrize("name", [*FAST, "resnet50v2"])
+@pytest.mark.daily(*FAST)
 def test_outputs_are_linear(name):
     last = built(name).layers[-1]
     assert isinstance(last, keras.layers.Dense)
@@ -80,6 +84,7 @@ def test_outputs_are_linear(name):
 
 
 @pytest.mark.parametrize("name", FAST)
+@pytest.mark.daily("resnet29", "mlp", "alexnet", "lenet5")
 def test_saves_and_clones_without_custom_objects(name, tmp_path):
     shape = NETWORKS[name][0]
     network = built(name)
@@ -94,6 +99,7 @@ def test_saves_and_clones_without_custom_objects(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", [*FAST, "resnet50v2"])
+@pytest.mark.daily("resnet29", "mlp")
 def test_follows_the_global_dtype_policy(name):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -125,6 +131,7 @@ def test_resnet18_has_the_published_size_at_64_pixels():
 
 
 @pytest.mark.parametrize(("name", "groups"), [("resnext29_2x64d", 2), ("resnext29_32x4d", 32)])
+@pytest.mark.daily("resnext29_32x4d-32")
 def test_resnext_groups_its_convolutions(name, groups):
     """A change of one input channel changes only the outputs of its group; gradients work on CPUs."""
     network = models.build(name, (8, 8, 3), 10)
@@ -165,6 +172,7 @@ def test_resnet50v2_has_the_published_size():
     assert network.count_params() == 25_613_800  # the moving statistics with them
 
 
+@pytest.mark.thorough
 def test_resnet50v2_is_rebuilt_without_custom_objects():
     """The condition for saving and cloning, tested without writing the 94 MB of a network."""
     network = built("resnet50v2")
@@ -173,6 +181,7 @@ def test_resnet50v2_is_rebuilt_without_custom_objects():
     np.testing.assert_array_equal(rebuilt(example((32, 32, 3))), network(example((32, 32, 3))))
 
 
+@pytest.mark.thorough
 def test_digits_cnn_learns_digits():
     from sklearn.datasets import load_digits
 
@@ -236,6 +245,9 @@ def test_refuses_wrong_numbers(shape, outputs, error, argument):
         ("resnet29", 4),
         ("resnet50v2", 32),
     ],
+)
+@pytest.mark.daily(
+    "resnet18-25", "resnet29-4", "resnet8-4", "alexnet-4", "alexnet-28", "lenet5-12", "lenet5_same-4", "digits_cnn-4"
 )
 def test_the_smallest_image_works(name, side):
     assert models.build(name, (side, side, 1), 2)(example((side, side, 1))).shape == (3, 2)

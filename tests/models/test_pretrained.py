@@ -42,6 +42,7 @@ def pretrained_file(request, tmp_path_factory):
     return request.param, reference, path
 
 
+@pytest.mark.daily("mobilenet_v2")
 def test_computes_what_keras_does_with_its_own_preprocessing(pretrained_file, monkeypatch):
     name, reference, path = pretrained_file
     monkeypatch.setenv(f"{name.upper()}_WEIGHTS", str(path))
@@ -62,12 +63,14 @@ def test_computes_what_keras_does_with_its_own_preprocessing(pretrained_file, mo
         for name in sorted(SIZES.keys() - {"efficientnet_b7"})  # see the next test
     ],
 )
+@pytest.mark.daily("mobilenet_v2")
 def test_has_the_published_size(name):
     inputs, features = pretrained._features(name, (32, 32, 3))
     assert features.count_params() == SIZES[name]
     assert inputs.shape == (None, 32, 32, 3)
 
 
+@pytest.mark.thorough
 def test_efficientnet_normalises_images_as_its_authors_do():
     """The numbers are those of the published file, which has deviations in place of variances."""
     inputs, features = pretrained._features("efficientnet_b7", (32, 32, 3))
@@ -83,6 +86,7 @@ def test_efficientnet_normalises_images_as_its_authors_do():
 
 
 @pytest.mark.parametrize("name", SIZES)
+@pytest.mark.daily("mobilenet_v2", "efficientnet_b7")
 def test_is_found_where_keras_keeps_its_downloads(name, monkeypatch, tmp_path):
     """Names and folders must be those in Keras's source, which may change between versions."""
     asked = {}
@@ -132,6 +136,7 @@ def test_grey_images_are_refused():
         models.build("resnet50_untrained", (32, 32, 1), 7)
 
 
+@pytest.mark.thorough
 def test_is_rebuilt_without_custom_objects():
     """The condition for saving and cloning, tested without writing the 94 MB of a network."""
     network = models.build("resnet50_untrained", (32, 32, 3), 7)

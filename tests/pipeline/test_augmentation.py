@@ -164,6 +164,7 @@ def digits():
 
 
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS, ids=lambda a: type(a).__name__)
+@pytest.mark.daily("Compose", "CutMix", "CropAndFlip", "Cutout", "Mixup")
 def test_batches_are_a_function_of_epoch_and_step(digits, augmentation):
     def take(count, first_epoch=0):
         batches = pipeline.batches(digits, 50, augmentation, seed=3, first_epoch=first_epoch)
@@ -192,6 +193,7 @@ def test_batches_are_a_function_of_epoch_and_step(digits, augmentation):
 
 
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS, ids=lambda a: type(a).__name__)
+@pytest.mark.daily("Compose", "CutMix", "Mixup", "Cutout", "CropAndFlip")
 def test_equal_images_get_a_change_that_is_the_seeds(augmentation):
     """Augmentations are called without a pipeline, which would also change the order of examples."""
     images = np.repeat(noise_images(1, 8, 8, 1), 16, axis=0)
@@ -207,6 +209,7 @@ def test_equal_images_get_a_change_that_is_the_seeds(augmentation):
 
 
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS[1:5], ids=lambda a: type(a).__name__)
+@pytest.mark.daily("CutMix", "Mixup", "Cutout")
 def test_a_narrow_dtype_policy_changes_nothing(augmentation):
     images, labels = tf.constant(noise_images(16, 8, 8, 3)), tf.eye(16)
     expected = augmentation(images, labels, [0, 1])
@@ -232,6 +235,7 @@ def test_a_narrow_dtype_policy_changes_nothing(augmentation):
     ],
     ids=lambda one: getattr(one, "__name__", type(one).__name__),
 )
+@pytest.mark.daily("LogisticNormal-Compose")
 def test_losses_train_and_report_the_accuracy_of_untouched_data(digits, augmentation, build):
     keras.utils.set_random_seed(0)
     loss = build(10)

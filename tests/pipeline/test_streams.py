@@ -186,6 +186,7 @@ def test_workers_read_shares_of_one_size(kind, in_files, tmp_path, monkeypatch):
     assert together.items() <= read("train[10%:]").items() <= whole.items()
 
 
+@pytest.mark.thorough
 def test_what_has_gone_by_is_not_kept():
     """Keeping the 55,000 images of 3 kB would take 160 MB."""
     numbers = tf.data.Dataset.range(5000)

@@ -85,6 +85,7 @@ def flip(path, position, bit=0):
     path.write_bytes(content)
 
 
+@pytest.mark.thorough
 def test_killed_by_the_system_at_any_moment_and_resumed_is_never_killed(tmp_path):
     """Two kills, one of them while a file is written; `make torture` runs many."""
     assert report_of_kills(tmp_path, 2, ["online"]) == {"kills": 2, "different": []}
@@ -125,6 +126,7 @@ def test_history_callbacks_and_the_order_of_arrays_come_back(tmp_path):
     assert fit(resumed, 2).epoch == [0, 1], "the next training begins at its beginning"
 
 
+@pytest.mark.thorough
 def test_what_keras_callbacks_have_seen_comes_back(tmp_path):
     """The best value is out of reach: if it were lost, each callback would act in the resumed epochs."""
 

@@ -50,6 +50,7 @@ def run_with_pauses(folder, workdir):
     (folder / "result").write_text(json.dumps(run(SMALL, workdir)))
 
 
+@pytest.mark.thorough
 def test_of_three_processes_one_trains_at_a_time_and_all_have_its_result(tmp_path):
     """The first is killed, the second resumes from its backup, and the third waits for it and reads its result."""
     workdir, folders = tmp_path / "runs", [tmp_path / name for name in "abc"]

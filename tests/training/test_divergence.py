@@ -47,6 +47,7 @@ def fit(model, *callbacks):
 
 
 @pytest.mark.parametrize("name", names_of_every_setting())
+@pytest.mark.daily("cross_entropy", "logistic_normal", "online", "early_learning", "heteroscedastic")
 def test_every_loss_shows_outputs_that_are_not_finite(name):
     loss = LOSSES_UNDER_TEST[name].build(3)
     name = type(loss).__name__

@@ -71,6 +71,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.daily("arrays", "generator", "soft labels")
 def test_every_example_has_its_own_row(way):
     """Arrays and the dataset are shuffled."""
     model = untrained(run_eagerly=way not in ("arrays", "dataset"))
@@ -256,6 +257,7 @@ def test_a_step_without_ids_says_what_is_missing():
     model.train_on_batch(FEATURES, beside(LABELS, IDS))
 
 
+@pytest.mark.thorough
 def test_training_goes_on_bit_for_bit_after_save_and_load(tmp_path):
     whole = classifier(losses.EarlyLearning(3, N))
     whole.run_eagerly = True
@@ -277,6 +279,7 @@ def test_training_goes_on_bit_for_bit_after_save_and_load(tmp_path):
 @pytest.mark.parametrize(
     "build", [losses.EarlyLearning, lambda k, n: losses.PENCIL(k, n, backbone_epochs=1, joint_epochs=1)]
 )
+@pytest.mark.daily("EarlyLearning")
 def test_two_replicas_remember_what_one_device_does(build, two_replicas):
     """Some ids are in both parts of a batch: the last example counts."""
     ids = np.where(np.arange(N) % 3 == 0, IDS % 7, IDS)

@@ -114,6 +114,7 @@ def expected():
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("container", RIGHT)
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras says so at the end of a generator
+@pytest.mark.daily(*(f"{container}-arrays" for container in RIGHT), *(f"int32-{way}" for way in WAYS))
 def test_the_same_training(container, way, expected):
     if (container, way) == ("objects", "dataset"):
         pytest.skip("TensorFlow has no tensors of Python objects")

@@ -31,6 +31,7 @@ def local(strategy, value):
     ],
     ids=["noise_against_noise", "heteroscedastic", "disturb_label"],
 )
+@pytest.mark.daily("noise_against_noise")
 def test_noise_is_each_replicas_own_and_comes_again_with_its_seed(build, two_replicas):
     """Both replicas get the same 24 examples, so that equal random numbers would give equal losses."""
 
@@ -55,6 +56,7 @@ def dropout_classifier():
     return model
 
 
+@pytest.mark.thorough
 def test_dropout_is_each_replicas_own_and_goes_on_from_a_file(two_replicas, tmp_path):
     def fit(model, epochs):
         model.fit(batches(12), epochs=epochs, shuffle=False, verbose=0)
@@ -122,6 +124,7 @@ def test_batch_statistics_are_those_of_all_where_they_are_read(two_replicas):
     assert equal == {"step of epoch": False, "step of 1": True, "validation": True}
 
 
+@pytest.mark.thorough
 def test_synchronized_batch_statistics_are_those_of_one_device(two_replicas):
     alone = classifier()
     alone.fit(batches(12), epochs=2, shuffle=False, verbose=0)

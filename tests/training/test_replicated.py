@@ -19,13 +19,19 @@ from tfp_noise import NoisyLabelClassifier, losses, metrics
 SECONDS = 60  # in which the loss of a worker has to be noticed
 
 
+@pytest.fixture(scope="module", params=["few", pytest.param("every", marks=pytest.mark.thorough)])
+def names(request):
+    """Losses that are trained: every day two whose state has to be the same everywhere."""
+    return {"few": ["OLS", "LLS"], "every": [*LOSSES]}[request.param]
+
+
 @pytest.fixture(scope="module")
-def working(tmp_path_factory):
+def working(names, tmp_path_factory):
     """Two workers that train at the same time as this process, and a function that waits for their end."""
     folders = [tmp_path_factory.mktemp(f"worker{index}") for index in range(2)]
     addresses = free_addresses(2)
     workers = [
-        processes.start(folder, replicated_training.work, folder / "results.json", addresses, index)
+        processes.start(folder, replicated_training.work, folder / "results.json", names, addresses, index)
         for index, folder in enumerate(folders)
     ]
 
@@ -54,14 +60,14 @@ def two_workers(working):
 
 
 @pytest.fixture(scope="module")
-def on_one_device(working):
-    trained = {name: train(tf.distribute.get_strategy(), name) for name in LOSSES}
+def on_one_device(names, working):
+    trained = {name: train(tf.distribute.get_strategy(), name) for name in names}
     return trained | {"judged": judge(tf.distribute.get_strategy(), "LN")}
 
 
 @pytest.fixture(scope="module")
-def on_two_replicas(working, two_replicas):
-    trained = {name: train(two_replicas, name) for name in LOSSES}
+def on_two_replicas(names, working, two_replicas):
+    trained = {name: train(two_replicas, name) for name in names}
     own_layers = replicated_training.train_own_layers(two_replicas)
     return trained | {"own layers": own_layers, "judged": judge(two_replicas, "LN")}
 
@@ -82,6 +88,8 @@ def test_replicas_and_workers_train_as_one_process_does(on_one_device, on_two_re
             assert_equal(replicas, on_one_device[name], f"{name}, replicas and one device")
 
 
+@pytest.mark.thorough
+@pytest.mark.parametrize("names", ["every"], indirect=True)
 def test_monte_carlo_of_replicas_is_that_of_one_device_in_distribution(on_one_device, two_workers):
     others = replicated_training.loss_curves("Het", seeds=range(1, 5))
     curves = np.array([*others, on_one_device["Het"]["loss"]])
@@ -205,6 +213,7 @@ def test_what_compile_makes_is_made_in_the_scope(two_replicas):
             model.compile("sgd")
 
 
+@pytest.mark.thorough
 def test_every_batch_of_a_generator_is_trained_on(two_replicas):
     taken = []
 

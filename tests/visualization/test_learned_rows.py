@@ -32,6 +32,7 @@ def off(matrix):
 
 
 @pytest.mark.parametrize("size", [3, 10, 100])
+@pytest.mark.daily("3", "10")
 def test_class_similarities_draw_shares_of_other_classes(size, tmp_path):
     names = FASHION[:size] if size <= 10 else [f"class {index}" for index in range(size)]
     given = {"LLS": rows(size), "OLS": rows(size, 0, 0.9), "top": top_of(rows(size, 2), 2)}
@@ -74,6 +75,7 @@ def test_numbers_can_be_read_on_dark_and_pale_cells():
     assert colors[2, 0] == colors[0, 0] == to_rgba("black")
 
 
+@pytest.mark.thorough
 def test_nine_rows_of_an_ablation(tmp_path):
     given = {f"row {index}": rows(10, index) for index in range(9)}
     figure = visualization.class_similarities(given, FASHION)

@@ -32,6 +32,7 @@ def assert_bands(contours, log_density):
     assert checked > 1000
 
 
+@pytest.mark.thorough
 def test_logits_and_simplex_shade_the_two_densities(tmp_path):
     figure = visualization.logits_and_simplex(LOC, SCALE, TEMPERATURE, target_smoothing=0.2, title="three classes")
     left, right, bar = figure.axes
