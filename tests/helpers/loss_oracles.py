@@ -65,11 +65,12 @@ def tempered_softmax(outputs, t):
 @functools.cache
 def heteroscedastic_noise(shape, rank, chunk=0, seed=0):
     """The normal numbers `[batch, samples, K]` and `[batch, samples, rank]` of a chunk, under `SameSeed`."""
-    *rows, num_classes = shape
+    batch, samples, num_classes = shape
     seed = draw_seed(SameSeed(seed))
     seeds = [fold_in(seed, 2 * chunk), fold_in(seed, 2 * chunk + 1)]
-    shapes = [*rows, num_classes], [*rows, rank]
-    return [standard_normal(s, d).numpy().astype("float64") for s, d in zip(seeds, shapes, strict=True)]
+    shapes = [batch, num_classes, samples], [batch, rank, samples]
+    noise = [standard_normal(s, d).numpy().astype("float64") for s, d in zip(seeds, shapes, strict=True)]
+    return [np.swapaxes(one, 1, 2) for one in noise]
 
 
 def heteroscedastic_logits(outputs, noise):
