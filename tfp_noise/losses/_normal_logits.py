@@ -55,8 +55,7 @@ def shared_noise(parameters, seed, points):
     def draw(index, size):
         rows = ops.minimum(index * size + ops.arange(size), len(points) - 1)
         bits = ops.bitwise_xor(ops.take(ops.convert_to_tensor(points), rows, axis=0), shift)
-        centred = ops.cast(2 * bits + 1, "float32") * 2.0**-BITS - 1  # exact, in (-1, 1)
-        normal = ops.cast(float(np.sqrt(2)) * ops.erfinv(centred), dtype)
+        normal = float(np.sqrt(2)) * ops.erfinv(ops.cast(2 * bits + 1, dtype) * 2.0**-BITS - 1)  # of exact numbers
         factor, diagonal = ops.split(ops.expand_dims(ops.transpose(normal), 0), [rank], axis=1)
         return [diagonal, factor]
 
@@ -67,14 +66,8 @@ def shared_noise(parameters, seed, points):
 def log_softmax(parameters, noise):
     """Log-probabilities `[..., K, samples]` for noise like `[..., K, samples]` and `[..., R, samples]`."""
     logits = _logits(parameters, noise)
-    return logits - ops.logsumexp(logits, axis=-2, keepdims=True)
-
-
-def log_add(a, b):
-    """`log(exp(a) + exp(b))`, of their dtype; on other backends, `ops.logaddexp` of Keras 3.15 gives float32."""
-    if keras.backend.backend() == "tensorflow":
-        return ops.logaddexp(a, b)
-    return ops.logsumexp(ops.stack([a, b]), axis=0)
+    logits = logits - ops.max(logits, axis=-2, keepdims=True)  # in this order large logits lose no digits
+    return logits - ops.log(ops.sum(ops.exp(logits), axis=-2, keepdims=True))
 
 
 def log_mean_softmax(parameters, draw, samples):
@@ -97,16 +90,17 @@ def log_mean_softmax(parameters, draw, samples):
             noise = draw(index, size)
             return noise, log_softmax(parameters, noise) + _log_weight(index, size, samples, loc.dtype)
 
-        def add_probabilities(index, total):
-            _, log_p = sampled(index)
-            return log_add(total, ops.logsumexp(log_p, axis=-1))
+        def add_probabilities(index, sums):
+            largest, total = sums
+            largest, weights, before = _relative(sampled(index)[1], largest)
+            return largest, total * before + ops.sum(weights, axis=-1, keepdims=True)
 
-        total = ops.fori_loop(0, chunks, add_probabilities, ops.full_like(loc, -np.inf))
+        largest, total = ops.fori_loop(0, chunks, add_probabilities, _no_sums(ops.expand_dims(loc, -1)))
 
         def gradient(upstream):
             def add_gradients(index, sums):
                 noise, log_p = sampled(index)
-                ratio = product(ops.exp(log_p - ops.expand_dims(total, -1)), ops.expand_dims(upstream, -1))
+                ratio = product(ops.exp(log_p - largest) / total, ops.expand_dims(upstream, -1))
                 g = ratio - ops.exp(log_p) * ops.sum(ratio, axis=1, keepdims=True)
                 parts = [ops.sum(g, axis=-1), ops.sum(g * noise[0], axis=-1)]
                 if _rank(parameters):
@@ -115,7 +109,7 @@ def log_mean_softmax(parameters, draw, samples):
 
             return ops.fori_loop(0, chunks, add_gradients, tuple(map(ops.zeros_like, parameters)))
 
-        return total, gradient
+        return (largest + ops.log(total))[..., 0], gradient
 
     return log_sum(*parameters) - float(np.log(samples))
 
@@ -149,18 +143,15 @@ def log_mean_of_labels(labels, parameters, draw, samples):
             norm = ops.sum(p, axis=0)
             of_labels = ops.take(ops.reshape(logits, [-1, size]), rows_of_labels, axis=0)
             log_p = of_labels - highest - ops.log(norm) + _log_weight(index, size, samples, p.dtype)
-            new = ops.maximum(largest, ops.max(log_p, axis=-1, keepdims=True))
-            weights, before = ops.exp(log_p - new), ops.exp(largest - new)
+            largest, weights, before = _relative(log_p, largest)
             with_ones = ops.concatenate([ops.ones_like(noise[:, :1]), noise], axis=1)
             of_all = ops.matmul(p * (weights / norm), ops.swapaxes(with_ones, 1, 2))
             of_labels = ops.matmul(weights, ops.transpose(ops.reshape(with_ones, [-1, size])))
             change = is_label * ops.reshape(of_labels, [-1, num_classes, width]) - ops.transpose(of_all, [1, 0, 2])
             total = total * before + ops.sum(weights, axis=-1, keepdims=True)
-            return new, total, gradient * ops.expand_dims(before, -1) + change
+            return largest, total, gradient * ops.expand_dims(before, -1) + change
 
-        zeros = ops.zeros_like(parameters[:, :1, 0])
-        lowest = float(np.finfo(keras.backend.standardize_dtype(parameters.dtype)).min)
-        start = zeros + lowest, zeros, ops.zeros_like(parameters)
+        start = *_no_sums(parameters[:, :1, 0]), ops.zeros_like(parameters)
         largest, total, gradient = ops.fori_loop(0, chunks, add, start)
         return (largest + ops.log(total))[:, 0], lambda upstream: product(
             gradient / ops.expand_dims(total, -1), ops.reshape(upstream, [-1, 1, 1])
@@ -177,8 +168,25 @@ def _rank(parameters):
 
 def _logits(parameters, noise):
     loc, scale, *factor = parameters
-    logits = ops.expand_dims(loc, -1) + ops.expand_dims(scale, -1) * noise[0]
-    return logits + ops.matmul(factor[0], noise[1]) if factor else logits
+    added = ops.expand_dims(scale, -1) * noise[0]
+    if factor:
+        added = added + ops.matmul(factor[0], noise[1])
+    return ops.expand_dims(loc, -1) + added  # last, because it may be large, and each sum with it loses digits
+
+
+def _no_sums(like):
+    """The largest logarithm and the sum of no samples, of a tensor's shape: a number that logarithms exceed, and 0."""
+    lowest = float(np.finfo(keras.backend.standardize_dtype(like.dtype)).min)
+    return ops.full_like(like, lowest), ops.zeros_like(like)
+
+
+def _relative(log_p, largest):
+    """The largest logarithm so far, `exp(log_p)` relative to it, and the factor for what is relative to the old one.
+
+    Sums of such numbers keep all digits, where those of `log_p` itself would lose some if it is large.
+    """
+    new = ops.maximum(largest, ops.max(log_p, axis=-1, keepdims=True))
+    return new, ops.exp(log_p - new), ops.exp(largest - new)
 
 
 def _log_weight(index, size, samples, dtype):

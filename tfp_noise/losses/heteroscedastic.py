@@ -167,7 +167,7 @@ class Heteroscedastic(NoisyLabelLoss):
             loc, *rest = self._parameters(y_pred)
             log_p = normal_logits.log_softmax([loc, *(p * _NOISE_STEP for p in rest)], noise)
             part = ops.logsumexp(log_p, axis=-1)
-            total = part if total is None else normal_logits.log_add(total, part)
+            total = part if total is None else _log_add(total, part)
             # Adds 0, but makes the next chunk wait for this one; computed at once they would need the memory of all.
             y_pred = y_pred + 0 * ops.max(total, axis=-1, keepdims=True)
         return total - float(np.log(self.test_samples))
@@ -208,3 +208,10 @@ def _prediction_numbers(axes):
     """The largest size of a tensor over samples and classes, for each position of an example with these axes."""
     positions = math.prod(size or 256 for size in axes)  # axes of unknown size are those of images or texts
     return _PREDICTION_NUMBERS if not axes else _NUMBERS_OF_POSITIONS // max(positions, 1)
+
+
+def _log_add(a, b):
+    """`log(exp(a) + exp(b))`, of their dtype; on other backends, `ops.logaddexp` of Keras 3.15 gives float32."""
+    if keras.backend.backend() == "tensorflow":
+        return ops.logaddexp(a, b)
+    return ops.logsumexp(ops.stack([a, b]), axis=0)
