@@ -32,11 +32,15 @@ def main():
         results.write_json(folder / "costs.json", {**costs(), "made_by": results.made_by()})
         return
     for setting in SETTINGS:
-        path = folder / "-".join(map(str, ("errors", *setting)))
-        path = path.with_name(f"{path.name}.json")
+        path = path_of(folder, setting)
         if not path.exists():
             results.write_json(path, {**errors(*setting), "made_by": results.made_by()})
             terminal.console().print(path.stem)
+
+
+def path_of(folder, setting):
+    """Return the file of a setting, one of `SETTINGS`."""
+    return folder / "errors-{}-{}-{}.json".format(*setting)
 
 
 def errors(num_classes, rank, temperature):
@@ -77,7 +81,8 @@ def costs(rounds=200, calls=3):
         name: lambda k, rank=rank, arguments=arguments: losses.Heteroscedastic(k, rank=rank, **arguments)
         for name, (rank, arguments) in methods.items()
     }
-    return {"LeNet-5, batch 256": step_costs.of_small_network("lenet5", (28, 28, 1), 256, rounds, calls, built)}
+    ratios = step_costs.of_small_network("lenet5", (28, 28, 1), 256, rounds, calls, built)
+    return {"ratios": {name: round(ratio, 3) for name, ratio in ratios.items()}}
 
 
 def _reference(loss, labels, outputs):
