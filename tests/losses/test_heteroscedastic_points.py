@@ -113,6 +113,7 @@ def test_points_are_the_default_and_random_samples_are_asked_for():
     default = losses.Heteroscedastic(3).get_config()
     assert default["train_samples"] is None
     assert default["train_points"] == 512
+    assert losses.Heteroscedastic(100).train_points == losses.Heteroscedastic(3, 0.1).train_points == 1024
     asked = losses.Heteroscedastic(3, train_samples=9)
     assert asked.train_points is None
     before = {name: value for name, value in asked.get_config().items() if name != "train_points"}

@@ -16,8 +16,10 @@ from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses.base import NoisyLabelLoss, register
 from tfp_noise.losses.cross_entropy import cross_entropy_like
 
-# The default number of points in training; their errors and costs: results/heteroscedastic/table.md.
-_POINTS = 512
+# The default numbers of points in training, for few classes and a high temperature, and for other losses, which need
+# more for the same error. Errors and costs: results/heteroscedastic/table.md.
+_POINTS, _MORE_POINTS = 512, 1024
+_FEW_CLASSES, _HIGH_TEMPERATURE = 32, 0.5
 # The largest size of a tensor over samples and classes for one example in prediction, because a deployable model is
 # made before the batch size is known.
 _PREDICTION_NUMBERS = 2**16
@@ -47,9 +49,9 @@ class Heteroscedastic(NoisyLabelLoss):
     In training, the mean over s is one over `train_points` scrambled Sobol points, which all examples of a batch share.
     Each step and replica shifts them at random, and each example gives them random signs. Every point by itself is thus
     normally distributed, so that the mean probability is unbiased (its logarithm, the loss, is not, as with random
-    samples). The papers' way is `train_samples=1000`: other random numbers for each example and sample. The default of
-    512 points costs a fraction of that, and the errors of the loss and its gradient are smaller, except where a label
-    is nearly impossible, as often at a temperature of 0.1 (`results/heteroscedastic/table.md`).
+    samples). The papers' way is `train_samples=1000`: other random numbers for each example and sample. Points cost a
+    fraction of that, and by default the errors of the loss and its gradient are no larger
+    (`results/heteroscedastic/table.md`).
 
     Samples are taken in chunks, so that memory does not grow with their number. Class indices need one pass over them.
     The gradient of soft labels, and of random samples, computes the noise a second time instead of storing it.
@@ -68,8 +70,8 @@ class Heteroscedastic(NoisyLabelLoss):
         rank: int >= 0, R, the number of columns of the factor.
         train_samples: int >= 1, the number of random samples of each example in training; `None` for points.
         test_samples: int >= 1, the number of points in prediction and evaluation.
-        train_points: int >= 1, the number of quasi-random points in training, best a power of two; `None` for 512, or
-            none if `train_samples` is given.
+        train_points: int >= 1, the number of quasi-random points in training, best a power of two; `None` for none
+            if `train_samples` is given, else 512, or 1024 for more than 32 classes or a temperature below 0.5.
         seed: int in [0, 2^31), of all noise.
         name: name of the loss.
         **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
@@ -122,10 +124,13 @@ class Heteroscedastic(NoisyLabelLoss):
                 "Pass `train_samples`, for random numbers, or `train_points`, for quasi-random ones, not both. "
                 f"Received: train_samples={train_samples!r} and train_points={train_points!r}"
             )
-        if train_samples is None:
-            train_points = _validation.check_int("train_points", _POINTS if train_points is None else train_points, 1)
-        else:
+        if train_samples is not None:
             train_samples = _validation.check_int("train_samples", train_samples, 1)
+        elif train_points is not None:
+            train_points = _validation.check_int("train_points", train_points, 1)
+        else:
+            few = self.num_classes <= _FEW_CLASSES and self.temperature >= _HIGH_TEMPERATURE
+            train_points = _POINTS if few else _MORE_POINTS
         self.train_samples, self.train_points = train_samples, train_points
         self.test_samples = _validation.check_int("test_samples", test_samples, 1)
         self.seed = _validation.check_seed(seed)
