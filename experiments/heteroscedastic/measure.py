@@ -23,7 +23,7 @@ METHODS = {RANDOM: {"train_samples": 1000}} | {f"{n} points": {"train_points": n
 # Examples and repetitions, by the number of classes.
 SIZES = {10: (64, 30), 100: (32, 15), 1000: (8, 10)}
 RANKS, TEMPERATURES = (0, 2), (1.0, 0.5, 0.1)
-SETTINGS = [(classes, rank, temperature) for classes in SIZES for rank in RANKS for temperature in TEMPERATURES]
+SETTINGS = [(classes, rank, temperature) for temperature in TEMPERATURES for rank in RANKS for classes in SIZES]
 
 
 def main():

@@ -51,7 +51,7 @@ def table(folder):
     """Return the text of the table, from the files of `experiments.heteroscedastic.measure`."""
     sizes = ", ".join(f"{examples} at K = {k}" for k, (examples, _) in measure.SIZES.items())
     text = _NOTE.format(reference=measure.REFERENCE, sizes=sizes)
-    for setting in measure.SETTINGS:
+    for setting in sorted(measure.SETTINGS):
         found = results.read_measured(measure.path_of(folder, setting))
         if found:
             text += "\n## K = {}, R = {}, T = {}\n\n".format(*setting) + _errors(found, setting)
