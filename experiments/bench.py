@@ -56,6 +56,7 @@ _WITH_SETTINGS = {
     "LogisticNormal(rank=4)": lambda k: losses.LogisticNormal(k, rank=4),
     "MultiLabel(CrossEntropy)": lambda k: losses.MultiLabel(losses.CrossEntropy(2), num_labels=k),
     "Heteroscedastic(10 samples)": lambda k: losses.Heteroscedastic(k, train_samples=10),
+    "Heteroscedastic(16 points)": lambda k: losses.Heteroscedastic(k, train_points=16),
 }
 _SAID = {name.partition("(")[0] for name in (*_WITH_MATRIX, *_WITH_TOP, *_WITH_SETTINGS)}
 _BY_DEFAULT = {one.name: getattr(losses, one.name) for one in losses.available() if one.name not in _SAID}

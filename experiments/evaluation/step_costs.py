@@ -56,7 +56,7 @@ def seconds_in_turn(functions, rounds, calls):
     return {name: np.array(values) for name, values in seconds.items()}
 
 
-def of_small_network(model, shape, batch, rounds=200, calls=3):
+def of_small_network(model, shape, batch, rounds=200, calls=3, methods=METHODS):
     """Return, by method, the ratio of its training step to cross-entropy's, with Adam."""
     rng = np.random.default_rng(0)
     images, labels = rng.random((batch, *shape), "float32"), rng.integers(0, 10, batch)
@@ -66,7 +66,7 @@ def of_small_network(model, shape, batch, rounds=200, calls=3):
         classifier.compile("adam", jit_compile=False)
         return lambda: classifier.train_on_batch(images, labels)
 
-    return ratios({name: step(build(10)) for name, build in METHODS.items()}, step(cross_entropy(10)), rounds, calls)
+    return ratios({name: step(build(10)) for name, build in methods.items()}, step(cross_entropy(10)), rounds, calls)
 
 
 def of_classifier(rounds=20, epochs=4, steps=100):

@@ -5,8 +5,9 @@ import functools
 import numpy as np
 import tensorflow as tf
 from scipy import optimize, special, stats
+from scipy.stats import qmc
 
-from tfp_noise._random import draw_seed, fold_in, standard_normal
+from tfp_noise._random import draw_seed, fold_in, standard_normal, uniform
 
 
 def random_transition(num_classes):
@@ -65,11 +66,25 @@ def tempered_softmax(outputs, t):
 @functools.cache
 def heteroscedastic_noise(shape, rank, chunk=0, seed=0):
     """The normal numbers `[batch, samples, K]` and `[batch, samples, rank]` of a chunk, under `SameSeed`."""
-    *rows, num_classes = shape
+    batch, samples, num_classes = shape
     seed = draw_seed(SameSeed(seed))
     seeds = [fold_in(seed, 2 * chunk), fold_in(seed, 2 * chunk + 1)]
-    shapes = [*rows, num_classes], [*rows, rank]
-    return [standard_normal(s, d).numpy().astype("float64") for s, d in zip(seeds, shapes, strict=True)]
+    shapes = [batch, num_classes, samples], [batch, rank, samples]
+    noise = [standard_normal(s, d).numpy().astype("float64") for s, d in zip(seeds, shapes, strict=True)]
+    return [np.swapaxes(one, 1, 2) for one in noise]
+
+
+@functools.cache
+def heteroscedastic_points(shape, rank, seed=0):
+    """The same for a loss with `train_points`: shifted Sobol points, times signs of each example."""
+    batch, count, num_classes = shape
+    points = qmc.Sobol(rank + num_classes, seed=seed).random_base2((count - 1).bit_length())[:count]
+    key, cells = draw_seed(SameSeed(seed)), 2**23
+    shift = np.floor(uniform(fold_in(key, 0), [rank + num_classes]).numpy() * cells).astype(int)
+    shifted = np.floor(points * cells).astype(int) ^ shift
+    coins = uniform(fold_in(key, 1), [batch, 1, rank + num_classes]).numpy()
+    noise = np.where(coins < 0.5, -1, 1) * special.ndtri((shifted + 0.5) / cells)
+    return [noise[..., rank:], noise[..., :rank]]
 
 
 def heteroscedastic_logits(outputs, noise):

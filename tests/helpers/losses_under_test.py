@@ -16,6 +16,7 @@ from tests.helpers.loss_oracles import (
     forward,
     heteroscedastic_logits,
     heteroscedastic_noise,
+    heteroscedastic_points,
     learnable_logits,
     random_matrix,
     random_transition,
@@ -115,14 +116,17 @@ def noise_against_noise(sigma, seed):
     return Case(build, oracle)
 
 
-def heteroscedastic(temperature=1.0, rank=0, samples=7, seed=0):
+def heteroscedastic(temperature=1.0, rank=0, count=7, seed=0, shared=True):
+    noise_of = heteroscedastic_points if shared else heteroscedastic_noise
+
     def build(num_classes, **kwargs):
-        loss = losses.Heteroscedastic(num_classes, temperature, rank, samples, samples, seed=seed, **kwargs)
+        counts = {"train_points" if shared else "train_samples": count, "test_samples": count}
+        loss = losses.Heteroscedastic(num_classes, temperature, rank, seed=seed, **counts, **kwargs)
         loss.seed_generator = SameSeed(seed)
         return loss
 
     def oracle(targets, outputs):
-        noise = heteroscedastic_noise((len(outputs), samples, targets.shape[1]), rank, seed=seed)
+        noise = noise_of((len(outputs), count, targets.shape[1]), rank, seed=seed)
         logits = heteroscedastic_logits(outputs, noise)
         return -np.sum(targets * np.log(special.softmax(logits / temperature, axis=-1).mean(1)), axis=1)
 
@@ -448,6 +452,8 @@ LOSSES_UNDER_TEST = {
     "heteroscedastic": heteroscedastic(),
     "heteroscedastic_tempered": heteroscedastic(temperature=0.5, seed=5),
     "heteroscedastic_rank2": heteroscedastic(temperature=2.0, rank=2),
+    "heteroscedastic_samples": heteroscedastic(temperature=0.5, seed=5, shared=False),
+    "heteroscedastic_samples_rank2": heteroscedastic(temperature=2.0, rank=2, shared=False),
 }
 
 

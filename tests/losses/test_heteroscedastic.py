@@ -14,7 +14,7 @@ from tests.helpers import processes
 from tests.helpers.loss_oracles import SameSeed, heteroscedastic_logits, heteroscedastic_noise
 from tests.helpers.losses_under_test import LOSSES_UNDER_TEST, examples
 from tfp_noise import NoisyLabelClassifier, _random, losses
-from tfp_noise.losses import heteroscedastic
+from tfp_noise.losses import _normal_logits, heteroscedastic
 
 FEATURES = np.random.default_rng(0).normal(size=(48, 6)).astype("float32")
 LABELS = np.random.default_rng(1).integers(0, 3, 48)
@@ -136,7 +136,7 @@ def test_gradient_for_the_mean_is_the_papers():
 @pytest.mark.daily("graph")
 def test_chunks_that_do_not_divide_the_samples(monkeypatch, jit_compile):
     """In chunks of 4, 4 and 2, the loss is the mean over 10 samples, also for a batch of unknown size."""
-    monkeypatch.setattr(heteroscedastic, "_TRAINING_NUMBERS", 6 * 3 * 4)
+    monkeypatch.setattr(_normal_logits, "_TRAINING_NUMBERS", 6 * 3 * 4)
     loss = same_noise(3, 0.8, 2, 10, dtype="float64")
     _, soft, outputs = examples(loss)
 
@@ -276,9 +276,9 @@ def test_deployed_it_is_plain_keras_of_moderate_size(tmp_path, rank):
     np.testing.assert_allclose(served.serve(FEATURES), expected, atol=1e-6)
 
 
-def peak_memory(num_classes, batch):
+def peak_memory(num_classes, batch, **arguments):
     """The peak memory of this process in MiB, after loss, gradient and prediction."""
-    loss = losses.Heteroscedastic(num_classes, rank=1, train_samples=500, test_samples=500)
+    loss = losses.Heteroscedastic(num_classes, rank=1, test_samples=500, **arguments)
 
     @tf.function(autograph=False)
     def compute(outputs):
@@ -292,11 +292,12 @@ def peak_memory(num_classes, batch):
 
 
 def check_memory():
-    heteroscedastic._TRAINING_NUMBERS = 2**18
+    _normal_logits._TRAINING_NUMBERS = 2**18
     heteroscedastic._PREDICTION_NUMBERS = 2**14
-    before = peak_memory(3, 2)
-    needed, noise = peak_memory(500, 64) - before, 500 * 64 * 500 * 4 / 2**20
-    assert needed < 2 * noise
+    before = peak_memory(3, 2, train_samples=500)
+    noise = 500 * 64 * 500 * 4 / 2**20
+    assert peak_memory(500, 64, train_points=500) - before < 2 * noise
+    assert peak_memory(500, 64, train_samples=500) - before < 2 * noise
 
 
 def test_memory_does_not_grow_with_the_samples():
@@ -323,6 +324,8 @@ def test_as_a_teacher_it_gives_its_probabilities_and_as_a_student_it_takes_no_te
         ({"rank": -1}, ValueError, "`rank` must be at least 0. Received: -1"),
         ({"rank": 1.0}, TypeError, "`rank` must be an integer. Received: 1.0"),
         ({"train_samples": 0}, ValueError, "`train_samples` must be at least 1. Received: 0"),
+        ({"train_points": 0}, ValueError, "`train_points` must be at least 1. Received: 0"),
+        ({"train_points": 8, "train_samples": 9}, ValueError, "not both. Received: train_samples=9 and train_points=8"),
         ({"test_samples": 0}, ValueError, "`test_samples` must be at least 1. Received: 0"),
         ({"seed": -1}, ValueError, "`seed` must be at least 0. Received: -1"),
     ],

@@ -27,9 +27,10 @@ def local(strategy, value):
     [
         lambda seed: losses.NoiseAgainstNoise(K, 1.0, seed=seed, reduction=None),
         lambda seed: losses.Heteroscedastic(K, train_samples=3, seed=seed, reduction=None),
+        lambda seed: losses.Heteroscedastic(K, train_points=3, seed=seed, reduction=None),
         lambda seed: losses.DisturbLabel(K, 0.9, seed=seed, reduction=None),
     ],
-    ids=["noise_against_noise", "heteroscedastic", "disturb_label"],
+    ids=["noise_against_noise", "heteroscedastic", "heteroscedastic_points", "disturb_label"],
 )
 @pytest.mark.daily("noise_against_noise")
 def test_noise_is_each_replicas_own_and_comes_again_with_its_seed(build, two_replicas):

@@ -9,17 +9,19 @@ import numpy as np
 from keras import ops
 
 from tfp_noise import _positions, _validation
-from tfp_noise._sobol import sobol_gaussian
+from tfp_noise._sobol import sobol_bits, sobol_gaussian
 from tfp_noise.losses import _noise
-from tfp_noise.losses._entropies import cross_entropy, product
-from tfp_noise.losses._gradients import with_gradient
+from tfp_noise.losses import _normal_logits as normal_logits
+from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses.base import NoisyLabelLoss, register
 from tfp_noise.losses.cross_entropy import cross_entropy_like
 
-# The largest size of a tensor over examples, samples and classes in training: 16 MiB in float32. Loss and gradient of
-# 1000 samples of 256 examples of 1000 classes then peak at 0.65 GiB, where the noise of all samples alone takes 1 GiB.
-_TRAINING_NUMBERS = 2**22
-# The same for one example in prediction, because a deployable model is made before the batch size is known.
+# The default numbers of points in training, for few classes and a high temperature, and for other losses, which need
+# more for the same error. Errors and costs: results/heteroscedastic/table.md.
+_POINTS, _MORE_POINTS = 512, 1024
+_FEW_CLASSES, _HIGH_TEMPERATURE = 32, 0.5
+# The largest size of a tensor over samples and classes for one example in prediction, because a deployable model is
+# made before the batch size is known.
 _PREDICTION_NUMBERS = 2**16
 # The same for one example with a label at each of many positions, which come in smaller batches.
 _NUMBERS_OF_POSITIONS = 2**20
@@ -44,15 +46,20 @@ class Heteroscedastic(NoisyLabelLoss):
     `-(y - mean_s softmax(u_s / T) w_s) / T` with `w_s = sum_k y_k softmax(u_s / T)_k / p_k`: samples that agree with
     the label count more.
 
-    In training, each example, sample, step and replica has its own noise. Samples are taken in chunks, and the gradient
-    draws their noise a second time instead of storing it, so that memory does not grow with the number of samples.
+    In training, the mean over s is one over `train_points` scrambled Sobol points, which all examples of a batch share.
+    Each step and replica shifts them at random, and each example gives them random signs. Every point by itself is thus
+    normally distributed, so that the mean probability is unbiased (its logarithm, the loss, is not, as with random
+    samples). The papers' way is `train_samples=1000`: other random numbers for each example and sample. Points cost a
+    fraction of that, and by default the errors of the loss and its gradient are no larger
+    (`results/heteroscedastic/table.md`).
+
+    Samples are taken in chunks, so that memory does not grow with their number. Class indices need one pass over them.
+    The gradient of soft labels, and of random samples, computes the noise a second time instead of storing it.
+
     Prediction and `evaluation_loss`, the cross-entropy of the predicted probabilities, use fixed noise, the same for
     all examples: scrambled Sobol points (in dimensions above 21,201, SciPy's limit, random numbers). The error of 1000
     points is smaller than that of 1000 random samples: by a factor of 20 for K = 10 and a diagonal below 1, by 1.4 for
-    K = 100, a rank of 4 and deviations of 5.
-
-    The cost is proportional to the number of samples: loss and gradient of 100 samples take about 45 times as long as
-    those of cross-entropy at K = 10. Metrics predict at each step of training; if that takes too long, lower
+    K = 100, a rank of 4 and deviations of 5. Metrics predict at each step of training; if that takes too long, lower
     `test_samples` or leave the metrics out.
 
     Two classes have two logits too, not one logit of a sigmoid.
@@ -61,15 +68,17 @@ class Heteroscedastic(NoisyLabelLoss):
         num_classes: int, K >= 2.
         temperature: float > 0, T, divides the logits.
         rank: int >= 0, R, the number of columns of the factor.
-        train_samples: int >= 1, the number of samples for each example in training.
+        train_samples: int >= 1, the number of random samples of each example in training; `None` for points.
         test_samples: int >= 1, the number of points in prediction and evaluation.
+        train_points: int >= 1, the number of quasi-random points in training, best a power of two; `None` for none
+            if `train_samples` is given, else 512, or 1024 for more than 32 classes or a temperature below 0.5.
         seed: int in [0, 2^31), of all noise.
         name: name of the loss.
         **kwargs: `reduction`, `dtype` and `ignore_class`, as in `NoisyLabelLoss`.
 
     Raises:
         TypeError: if a number is of another type.
-        ValueError: if a number is out of range.
+        ValueError: if a number is out of range, or `train_samples` and `train_points` are both given.
 
     Example:
         >>> import numpy as np
@@ -87,7 +96,7 @@ class Heteroscedastic(NoisyLabelLoss):
         input-dependent label noise", 2020 (temperature); "Correlated input-dependent label noise in large-scale image
         classification", 2021 (factor). Englesson, Mehrpanah, Azizpour 2023, Eq. 13, 14 and A.6 (gradient). Departures
         from Collier et al.'s code: probabilities by logsumexp, not clipped at 1e-7; no single logit for two classes;
-        quasi-random noise in prediction.
+        quasi-random noise.
     """
 
     paper = "Kendall, Gal, 2017; Collier et al., 2020, 2021"
@@ -99,9 +108,10 @@ class Heteroscedastic(NoisyLabelLoss):
         num_classes: int,
         temperature: float = 1.0,
         rank: int = 0,
-        train_samples: int = 1000,
+        train_samples: int | None = None,
         test_samples: int = 1000,
         *,
+        train_points: int | None = None,
         seed: int = 0,
         name: str = "heteroscedastic",
         **kwargs: Any,
@@ -109,7 +119,19 @@ class Heteroscedastic(NoisyLabelLoss):
         super().__init__(num_classes, name=name, **kwargs)
         self.temperature = self._check_number("temperature", temperature, above=0)
         self.rank = _validation.check_int("rank", rank, 0)
-        self.train_samples = _validation.check_int("train_samples", train_samples, 1)
+        if train_samples is not None and train_points is not None:
+            raise ValueError(
+                "Pass `train_samples`, for random numbers, or `train_points`, for quasi-random ones, not both. "
+                f"Received: train_samples={train_samples!r} and train_points={train_points!r}"
+            )
+        if train_samples is not None:
+            train_samples = _validation.check_int("train_samples", train_samples, 1)
+        elif train_points is not None:
+            train_points = _validation.check_int("train_points", train_points, 1)
+        else:
+            few = self.num_classes <= _FEW_CLASSES and self.temperature >= _HIGH_TEMPERATURE
+            train_points = _POINTS if few else _MORE_POINTS
+        self.train_samples, self.train_points = train_samples, train_points
         self.test_samples = _validation.check_int("test_samples", test_samples, 1)
         self.seed = _validation.check_seed(seed)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
@@ -127,17 +149,29 @@ class Heteroscedastic(NoisyLabelLoss):
         return False
 
     def soft_label_loss(self, targets, y_pred):
-        seed = _noise.draw_seed(self.seed_generator, y_pred)
-        return cross_entropy(targets, _log_mean_softmax(self._parameters(y_pred), seed, self.train_samples))
+        return cross_entropy(targets, normal_logits.log_mean_softmax(*self._sampled(y_pred)))
+
+    def class_index_loss(self, labels, y_pred):
+        if self.train_points is None:
+            return super().class_index_loss(labels, y_pred)
+        return -normal_logits.log_mean_of_labels(labels, *self._sampled(y_pred))
+
+    def _sampled(self, y_pred):
+        """Parameters, the function that draws noise for them, and the number of samples."""
+        parameters, seed = self._parameters(y_pred), _noise.draw_seed(self.seed_generator, y_pred)
+        if self.train_points is None:
+            return parameters, normal_logits.independent_noise(parameters, seed), self.train_samples
+        return *normal_logits.shared_noise(parameters, seed, self._points), self.train_points
 
     def logits(self, y_pred):
         """Logarithms of the mean probabilities, `[..., num_classes]`, which are their own logits."""
         chunk = max(1, _prediction_numbers(tuple(y_pred.shape)[1:-1]) // self.num_classes)
         total = None
         for start in range(0, self.test_samples, chunk):
-            noise = np.split(self._fixed_noise[None, start : start + chunk], [self.num_classes], axis=-1)
+            noise = np.split(self._fixed_noise[:, start : start + chunk], [self.num_classes])
             loc, *rest = self._parameters(y_pred)
-            part = ops.logsumexp(_log_softmax([loc, *(p * _NOISE_STEP for p in rest)], noise), axis=-2)
+            log_p = normal_logits.log_softmax([loc, *(p * _NOISE_STEP for p in rest)], noise)
+            part = ops.logsumexp(log_p, axis=-1)
             total = part if total is None else _log_add(total, part)
             # Adds 0, but makes the next chunk wait for this one; computed at once they would need the memory of all.
             y_pred = y_pred + 0 * ops.max(total, axis=-1, keepdims=True)
@@ -161,13 +195,17 @@ class Heteroscedastic(NoisyLabelLoss):
         return [parameter / self.temperature for parameter in parameters]
 
     @functools.cached_property
+    def _points(self):
+        return sobol_bits(self.rank + self.num_classes, self.train_points, self.seed)
+
+    @functools.cached_property
     def _fixed_noise(self):
-        """`[test_samples, K + R]` in units of `_NOISE_STEP`, int16."""
+        """`[K + R, test_samples]` in units of `_NOISE_STEP`, int16."""
         points = sobol_gaussian(self.num_classes + self.rank, self.test_samples, self.seed)
-        return np.rint(points / _NOISE_STEP).astype(np.int16)
+        return np.rint(points.T / _NOISE_STEP).astype(np.int16)
 
     def get_config(self):
-        names = ["temperature", "rank", "train_samples", "test_samples", "seed"]
+        names = ["temperature", "rank", "train_samples", "test_samples", "train_points", "seed"]
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
@@ -177,74 +215,8 @@ def _prediction_numbers(axes):
     return _PREDICTION_NUMBERS if not axes else _NUMBERS_OF_POSITIONS // max(positions, 1)
 
 
-def _log_softmax(parameters, noise):
-    """Log-probabilities `[..., samples, K]` for noise `[batch or 1, samples, K]` and `[batch or 1, samples, R]`."""
-    loc, scale, *factor = parameters
-    logits = ops.expand_dims(loc, -2) + ops.multiply(ops.expand_dims(scale, -2), noise[0])
-    if factor:
-        logits = logits + ops.matmul(noise[1], ops.swapaxes(factor[0], -1, -2))
-    return ops.log_softmax(logits, axis=-1)
-
-
-def _log_mean_softmax(parameters, seed, samples):
-    """Logarithm of the mean over random samples of the softmax of `loc + scale * e + factor f`, `[batch, K]`.
-
-    With `p_s` the softmax of sample s, `m` the mean and `G` the upstream gradient,
-
-        r_sk = p_sk / (samples * m_k),    g_s = G * r_s - p_s (G . r_s)
-
-    is the gradient with respect to the logits of sample s; those with respect to the parameters are `sum_s g_s`,
-    `sum_s g_s * e_s` and `sum_s g_s f_s'`. Automatic differentiation would store noise and softmax of every sample.
-    """
-
-    @with_gradient
-    def log_sum(*parameters):
-        loc = parameters[0]
-        batch, num_classes = ops.shape(loc)
-        rank = parameters[2].shape[-1] if len(parameters) > 2 else 0
-        chunks = -(-samples // _chunk_size(batch * num_classes, samples))
-        size = -(-samples // chunks)
-
-        def draw(index):
-            seeds = [_noise.fold_in(seed, 2 * index + i) for i in range(2)]
-            shapes = [batch, size, num_classes], [batch, size, rank]
-            noise = [ops.cast(_noise.standard_normal(*pair), loc.dtype) for pair in zip(seeds, shapes, strict=True)]
-            counts = index * size + ops.arange(size) < samples  # the last chunk may have more than are left
-            log_weight = ops.where(counts, ops.zeros([], loc.dtype), -np.inf)
-            return noise, _log_softmax(parameters, noise) + ops.expand_dims(log_weight, -1)
-
-        def add_probabilities(index, total):
-            _, log_p = draw(index)
-            return _log_add(total, ops.logsumexp(log_p, axis=1))
-
-        total = ops.fori_loop(0, chunks, add_probabilities, ops.full_like(loc, -np.inf))
-
-        def gradient(upstream):
-            def add_gradients(index, sums):
-                noise, log_p = draw(index)
-                ratio = product(ops.exp(log_p - ops.expand_dims(total, 1)), ops.expand_dims(upstream, 1))
-                g = ratio - ops.exp(log_p) * ops.sum(ratio, axis=-1, keepdims=True)
-                parts = [ops.sum(g, axis=1), ops.sum(g * noise[0], axis=1)]
-                if rank:
-                    parts.append(ops.swapaxes(ops.swapaxes(noise[1], 1, 2) @ g, 1, 2))  # g is the larger one
-                return tuple(a + b for a, b in zip(sums, parts, strict=True))
-
-            return ops.fori_loop(0, chunks, add_gradients, tuple(map(ops.zeros_like, parameters)))
-
-        return total, gradient
-
-    return log_sum(*parameters) - float(np.log(samples))
-
-
 def _log_add(a, b):
     """`log(exp(a) + exp(b))`, of their dtype; on other backends, `ops.logaddexp` of Keras 3.15 gives float32."""
     if keras.backend.backend() == "tensorflow":
         return ops.logaddexp(a, b)
     return ops.logsumexp(ops.stack([a, b]), axis=0)
-
-
-def _chunk_size(numbers, samples):
-    """The number of samples that are computed at once, for so many numbers in each: an int where the batch is known."""
-    if isinstance(numbers, int):
-        return min(max(_TRAINING_NUMBERS // max(numbers, 1), 1), samples)
-    return ops.clip(_TRAINING_NUMBERS // ops.maximum(numbers, 1), 1, samples)

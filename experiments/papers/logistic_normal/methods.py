@@ -84,6 +84,7 @@ def _losses(dataset):
         "GCE": (losses.GeneralizedCrossEntropy, {}),
         "NAN": (losses.NoiseAgainstNoise, {}),
         "Forward": (losses.ForwardCorrection, {"transition": transition}),
+        # By points, the loss's default; `train_samples=1000` would be the published random samples.
         "Het": (losses.Heteroscedastic, {}),
         "Het-tau": (losses.Heteroscedastic, {}),
         "Het-tau-Sigma_full": (losses.Heteroscedastic, {}),
