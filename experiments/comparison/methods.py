@@ -19,14 +19,13 @@ def _steps(case):
 
 
 # The values of Bi-tempered and noise against noise are CIFAR-10's under 40 % symmetric noise in the Logistic-Normal
-# paper; of the next three, the online label smoothing paper's. Heteroscedastic averages fewer samples than its 1,000.
+# paper; of the next three, the online label smoothing paper's.
 ARGUMENTS = {
     "BiTempered": {"t1": 0.7, "t2": 2.0},
     "NoiseAgainstNoise": {"sigma": 0.75},
     "Bootstrap": {"beta": 0.8, "hard": True},
     "DisturbLabel": {"rate": 0.1},
     "PairwiseConfusion": {"weight": 10.0},
-    "Heteroscedastic": {"train_samples": 100, "test_samples": 30},
     "LogitClip": {"max_norm": 5.0},
     # This and the next in the proportion of the authors' training, in what Keras calls an epoch here. Phases of 70, 130
     # and 120 epochs:
