@@ -169,7 +169,7 @@ def _rank(parameters):
 
 def _logits(parameters, noise):
     loc, scale, *factor = parameters
-    added = ops.expand_dims(scale, -1) * noise[0]
+    added = ops.multiply(ops.expand_dims(scale, -1), noise[0])  # an operator of PyTorch takes no NumPy array
     if factor:
         added = added + ops.matmul(factor[0], noise[1])
     return ops.expand_dims(loc, -1) + added  # last, because it may be large, and each sum with it loses digits

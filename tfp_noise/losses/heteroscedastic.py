@@ -168,8 +168,7 @@ class Heteroscedastic(NoisyLabelLoss):
         chunk = max(1, _prediction_numbers(tuple(y_pred.shape)[1:-1]) // self.num_classes)
         total = None
         for start in range(0, self.test_samples, chunk):
-            noise = ops.cast(self._fixed_noise[:, start : start + chunk], self.dtype)
-            noise = ops.split(noise, [self.num_classes], axis=0)
+            noise = np.split(self._fixed_noise[:, start : start + chunk], [self.num_classes])
             loc, *rest = self._parameters(y_pred)
             log_p = normal_logits.log_softmax([loc, *(p * _NOISE_STEP for p in rest)], noise)
             part = ops.logsumexp(log_p, axis=-1)
