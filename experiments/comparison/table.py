@@ -149,8 +149,10 @@ def figure(dataset, folder):
         }
         for noise, methods in runs.items()
     }
-    title_of_all = f"{dataset} (*: told more than the noisy labels; line: cross-entropy at the last epoch)"
-    return visualization.scores_by_method(scores, title=title_of_all, reference=(CROSS_ENTROPY, TIMES["last"]))
+    note, reference = "*: told more than the noisy labels", None
+    if any(CROSS_ENTROPY in methods for methods in runs.values()):
+        note, reference = f"{note}; line: cross-entropy at the last epoch", (CROSS_ENTROPY, TIMES["last"])
+    return visualization.scores_by_method(scores, title=f"{dataset} ({note})", reference=reference)
 
 
 def _marked(name):

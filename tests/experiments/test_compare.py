@@ -265,6 +265,14 @@ def test_the_page_says_which_method_one_would_take_and_where_those_of_the_papers
     ]
 
 
+def test_runs_without_cross_entropy_have_a_figure_without_its_line(tmp_path):
+    put(tmp_path, "symmetric40", "Focal", [0.8])
+    figure = table.figure("digits", tmp_path)
+    (axes,) = figure.axes
+    assert figure.get_suptitle() == "digits (*: told more than the noisy labels)"
+    assert [float(x) for line in axes.lines for x in line.get_xdata()] == pytest.approx([80, 20])
+
+
 @pytest.mark.parametrize("dataset", sorted({path.stem for path in RESULTS.glob("*.md")} - {"footprint"}))
 def test_tables_are_those_of_the_results(dataset):
     assert (RESULTS / f"{dataset}.md").read_text(encoding="utf-8") == page.page(dataset, RESULTS / dataset)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from tests.helpers.drawn_figures import assert_tidy, legend_texts
 from tfp_noise import visualization
@@ -33,6 +34,14 @@ def test_a_line_is_at_the_mean_of_the_reference_in_every_panel_that_has_it():
     assert len(one.lines) == len(other.lines) + 1
     with pytest.raises(ValueError, match=r"`reference` must be .* Received: \('CE', 'best'\)"):
         visualization.scores_by_method(scores, reference=("CE", "best"))
+
+
+def test_a_long_title_of_one_panel_is_within_the_figure():
+    figure = visualization.scores_by_method({"a": {"CE": {"last": [70.0]}}}, title="a title of many words " * 5)
+    FigureCanvasAgg(figure).draw()
+    (title,) = figure.texts
+    box = title.get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= figure.bbox.x1
 
 
 def test_panels_fill_rows_of_three():

@@ -77,7 +77,7 @@ def scores_by_method(
     grid[0].set_ylim(len(methods) - 0.5, -0.5)
     lines = [Line2D([], [], color=color, marker="o", linestyle="", label=kind) for kind, color in colors.items()]
     figure.legend(handles=lines, loc="outside lower center", ncols=min(len(lines), columns), frameon=False)
-    figure.suptitle(title)
+    figure.suptitle(title, wrap=True)  # one panel is narrower than a title may be
     return figure
 
 
