@@ -24,17 +24,21 @@ def main():
     args = flags.FLAGS
     noises = sets.parse_noises(args.noise, args.dataset)
     methods = [_validation.check_choice("methods", name, METHODS, "method") for name in args.methods]
+    if not methods:
+        raise ValueError("`--methods` must name at least one method. Received none. Leave the flag out for all.")
     folder, failed = pathlib.Path(args.workdir) / args.dataset, []
     if args.train:
+        folder.mkdir(parents=True, exist_ok=True)  # where that is not possible, nothing has been trained for nothing
         failed = runs.measure(args.dataset, noises, methods, range(args.seeds), folder, args.data_dir)
         costs.measure(args.dataset, methods, folder, args.data_dir)
-    found = table.load(folder)
-    if not found:
-        raise FileNotFoundError(f"No finished run in {folder}. Run the command without --notrain first.")
     results.write_text(folder.with_suffix(".md"), page.page(args.dataset, folder))
     results.write_figure(folder.with_suffix(".png"), table.figure(args.dataset, folder))
+    found = table.load(args.dataset, folder)
     shown = {noise.name: found[noise.name] for noise in noises if noise.name in found}
-    terminal.console().print(_shown(table.rows(shown, "last", costs.read(folder))))
+    if shown:
+        terminal.console().print(_shown(table.rows(shown, "last", costs.read(args.dataset, folder))))
+    else:
+        terminal.console().print(f"No finished run under {', '.join(noise.name for noise in noises)}.")
     terminal.console().print(f"{folder.with_suffix('.md')}, {folder.with_suffix('.png')}")
     if failed:
         sys.exit(f"{len(failed)} runs failed, see the messages above: {'; '.join(failed)}.")

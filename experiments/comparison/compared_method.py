@@ -83,9 +83,16 @@ class ComparedMethod:
             case: a `Case`.
             arguments: as in `values`.
         """
+        return {**self._defaults(), **self.values(case, arguments)}
+
+    def fixed(self):
+        """Return the arguments, defaults included, that neither depend on a `Case` nor are searched over."""
+        found = {**self._defaults(), **self.arguments}
+        return {name: one for name, one in found.items() if name not in self.space and not callable(one)}
+
+    def _defaults(self):
         parameters = inspect.signature(self.made).parameters.values()
-        defaults = {one.name: one.default for one in parameters if one.default is not one.empty}
-        return {**{name: value for name, value in defaults.items() if name != "name"}, **self.values(case, arguments)}
+        return {one.name: one.default for one in parameters if one.default is not one.empty and one.name != "name"}
 
     def trainer(self, case, arguments, trainers):
         """Return the `Trainer` of the method for a case.

@@ -1,10 +1,13 @@
 """Cost of a training step of each method beside cross-entropy's, measured in turn in one process."""
 
+import json
+
 import keras
 
 from experiments import results
 from experiments.comparison import sets
 from experiments.comparison.methods import CROSS_ENTROPY, METHODS
+from experiments.comparison.runs import settings_of_training
 from experiments.evaluation import step_costs
 from experiments.experiment import Noise
 
@@ -12,13 +15,18 @@ _NOISE = Noise("symmetric", 0.4)
 _ROUNDS, _CALLS = 40, 3
 
 
-def read(folder):
-    """Return the stored ratios, `{method: float}`, empty if none are stored.
+def read(dataset, folder):
+    """Return the stored ratios of methods whose settings are still those of then, `{method: float}`.
 
     Args:
+        dataset: a key of `sets.SETS`.
         folder: `pathlib.Path` of the results of a data set.
     """
-    return results.read_measured(folder / "costs.json").get("ratios", {})
+    stored = results.read_measured(folder / "costs.json")
+    settings = stored.get("settings", {})
+    return {
+        name: one for name, one in stored.get("ratios", {}).items() if settings.get(name) == _settings(name, dataset)
+    }
 
 
 def measure(dataset, methods, folder, data_dir=None):
@@ -32,7 +40,7 @@ def measure(dataset, methods, folder, data_dir=None):
         folder: `pathlib.Path` of the results of the data set.
         data_dir: folder of prepared data sets, or `None`.
     """
-    stored = read(folder)
+    stored = read(dataset, folder)
     if all(name in stored for name in methods):
         return
     (case,) = sets.cases(dataset, [_NOISE], 0, data_dir)
@@ -40,8 +48,15 @@ def measure(dataset, methods, folder, data_dir=None):
     steps = {name: _steps(METHODS[name], case) for name in names}
     ratios = step_costs.ratios(steps, _steps(METHODS[CROSS_ENTROPY], case), _ROUNDS, _CALLS)
     found = {CROSS_ENTROPY: 1.0, **{name: round(ratio, 2) for name, ratio in ratios.items()}}
-    results.write_json(folder / "costs.json", {"ratios": found, "made_by": results.made_by()})
+    settings = {name: _settings(name, dataset) for name in found}
+    results.write_json(folder / "costs.json", {"ratios": found, "settings": settings, "made_by": results.made_by()})
     keras.backend.clear_session()
+
+
+def _settings(name, dataset):
+    """What a method's cost depends on, as JSON has it."""
+    fixed = json.loads(json.dumps(METHODS[name].fixed()))
+    return {**settings_of_training(name, dataset), "arguments": fixed}
 
 
 def _steps(method, case):

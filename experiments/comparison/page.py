@@ -1,5 +1,7 @@
 """Page of the comparison on one data set: how it was made, which method one would take, and the tables."""
 
+import textwrap
+
 import numpy as np
 
 from experiments import results
@@ -18,31 +20,31 @@ _OWN = (
     "LearnableLabelSmoothing",
     "LogisticNormal",
 )  # of this package's papers
-_NOTE = """# Every method on {dataset}
-
-Made by `python -m experiments.compare --dataset={dataset}`. Accuracy on clean test labels in percent, mean ± standard
-deviation over seeds of noise, weights and order; the number of seeds stands behind the noise, and in parentheses behind
-a cell that has fewer. In bold: the highest mean of a column, and what is not significantly worse by a paired t test
-over the seeds (two-sided, 5 %, three seeds or more, not corrected for the number of methods); "in bold" counts such
-noises. Methods that are told more than the noisy labels stand below and have no part in this. With few seeds the test
-finds little: a method whose seeds differ much may be in bold far below the best.
-
-{diverged}
+_NOTE = """Made by `python -m experiments.compare --dataset={dataset}`. Accuracy on clean test labels in percent, mean ±
+standard deviation over seeds of noise, weights and order; the number of seeds stands behind the noise, and in
+parentheses behind a cell that has fewer. In bold: the highest mean of a column, and what is not significantly worse by
+a paired t test over the seeds (two-sided, 5 %, three seeds or more, not corrected for the number of methods); "in bold"
+counts such noises. Methods that are told more than the noisy labels stand below and have no part in this. With few
+seeds the test finds little: a method whose seeds differ much may be in bold far below the best. {left_out}
 
 Every method trains the same network, two hidden layers of 128 units, with Adam at a learning rate of
 {learning_rate:g} for {epochs} epochs in batches of {batch_size}, on {train:,} examples; {validation:,} more, with noisy
 labels, choose hyperparameters and the best epoch, and {test:,} with true labels test. Symmetric noise draws a label
-from all classes, the true one included; asymmetric noise flips the pairs of classes that papers publish for the data
-set, and leaves the other classes alone. The cost is that of a training step divided by cross-entropy's, measured in
-turn in one process.
+from all classes, the true one included; {asymmetric}. The cost is that of a training step divided by cross-entropy's,
+measured in turn in one process.
 
-Every method with hyperparameters to set is searched over, under each noise, by the mean accuracy on given validation
-labels at the end of trainings with {search_seeds} seeds; the best are kept for all seeds. Settings that are tried under
-each noise: {searched}. What is not searched over is a default, or stands in `experiments/comparison/methods.py`
-and `otherwise.py`, some of it in proportion to the shorter training. What is more than a loss trains with cross-entropy
-where nothing else is said:
-
+Losses with hyperparameters, and most classifiers, are searched over, under each noise, by the mean accuracy on given
+validation labels at the end of trainings with {search_seeds} seeds; the best are kept for all seeds. Settings that are
+tried under each noise: {searched}. What is not searched over is a default, or stands in
+`experiments/comparison/methods.py` and `otherwise.py`, some of it in proportion to the shorter training; so are
+{not_searched}. What is more than a loss trains with cross-entropy where nothing else is said:
 """
+_ASYMMETRIC = {
+    "asymmetric": "asymmetric noise flips the pairs of classes that papers publish for the data set, and leaves the "
+    "other classes alone",
+    "pair_flip": "asymmetric noise gives each class the label of the next one",
+}
+_WIDTH = 120
 
 
 def page(dataset, folder):
@@ -51,22 +53,34 @@ def page(dataset, folder):
     Args:
         dataset: a key of `SETS`.
         folder: `pathlib.Path` of the results of the data set.
+
+    Raises:
+        FileNotFoundError: without a finished run.
     """
-    runs, task = table.load(folder), SETS[dataset]
+    stored, others = table.stored(dataset, folder)
+    if not stored:
+        raise FileNotFoundError(f"No finished run of today's settings in {folder}. Run the command without --notrain.")
+    runs, task = table.load(dataset, folder), SETS[dataset]
+    methods = {path.stem.rpartition("-")[0] for path in stored}
     text = _NOTE.format(
         dataset=dataset,
-        diverged=_diverged(folder),
+        left_out=_left_out(stored, others),
         epochs=task.epochs,
         batch_size=task.batch_size,
         learning_rate=LEARNING_RATE,
+        asymmetric=next((words for kind, words in _ASYMMETRIC.items() if any(kind in one for one in runs)), "")
+        or _ASYMMETRIC["asymmetric"],
         search_seeds=len(SEARCH_SEEDS),
         searched=_searched(folder),
-        **_sizes(folder),
+        not_searched=_and([f"`{name}`" for name in METHODS if name in methods and not METHODS[name].space]),
+        **next(iter(stored.values()))["settings"]["examples"],
     )
-    about = {name: one.about for name, one in METHODS.items() if one.about}
+    paragraphs = [textwrap.fill(one, _WIDTH, break_on_hyphens=False) for one in text.split("\n\n")]
+    text = "\n\n".join([f"# Every method on {dataset}", *paragraphs]) + "\n\n"
+    about = {name: METHODS[name].about for name in METHODS if name in methods and METHODS[name].about}
     text += "".join(f"- `{name}`: {words}\n" for name, words in about.items())
     text += f"\n## Which one to take\n\n{_choice(runs)}"
-    ratios = {"last": costs.read(folder), "best": {}}
+    ratios = {"last": costs.read(dataset, folder), "best": {}}
     for time, words in table.TIMES.items():
         text += f"\n## Accuracy at the {words}\n\n{summaries.markdown_table(table.rows(runs, time, ratios[time]))}"
     noisy = {noise: methods for noise, methods in runs.items() if noise != CLEAN.name}
@@ -74,18 +88,16 @@ def page(dataset, folder):
     return text + summaries.markdown_table(table.rows(noisy, "memorised", {}))
 
 
-def _sizes(folder):
-    """The numbers of examples of the splits, as the runs have them in their settings."""
-    return results.read_measured(next(iter(table.paths(folder))))["settings"]["examples"]
-
-
-def _diverged(folder):
-    """Sentence on the trainings that diverged."""
-    failed = [path for path in table.paths(folder) if "failed" in results.read_measured(path)["scores"]]
-    if not failed:
-        return "No training diverged."
+def _left_out(stored, others):
+    """Sentences on the trainings that are not in the tables."""
+    failed = [path for path, content in stored.items() if "failed" in content["scores"]]
     named = ", ".join(f"`{path.stem}` ({table.title(path.parent.name)})" for path in failed)
-    return f"Trainings that diverged are left out, so that their cells are those of survivors: {named}."
+    text = (
+        f"Left out are trainings that diverged, so that their cells are those of survivors: {named}." if failed else ""
+    )
+    text = text or "No training diverged."
+    of_others = ", ".join(f"`{path.parent.name}/{path.name}`" for path in others)
+    return f"{text} Left out as runs of other settings: {of_others}." if others else text
 
 
 def _searched(folder):
@@ -120,20 +132,22 @@ def _choice(runs):
         f"Plain {placed(CROSS_ENTROPY)}.",
         f"The losses of this package's papers: {_and([placed(name) for name in _OWN if name in ranked]) or 'none'}.",
         "In parentheses stand the noises under which a method is better than cross-entropy, and worse, by the same "
-        f"test, of {len(runs)}.",
+        "test, of those with three seeds or more.",
     ]
-    return "\n\n".join(lines) + "\n"
+    return "\n\n".join(textwrap.fill(one, _WIDTH, break_on_hyphens=False) for one in lines) + "\n"
 
 
 def _against_cross_entropy(runs, name):
-    """In how many noises a method is significantly better and worse than cross-entropy, as text."""
-    better = worse = 0
+    """Under how many noises a method is significantly better and worse than cross-entropy, as text."""
+    better = worse = tested = 0
     for methods in runs.values():
         own, plain = methods.get(name, {}), methods.get(CROSS_ENTROPY, {})
         gap = np.array([own[seed]["last"] - plain[seed]["last"] for seed in sorted(own.keys() & plain.keys())])
-        if len(gap) >= FEWEST_SEEDS and p_values([gap])[0] <= LEVEL:
-            better, worse = better + (gap.mean() > 0), worse + (gap.mean() < 0)
-    return f"better {better}, worse {worse}"
+        if len(gap) >= FEWEST_SEEDS:
+            tested += 1
+            is_told_apart = p_values([gap])[0] <= LEVEL
+            better, worse = better + (is_told_apart and gap.mean() > 0), worse + (is_told_apart and gap.mean() < 0)
+    return f"better {better}, worse {worse} of {tested}" if tested else "too few seeds for a test"
 
 
 def _and(words):

@@ -97,13 +97,26 @@ def _search(name, case, folder, trainers, data_dir):
 
 def _settings(name, case, arguments):
     """The settings that a run depends on, as JSON has them."""
-    method, task, data = METHODS[name], case.task, case.data
     found = {
-        "dataset": case.dataset,
-        "examples": {split: len(getattr(data, split)) for split in ("train", "validation", "test")},
+        "examples": {split: len(getattr(case.data, split)) for split in ("train", "validation", "test")},
         "noise": dataclasses.asdict(case.noise),
+        "arguments": METHODS[name].settings(case, arguments),
+        "seed": case.seed,
+    }
+    return {**settings_of_training(name, case.dataset), **json.loads(json.dumps(found))}
+
+
+def settings_of_training(name, dataset):
+    """Return the settings of a method's runs that do not depend on data, noise and seed, as JSON has them.
+
+    Args:
+        name: a key of `METHODS`.
+        dataset: a key of `sets.SETS`.
+    """
+    method, task = METHODS[name], sets.SETS[dataset]
+    found = {
+        "dataset": dataset,
         "method": name,
-        "arguments": method.settings(case, arguments),
         "network": HIDDEN,
         "optimizer": {"name": "Adam", "learning_rate": LEARNING_RATE, **method.recipe.optimizer},
         "augmentation": vars(task.augmentation) if method.recipe.augmented else None,
@@ -111,9 +124,22 @@ def _settings(name, case, arguments):
         "epochs": task.epochs,
         "periods": task.periods,
         "batch_size": task.batch_size,
-        "seed": case.seed,
     }
     return json.loads(json.dumps(found))
+
+
+def is_of_today(settings, dataset):
+    """Return whether the settings of a stored run are those that a run would have today, as far as they show it.
+
+    Args:
+        settings: dict, of the file.
+        dataset: a key of `sets.SETS`.
+    """
+    name = settings["method"]
+    today = settings_of_training(name, dataset)
+    fixed = json.loads(json.dumps(METHODS[name].fixed()))
+    of_run = {key: settings.get(key) for key in today}, {key: settings["arguments"].get(key) for key in fixed}
+    return of_run == (today, fixed)
 
 
 def _is_there(path, settings):

@@ -4,6 +4,7 @@ import numpy as np
 
 from experiments import results
 from experiments.comparison.methods import CROSS_ENTROPY, METHODS
+from experiments.comparison.runs import is_of_today
 from experiments.evaluation import summaries
 from experiments.evaluation.paired_tests import not_worse_than_best
 from tfp_noise import visualization
@@ -12,28 +13,35 @@ TIMES = {"last": "last epoch", "best": "epoch that is best on given validation l
 _KINDS = ("none", "symmetric", "asymmetric", "pair_flip")
 
 
-def paths(folder):
-    """Return the files of all runs, a list of `pathlib.Path`; those of searches and of unknown methods left out.
+def stored(dataset, folder):
+    """Return the content of the files of all runs of today's settings, and the paths of the others.
 
     Args:
-        folder: `pathlib.Path` of the results of a data set.
+        dataset: a key of `SETS`.
+        folder: `pathlib.Path` of the results of the data set.
+
+    Returns:
+        `{path: content}` and a list of `pathlib.Path`; files of searches and of unknown methods are in neither.
     """
     split = {path: path.stem.rpartition("-") for path in sorted(folder.glob("*/*.json"))}
-    return [path for path, (method, _, seed) in split.items() if method in METHODS and seed.isdigit()]
+    of_runs = [path for path, (method, _, seed) in split.items() if method in METHODS and seed.isdigit()]
+    found = {path: results.read_measured(path) for path in of_runs}
+    others = [path for path, content in found.items() if not is_of_today(content["settings"], dataset)]
+    return {path: content for path, content in found.items() if path not in others}, others
 
 
-def load(folder):
+def load(dataset, folder):
     """Return the scores of all finished runs, `{noise: {method: {seed: scores}}}`, those that diverged left out.
 
     Args:
-        folder: as in `paths`.
+        dataset: as in `stored`.
+        folder: as in `stored`.
     """
     found = {}
-    for path in paths(folder):
+    for path, content in stored(dataset, folder)[0].items():
         method, _, seed = path.stem.rpartition("-")
-        scores = results.read_measured(path)["scores"]
-        if "failed" not in scores:
-            found.setdefault(path.parent.name, {}).setdefault(method, {})[int(seed)] = scores
+        if "failed" not in content["scores"]:
+            found.setdefault(path.parent.name, {}).setdefault(method, {})[int(seed)] = content["scores"]
     return {noise: found[noise] for noise in sorted(found, key=_place)}
 
 
@@ -138,9 +146,9 @@ def figure(dataset, folder):
 
     Args:
         dataset: a key of `SETS`.
-        folder: as in `load`.
+        folder: as in `stored`.
     """
-    runs = load(folder)
+    runs = load(dataset, folder)
     scores = {
         f"{title(noise)}": {
             _marked(name): {words: [100 * one[time] for one in methods[name].values()] for time, words in TIMES.items()}

@@ -61,8 +61,10 @@ class StopAtDivergence(keras.callbacks.Callback):
 
     def _stop(self, what):
         steps = f"step {self._last}" if self._first == self._last else f"one of the steps {self._first} to {self._last}"
+        advice = self.model.loss.divergence_advice
         raise FloatingPointError(
             f"Training stopped at {steps} of epoch {self._epoch}: {what}. Earlier checkpoints were not overwritten. "
-            "Lower the learning rate, or clip gradients (`clipnorm` of the optimizer); a label out of range, or "
-            f"labels of other sizes than the outputs, give NaN, too. {self.model.loss.divergence_advice}".rstrip()
+            + (f"{advice} Otherwise, lower" if advice else "Lower")
+            + " the learning rate, or clip gradients (`clipnorm` of the optimizer); a label out of range, or labels of "
+            "other sizes than the outputs, give NaN, too."
         )

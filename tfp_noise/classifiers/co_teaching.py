@@ -39,7 +39,8 @@ class CoTeaching(NoisyLabelClassifier):
 
     Examples that a mask of Keras or `ignore_class` leaves out are neither chosen nor counted. `sample_weight`
     multiplies the losses of the chosen examples and has no part in the choice. Of labels at each position, each
-    position is an example. On several replicas, the choice is among the whole batch.
+    position is an example. On several replicas, the choice is among the whole batch; where the optimizer accumulates
+    gradients over several batches, among each of them.
 
     Args:
         network: as in `NoisyLabelClassifier`; the network that predicts.

@@ -29,7 +29,8 @@ class DynamicBootstrap(LabelCorrectingClassifier):
         y' = (1 - b) y + b prediction
 
     where the prediction is the most probable class, or the softmax with `hard=False`. Two examples are then mixed:
-    `loss(c y'_1 + (1 - c) y'_2, network(c x_1 + (1 - c) x_2))` with `c` of `Beta(mixup, mixup)`, one for a batch. After
+    `loss(c y'_1 + (1 - c) y'_2, network(c x_1 + (1 - c) x_2))` with `c` of `Beta(mixup, mixup)`, one for a batch, each
+    of those over which an optimizer accumulates gradients. After
     the warm-up, `prior_weight KL(uniform || mean prediction of the batch)` keeps predictions from becoming all one
     class; `sample_weight` weighs this mean, too.
 

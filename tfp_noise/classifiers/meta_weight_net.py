@@ -37,7 +37,8 @@ class MetaWeightNet(CleanSetClassifier):
 
     The virtual step is one of gradient descent, whatever the optimizer is, as in the paper, which trains by gradient
     descent with momentum. The weight network is saved with the model, with its optimizer. A step costs about three
-    steps of a plain classifier if clean batches are as large as the others. All of `LearningToReweight` about batch
+    steps of a plain classifier if clean batches are as large as the others. Where the optimizer accumulates gradients
+    over several batches, the weight network takes a step for each of them. All of `LearningToReweight` about batch
     normalisation, random layers, positions, `sample_weight`, replicas and mixed precision holds here; `V` sees losses
     without `sample_weight`.
 

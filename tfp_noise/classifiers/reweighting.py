@@ -35,8 +35,9 @@ class LearningToReweight(CleanSetClassifier):
     as dropout draw anew for `u_i`.
 
     `sample_weight` multiplies `l_i` throughout. Of labels at each position, each position has a weight. On several
-    replicas, the weights are those of the whole batch, and each replica computes the loss of the clean batch. Under
-    mixed_float16, `grad C` is not scaled and may vanish; use mixed_bfloat16.
+    replicas, the weights are those of the whole batch, and each replica computes the loss of the clean batch; where the
+    optimizer accumulates gradients over several batches, they are those of each of them. Under mixed_float16, `grad C`
+    is not scaled and may vanish; use mixed_bfloat16.
 
     Args:
         network: as in `NoisyLabelClassifier`.

@@ -56,7 +56,8 @@ class NoisyLabelLoss(keras.losses.Loss):
             `{"labels": labels, "ids": ids}`; `NoisyLabelClassifier.fit` numbers the examples of arrays by itself.
         needs_whole_batch: reason why the loss of an example depends on the others of its batch, in such words; `None`
             for a loss of each example by itself.
-        divergence_advice: sentence for the error that ends a training whose loss became NaN or infinite.
+        divergence_advice: the likeliest cause and its cure, for the error that ends a training whose loss became NaN or
+            infinite.
         paper: authors and year of the paper that proposes the loss, for `losses.available`.
         needs: what the loss takes besides labels and logits, such as "a transition matrix", for `losses.available`.
         search_space: values of arguments that a paper searched over, `{argument: values}`, for `search.choose_loss`;

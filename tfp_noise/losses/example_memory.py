@@ -99,9 +99,9 @@ class LossWithMemory(StatefulLoss):
     needs_classifier = "it remembers each example by its id"
     needs_ids = True
     divergence_advice = (
-        "So does an id outside [0, num_examples), or one that comes with another label than before: an id must mean "
-        "the same example in every epoch and every `fit`. Number examples before they are shuffled, repeated or "
-        "batched; for other data, or labels that were corrected, make a new loss and a new classifier of the network."
+        "An id outside [0, num_examples) gives NaN, and so does one that comes with another label than before: an id "
+        "must mean the same example in every epoch and every `fit`. Number examples before they are shuffled, repeated "
+        "or batched; for other data, or corrected labels, make a new loss and a new classifier of the network."
     )
 
     def __init__(self, num_classes: int, num_examples: int, **kwargs: Any):
