@@ -54,7 +54,7 @@ def measure(dataset, methods, folder, data_dir=None):
 
 
 def _settings(name, dataset):
-    """What a method's cost depends on, as JSON has it."""
+    """The settings that a method's cost depends on, as JSON has them."""
     fixed = json.loads(json.dumps(METHODS[name].fixed()))
     return {**settings_of_training(name, dataset), "arguments": fixed}
 
