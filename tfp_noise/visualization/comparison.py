@@ -52,10 +52,10 @@ def scores_by_method(
             _style.check_some(f"scores[{condition!r}][{method!r}]", by_kind, "kind of score")
     methods = list(dict.fromkeys(method for by_method in scores.values() for method in by_method))
     kinds = list(dict.fromkeys(kind for one in scores.values() for by_kind in one.values() for kind in by_kind))
-    if reference is not None and reference not in {
-        (m, kind) for one in scores.values() for m in one for kind in one[m]
-    }:
-        raise ValueError(f"`reference` must be a method and a kind of its scores. Received: {reference!r}.")
+    drawn = {(name, kind) for one in scores.values() for name, by_kind in one.items() for kind in by_kind}
+    is_pair = isinstance(reference, tuple) and all(isinstance(part, str) for part in reference)
+    if reference is not None and not (is_pair and reference in drawn):
+        raise ValueError(f"`reference` must be a method and a kind of its scores. Received: {reference!r:.100}.")
     colors = dict(zip(kinds, _style.colors(), strict=False))
     columns = min(len(scores), _MAX_COLUMNS)
     rows = -(-len(scores) // columns)
