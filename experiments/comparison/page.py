@@ -35,9 +35,9 @@ measured in turn in one process.
 
 Losses with hyperparameters, and most classifiers, are searched over, under each noise, by the mean accuracy on given
 validation labels at the end of trainings with {search_seeds} seeds; the best are kept for all seeds. Settings that are
-tried under each noise: {searched}. What is not searched over is a default, or stands in
-`experiments/comparison/methods.py` and `otherwise.py`, some of it in proportion to the shorter training; so are
-{not_searched}. What is more than a loss trains with cross-entropy where nothing else is said:
+tried under each noise: {searched}. Other arguments are defaults, or stand in `experiments/comparison/methods.py` and
+`otherwise.py`, some of them in proportion to the shorter training. Nothing is searched over for {not_searched}. What is
+more than a loss trains with cross-entropy where nothing else is said:
 """
 _ASYMMETRIC = {
     "asymmetric": "asymmetric noise flips the pairs of classes that papers publish for the data set, and leaves the "
