@@ -58,7 +58,7 @@ def test_every_loss_shows_outputs_that_are_not_finite(name):
 
 
 def test_infinite_outputs():
-    with pytest.raises(FloatingPointError, match="the loss, LabelSmoothing, became nan"):
+    with pytest.raises(FloatingPointError, match=r"LabelSmoothing, became nan\. .* overwritten\. Lower the"):
         fit(classifier(losses.LabelSmoothing(3)), Spoil(np.inf, epoch=0, step=1))
 
 
@@ -115,7 +115,7 @@ def test_a_weight_that_is_lost_is_named():
 def test_a_learning_rate_far_too_high_is_found():
     model = classifier(losses.LogisticNormal(3))
     model.optimizer.learning_rate = 1e30
-    with pytest.raises(FloatingPointError, match="Lower the learning rate"):
+    with pytest.raises(FloatingPointError, match="Otherwise, lower the learning rate"):
         fit(model)
 
 
@@ -182,5 +182,5 @@ def test_training_in_bfloat16_throughout_does_not_count_as_diverged():
 def test_the_message_knows_what_a_loss_is_prone_to():
     model = classifier(losses.LogisticNormal(3))
     model.optimizer.learning_rate = 1e4
-    with pytest.raises(FloatingPointError, match=r"a label out of range, .* NaN, too\. Unlike .* LogisticNormal"):
+    with pytest.raises(FloatingPointError, match=r"overwritten\. Unlike .* LogisticNormal .* Otherwise, lower the"):
         model.fit(FEATURES, LABELS, epochs=5, verbose=0)
