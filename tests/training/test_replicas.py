@@ -77,8 +77,8 @@ def test_dropout_is_each_replicas_own_and_goes_on_from_a_file(two_replicas, tmp_
 
 
 def classifier(**arguments):
+    keras.utils.set_random_seed(0)  # before the layers, whose initializers draw their seeds
     layers = [keras.Input([4]), keras.layers.BatchNormalization(momentum=0.75, **arguments), keras.layers.Dense(K)]
-    keras.utils.set_random_seed(0)
     model = NoisyLabelClassifier(keras.Sequential(layers), losses.LabelSmoothing(K))
     model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
     return model
