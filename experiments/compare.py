@@ -31,9 +31,12 @@ def main():
         folder.mkdir(parents=True, exist_ok=True)  # where that is not possible, nothing has been trained for nothing
         failed = runs.measure(args.dataset, noises, methods, range(args.seeds), folder, args.data_dir)
         costs.measure(args.dataset, methods, folder, args.data_dir)
-    results.write_text(folder.with_suffix(".md"), page.page(args.dataset, folder))
-    results.write_figure(folder.with_suffix(".png"), table.figure(args.dataset, folder))
-    found = table.load(args.dataset, folder)
+    stored, others = table.stored(args.dataset, folder)
+    if not stored:
+        raise FileNotFoundError(f"No finished run of today's settings in {folder}. Run the command without --notrain.")
+    found = table.scores(stored)
+    results.write_text(folder.with_suffix(".md"), page.page(args.dataset, folder, stored, others))
+    results.write_figure(folder.with_suffix(".png"), table.figure(args.dataset, found))
     shown = {noise.name: found[noise.name] for noise in noises if noise.name in found}
     if shown:
         terminal.console().print(_shown(table.rows(shown, "last", costs.read(args.dataset, folder))))

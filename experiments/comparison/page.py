@@ -14,12 +14,8 @@ from experiments.evaluation import summaries
 from experiments.evaluation.paired_tests import FEWEST_SEEDS, LEVEL, p_values
 from experiments.experiment import CLEAN
 
-_OWN = (
-    "LabelSmoothing",
-    "OnlineLabelSmoothing",
-    "LearnableLabelSmoothing",
-    "LogisticNormal",
-)  # of this package's papers
+# The losses of this package's papers.
+_OWN = ("LabelSmoothing", "OnlineLabelSmoothing", "LearnableLabelSmoothing", "LogisticNormal")
 _NOTE = """Made by `python -m experiments.compare --dataset={dataset}`. Accuracy on clean test labels in percent, mean ±
 standard deviation over seeds of noise, weights and order; the number of seeds stands behind the noise, and in
 parentheses behind a cell that has fewer. In bold: the highest mean of a column, and what is not significantly worse by
@@ -47,20 +43,16 @@ _ASYMMETRIC = {
 _WIDTH = 120
 
 
-def page(dataset, folder):
+def page(dataset, folder, stored, others):
     """Return the page as Markdown.
 
     Args:
         dataset: a key of `SETS`.
         folder: `pathlib.Path` of the results of the data set.
-
-    Raises:
-        FileNotFoundError: without a finished run.
+        stored: `{path: content}` of at least one run, and
+        others: list of `pathlib.Path`, as `table.stored` returns them for the folder.
     """
-    stored, others = table.stored(dataset, folder)
-    if not stored:
-        raise FileNotFoundError(f"No finished run of today's settings in {folder}. Run the command without --notrain.")
-    runs, task = table.load(dataset, folder), SETS[dataset]
+    runs, task = table.scores(stored), SETS[dataset]
     methods = {path.stem.rpartition("-")[0] for path in stored}
     text = _NOTE.format(
         dataset=dataset,
@@ -68,8 +60,7 @@ def page(dataset, folder):
         epochs=task.epochs,
         batch_size=task.batch_size,
         learning_rate=LEARNING_RATE,
-        asymmetric=next((words for kind, words in _ASYMMETRIC.items() if any(kind in one for one in runs)), "")
-        or _ASYMMETRIC["asymmetric"],
+        asymmetric=_ASYMMETRIC["pair_flip" if any(noise.startswith("pair_flip") for noise in runs) else "asymmetric"],
         search_seeds=len(SEARCH_SEEDS),
         searched=_searched(folder),
         not_searched=_and([f"`{name}`" for name in METHODS if name in methods and not METHODS[name].space]),
@@ -92,10 +83,9 @@ def _left_out(stored, others):
     """Sentences on the trainings that are not in the tables."""
     failed = [path for path, content in stored.items() if "failed" in content["scores"]]
     named = ", ".join(f"`{path.stem}` ({table.title(path.parent.name)})" for path in failed)
-    text = (
-        f"Left out are trainings that diverged, so that their cells are those of survivors: {named}." if failed else ""
-    )
-    text = text or "No training diverged."
+    text = "No training diverged."
+    if failed:
+        text = f"Left out are trainings that diverged, so that their cells are those of survivors: {named}."
     of_others = ", ".join(f"`{path.parent.name}/{path.name}`" for path in others)
     return f"{text} Left out as runs of other settings: {of_others}." if others else text
 
@@ -112,7 +102,7 @@ def _searched(folder):
 def _choice(runs):
     """Paragraphs on the methods that one would take, and on those of this package's papers, by means over noises."""
     means = {name: table.mean(runs, name) for name in table.ordered(runs) if not METHODS[name].told}
-    ranked = sorted((name for name, one in means.items() if one is not None), key=lambda name: -means[name])
+    ranked = [name for name, one in means.items() if one is not None]  # in the order of these means
     if CROSS_ENTROPY not in ranked:
         return f"`{CROSS_ENTROPY}` has no runs under some of these noises yet.\n"
     losses = [name for name in ranked if METHODS[name].only_a_loss]

@@ -30,15 +30,14 @@ def stored(dataset, folder):
     return {path: content for path, content in found.items() if path not in others}, others
 
 
-def load(dataset, folder):
-    """Return the scores of all finished runs, `{noise: {method: {seed: scores}}}`, those that diverged left out.
+def scores(contents):
+    """Return the scores of finished runs, `{noise: {method: {seed: scores}}}`, those that diverged left out.
 
     Args:
-        dataset: as in `stored`.
-        folder: as in `stored`.
+        contents: `{path: content}`, as `stored` returns it.
     """
     found = {}
-    for path, content in stored(dataset, folder)[0].items():
+    for path, content in contents.items():
         method, _, seed = path.stem.rpartition("-")
         if "failed" not in content["scores"]:
             found.setdefault(path.parent.name, {}).setdefault(method, {})[int(seed)] = content["scores"]
@@ -66,7 +65,7 @@ def mean(runs, name, score="last"):
     """Return the mean accuracy of a method over all noises in percent; `None` if it lacks one.
 
     Args:
-        runs: as `load` returns them.
+        runs: as `scores` returns them.
         name: a key of `METHODS`.
         score: key of the scores.
     """
@@ -78,7 +77,7 @@ def rows(runs, score, ratios):
     """Return the rows of a table as lists of text, the first of them headings.
 
     Args:
-        runs: as `load` returns them.
+        runs: as `scores` returns them.
         score: key of the scores.
         ratios: costs of a step, `{method: float}`; without any there is no such column.
     """
@@ -132,7 +131,7 @@ def ordered(runs):
     """Return the methods by the mean over noises of their accuracy at the last epoch, those told more at the end.
 
     Args:
-        runs: as `load` returns them.
+        runs: as `scores` returns them.
     """
     means = {}
     for methods in runs.values():
@@ -141,15 +140,14 @@ def ordered(runs):
     return sorted(means, key=lambda name: (bool(METHODS[name].told), -np.mean(means[name]), name))
 
 
-def figure(dataset, folder):
+def figure(dataset, runs):
     """Return the figure of accuracies, a panel for each noise; a star marks the methods that are told more.
 
     Args:
         dataset: a key of `SETS`.
-        folder: as in `stored`.
+        runs: as `scores` returns them.
     """
-    runs = load(dataset, folder)
-    scores = {
+    accuracies = {
         f"{title(noise)}": {
             _marked(name): {words: [100 * one[time] for one in methods[name].values()] for time, words in TIMES.items()}
             for name in ordered(runs)
@@ -160,7 +158,7 @@ def figure(dataset, folder):
     note, reference = "*: told more than the noisy labels", None
     if any(CROSS_ENTROPY in methods for methods in runs.values()):
         note, reference = f"{note}; line: cross-entropy at the last epoch", (CROSS_ENTROPY, TIMES["last"])
-    return visualization.scores_by_method(scores, title=f"{dataset} ({note})", reference=reference)
+    return visualization.scores_by_method(accuracies, title=f"{dataset} ({note})", reference=reference)
 
 
 def _marked(name):

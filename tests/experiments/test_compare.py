@@ -223,7 +223,7 @@ def test_tables_count_mark_and_order(tmp_path):
     old = tmp_path / "none" / "LabelSmoothing-0.json"
     old.write_text(old.read_text().replace('"epochs": 30', '"epochs": 20'))
     (tmp_path / "symmetric40" / "LogitClip-search.json").write_text(json.dumps({"trials": [{}, {}]}))
-    found = table.load("digits", tmp_path)
+    found = table.scores(table.stored("digits", tmp_path)[0])
     assert list(found) == ["none", "symmetric40"]
     assert table.rows(found, "last", {"CrossEntropy": 1.0, "Focal": 1.234}) == [
         ["method", "no wrong labels (1)", "symmetric 40 % (3)", "mean", "in bold", "cost"],
@@ -234,7 +234,7 @@ def test_tables_count_mark_and_order(tmp_path):
     ]
     memorised = table.rows(found, "memorised", {})
     assert ["`CrossEntropy`", "–", "25.0 ± 0.0"] in memorised
-    text = page.page("digits", tmp_path)
+    text = page.page("digits", tmp_path, *table.stored("digits", tmp_path))
     assert "each noise: `LogitClip` 2." in " ".join(text.split())
     words = " ".join(text.split())
     assert "are those of survivors: `Focal-0` (no wrong labels)." in words
@@ -244,7 +244,7 @@ def test_tables_count_mark_and_order(tmp_path):
     assert "| `Focal` | – | 15.0 ± 5.0 |" in text  # at the best epoch
     assert "| `LogitClip` | – | 16.0 ± 0.0 (2) |" in text
     assert "| method | symmetric 40 % (3) |\n" in text  # wrong labels learned, where there are any
-    axes = table.figure("digits", tmp_path).axes
+    axes = table.figure("digits", table.scores(table.stored("digits", tmp_path)[0])).axes
     np.testing.assert_allclose(axes[1].lines[0].get_xydata()[:, 0], [85, 72, 84, 99])
     assert [one.get_text() for one in axes[0].get_yticklabels()][-1] == "ForwardCorrection *"
     np.testing.assert_allclose(axes[1].lines[-1].get_xdata(), 72)
@@ -260,7 +260,11 @@ def test_the_page_says_which_method_one_would_take_and_where_those_of_the_papers
         put(tmp_path, noise, "Focal", [one - 0.2 for one in large])
         put(tmp_path, noise, "ForwardCorrection", [0.99, 0.99, 0.99])
     put(tmp_path, "none", "OnlineLabelSmoothing", large)
-    text = page.page("digits", tmp_path).split("## Which one to take\n\n")[1].split("\n\n## ")[0]
+    text = (
+        page.page("digits", tmp_path, *table.stored("digits", tmp_path))
+        .split("## Which one to take\n\n")[1]
+        .split("\n\n## ")[0]
+    )
     assert [" ".join(one.split()) for one in text.split("\n\n")][:4] == [
         "By the mean accuracy over these noises at the last epoch, of the 5 methods that are told nothing else one "
         "would take `EarlyLearning` 92.7 (place 1, better 2, worse 0 of 2); then come `LogisticNormal` 82.7 (place 2, "
@@ -277,7 +281,7 @@ def test_the_page_says_which_method_one_would_take_and_where_those_of_the_papers
 
 def test_runs_without_cross_entropy_have_a_figure_without_its_line(tmp_path):
     put(tmp_path, "symmetric40", "Focal", [0.8])
-    figure = table.figure("digits", tmp_path)
+    figure = table.figure("digits", table.scores(table.stored("digits", tmp_path)[0]))
     (axes,) = figure.axes
     assert figure.get_suptitle() == "digits (*: told more than the noisy labels)"
     assert [float(x) for line in axes.lines for x in line.get_xdata()] == pytest.approx([80, 20])
@@ -285,7 +289,9 @@ def test_runs_without_cross_entropy_have_a_figure_without_its_line(tmp_path):
 
 @pytest.mark.parametrize("dataset", ["digits", "fashion_mnist"])
 def test_tables_are_those_of_the_results(dataset):
-    assert (RESULTS / f"{dataset}.md").read_text(encoding="utf-8") == page.page(dataset, RESULTS / dataset)
+    assert (RESULTS / f"{dataset}.md").read_text(encoding="utf-8") == page.page(
+        dataset, RESULTS / dataset, *table.stored(dataset, RESULTS / dataset)
+    )
 
 
 def test_costs_are_measured_again_only_for_a_method_that_has_none(tmp_path, monkeypatch):
