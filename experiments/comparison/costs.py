@@ -1,13 +1,11 @@
 """Cost of a training step of each method beside cross-entropy's, measured in turn in one process."""
 
-import json
-
 import keras
 
 from experiments import results
 from experiments.comparison import sets
 from experiments.comparison.methods import CROSS_ENTROPY, METHODS
-from experiments.comparison.runs import settings_of_training
+from experiments.comparison.runs import settings_of_today
 from experiments.evaluation import step_costs
 from experiments.experiment import Noise
 
@@ -25,7 +23,9 @@ def read(dataset, folder):
     stored = results.read_measured(folder / "costs.json")
     settings = stored.get("settings", {})
     return {
-        name: one for name, one in stored.get("ratios", {}).items() if settings.get(name) == _settings(name, dataset)
+        name: one
+        for name, one in stored.get("ratios", {}).items()
+        if settings.get(name) == settings_of_today(name, dataset)
     }
 
 
@@ -48,15 +48,9 @@ def measure(dataset, methods, folder, data_dir=None):
     steps = {name: _steps(METHODS[name], case) for name in names}
     ratios = step_costs.ratios(steps, _steps(METHODS[CROSS_ENTROPY], case), _ROUNDS, _CALLS)
     found = {CROSS_ENTROPY: 1.0, **{name: round(ratio, 2) for name, ratio in ratios.items()}}
-    settings = {name: _settings(name, dataset) for name in found}
+    settings = {name: settings_of_today(name, dataset) for name in found}
     results.write_json(folder / "costs.json", {"ratios": found, "settings": settings, "made_by": results.made_by()})
     keras.backend.clear_session()
-
-
-def _settings(name, dataset):
-    """The settings that a method's cost depends on, as JSON has them."""
-    fixed = json.loads(json.dumps(METHODS[name].fixed()))
-    return {**settings_of_training(name, dataset), "arguments": fixed}
 
 
 def _steps(method, case):

@@ -103,16 +103,11 @@ def _settings(name, case, arguments):
         "arguments": METHODS[name].settings(case, arguments),
         "seed": case.seed,
     }
-    return {**settings_of_training(name, case.dataset), **json.loads(json.dumps(found))}
+    return {**_settings_of_training(name, case.dataset), **json.loads(json.dumps(found))}
 
 
-def settings_of_training(name, dataset):
-    """Return the settings of a method's runs that do not depend on data, noise and seed, as JSON has them.
-
-    Args:
-        name: a key of `METHODS`.
-        dataset: a key of `sets.SETS`.
-    """
+def _settings_of_training(name, dataset):
+    """The settings that do not depend on data, noise and seed, without arguments, as JSON has them."""
     method, task = METHODS[name], sets.SETS[dataset]
     found = {
         "dataset": dataset,
@@ -128,6 +123,17 @@ def settings_of_training(name, dataset):
     return json.loads(json.dumps(found))
 
 
+def settings_of_today(name, dataset):
+    """Return the settings of a method's runs that do not depend on data, noise, seed and search, as JSON has them.
+
+    Args:
+        name: a key of `METHODS`.
+        dataset: a key of `sets.SETS`.
+    """
+    fixed = json.loads(json.dumps(METHODS[name].fixed()))
+    return {**_settings_of_training(name, dataset), "arguments": fixed}
+
+
 def is_of_today(settings, dataset):
     """Return whether the settings of a stored run are those that a run would have today, as far as they show it.
 
@@ -135,11 +141,9 @@ def is_of_today(settings, dataset):
         settings: dict, of the file.
         dataset: a key of `sets.SETS`.
     """
-    name = settings["method"]
-    today = settings_of_training(name, dataset)
-    fixed = json.loads(json.dumps(METHODS[name].fixed()))
-    of_run = {key: settings.get(key) for key in today}, {key: settings["arguments"].get(key) for key in fixed}
-    return of_run == (today, fixed)
+    today = settings_of_today(settings["method"], dataset)
+    fixed = {key: settings["arguments"].get(key) for key in today["arguments"]}
+    return {**{key: settings.get(key) for key in today}, "arguments": fixed} == today
 
 
 def _is_there(path, settings):

@@ -205,8 +205,7 @@ def put(folder, noise, name, accuracies, **more):
     for seed, accuracy in enumerate(accuracies):
         scores = {"last": accuracy, "best": 1 - accuracy, "memorised": None, **more}
         settings = {
-            **runs.settings_of_training(name, "digits"),
-            "arguments": methods.METHODS[name].fixed(),
+            **runs.settings_of_today(name, "digits"),
             "examples": {"train": 1193, "validation": 144, "test": 360},
         }
         (folder / noise / f"{name}-{seed}.json").write_text(json.dumps({"settings": settings, "scores": scores}))
