@@ -1,6 +1,8 @@
 """One experiment, trained, scored and stored: `python -m experiments.run --experiment=NAME --seed=0 --workdir=DIR`."""
 
+import contextlib
 import dataclasses
+import functools
 import pathlib
 import sys
 import time
@@ -9,7 +11,7 @@ from typing import NamedTuple
 import keras
 from absl import flags
 
-from experiments import evaluation, papers, report, results
+from experiments import evaluation, papers, report, results, side_by_side
 from experiments.console import progress, shared_flags, terminal
 from experiments.experiment import DTYPE_POLICIES
 from experiments.results import locks
@@ -159,8 +161,8 @@ def _record(experiment, workdir, model, noisy, scores, probabilities, curves, ma
     return result
 
 
-def run_all(experiments, workdir, data_dir=None, resume=True, strategy=None):
-    """Run experiments one after the other, show their table, and make the files of `workdir` anew.
+def run_all(experiments, workdir, data_dir=None, resume=True, strategy=None, jobs=1):
+    """Run experiments, show their table, and make the files of `workdir` anew.
 
     One that fails, because it diverged or an estimated transition has no inverse, does not stop the others.
 
@@ -170,35 +172,54 @@ def run_all(experiments, workdir, data_dir=None, resume=True, strategy=None):
         data_dir: as in `run`.
         resume: as in `run`.
         strategy: as in `run`; only its chief shows and writes.
+        jobs: int, how many run side by side, each in a process with cores of its own, on one device each; with 1 they
+            run one after the other in this process.
 
     Raises:
+        ValueError: if there are fewer cores than `jobs`.
         SystemExit: 130, after the same for what was finished, if Ctrl-C stops it; 1 if a run failed.
     """
     is_chief = strategy is None or distribute.is_chief(strategy)
-    console, finished, failed = terminal.console(quiet=not is_chief), [], []
+    console, finished, failed = terminal.console(quiet=not is_chief), {}, []
+    if side_by_side.check_jobs(jobs) > 1:
+        attempt = functools.partial(_attempt, workdir=workdir, data_dir=data_dir, resume=resume)
+        outcomes = side_by_side.outcomes(attempt, experiments, jobs)
+    else:
+        outcomes = ((i, _attempt(one, workdir, data_dir, resume, strategy)) for i, one in enumerate(experiments))
     try:
-        for number, experiment in enumerate(experiments, 1):
-            title = f"{number}/{len(experiments)} {experiment.name} seed {experiment.seed}"
-            try:
-                finished.append(run(experiment, workdir, data_dir, resume, strategy))
-                console.print(f"{title}: clean test accuracy {finished[-1]['scores']['test_accuracy']:.2%}")
-            except (ValueError, FloatingPointError) as error:
-                failed.append(title)
-                terminal.console().print(f"{title}: failed: {error}", markup=False)  # of every worker
-            keras.backend.clear_session()  # else every trained model's functions stay in memory
+        with contextlib.closing(outcomes):
+            for index, outcome in outcomes:
+                title = f"{index + 1}/{len(experiments)} {experiments[index].name} seed {experiments[index].seed}"
+                if isinstance(outcome, Exception):
+                    failed.append(title)
+                    terminal.console().print(f"{title}: failed: {outcome}", markup=False)  # of every worker
+                else:
+                    finished[index] = outcome
+                    console.print(f"{title}: clean test accuracy {outcome['scores']['test_accuracy']:.2%}")
     except KeyboardInterrupt:
         console.print(
             f"Interrupted: {len(finished)} of {len(experiments)} runs are finished; the same command goes on."
         )
-    if finished:
-        console.print(report.table(finished))
-    if is_chief and any(not results.is_smoke(result["settings"]["name"]) for result in finished):
+    in_order = [finished[index] for index in sorted(finished)]
+    if in_order:
+        console.print(report.table(in_order))
+    if is_chief and any(not results.is_smoke(result["settings"]["name"]) for result in in_order):
         with locks.alone(pathlib.Path(workdir) / "table.lock", "The table"):  # the last process has all finished runs
             report.refresh(workdir)
     if len(finished) + len(failed) < len(experiments):
         sys.exit(130)
     if failed:
         sys.exit(f"{len(failed)} of {len(experiments)} runs failed, see the messages above: {'; '.join(failed)}.")
+
+
+def _attempt(experiment, workdir, data_dir, resume, strategy=None):
+    """The result of an experiment, or the error that it ended with."""
+    try:
+        return run(experiment, workdir, data_dir, resume, strategy)
+    except (ValueError, FloatingPointError) as error:
+        return error
+    finally:
+        keras.backend.clear_session()  # else every trained model's functions stay in memory
 
 
 def main():

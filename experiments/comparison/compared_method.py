@@ -10,6 +10,7 @@ from experiments.comparison.training import ComparedSet, Recipe, Trainer
 from experiments.sources.label_noise import Noise
 from tfp_noise import NoisyLabelClassifier, datasets, losses
 
+_SHORTEST = {"backbone_epochs": 0, "warm_up": 1}  # epochs before labels are corrected, by the argument that sets them
 CHECKED = 100  # training examples that are kept for the methods that need some right labels, and left out by all others
 
 
@@ -89,6 +90,10 @@ class ComparedMethod:
         """Return the arguments, defaults included, that neither depend on a `Case` nor are searched over."""
         found = {**self._defaults(), **self.arguments}
         return {name: one for name, one in found.items() if name not in self.space and not callable(one)}
+
+    def shortest_warm_up(self):
+        """Return the arguments with which labels are corrected from the second epoch on, to measure what that costs."""
+        return {name: epochs for name, epochs in _SHORTEST.items() if name in self.arguments}
 
     def _defaults(self):
         parameters = inspect.signature(self.made).parameters.values()

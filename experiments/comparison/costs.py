@@ -32,7 +32,8 @@ def read(dataset, folder):
 def measure(dataset, methods, folder, data_dir=None):
     """Measure and store the ratio of each method's step to cross-entropy's, if one of them is not stored yet.
 
-    Steps are those of the training, input and augmentation included, with the authors' arguments.
+    Steps are those of the training, input and augmentation included, with the authors' arguments; of a method that
+    corrects labels after a warm-up, those after it.
 
     Args:
         dataset: a key of `sets.SETS`.
@@ -55,4 +56,4 @@ def measure(dataset, methods, folder, data_dir=None):
 
 def _steps(method, case):
     """A function that takes as many steps as an epoch has, compiled, without the cost of its beginning and end."""
-    return method.trainer(case, {}, {}).period(case.data)
+    return method.trainer(case, method.shortest_warm_up(), {}).period(case.data)

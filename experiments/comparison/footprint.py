@@ -24,7 +24,6 @@ from tfp_noise import _validation, datasets
 EXAMPLES, SHAPE, BATCH = 50_000, (16, 32, 1), 128  # images, because some methods shift them
 _ROUNDS, _STEPS_IN_TURN, _HELD_OUT = 40, 5, 100
 _NOISE = Noise("symmetric", 0.4)
-_ARGUMENTS = {"PENCIL": {"backbone_epochs": 0}}  # before the labels are learned its steps are cross-entropy's
 _NOTE = """# Cost of a step and memory of each method
 
 Made by `python -m experiments.comparison.footprint`. Every method trains a network of two hidden layers of 128 units
@@ -32,6 +31,7 @@ with Adam, in batches of {batch}, on {examples:,} made-up examples of {features}
 time of a training step divided by cross-entropy's, the median of ratios measured in turn in one process, input
 included, which is not augmented. The memory is that of all variables (weights, what the loss keeps, the optimizer's)
 beyond cross-entropy's. A matrix or a teacher that a method is given is no variable of its training.
+Steps of a method that corrects labels after a warm-up are those after it.
 `EstimatedForwardCorrection` and `DistilledClassifier` train other networks before; the cost leaves that out.
 """
 
@@ -66,7 +66,7 @@ def measured(names, num_classes, examples=EXAMPLES, batch=BATCH, rounds=_ROUNDS)
     for name in names:
         method = METHODS[name]
         try:
-            trainer = method.trainer(case, _ARGUMENTS.get(name, {}), {})
+            trainer = method.trainer(case, method.shortest_warm_up(), {})
             ratio = step_costs.ratios({name: trainer.period(case.data)}, step, rounds, calls=1)[name]
             found[name] = ratio, _mebibytes(trainer) - size
         except (ValueError, MemoryError, tf.errors.OpError) as error:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -116,7 +117,9 @@ class Trainer:
             data: noisy `Dataset`.
         """
         batches = self._batches(data, 0)
-        self._fit(batches, 1, [])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a training that ends before its labels are corrected
+            self._fit(batches, 1, [])
         iterator = iter(batches.train)
         return lambda: self.model.train_function(iterator)
 

@@ -17,6 +17,15 @@ def console(quiet=False):
     return found if found.is_terminal else Console(highlight=False, quiet=quiet, width=170)
 
 
+def quieten():
+    """Keep remarks of the libraries from the output; TensorFlow warns of several prediction functions.
+
+    A process that trains several models has one for each.
+    """
+    logging.set_verbosity(logging.WARNING)
+    tf.get_logger().setLevel("ERROR")
+
+
 def start(main):
     """Parse flags and run `main()`; an error that a user can mend is shown without a traceback, with status 1.
 
@@ -32,9 +41,7 @@ def start(main):
                 f"Every argument must be a flag, --NAME=VALUE. Received: {' '.join(words)}. Nothing was done; "
                 f"`python -m MODULE --help` lists the flags, such as --workdir={words[0]}."
             )
-        logging.set_verbosity(logging.WARNING)
-        # TensorFlow warns of several prediction functions; a process that trains several models has one for each.
-        tf.get_logger().setLevel("ERROR")
+        quieten()
         try:
             main()
         except (ValueError, TypeError, FloatingPointError, OSError, tf.errors.OpError) as error:
