@@ -137,6 +137,25 @@ def test_results_on_exact_counts_that_favoured_the_first_classes_are_marked(nois
     assert (summaries.mark([{"settings": {"noise": noise}, "resolved": resolved}]) != "") == marked
 
 
+def test_best_of_a_noise_are_bold_and_one_of_too_few_seeds_decides_nothing():
+    """A is best, B not told from it by its three seeds (p = 0.4), C worse in each by 10 +- 1 points."""
+    accuracies = {"A": [0.9, 0.8, 0.85], "B": [0.88, 0.82, 0.82], "C": [0.8, 0.71, 0.74]}
+
+    def runs(noise, accuracies):
+        for method, values in accuracies.items():
+            for seed, accuracy in enumerate(values):
+                result = result_of(dataclasses.replace(SMALL, name=f"small/{noise}/{method}", seed=seed))
+                result["settings"]["method"]["label"] = method
+                result["scores"]["test_accuracy"] = accuracy
+                yield result
+
+    text = report.markdown([*runs("one", accuracies), *runs("two", {"A": [0.9, 0.8, 0.85], "C": [0.7, 0.6]})])
+    assert text.count(" **85.00 ± 5.00** |") == 1
+    assert text.count(" **84.00 ± 3.46** |") == 1
+    assert text.count("**") == 4
+    assert text.count(" 85.00 ± 5.00 |") == 1  # of A beside a method of two seeds
+
+
 def test_each_list_stands_on_one_line():
     value = {"a": [1, 2.5, None], "b": {"c": [[0.1, 1e-07], [1, 2]], "d": {}, "e": []}, "f": [{"g": [True]}], "h": "ü"}
     text = results.json_text({**value, "i": np.float64(0.1), "j": (3, np.float64(4))})
