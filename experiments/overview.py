@@ -50,7 +50,7 @@ _COUNTS = """\
 
 Experiments by table or figure. Those of small data and networks have `laptop` in their names, and no printed number
 stands beside them; a number of a table belongs to the experiment with the paper's own settings. An experiment counts as
-run from one seed on.
+run from one seed on, and each "run" is a part of the column before it.
 
 """
 _RANKINGS = f"""\
@@ -87,12 +87,16 @@ def _counts(runs):
     for name in papers.EXPERIMENTS:
         if name.startswith(tuple(f"{folder}/" for folder in PAPERS)):
             groups.setdefault("/".join(name.split("/")[:2]), []).append(name)
-    lines = [["table or figure", "experiments", "with a printed number", "of laptop scale", "run", "others", "run"]]
+    lines = [
+        ["table or figure", "experiments", "with a printed number", "run", "of laptop scale", "run", "others", "run"]
+    ]
     for group, names in groups.items():
         small = [name for name in names if "/laptop-" in name]
         others = [name for name in names if "/laptop-" not in name]
-        parts = (names, [n for n in names if n in printed], small, finished.intersection(small), others)
-        lines.append([group, *(str(len(part)) for part in (*parts, finished.intersection(others)))])
+        counts = [len(names)]
+        for part in (printed.intersection(names), small, others):
+            counts += [len(part), len(finished.intersection(part))]
+        lines.append([group, *map(str, counts)])
     lines.append(["all", *(str(sum(int(line[i]) for line in lines[1:])) for i in range(1, len(lines[0])))])
     return summaries.markdown_table(lines)
 
