@@ -55,7 +55,7 @@ def test_counts_claims_and_left_out_files(tmp_path):
     torn.write_text('{"settings": ')
     text = overview.markdown(tmp_path)
     assert "2 results, 2 of them without a digest" in text
-    assert "| LN/table1 | 486 | 243 | 162 | 1 | 324 | 1 |" in text
+    assert "| LN/table1 | 486 | 243 | 1 | 162 | 1 | 324 | 1 |" in text
     assert f"- {torn} is not a result: " in text
     assert re.search(r"- .*none/LN/seed0.json holds a result of other settings .*epochs: 3 there, 100 now", text)
     count = len(overview.PAPERS["LN"][0].CLAIMS)
