@@ -100,8 +100,12 @@ def table(runs):
     return shown
 
 
-def refresh(folder):
-    """Make `folder/table.md` and the figures of every group of methods under `folder` anew.
+def refresh(folder, changed=None):
+    """Make `folder/table.md` and the figures of groups of methods under `folder` anew.
+
+    Args:
+        folder: path of a folder with finished runs.
+        changed: names of experiments whose groups are drawn; those of all groups by default.
 
     Returns:
         The results that they are made from, a list.
@@ -116,8 +120,9 @@ def refresh(folder):
     groups = {}  # by folder: a search's trials lie below their method, and sort before the next one
     for path, result in found.items():
         groups.setdefault(path.parent.parent, {}).setdefault(path.parent.name, (path, result))
+    drawn = groups if changed is None else {(folder / name).parent for name in changed}
     for group, methods in groups.items():
-        if len(methods) <= _MOST_METHODS:  # more cannot be told apart
+        if group in drawn and len(methods) <= _MOST_METHODS:  # more cannot be told apart
             for name, figure in compare(methods).items():
                 results.write_figure(group / f"{name}.png", figure)
     return everything

@@ -84,6 +84,8 @@ def test_a_searchs_trials_leave_the_columns_figures_whole(finished, tmp_path, mo
     monkeypatch.setattr(report, "compare", lambda methods: compared.append(list(methods)) or {})
     report.refresh(tmp_path)
     assert compared == [["FC", "LN"], ["q0.1"]]
+    report.refresh(tmp_path, {"small/symmetric40/LN"})
+    assert compared[2:] == [["FC", "LN"]]
 
 
 def test_failed_write_keeps_what_was_there(tmp_path, monkeypatch):
