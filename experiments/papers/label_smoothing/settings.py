@@ -43,7 +43,8 @@ PAPER = {  # 182 epochs: 64,000 steps of 45,000 / 128
     for dataset in ("cifar100", "cifar10")
     for model in ("resnet32", "resnet56")
 }
-LAPTOP = {label: dataclasses.replace(base, noise=NOISE) for label, base in laptop.LAPTOP.items()}
+_SMALL = {**laptop.LAPTOP, **laptop.FEW_IMAGES}
+LAPTOP = {label: dataclasses.replace(base, noise=NOISE) for label, base in _SMALL.items()}
 
 
 def _lars(learning_rate, trust_coefficient, steps_per_epoch, epochs, warmup_epochs=5):

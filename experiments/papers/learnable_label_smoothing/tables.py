@@ -15,7 +15,7 @@ import dataclasses
 
 from experiments import sources
 from experiments.experiment import CLEAN, CROSS_ENTROPY, Noise
-from experiments.papers.laptop import LAPTOP
+from experiments.papers.laptop import FEW_IMAGES, LAPTOP
 from experiments.papers.learnable_label_smoothing import published
 from experiments.papers.learnable_label_smoothing.methods import (
     ABLATION,
@@ -52,15 +52,18 @@ def _table(name):
 TABLE_1, TABLE_2, TABLE_3 = map(_table, ("table1", "table2", "table3"))
 LAPTOP_TABLE_3 = [
     dataclasses.replace(one, noise=noise).variant(f"LLS/table3/{label}", method)
-    for label, one in LAPTOP.items()
+    for label, one in {**LAPTOP, **FEW_IMAGES}.items()
     for noise in (CLEAN, Noise("symmetric", 0.4))
     for method in ROWS
 ]
 # The rows that only Table 2 has.
 LAPTOP_TABLE_2 = [
-    plain.variant(f"LLS/table2/laptop-{plain.dataset}", method, predecessor=plain if method.needs_predecessor else None)
+    plain.variant(
+        f"LLS/table2/{plain.name.split('/')[2]}", method, predecessor=plain if method.needs_predecessor else None
+    )
     for plain in LAPTOP_TABLE_3
     if plain.method is CROSS_ENTROPY
+    for label in [plain.name.split("/")[2]]
     for method in rows("table2", plain.dataset)
     if method not in ROWS
 ]

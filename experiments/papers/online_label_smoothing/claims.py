@@ -5,7 +5,7 @@ compares there, too.
 """
 
 from experiments.evaluation.claims import Claim, Comparison
-from experiments.papers.laptop import LAPTOP
+from experiments.papers.laptop import FEW_IMAGES, LAPTOP
 from experiments.papers.online_label_smoothing import published, studies, tables
 from experiments.papers.online_label_smoothing.settings import NOISES
 
@@ -17,7 +17,7 @@ _TABLE_2 = [f"OLS/table2/cifar100-{network}/none" for network in published.TABLE
 _TABLE_3 = [f"OLS/table3/{label}/none" for label in ("cifar100-resnet56", *LAPTOP)]
 _TABLE_4 = [f"OLS/table4/imagenet2012-{network}/none" for network in published.TABLE_4]
 _TABLE_6 = dict.fromkeys(one.name.rpartition("/")[0] for one in tables.TABLE_6)
-_TABLE_7 = [f"OLS/table7/{label}" for label in ("cifar100-resnet56", *LAPTOP)]
+_TABLE_7 = [f"OLS/table7/{label}" for label in ("cifar100-resnet56", *LAPTOP, *FEW_IMAGES)]
 _TABLE_8 = [f"OLS/table8/{label}/none" for label in ("cifar10-resnet29", *LAPTOP)]
 _CALIBRATED = [f"OLS/table11/cifar100-{network}/none" for network in ("resnet74", "resnet110")]
 _CALIBRATED += [f"{folder}/none" for folder in _TABLE_7]
@@ -151,8 +151,8 @@ CLAIMS = [
         "The mean of a class is a better soft label than the prediction for one example",
         "section V-E",
         {
-            folder: [Comparison("none/OLS", f"/OLS/variants/{folder.split('/')[2]}/none/OLS-single")]
-            for folder in _TABLE_7
+            f"OLS/table7/{label}": [Comparison("none/OLS", f"/OLS/variants/{label}/none/OLS-single")]
+            for label in ("cifar100-resnet56", *LAPTOP)
         },
     ),
 ]

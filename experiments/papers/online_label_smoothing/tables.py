@@ -9,7 +9,7 @@ import dataclasses
 
 from experiments.evaluation.measures import Attacks, HumanDistance, SnapshotEnsembles, TopAccuracy
 from experiments.experiment import CROSS_ENTROPY
-from experiments.papers.laptop import LAPTOP
+from experiments.papers.laptop import FEW_IMAGES, LAPTOP
 from experiments.papers.online_label_smoothing import methods, published
 from experiments.papers.online_label_smoothing.settings import (
     FINE_GRAINED,
@@ -62,7 +62,7 @@ def _table_2(network, numbers):
 
 def _table_7(label, base):
     """The rows of Table VII; the data sets of the `laptop` variants have ten classes and few validation examples."""
-    is_laptop = label in LAPTOP
+    is_laptop = label in _SMALL
     return [
         *(methods.ROBUST_OF_TEN if is_laptop else methods.ROBUST),
         *methods.with_clean_examples(100 if is_laptop else 1_000),
@@ -73,6 +73,7 @@ def _table_7(label, base):
 
 
 _RESNET_56 = {"cifar100-resnet56": cifar("cifar100", "resnet56"), **LAPTOP}
+_SMALL = {**LAPTOP, **FEW_IMAGES}
 
 TABLE_2 = [one for network, numbers in published.TABLE_2.items() for one in _table_2(network, numbers)]
 TABLE_3 = [
@@ -108,13 +109,13 @@ TABLE_6 += [
 ]
 TABLE_7 = [
     one
-    for label, base in _RESNET_56.items()
+    for label, base in {**_RESNET_56, **FEW_IMAGES}.items()
     for rate, noise in NOISES.items()
     for one in _variants(
         f"OLS/table7/{label}",
         dataclasses.replace(base, noise=noise),
         _table_7(label, base),
-        {} if label in LAPTOP else published.TABLE_7[str(rate)],
+        {} if label in _SMALL else published.TABLE_7[str(rate)],
     )
 ]
 TABLE_8 = _variants(
