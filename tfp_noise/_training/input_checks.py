@@ -74,8 +74,10 @@ def with_text_tensors(features):
 def _is_text(leaf):
     if not is_array(leaf) or isinstance(leaf, tf.Tensor):
         return False
+    if getattr(getattr(leaf, "dtype", None), "kind", "O") not in "OSU":  # before an array of it is made
+        return False
     array = np.asarray(leaf)
-    return array.dtype.kind in "US" or (
+    return array.dtype.kind in "SU" or (
         array.dtype == object and all(isinstance(one, (str, bytes)) for one in array.flat)
     )
 
