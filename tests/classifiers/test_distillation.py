@@ -332,3 +332,17 @@ def test_validation_reports_the_evaluation_loss_of_the_teachers_labels():
 def test_bad_input(build, error, message):
     with pytest.raises(error, match=message):
         build()
+
+
+def test_a_teacher_that_xla_cannot_compile_keeps_its_student_from_it():
+    """On a GPU, Keras compiles by XLA what it can unless told otherwise."""
+    x = np.array([[7], [8], [9]])
+    layers = [keras.layers.IntegerLookup(vocabulary=[7, 8]), keras.layers.Embedding(3, 3), keras.layers.Flatten()]
+    looking_up = NoisyLabelClassifier(
+        keras.Sequential([keras.Input([1], dtype="int64"), *layers]), losses.CrossEntropy(3)
+    )
+    own = keras.Sequential([keras.Input([1], dtype="int64"), keras.layers.Dense(3)])
+    model = DistilledClassifier(own, losses.CrossEntropy(3), looking_up)
+    with pytest.warns(UserWarning, match="doesn't support `jit_compile=True`"):
+        model.compile("sgd", jit_compile=True)
+    assert np.isfinite(model.train_on_batch(x, np.array([0, 1, 2])))

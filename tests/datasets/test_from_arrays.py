@@ -2,11 +2,12 @@
 
 import collections
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_noise import datasets
+from tfp_noise import datasets, pipeline
 
 N = 60
 FEATURES = np.random.default_rng(0).normal(size=(N, 3))
@@ -112,6 +113,17 @@ def test_images_stay_bytes_and_paths_stay_text():
     images = np.full([N, 4, 4, 3], 255, np.uint8)
     assert datasets.from_arrays(images, GIVEN).train.features.dtype == np.uint8
     assert datasets.from_arrays([f"{i}.jpg" for i in range(N)], GIVEN).train.features[7].endswith(".jpg")
+
+
+def test_text_is_no_floats_and_the_cure_is_the_text():
+    words = np.array(["grün", "rot", "rot"] * (N // 3))
+    data = datasets.from_arrays(words, GIVEN)
+    with pytest.raises(TypeError, match=r"`features` must be numbers. Received text, first .*`examples.features`"):
+        data.train.inputs  # noqa: B018 (a property)
+    with pytest.raises(TypeError, match=r"`features` must be numbers. Received text.*`examples.features`"):
+        pipeline.batches(data, 4)
+    lookup = keras.layers.StringLookup(vocabulary=["rot", "grün"], num_oov_indices=0)
+    assert set(np.asarray(lookup(data.train.features))) == {0, 1}
 
 
 def test_columns_of_pandas():

@@ -117,3 +117,13 @@ def test_a_label_turns_to_what_is_predicted_and_training_goes_on_bit_for_bit(tmp
 def test_labels_of_other_examples_are_refused(labels, error, message):
     with pytest.raises(error, match=message):
         build().label_distributions(labels)
+
+
+def test_labels_in_another_order_than_ids_are_refused_and_the_cure_helps():
+    """Rows are found by id: beside labels in another order, each would be added to the logits of another example."""
+    ids, loss = np.arange(N)[::-1], build()
+    loss.update_state({"labels": LABELS, "ids": ids}, tf.zeros([N, K]))
+    with pytest.raises(ValueError, match=r"in the order of ids.*another label for \d+ of 12 ids.*`labels\[np.argsort"):
+        loss.label_distributions(LABELS)
+    found = loss.label_distributions(LABELS[np.argsort(ids)])
+    np.testing.assert_array_equal(found.argmax(axis=1)[ids], LABELS)

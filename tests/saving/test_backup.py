@@ -1,6 +1,7 @@
 """Backups of trainings that are killed, on full disks, or damaged."""
 
 import json
+import random
 import resource
 
 import keras
@@ -124,6 +125,42 @@ def test_history_callbacks_and_the_order_of_arrays_come_back(tmp_path):
     assert not found.exists()
     assert backup.epoch == 0
     assert fit(resumed, 2).epoch == [0, 1], "the next training begins at its beginning"
+
+
+class Batches(keras.utils.PyDataset):
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, i):
+        return X[4 * i : 4 * i + 4], Y[4 * i : 4 * i + 4]
+
+
+class Draws(keras.callbacks.Callback):
+    """Draws a number from each of the generators that `keras.utils.set_random_seed` seeds, except Keras's own."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        drawn.append((epoch, random.gauss(0, 1), np.random.normal()))  # noqa: NPY002
+
+
+drawn = []
+
+
+def test_the_order_of_batches_and_the_generators_of_python_and_numpy_come_back(tmp_path):
+    """Keras shuffles a `PyDataset` by Python's generator, and both generators keep half of each pair of normals."""
+
+    def train(*callbacks):
+        del drawn[:]
+        model = classifier()
+        return model, model.fit(Batches(), epochs=4, callbacks=[Draws(), *callbacks], verbose=0).history
+
+    whole, history = train()
+    expected = drawn[3:]
+    with pytest.raises(KilledError):
+        train(BackupAndRestore(tmp_path), KillAt(3))
+    resumed, found = train(BackupAndRestore(tmp_path))
+    assert drawn == expected
+    assert found == history
+    assert_same(resumed, whole)
 
 
 @pytest.mark.thorough

@@ -245,9 +245,14 @@ def test_a_part_of_the_data_needs_ids():
 
 def test_class_weights_are_refused_with_their_cure():
     model, weights = untrained(), np.array([1.0, 2.0, 3.0])
-    with pytest.raises(ValueError, match=r"`class_weight` must be left out.*`sample_weight=weights\[y\]`"):
-        model.fit(FEATURES, LABELS, class_weight=dict(enumerate(weights)), verbose=0)
+    of_classes, labels = dict(enumerate(weights)), beside(LABELS, np.arange(N))
+    with pytest.raises(ValueError, match=r"`class_weight` must be left out.*`sample_weight=weights\[labels\]`"):
+        model.fit(FEATURES, LABELS, class_weight=of_classes, verbose=0)
     model.fit(FEATURES, LABELS, sample_weight=weights[LABELS], verbose=0)
+    batches = tf.data.Dataset.from_tensors((FEATURES, labels))
+    with pytest.raises(ValueError, match=r"`class_weight` must be left out.*batches of `\(x, y, weights\[labels\]\)`"):
+        model.fit(batches, class_weight=of_classes, shuffle=False, verbose=0)
+    model.fit(tf.data.Dataset.from_tensors((FEATURES, labels, weights[LABELS])), shuffle=False, verbose=0)
 
 
 def test_a_step_without_ids_says_what_is_missing():

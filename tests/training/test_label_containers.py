@@ -141,6 +141,8 @@ def test_the_same_refusal(container, way, act):
     [
         (["cat", "dog"], "return_inverse=True"),
         (np.array(["cat", None], object), "Leave out the 1 example without a label"),
+        (np.array(["cat", np.nan], object), "Leave out the 1 example without a label"),
+        (["cat", "None"], "return_inverse=True"),
         ([0.0, 1.0], r'astype\("int32"\)'),
         ([True, False], r'astype\("int32"\)'),
         ([0.2, 0.9], r"np.stack\(\[1 - labels, labels\]"),
@@ -151,6 +153,15 @@ def test_the_same_refusal(container, way, act):
 def test_the_advice_fits_the_labels(labels, cure):
     with pytest.raises(TypeError, match=rf"`y` must be integer class indices.*{cure}"):
         model().fit(FEATURES[:2], labels)
+
+
+@pytest.mark.parametrize("dtype", ["string", "category", object])
+def test_the_advice_fits_a_column_of_pandas_with_a_gap(dtype):
+    """Numbering the names would make a class of the gap, or fail."""
+    pandas = pytest.importorskip("pandas")
+    column = pandas.Series(["cat", None, "dog"], dtype=dtype)
+    with pytest.raises(TypeError, match=r"`y` must be integer class indices.*Leave out the 1 example without a label"):
+        model().fit(FEATURES[:3], column)
 
 
 def test_masked_labels_are_no_labels():

@@ -8,7 +8,7 @@ import keras
 from absl import logging
 
 from tfp_noise import _validation, distribute
-from tfp_noise._saving import backup_files
+from tfp_noise._saving import backup_files, global_randomness
 from tfp_noise._saving.callback_states import check_callbacks, get_states, set_states
 from tfp_noise._saving.resumable import ResumableModel, load_weights_from_memory
 from tfp_noise._training.resumption import KEPT_BY_THE_OPTIMIZER, check_model, description, facts_now, named_differences
@@ -42,7 +42,9 @@ class BackupAndRestore(keras.callbacks.Callback):
     A backup is made at the end of an epoch, because data can be made from the beginning of an epoch on: pass those of
     the epoch to resume with, such as `pipeline.batches(..., first_epoch=backup.epoch)`. For arrays,
     `keras.utils.set_random_seed(seed)` is enough, as for any reproducible training: Keras then shuffles every epoch in
-    the same way.
+    the same way. The generators of Python and NumPy go on where they were, and with Python's the order in which Keras
+    shuffles a `PyDataset` of one worker; what that has drawn itself in earlier epochs, such as a permutation in
+    `on_epoch_end`, does not come back.
 
     A folder belongs to one training: while that runs, another one with the same folder is refused. After its process
     has ended, even by a kill, the next one may use the folder.
@@ -127,6 +129,8 @@ class BackupAndRestore(keras.callbacks.Callback):
             self._facts |= {name: there[name] for name in KEPT_BY_THE_OPTIMIZER if name in there}
             load_weights_from_memory(self.model, content)
             set_states(self.others, training["callbacks"])
+            if "random" in training:  # not in backups of earlier versions
+                global_randomness.set_state(training["random"])
         # The attribute from which Keras reads where `fit` begins. A training that was stopped is finished.
         self.model._initial_epoch = sys.maxsize if training["stopped"] else training["epoch"]
 
@@ -179,6 +183,7 @@ class BackupAndRestore(keras.callbacks.Callback):
             "facts": self._facts,
             "differences": self.differences,
             "callbacks": get_states(self.others),
+            "random": global_randomness.get_state(),
         }
         content = backup_files.content(self.model, training)
         try:

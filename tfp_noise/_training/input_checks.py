@@ -3,6 +3,7 @@
 import types
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfp_noise import _positions, _validation
@@ -61,6 +62,24 @@ def _check_weights_spec(labels, weights, rank, num_labels):
 def is_array(value):
     """True for NumPy arrays, tables and eager tensors, whose values can be read; not for symbolic tensors."""
     return hasattr(value, "__array__") and not keras.backend.is_keras_tensor(value)
+
+
+def with_text_tensors(features):
+    """Features in memory, with tensors in place of arrays and columns of text, for which Keras has no dtype."""
+    if not any(map(_is_text, keras.tree.flatten(features))):
+        return features
+    return keras.tree.map_structure(lambda leaf: tf.constant(np.asarray(leaf)) if _is_text(leaf) else leaf, features)
+
+
+def _is_text(leaf):
+    if not is_array(leaf) or isinstance(leaf, tf.Tensor):
+        return False
+    if getattr(getattr(leaf, "dtype", None), "kind", "O") not in "OSU":  # before an array of it is made
+        return False
+    array = np.asarray(leaf)
+    return array.dtype.kind in "SU" or (
+        array.dtype == object and all(isinstance(one, (str, bytes)) for one in array.flat)
+    )
 
 
 def check_examples(name, features, size):
@@ -126,7 +145,8 @@ def _check_arrays(batch, *settings):
     """A batch `(x, y, ...)` of arrays, checked by `check_data`."""
     if not isinstance(batch, tuple) or len(batch) < 2:
         return batch
-    return *check_data(*batch[:2], *settings), *batch[2:]
+    x, y, *weights = batch
+    return *check_data(with_text_tensors(x), y, *settings), *weights
 
 
 def _checked_batches(batches, check_scale, *settings):

@@ -66,25 +66,30 @@ def check_weights(arguments, y, ignored=None, rank=2, num_labels=1, needs_ids=Fa
         raise ValueError(
             "`class_weight` must be left out for several labels an example, because Keras looks up one label an "
             f"example. Received: {arguments['class_weight']}, for {num_labels} labels. Pass a weight of each label: "
-            "`sample_weight=np.where(y == 1, weight_of_present, weight_of_absent)`."
+            f"{_weights_as(y, 'np.where(labels == 1, weight_of_present, weight_of_absent)')}."
         )
     if rank > 2:
         raise ValueError(
             "`class_weight` must be left out for labels at each position, because Keras looks up one label an example. "
             f"Received: {arguments['class_weight']}, for outputs of {rank} axes. Pass a weight of each position: "
-            "`sample_weight=weights[y]`, with an array of a weight a class."
+            f"{_weights_as(y, 'weights[labels]')}, with an array of a weight a class."
         )
     if needs_ids:
         raise ValueError(
             "`class_weight` must be left out for a loss that remembers examples by ids, because Keras looks up labels "
             f"without ids. Received: {arguments['class_weight']}. Pass a weight of each example: "
-            "`sample_weight=weights[y]`, with an array of a weight a class."
+            f"{_weights_as(y, 'weights[labels]')}, with an array of a weight a class."
         )
     if y is None and ignored is not None:
         raise ValueError(
             "`class_weight` must be left out for batches and a loss with an `ignore_class`, which has no class weight. "
             f"Received: ignore_class={ignored}. Pass batches of (x, y, sample_weight)."
         )
+
+
+def _weights_as(y, weights):
+    """Code that passes weights: beside labels in memory, or in the batches."""
+    return f"batches of `(x, y, {weights})`" if y is None else f"`sample_weight={weights}`"
 
 
 def check_labels_given(y):

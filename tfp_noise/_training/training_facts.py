@@ -152,7 +152,9 @@ def _tensor_bytes(tensor, resumed):
 def _bytes(array):
     size = array.nbytes if isinstance(array, np.ndarray) else np.prod(array.shape, dtype=float) * 8
     array = np.asarray(array[:: int(size // _BYTES)] if size >= 2 * _BYTES and len(array.shape) else array)
-    return (array.astype(str) if array.dtype == object else array).tobytes()
+    if array.dtype == object:  # text, of tensors in bytes of any encoding
+        array = np.array([one.decode("latin-1") if isinstance(one, bytes) else str(one) for one in array.flat])
+    return array.tobytes()
 
 
 def _crc(parts):

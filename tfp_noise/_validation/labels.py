@@ -9,6 +9,7 @@ from tfp_noise._validation.arrays import as_array, as_numbers, check_finite
 DISTRIBUTION_TOLERANCE = 1e-3  # of the sum of a row, so that float16 predictions pass
 LOGITS_CURE = "Are these logits? Pass their softmax. Did training diverge?"
 _CHUNK_ENTRIES = 2**22
+_NAN = ("nan", "<NA>")  # as NumPy and pandas write a missing value among names
 _CURES_OF_255 = {
     wording.NO_LABEL_FOR_LOSS: wording.NO_LABEL_255,
     wording.NO_LABEL_BESIDE_PREDICTIONS: wording.NO_LABEL_255_BESIDE_PREDICTIONS,
@@ -50,7 +51,7 @@ def _label_cure(labels):
     """Advice for labels that are not integers."""
     numbers = labels.dtype.kind in "bf" and labels.size
     if labels.dtype.kind in "USTO":
-        missing = [value for value in labels.ravel().tolist() if value is None or isinstance(value, float)]
+        missing = [value for value in labels.ravel().tolist() if value is None or str(value) in _NAN]
         if missing:
             return f"Leave out the {wording.counted(len(missing), 'example')} without a label."
         return (

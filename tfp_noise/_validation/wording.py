@@ -23,6 +23,11 @@ LISTS_OF_NAMES = "Make them of lists of names by `sklearn.preprocessing.MultiLab
 NAME_OF_PRESENT = "Make them of two names by `(labels == name_of_present).astype(int)`."
 
 
+TEXT_AS_IT_IS = (
+    "A network that looks words up, or reads the files that paths name, takes them as they are: `examples.features`."
+)
+
+
 def counted(number, noun):
     """Number and noun, which is in the plural unless the number is 1."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

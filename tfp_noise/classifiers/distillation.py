@@ -101,6 +101,8 @@ class DistilledClassifier(NoisyLabelClassifier):
         # `super()`, which may call `build`.
         self._teacher = _Untracked(teacher)
         super().__init__(network, loss, name=name, **kwargs)
+        # Keras asks this of the layers that it tracks. XLA can compile neither lookups nor cuDNN's recurrent layers.
+        self.supports_jit = all(layer.supports_jit for layer in teacher._flatten_layers())
         self.temperature = _validation.check_number("temperature", temperature, above=0)
         self.label_weight = _validation.check_number("label_weight", label_weight, 0, 1)
         if self.temperature != 1 and not loss.reads_logits:

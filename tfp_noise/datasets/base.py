@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from tfp_noise import _validation
+from tfp_noise._validation import wording
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +72,15 @@ class Examples:
 
         `pipeline.batches` converts batch by batch; this converts all examples at once, which takes four times the
         memory of uint8.
+
+        Raises:
+            TypeError: for text, such as paths of files.
         """
+        if self.features.dtype.kind not in "biufV":  # bfloat16 is of NumPy's kind V
+            raise TypeError(
+                f"`features` must be numbers. Received text, first {self.features.flat[0]!r:.50}. "
+                f"{wording.TEXT_AS_IT_IS}"
+            )
         features = np.asarray(self.features, np.float32)
         return features / np.float32(255) if self.features.dtype == np.uint8 else features
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
+from tfp_noise._validation import wording
 from tfp_noise._validation.tensors import assert_labels
 
 
@@ -72,10 +73,15 @@ def to_float(features: np.ndarray | tf.Tensor) -> tf.Tensor:
     Returns:
         Float32, shaped as `features`.
 
+    Raises:
+        TypeError: for text, such as paths of files.
+
     Example:
         >>> to_float(tf.constant([0, 255], tf.uint8)).numpy().tolist()
         [0.0, 1.0]
     """
+    if tf.as_dtype(features.dtype) == tf.string:
+        raise TypeError(f"`features` must be numbers. Received text. {wording.TEXT_AS_IT_IS}")
     return tf.cast(features, tf.float32) / 255 if features.dtype == tf.uint8 else tf.cast(features, tf.float32)
 
 

@@ -10,7 +10,7 @@ from tfp_noise import _labels, _validation
 from tfp_noise.losses._entropies import cross_entropy, entropy
 from tfp_noise.losses._state import StateAfterWarmUp
 from tfp_noise.losses.base import register
-from tfp_noise.losses.example_memory import ExampleMemory, LossWithMemory
+from tfp_noise.losses.example_memory import ExampleMemory, LossWithMemory, given_classes
 
 # The authors' 600 for the mean loss of a batch of 128.
 _LABEL_RATE = 600 / 128
@@ -116,7 +116,8 @@ class PENCIL(LossWithMemory):
 
         Raises:
             TypeError: if labels are neither integers nor distributions.
-            ValueError: if there are not `num_examples` labels, or some are no classes.
+            ValueError: if there are not `num_examples` labels, some are no classes, or some are others than their ids
+                had in training.
         """
         labels = _validation.as_label_array("labels", labels)
         _validation.check_targets("labels", labels, self.num_classes, self.ignore_class)
@@ -125,8 +126,22 @@ class PENCIL(LossWithMemory):
                 f"`labels` must be those of all {self.num_examples} training examples. Received: {len(labels)}. Pass "
                 "what `fit` was given."
             )
+        self._check_order(labels)
         targets = _labels.to_distributions(labels, self.num_classes, "float32")
         return ops.convert_to_numpy(ops.softmax(self._logits(targets, self.state().rows), axis=-1))
+
+    def _check_order(self, labels):
+        """Refuses labels of which some are others than their ids had in training, because they are in another order."""
+        classes, before = map(ops.convert_to_numpy, (given_classes(labels, self.num_classes), self.state().classes))
+        changed = (before >= 0) & (classes != before)
+        if changed.any():
+            first = int(changed.argmax())
+            raise ValueError(
+                "`labels` must be those of training in the order of ids. Received: another label for "
+                f"{changed.sum()} of {len(labels)} ids, first for the id {first}: class {classes[first]}, and class "
+                f"{before[first]} in training. If the labels are in the order of `ids`, pass "
+                "`labels[np.argsort(ids)]`."
+            )
 
     def soft_label_loss(self, targets, y_pred, rows=None):
         log_p = ops.log_softmax(y_pred, axis=-1)

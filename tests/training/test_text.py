@@ -1,0 +1,97 @@
+"""Networks that look up text: features in arrays, columns and tensors, in memory and in batches."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfp_noise import NoisyLabelClassifier, callbacks, cross_predict, losses
+
+WORDS = np.array(["rot", "grün", "blau", "grün"] * 4)
+LABELS = np.array([0, 1, 2, 1] * 4)
+N = len(WORDS)
+
+
+def network():
+    word, size = keras.Input([1], dtype="string", name="word"), keras.Input([2], name="size")
+    number = keras.layers.StringLookup(vocabulary=["rot", "grün", "blau"])(word)
+    embedded = keras.layers.Flatten()(keras.layers.Embedding(4, 3)(number))
+    filled = keras.ops.where(keras.ops.isnan(size), 0.0, size)
+    together = keras.layers.Concatenate()([embedded, filled])
+    return keras.Model({"word": word, "size": size}, keras.layers.Dense(3)(together))
+
+
+def compiled():
+    keras.utils.set_random_seed(0)
+    model = NoisyLabelClassifier(network(), losses.CrossEntropy(3))
+    model.compile(keras.optimizers.Adam(0.1), metrics=["accuracy"], run_eagerly=True)
+    return model
+
+
+def features(words):
+    return {"word": words, "size": np.zeros([N, 2], "float32")}
+
+
+class Batches(keras.utils.PyDataset):
+    """The words as NumPy has them."""
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, i):
+        part = slice(8 * i, 8 * i + 8)
+        return {key: value[part] for key, value in features(WORDS[:, np.newaxis]).items()}, LABELS[part]
+
+
+def a_column():
+    return pytest.importorskip("pandas").Series(WORDS, index=np.arange(N)[::-1])
+
+
+WAYS = {
+    "text of NumPy": lambda: WORDS[:, np.newaxis],
+    "objects": lambda: WORDS.astype(object),
+    "a column of pandas": a_column,
+    "bytes": lambda: np.array([word.encode() for word in WORDS]),
+}
+
+
+@pytest.fixture(scope="module")
+def of_tensors():
+    """The history and the predictions of a training on tensors."""
+    model, x = compiled(), features(tf.constant(WORDS[:, np.newaxis]))
+    history = model.fit(x, LABELS, batch_size=8, validation_data=(x, LABELS), shuffle=False, verbose=0).history
+    return history, model.predict(x, verbose=0)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_text_trains_like_a_tensor_of_it(way, of_tensors):
+    model, x = compiled(), features(WAYS[way]())
+    history = model.fit(x, LABELS, batch_size=8, validation_data=(x, LABELS), shuffle=False, verbose=0).history
+    assert history == of_tensors[0]
+    np.testing.assert_array_equal(model.predict(x, verbose=0), of_tensors[1])
+
+
+def test_text_in_batches_trains_like_a_tensor_of_it(of_tensors):
+    history = compiled().fit(Batches(), validation_data=Batches(), shuffle=False, verbose=0).history
+    assert history == of_tensors[0]
+
+
+def test_text_beside_gaps_that_the_network_fills():
+    x = features(WORDS)
+    x["size"][3] = np.nan
+    assert np.isfinite(compiled().fit(x, LABELS, verbose=0).history["loss"]).all()
+
+
+@pytest.mark.parametrize("words", [WORDS, tf.constant(WORDS)], ids=["array", "tensor"])
+def test_cross_prediction_of_text(words):
+    probabilities = cross_predict(compiled, features(words), LABELS, folds=2, epochs=1, verbose=0)
+    assert probabilities.shape == (N, 3)
+
+
+@pytest.mark.parametrize("words", [WORDS, tf.constant(WORDS)], ids=["array", "tensor"])
+def test_a_backup_tells_text_apart(words, tmp_path, caplog):
+    """In any encoding, also beyond ASCII."""
+    for given, is_another in ((words, False), (words, False), (WORDS[::-1], True)):
+        backup = callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)
+        compiled().fit(features(given), LABELS, epochs=1, callbacks=[backup], verbose=0)
+        assert any("x: 16 examples" in one for one in backup.differences) == is_another
