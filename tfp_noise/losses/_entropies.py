@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from tfp_noise import _labels
 from tfp_noise.losses._gradients import with_gradient
 
 _LOG_ZERO = -1e30  # stands for log(0)
@@ -46,6 +47,29 @@ def log_complement(log_p):
     likely = p > 0.5  # at most one class, whose complement is the sum of the others
     of_others = ops.sum(ops.where(likely, 0.0, p), axis=-1, keepdims=True)
     return ops.log(ops.maximum(ops.where(likely, of_others, 1 - p), smallest(p.dtype)))
+
+
+def log_odds(labels, logits):
+    """`log(p_y / (1 - p_y))` of class indices y `[batch]`, exact as `p_y -> 1`, and at most 1e30.
+
+    It is the label's logit less the logsumexp of the others, and its gradient their softmax: two arrays `[batch, K]`.
+    """
+    is_label = ops.one_hot(labels, logits.shape[-1], dtype="bool")
+
+    @with_gradient
+    def difference(logits):
+        others = ops.where(is_label, -float("inf"), logits)
+        largest = ops.maximum(ops.max(others, axis=-1, keepdims=True), _LOG_ZERO)
+        others = ops.exp(others - largest)
+        total = ops.maximum(ops.sum(others, axis=-1, keepdims=True), smallest(logits.dtype))
+
+        def gradient(upstream):
+            upstream = ops.expand_dims(upstream, -1)
+            return ops.where(is_label, upstream, others * (-upstream / total))
+
+        return _labels.label_entries(logits, labels) - (largest + ops.log(total))[:, 0], gradient
+
+    return difference(logits)
 
 
 def class_losses(log_p, gamma):
