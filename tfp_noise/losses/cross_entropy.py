@@ -45,6 +45,9 @@ class CrossEntropy(NoisyLabelLoss):
     def soft_label_loss(self, targets: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         return _entropies.cross_entropy(targets, ops.log_softmax(y_pred, axis=-1))
 
+    def class_index_loss(self, labels: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        return _entropies.cross_entropy_of_classes(labels, y_pred)
+
     def binary_loss(self, present, logits):
         of_present, of_absent = ops.softplus(-logits), ops.softplus(logits)
         return _entropies.product(of_present, present) + _entropies.product(of_absent, 1 - present)
