@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from keras import ops
 
 from tfp_noise.losses import _entropies
+from tfp_noise.losses._gradients import with_gradient
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
 if TYPE_CHECKING:
@@ -45,9 +46,18 @@ class CrossEntropy(NoisyLabelLoss):
     def soft_label_loss(self, targets: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         return _entropies.cross_entropy(targets, ops.log_softmax(y_pred, axis=-1))
 
+    def class_index_loss(self, labels: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        return _entropies.cross_entropy_of_classes(labels, y_pred)
+
     def binary_loss(self, present, logits):
-        of_present, of_absent = ops.softplus(-logits), ops.softplus(logits)
-        return _entropies.product(of_present, present) + _entropies.product(of_absent, 1 - present)
+        @with_gradient
+        def loss(logits):
+            size = ops.abs(logits)
+            of_unlikely = ops.where(logits > 0, 1 - present, present)
+            value = ops.log1p(ops.exp(-size)) + _entropies.product(size, of_unlikely)
+            return value, lambda upstream: upstream * (ops.sigmoid(logits) - present)
+
+        return loss(logits)
 
 
 def cross_entropy_like(loss: NoisyLabelLoss) -> CrossEntropy:

@@ -6,7 +6,7 @@ from typing import Any
 from keras import ops
 
 from tfp_noise import _validation
-from tfp_noise.losses._entropies import product
+from tfp_noise.losses._entropies import LARGEST, cross_entropies_of_classes, product
 from tfp_noise.losses.base import NoisyLabelLoss, register
 from tfp_noise.losses.baselines._active_losses import ACTIVE, active_loss, check_gamma, check_weights
 
@@ -83,9 +83,17 @@ class ActivePassive(NoisyLabelLoss):
 
     def soft_label_loss(self, targets, y_pred):
         log_p = ops.log_softmax(y_pred, axis=-1)
-        active = product(active_loss(self, targets, log_p), self.weights[0])
-        wrong = -ops.sum(targets * ops.expm1(log_p), axis=-1)
-        return active + self.weights[1] * _PASSIVE[self.passive] * wrong
+        return self._sum(active_loss(self, targets, log_p), -ops.sum(targets * ops.expm1(log_p), axis=-1))
+
+    def class_index_loss(self, labels, y_pred):
+        if self.active != "nce":
+            return super().class_index_loss(labels, y_pred)
+        of_label, of_all = cross_entropies_of_classes(labels, y_pred)
+        return self._sum(ops.minimum(of_label, LARGEST) / ops.minimum(of_all, LARGEST), -ops.expm1(-of_label))
+
+    def _sum(self, active, wrong):
+        """The weighted sum, where `wrong` is `1 - p_y`."""
+        return product(active, self.weights[0]) + self.weights[1] * _PASSIVE[self.passive] * wrong
 
     def get_config(self):
         own = {"active": self.active, "passive": self.passive, "weights": list(self.weights), "gamma": self.gamma}

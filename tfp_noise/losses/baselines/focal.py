@@ -5,7 +5,7 @@ from typing import Any
 
 from keras import ops
 
-from tfp_noise.losses._entropies import log_complement, product
+from tfp_noise.losses._entropies import log_complement, log_odds, product
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
 # Probability of the label below which `hard_gamma` applies.
@@ -66,11 +66,20 @@ class Focal(NoisyLabelLoss):
 
     def soft_label_loss(self, targets, y_pred):
         log_p = ops.log_softmax(y_pred, axis=-1)
+        return -ops.sum(product(log_p, targets) * self._weights(log_p, log_complement(log_p)), axis=-1)
+
+    def class_index_loss(self, labels, y_pred):
+        odds = log_odds(labels, y_pred)
+        log_p = -ops.softplus(-odds)
+        return -log_p * self._weights(log_p, -ops.softplus(odds))
+
+    def _weights(self, log_p, log_complement):
+        """`(1 - p)^gamma`."""
         gamma = self.gamma
         if self.hard_gamma is not None:
             hard = log_p < math.log(_HARD)
             gamma = ops.where(hard, ops.cast(self.hard_gamma, self.dtype), ops.cast(gamma, self.dtype))
-        return -ops.sum(product(log_p, targets) * ops.exp(gamma * log_complement(log_p)), axis=-1)
+        return ops.exp(gamma * log_complement)
 
     def get_config(self):
         return {**super().get_config(), "gamma": self.gamma, "hard_gamma": self.hard_gamma}

@@ -5,6 +5,8 @@ from keras import ops
 
 from tfp_noise import _positions, _validation
 from tfp_noise.losses import _checks
+from tfp_noise.losses._entropies import smallest
+from tfp_noise.losses._gradients import with_gradient
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
 
@@ -80,15 +82,7 @@ class LogitClip(NoisyLabelLoss):
 
     def _clipped(self, y_pred):
         _checks.check_raw(y_pred)
-        raw = ops.cast(y_pred, self.dtype)
-        there = ops.isfinite(raw)
-        logits = ops.where(there, raw, 0)
-        # In units of the largest, because squares of large logits overflow.
-        unit = ops.maximum(ops.max(ops.abs(logits), axis=-1, keepdims=True), self.max_norm)
-        unit = ops.stop_gradient(unit)
-        limit, squares = self.max_norm / unit, ops.sum(ops.square(logits / unit), axis=-1, keepdims=True)
-        scale = limit / ops.sqrt(ops.maximum(squares, ops.square(limit)))  # exactly 1 inside
-        return _positions.with_mask_of(y_pred, ops.where(there, logits * scale, raw))
+        return _positions.with_mask_of(y_pred, _clip(ops.cast(y_pred, self.dtype), self.max_norm))
 
     def get_config(self):
         return {"loss": keras.saving.serialize_keras_object(self.loss), "max_norm": self.max_norm, "name": self.name}
@@ -96,6 +90,30 @@ class LogitClip(NoisyLabelLoss):
     @classmethod
     def from_config(cls, config):
         return cls(**{**config, "loss": keras.saving.deserialize_keras_object(config["loss"])})
+
+
+def _clip(logits, max_norm):
+    """`logits` scaled down to a norm of at most `max_norm`; classes with the logit -inf stay."""
+
+    @with_gradient
+    def clip(logits):
+        units = ops.where(ops.isfinite(logits), logits, 0)
+        # In units of the largest, because squares of large logits overflow.
+        largest = ops.maximum(ops.max(ops.abs(units), axis=-1, keepdims=True), max_norm)
+        units, limit = units / largest, max_norm / largest
+        squares = ops.sum(ops.square(units), axis=-1, keepdims=True)
+        bounded = ops.maximum(squares, ops.square(limit))
+        # Exactly 1 inside; not 0 elsewhere, because 0 times -inf is NaN.
+        scale = ops.maximum(limit / ops.sqrt(bounded), smallest(logits.dtype))
+
+        def gradient(upstream):
+            along = ops.sum(units * upstream, axis=-1, keepdims=True) / bounded
+            along = ops.where(squares > ops.square(limit), along, 0)
+            return scale * (upstream - along * units)
+
+        return scale * logits, gradient
+
+    return clip(logits)
 
 
 def _check_loss(loss):

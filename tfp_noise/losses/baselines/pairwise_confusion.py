@@ -4,6 +4,7 @@ from typing import Any
 
 from keras import ops
 
+from tfp_noise import _labels
 from tfp_noise.losses._checks import check_no_ignore_class
 from tfp_noise.losses._entropies import cross_entropy
 from tfp_noise.losses.base import NoisyLabelLoss, register
@@ -63,15 +64,17 @@ class PairwiseConfusion(NoisyLabelLoss):
         check_no_ignore_class(self)
 
     def soft_label_loss(self, targets, y_pred):
+        differ = 1 - ops.sum(targets * _partners(targets), axis=-1)
+        return self._loss(targets, differ, y_pred)
+
+    def class_index_loss(self, labels, y_pred):
+        differ = ops.cast(labels != _partners(labels), self.dtype)
+        return self._loss(_labels.to_distributions(labels, self.num_classes, self.dtype), differ, y_pred)
+
+    def _loss(self, targets, differ, y_pred):
         log_p = ops.log_softmax(y_pred, axis=-1)
-        half = ops.shape(y_pred)[0] // 2
-
-        def partners(x):
-            return ops.roll(x, -half, axis=0)
-
         p = ops.exp(log_p)
-        differ = 1 - ops.sum(targets * partners(targets), axis=-1)
-        distance = ops.sum(ops.square(p - partners(p)), axis=-1)
+        distance = ops.sum(ops.square(p - _partners(p)), axis=-1)
         return cross_entropy(targets, log_p) + self.weight / 2 * differ * distance
 
     def loss_in_validation(self):
@@ -79,3 +82,8 @@ class PairwiseConfusion(NoisyLabelLoss):
 
     def get_config(self):
         return {**super().get_config(), "weight": self.weight}
+
+
+def _partners(values):
+    """The values of each example's partner, for values `[n, ...]` of a batch."""
+    return ops.roll(values, -(ops.shape(values)[0] // 2), axis=0)

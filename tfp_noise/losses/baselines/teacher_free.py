@@ -4,9 +4,10 @@ import math
 from typing import Any
 
 from keras import ops
+from scipy.special import entr
 
 from tfp_noise import _validation
-from tfp_noise.losses._entropies import cross_entropy, product
+from tfp_noise.losses._entropies import cross_entropies_of_classes, cross_entropy, cross_entropy_of_classes, product
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
 _SMALLEST = 1e-37
@@ -85,11 +86,25 @@ class TeacherFree(NoisyLabelLoss):
         to_label = cross_entropy(targets, ops.log_softmax(y_pred, axis=-1))
         right, wrong = self._teacher()
         teacher = wrong + (right - wrong) * targets
-        student = ops.log_softmax(y_pred / (self.temperature if self.variant == "paper" else 1.0), axis=-1)
+        student = ops.log_softmax(y_pred / self._softening, axis=-1)
         # At a low temperature the teacher's probability of other classes underflows, and 0 log 0 counts as 0.
         log_teacher = ops.log(ops.maximum(teacher, _SMALLEST))
-        divergence = cross_entropy(teacher, student - log_teacher)
+        return self._sum(to_label, cross_entropy(teacher, student - log_teacher))
+
+    def class_index_loss(self, labels, y_pred):
+        right, wrong = self._teacher()
+        of_label, of_all = cross_entropies_of_classes(labels, y_pred / self._softening)
+        entropy = entr(right) + (self.num_classes - 1) * entr(wrong)
+        divergence = (right - wrong) * of_label + product(of_all, wrong) - float(entropy)
+        return self._sum(cross_entropy_of_classes(labels, y_pred), divergence)
+
+    def _sum(self, to_label, divergence):
         return product(to_label, 1 - self.alpha) + product(divergence, self.alpha)
+
+    @property
+    def _softening(self):
+        """What the prediction's logits are divided by in the divergence."""
+        return self.temperature if self.variant == "paper" else 1.0
 
     def _teacher(self):
         """The softened teacher's probabilities of the label and of each other class."""
