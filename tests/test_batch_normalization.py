@@ -71,7 +71,7 @@ def test_one_value_a_channel_has_no_variance():
 
 
 def test_gradients_have_gradients():
-    """As learning to reweight takes them. Keras's are wrong: its variance takes the mean for a constant."""
+    """Learning to reweight takes them. Keras's are wrong: its variance takes the mean for a constant."""
 
     def formula(x):
         scale, offset = WEIGHTS[:2]

@@ -38,7 +38,7 @@ def test_batches_of_a_dataset_are_checked_as_they_come(where, features, labels, 
 
 
 def test_a_dataset_keeps_its_checks_for_labels_of_one_kind():
-    """Which are traced once for several calls and models; a model of other labels has its own."""
+    """The checks are traced once for several calls and models; a model of other labels has its own."""
     data = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(16)
 
     def checked(loss, allows_nan=False):

@@ -23,7 +23,7 @@ class _Kind:
 
     @property
     def labels(self):
-        """What the checks of a dataset's labels depend on."""
+        """Facts that the checks of a dataset's labels depend on."""
         return type(self), self.width, self._ignored
 
     def check_metrics(self, metrics, y, predictions):
