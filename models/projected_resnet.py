@@ -2,6 +2,8 @@
 
 import keras
 
+from tfp_noise._batch_normalization import BatchNormalization
+
 _FOUR_STAGES = (64, 128, 256, 512)  # filters of ImageNet's networks
 
 
@@ -133,7 +135,7 @@ def _convolution(x, filters, size, strides=1, groups=1):
     x = keras.layers.Conv2D(
         filters, size, strides, padding="same", groups=groups, use_bias=False, kernel_initializer="he_normal"
     )(x)
-    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+    return BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
 
 
 def _head(name, inputs, x, num_outputs):

@@ -2,6 +2,8 @@
 
 import keras
 
+from tfp_noise._batch_normalization import BatchNormalization
+
 
 def resnet8(input_shape, num_outputs):
     """ResNet-8 (n = 1): for machines without an accelerator; not in the papers."""
@@ -53,7 +55,8 @@ def _block(x, filters, strides, name):
     y = keras.layers.ReLU()(_convolution(x, filters, strides))
     y = _convolution(y, filters)
     if strides > 1:  # option A: every other pixel, and zeros for the new channels
-        x = keras.layers.MaxPooling2D(pool_size=1, strides=strides, padding="same")(x)
+        # The mean of one pixel is that pixel. A maximum would keep its place for the gradient, at five times the cost.
+        x = keras.layers.AveragePooling2D(pool_size=1, strides=strides, padding="same")(x)
         x = keras.ops.pad(x, [[0, 0], [0, 0], [0, 0], [0, filters - x.shape[-1]]])
     return keras.layers.ReLU(name=name)(keras.layers.Add()([x, y]))
 
@@ -61,4 +64,4 @@ def _block(x, filters, strides, name):
 def _convolution(x, filters, strides=1):
     """A 3x3 convolution and its batch normalisation, which makes a bias redundant."""
     x = keras.layers.Conv2D(filters, 3, strides, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
-    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+    return BatchNormalization(momentum=0.9, epsilon=1e-5)(x)

@@ -2,6 +2,8 @@
 
 import keras
 
+from tfp_noise._batch_normalization import BatchNormalization
+
 
 def wrn28_2(input_shape, num_outputs):
     """WRN-28-2: 28 layers (three stages of four blocks), twice as wide; 1.47 million parameters at 10 outputs.
@@ -29,7 +31,7 @@ def _block(x, filters, strides, name):
 
 
 def _activation(x):
-    x = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+    x = BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
     return keras.layers.ReLU()(x)
 
 

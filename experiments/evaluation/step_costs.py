@@ -18,6 +18,7 @@ METHODS = {
     "online label smoothing": losses.OnlineLabelSmoothing,
     "learnable label smoothing": losses.LearnableLabelSmoothing,
 }
+_FITTED = {"cross-entropy": losses.CrossEntropy, "Logistic-Normal": losses.LogisticNormal}
 METHODS_FOR_MANY_CLASSES = {
     "online label smoothing, top=32": lambda k: losses.OnlineLabelSmoothing(k, top=32),
     "learnable label smoothing, top=32": lambda k: losses.LearnableLabelSmoothing(k, top=32),
@@ -69,16 +70,15 @@ def of_small_network(model, shape, batch, rounds=200, calls=3, methods=METHODS):
     return ratios({name: step(build(10)) for name, build in methods.items()}, step(cross_entropy(10)), rounds, calls)
 
 
-def of_classifier(rounds=20, epochs=4, steps=100):
-    """Return the ratio of the classifier's `fit` to that of plain Keras, with the same network, loss and metric.
+def of_classifier(rounds=10, epochs=3, steps=80):
+    """Return, by loss, the ratio of the classifier's `fit` to that of plain Keras with the same network and metric.
 
-    LeNet-5, batches of 256, as experiments run it: whole calls of `fit`, their start included, in turn.
+    LeNet-5, batches of 256, as experiments run it: whole calls of `fit` in turn, the fastest of each.
     """
     shape, batch = (28, 28, 1), 256
     batches = pipeline.batches(made_up(shape, steps * batch), batch)
 
-    def fit(build):
-        loss = cross_entropy(10)
+    def fit(build, loss):
         network = models.build("lenet5", shape, loss.num_outputs)
         model, arguments = build(network, loss)
         execution = {"steps_per_execution": batches.steps_per_execution, "jit_compile": False}
@@ -86,9 +86,29 @@ def of_classifier(rounds=20, epochs=4, steps=100):
         data = {"epochs": epochs, "steps_per_epoch": steps, "shuffle": False, "verbose": 0}
         return lambda: model.fit(batches.train, **data)
 
-    ours = fit(lambda network, loss: (NoisyLabelClassifier(network, loss), {}))
-    plain = fit(lambda network, loss: (network, {"loss": loss}))
-    return ratios({"fit": ours}, plain, rounds, calls=1)["fit"]
+    def ratio(loss):
+        ours = fit(lambda network, loss: (NoisyLabelClassifier(network, loss), {}), loss(10))
+        plain = fit(lambda network, loss: (network, {"loss": loss}), loss(10))
+        seconds = seconds_in_turn({"ours": ours, "plain": plain}, rounds, calls=1)
+        return float(seconds["ours"].min() / seconds["plain"].min())
+
+    return {name: ratio(loss) for name, loss in _FITTED.items()}
+
+
+class Clock(keras.callbacks.Callback):
+    """Notes when each epoch of a training ends."""
+
+    def on_train_begin(self, logs=None):
+        del logs
+        self.ends = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        del epoch, logs
+        self.ends.append(time.perf_counter())
+
+    def seconds(self):
+        """Return the seconds of an epoch, the mean of all but the first, which has the start of training in it."""
+        return (self.ends[-1] - self.ends[0]) / (len(self.ends) - 1)
 
 
 def made_up(shape, examples):

@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from tests.helpers.small_classifier import FEATURES, LABELS, classifier, fit, network
 from tfp_noise import NoisyLabelClassifier, losses
+from tfp_noise._training.input_checks import check_data
+from tfp_noise._training.label_kinds import label_kind
 
 LABEL = (FEATURES, LABELS + 1, r"`y` must lie in \[0, 3\)")
 FEATURE = (np.full_like(FEATURES, np.nan), LABELS, "`x` must be finite")
@@ -33,6 +35,21 @@ def test_batches_of_a_dataset_are_checked_as_they_come(where, features, labels, 
         tf.errors.InvalidArgumentError, match=message.replace("`", "`.*", 1) if where == "validation" else message
     ):
         act()
+
+
+def test_a_dataset_keeps_its_checks_for_labels_of_one_kind():
+    """The checks are traced once for several calls and models; a model of other labels has its own."""
+    data = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(16)
+
+    def checked(loss, allows_nan=False):
+        return check_data(data, None, label_kind(loss), "", lambda: allows_nan, lambda *_: 2)[0]
+
+    first = checked(losses.CrossEntropy(3))
+    assert checked(losses.LogisticNormal(3)) is first
+    assert checked(losses.CrossEntropy(3), allows_nan=True) is not first
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"`y` must lie in \[0, 2\)"):
+        list(checked(losses.CrossEntropy(2)))
+    assert len(list(checked(losses.CrossEntropy(3)))) == len(list(data))
 
 
 def two_outputs():

@@ -4,6 +4,7 @@ import functools
 
 import keras
 
+from tfp_noise._batch_normalization import BatchNormalization
 from tfp_noise._saving.layer_states import layer_states, set_layer_states
 from tfp_noise._saving.resumable import atomic_save, atomic_save_weights
 
@@ -71,7 +72,8 @@ def _copy(network, width):
             for key in ("lora_rank", "lora_alpha"):  # the copied `kernel` includes the LoRA update
                 config.pop(key, None)
             config[_WIDTH[type(head)]] = width
-        return type(layer).from_config(config)
+        plain = keras.layers.BatchNormalization
+        return (plain if isinstance(layer, BatchNormalization) else type(layer)).from_config(config)
 
     try:
         copy = keras.models.clone_model(network, clone_function=copy_layer)

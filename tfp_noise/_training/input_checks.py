@@ -9,6 +9,8 @@ import tensorflow as tf
 from tfp_noise import _positions, _validation
 from tfp_noise._training import example_ids
 
+_CHECKED = "_tfp_noise_checked"
+
 
 def check_data(x, y, kind, prefix, takes_nan, rank_of, num_examples=None, check_scale=None):
     """Checks `x` and `y` at once if they are in memory; batches of a dataset or generator are checked one by one.
@@ -123,7 +125,11 @@ def _check_labels(x, y, kind, prefix, takes_nan, rank_of, num_examples):
 
 
 def _checked_dataset(x, check_scale, kind, prefix, takes_nan, rank_of, num_examples):
-    """A `tf.data.Dataset` whose batches are checked when they are made."""
+    """A `tf.data.Dataset` whose batches are checked when they are made.
+
+    The dataset keeps it for the next call, because TensorFlow takes as long as several steps of a small network to
+    trace and to optimise the checks.
+    """
     if check_scale:
         check_scale(f"{prefix}x", x)
     spec, rank = x.element_spec, 2
@@ -136,9 +142,14 @@ def _checked_dataset(x, check_scale, kind, prefix, takes_nan, rank_of, num_examp
         if ids is not None:
             example_ids.check_spec(f"{prefix}y", ids)
     allows_nan = takes_nan()  # called here, because inside the dataset's graph the model cannot be called
-    # Batches are checked while the step before them is computed; within the step that would take some percent of its
-    # time.
-    return x.map(lambda *batch: _check_batch(batch, kind, prefix, allows_nan, rank, num_examples)).prefetch(2)
+    settings = (kind.labels, prefix, allows_nan, rank, num_examples)
+    last, checked = getattr(x, _CHECKED, (None, None))
+    if last != settings:
+        # Batches are checked while the step before them is computed; within the step that would take some percent of
+        # its time.
+        checked = x.map(lambda *batch: _check_batch(batch, kind, *settings[1:])).prefetch(2)
+        setattr(x, _CHECKED, (settings, checked))
+    return checked
 
 
 def _check_arrays(batch, *settings):

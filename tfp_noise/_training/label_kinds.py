@@ -21,6 +21,11 @@ class _Kind:
     def __init__(self, loss):
         self._ignored, self._forms_checked = loss.ignore_class, set()
 
+    @property
+    def labels(self):
+        """Facts that the checks of a dataset's labels depend on."""
+        return type(self), self.width, self._ignored
+
     def check_metrics(self, metrics, y, predictions):
         """Refuses metrics that cannot read labels of `for_metrics`, or predictions with its mask."""
         form = len(y.shape), get_keras_mask(predictions) is not None

@@ -1,0 +1,1 @@
+"""Training speed of networks of `models` on CPUs, beside the same networks in PyTorch."""
