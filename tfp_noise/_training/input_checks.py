@@ -74,9 +74,9 @@ def with_text_tensors(features):
 
 
 def _is_text(leaf):
-    if not is_array(leaf) or isinstance(leaf, tf.Tensor):
-        return False
-    if getattr(getattr(leaf, "dtype", None), "kind", "O") not in "OSU":  # before an array of it is made
+    """True for text in an array of NumPy, or in a column or a table of pandas; a table has no dtype of its own."""
+    kind = getattr(getattr(leaf, "dtype", None), "kind", "O" if hasattr(leaf, "iloc") else None)
+    if kind not in ("O", "S", "U"):  # before an array of it is made
         return False
     array = np.asarray(leaf)
     return array.dtype.kind in "SU" or (
