@@ -87,5 +87,5 @@ def label_entries(rows, indices):
 
 def _flat_positions(rows, indices):
     """The positions of the labels' entries in the flattened rows."""
-    starts = ops.arange(ops.shape(indices)[0], dtype="int32") * rows.shape[-1]
+    starts = ops.arange(ops.shape(indices)[0], dtype="int32") * ops.shape(rows)[-1]
     return (starts if len(indices.shape) == 1 else ops.expand_dims(starts, -1)) + ops.cast(indices, "int32")
