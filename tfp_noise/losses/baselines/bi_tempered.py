@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from tfp_noise import _labels, _validation
-from tfp_noise.losses._entropies import product
+from tfp_noise.losses._entropies import cross_entropy_of_classes, product
 from tfp_noise.losses._gradients import with_gradient
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
@@ -93,6 +93,8 @@ class BiTempered(NoisyLabelLoss):
         return self._divergence(of_labels, y_pred)
 
     def class_index_loss(self, labels, y_pred):
+        if self.t1 == self.t2 == 1:
+            return cross_entropy_of_classes(labels, y_pred)
         is_label = ops.one_hot(labels, self.num_classes, dtype="bool")
 
         def of_labels(function, log_p):
