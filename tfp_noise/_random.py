@@ -22,8 +22,7 @@ def fold_in(seed, number):
 
 def uniform(seed, shape):
     """Uniform random numbers from a seed `[2]`: float32 of this shape, odd multiples of 2^-24 in (0, 1), exact."""
-    bits = tf.random.stateless_uniform(shape, seed, minval=None, maxval=None, dtype=tf.int32, alg="philox")
-    return (tf.cast(tf.bitwise.right_shift(bits, 9), tf.float32) + 0.5) * 2.0**-23 + 0.5
+    return _half_integers(seed, shape) * 2.0**-23 + 0.5
 
 
 def standard_normal(seed, shape):
@@ -32,7 +31,13 @@ def standard_normal(seed, shape):
     `tf.random.stateless_normal` gives other numbers under XLA, which transforms the same random bits differently. Here
     they become a number x in (-1, 1), exact in float32, and `sqrt(2) erfinv(x)` is normal, cut off at 5.2.
     """
-    return tf.cast(2.0**0.5, tf.float32) * tf.math.erfinv(2 * uniform(seed, shape) - 1)
+    return tf.cast(2.0**0.5, tf.float32) * tf.math.erfinv(_half_integers(seed, shape) * 2.0**-22)
+
+
+def _half_integers(seed, shape):
+    """Odd multiples of 1/2 in (-2^22, 2^22), each as often, exact in float32."""
+    bits = tf.random.stateless_uniform(shape, seed, minval=None, maxval=None, dtype=tf.int32, alg="philox")
+    return tf.cast(tf.bitwise.right_shift(bits, 9), tf.float32) + 0.5
 
 
 def epoch_seed(seed, epoch):

@@ -74,6 +74,19 @@ def test_tempered_probabilities_sum_to_one_before_they_are_normalised(num_classe
     np.testing.assert_allclose(sums, 1, atol=1e-13 if dtype == "float64" else 2e-6)
 
 
+@pytest.mark.parametrize(("num_classes", "t2"), [(2, 1.001), (2, 4.0), (14, 1.1), (14, 2.0), (14, 5.0)])
+def test_probabilities_in_the_loss_sum_to_one_although_it_takes_no_needless_steps(num_classes, t2):
+    """With t1 = 1 the loss of each class is `-log p`; rows that need many steps stand beside rows that need none."""
+    rng = np.random.default_rng(0)
+    rows = [-np.arange(num_classes), -np.eye(num_classes)[0], np.eye(num_classes)[1], rng.normal(size=num_classes)]
+    logits = np.concatenate([row * np.logspace(-3, 4.5, 40)[:, None] for row in rows])
+    for dtype, error in (("float32", 2e-6), ("float64", 1e-13)):
+        loss = losses.BiTempered(num_classes, 1.0, t2, dtype=dtype)
+        for some in (logits, logits[40:50], logits[150:]):
+            total = sum(np.exp(-np.asarray(loss.call(np.full(len(some), k), some))) for k in range(num_classes))
+            np.testing.assert_allclose(total, 1, atol=error)
+
+
 def test_tempered_probabilities_have_their_closed_form_for_two_classes():
     """The equation for t2 = 2 is `1 / u + 1 / (u + gap) = 1`."""
     gap = np.logspace(-3, 6, 30)

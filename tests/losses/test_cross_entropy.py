@@ -33,6 +33,17 @@ def test_some_smoothing_is_told_apart():
     assert (value_and_gradient(plain, labels, outputs)[0] != value_and_gradient(smoothing, labels, outputs)[0]).all()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_value_and_gradient_keep_their_digits_as_the_prediction_grows_certain(dtype):
+    """Where `log p` of the label itself rounds to 0: in float32 from a margin of 17 on."""
+    margins = np.array([5.0, 20.0, 40.0, 80.0])
+    logits = np.stack([margins, 0 * margins], axis=1).astype(dtype)
+    value, gradient = value_and_gradient(losses.CrossEntropy(2, dtype=dtype), np.zeros(4, int), logits)
+    missing = np.exp(-margins) / (1 + np.exp(-margins))
+    np.testing.assert_allclose(value, np.log1p(np.exp(-margins)), rtol=1e-5)
+    np.testing.assert_allclose(gradient, np.stack([-missing, missing], axis=1), rtol=1e-5)
+
+
 def test_it_is_keras_own_loss():
     labels, outputs = kinds_of_labels(losses.CrossEntropy(K))[0]
     expected = keras.losses.sparse_categorical_crossentropy(labels, outputs, from_logits=True)

@@ -125,15 +125,30 @@ class ShiftedGaussianNoise(NoisyLabelLoss):
         logs = ops.log((1 - self.target_smoothing) * targets + off) - float(np.log(off))  # 0 for most: sums stay exact
         return (ops.cumsum(logs[..., :-1], axis=-1) - counts * logs[..., 1:]) / norms
 
+    def _log_ratios_of_classes(self, labels):
+        """The same of class indices `[batch]`: `log s` is `log s_y` for one class and equal for all others."""
+        counts, norms = self._counts_and_norms()
+        off = self.target_smoothing / self.num_classes
+        step = float(np.log1p((1 - self.target_smoothing) / off))
+        places, labels = ops.arange(self.num_classes - 1, dtype="int32"), ops.expand_dims(labels, -1)
+        of_earlier = ops.where(places == labels - 1, -step * counts / norms, 0)
+        return ops.where(places >= labels, step / norms, of_earlier)
+
     def _counts_and_norms(self):
         counts = np.arange(1.0, self.num_classes)
         return ops.convert_to_tensor(counts, self.dtype), ops.convert_to_tensor(np.sqrt(counts**2 + counts), self.dtype)
 
     def soft_label_loss(self, targets, y_pred):
+        return self._negative_log_density(self._log_ratios(targets), y_pred)
+
+    def class_index_loss(self, labels, y_pred):
+        return self._negative_log_density(self._log_ratios_of_classes(labels), y_pred)
+
+    def _negative_log_density(self, log_ratios, y_pred):
         loc, factor = ops.split(y_pred, 2, axis=-1)
         one = ops.ones([], self.dtype)
         constant = 0.5 * float(np.log(2 * np.pi)) * (self.num_classes - 1)
-        return SCALES["low_rank"](loc - self._log_ratios(targets), factor, one) + constant
+        return SCALES["low_rank"](loc - log_ratios, factor, one) + constant
 
     def build_state(self):
         return None if self.label_decay == 1 else AveragedNetwork(self.num_classes, self.average_decay)

@@ -6,7 +6,7 @@ from keras import ops
 from numpy.typing import ArrayLike
 
 from tfp_noise import _validation
-from tfp_noise.losses._entropies import cross_entropy, product
+from tfp_noise.losses._entropies import cross_entropies_of_classes, cross_entropy, cross_entropy_of_classes, product
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
 
@@ -108,6 +108,12 @@ class LabelSmoothing(NoisyLabelLoss):
         if self.alpha == 0:
             return loss
         return product(loss, 1 - self.alpha) - self.alpha * ops.mean(log_probabilities, axis=-1)
+
+    def class_index_loss(self, labels, y_pred):
+        if self.alpha == 0:
+            return cross_entropy_of_classes(labels, y_pred)
+        of_label, of_all = cross_entropies_of_classes(labels, y_pred)
+        return product(of_label, 1 - self.alpha) + self.alpha / self.num_classes * of_all
 
     def get_config(self):
         return {**super().get_config(), "alpha": self.alpha}

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from tfp_noise import _labels, _validation
-from tfp_noise.losses._entropies import product
+from tfp_noise.losses._entropies import cross_entropy_of_classes, product
 from tfp_noise.losses._gradients import with_gradient
 from tfp_noise.losses.base import NoisyLabelLoss, register
 
@@ -93,6 +93,8 @@ class BiTempered(NoisyLabelLoss):
         return self._divergence(of_labels, y_pred)
 
     def class_index_loss(self, labels, y_pred):
+        if self.t1 == self.t2 == 1:
+            return cross_entropy_of_classes(labels, y_pred)
         is_label = ops.one_hot(labels, self.num_classes, dtype="bool")
 
         def of_labels(function, log_p):
@@ -168,7 +170,8 @@ def _normalise(logits, t, num_iterations, early=False):
     depth = s * (ops.max(logits, axis=-1, keepdims=True) - logits)
 
     def at(shift):  # `s m`
-        log_p = ops.log1p(shift + depth) * (-1 / s)  # exact for small `s` too
+        log_x = ops.log((1 + shift) + depth) if s >= 1 else ops.log1p(shift + depth)  # which takes twice as long
+        log_p = log_x * (-1 / s)
         return shift, log_p, ops.exp(log_p)
 
     def is_off(shift, log_p, p):
@@ -177,17 +180,30 @@ def _normalise(logits, t, num_iterations, early=False):
 
     def step(shift, log_p, p):
         del log_p
-        return at(shift + _step(1 / (1 + shift + depth), p, s))
+        return at(shift + _step(1 / ((1 + shift) + depth), p, s))
 
-    of_equal_logits = float(np.expm1(s * np.log(logits.shape[-1])))
-    found = at(ops.maximum(of_equal_logits - ops.mean(depth, axis=-1, keepdims=True), 0))
+    found = at(_start(depth, s))
     if early:
         found = ops.while_loop(is_off, step, found, maximum_iterations=num_iterations)
     else:
         for _ in range(num_iterations):
             found = step(*found)
     shift, log_p, p = found
-    return log_p, p, 1 / (1 + shift + depth)
+    return log_p, p, 1 / ((1 + shift) + depth)
+
+
+def _start(depth, s):
+    """An estimate of `s m`, `[batch, 1]`: exact for equal logits, else left of the root, or near it for similar logits.
+
+    The power mean of `x` that is K^s at the root is at most the arithmetic mean, and less by about
+    `(1 + 1 / s) / 2 var(x) / K^s`, which counts where it is small.
+    """
+    of_equal_logits = float(np.expm1(s * np.log(depth.shape[-1])))
+    mean = ops.mean(depth, axis=-1, keepdims=True)
+    variance = ops.mean(ops.square(depth), axis=-1, keepdims=True) - ops.square(mean)
+    excess = 0.5 * (1 + 1 / s) * variance / (1 + of_equal_logits) ** 2
+    excess = ops.where(excess < 0.03, excess, 0)
+    return ops.maximum(of_equal_logits + (1 + of_equal_logits) * excess - mean, 0)
 
 
 def _step(inverse, p, s):

@@ -4,7 +4,8 @@ from typing import Any, ClassVar
 
 from keras import ops
 
-from tfp_noise.losses._entropies import cross_entropy
+from tfp_noise.losses._entropies import cross_entropy, cross_entropy_of_classes
+from tfp_noise.losses._gradients import with_gradient
 from tfp_noise.losses.base import register
 from tfp_noise.losses.example_memory import LossWithMemory
 
@@ -81,16 +82,32 @@ class EarlyLearning(LossWithMemory):
         self.weight = self._check_number("weight", weight, 0)
 
     def soft_label_loss(self, targets, y_pred, rows=None):
-        log_p = ops.log_softmax(y_pred, axis=-1)
-        clipped = _clipped(log_p)
-        before = ops.zeros_like(log_p) if rows is None else rows
-        target = ops.stop_gradient(before + self._change(clipped, before))
-        agreement = ops.sum(clipped * target, axis=-1)
-        return cross_entropy(targets, log_p) + self.weight * ops.log1p(-agreement)
+        return cross_entropy(targets, ops.log_softmax(y_pred, axis=-1)) + self._regularisation(y_pred, rows)
+
+    def class_index_loss(self, labels, y_pred, rows=None):
+        return cross_entropy_of_classes(labels, y_pred) + self._regularisation(y_pred, rows)
+
+    def _regularisation(self, y_pred, rows):
+        before = ops.zeros_like(y_pred) if rows is None else rows
+
+        @with_gradient  # by hand, because that of clipping compares every probability twice
+        def regularisation(y_pred):
+            p, clipped = _probabilities(y_pred)
+            target = before + self._change(clipped, before)
+            agreement = ops.sum(clipped * target, axis=-1)
+
+            def gradient(upstream):
+                pull = ops.where(p == clipped, p * target, 0)
+                by_logits = pull - p * ops.sum(pull, axis=-1, keepdims=True)
+                return ops.expand_dims(-self.weight * upstream / (1 - agreement), -1) * by_logits
+
+            return self.weight * ops.log1p(-agreement), gradient
+
+        return regularisation(y_pred)
 
     def changes(self, targets, y_pred, rows):
         del targets
-        return self._change(_clipped(ops.log_softmax(y_pred, axis=-1)), rows)
+        return self._change(_probabilities(y_pred)[1], rows)
 
     def _change(self, clipped, rows):
         return (1 - self.beta) * (clipped / ops.sum(clipped, axis=-1, keepdims=True) - rows)
@@ -99,5 +116,7 @@ class EarlyLearning(LossWithMemory):
         return {**super().get_config(), "beta": self.beta, "weight": self.weight}
 
 
-def _clipped(log_p):
-    return ops.clip(ops.exp(log_p), _LOWEST, 1 - _LOWEST)
+def _probabilities(y_pred):
+    """Probabilities, as they are and clipped."""
+    p = ops.softmax(y_pred, axis=-1)
+    return p, ops.clip(p, _LOWEST, 1 - _LOWEST)

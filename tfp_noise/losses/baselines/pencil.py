@@ -7,7 +7,7 @@ from keras import ops
 from numpy.typing import ArrayLike
 
 from tfp_noise import _labels, _validation
-from tfp_noise.losses._entropies import cross_entropy, entropy
+from tfp_noise.losses._entropies import cross_entropy, cross_entropy_of_classes, entropy
 from tfp_noise.losses._state import StateAfterWarmUp
 from tfp_noise.losses.base import register
 from tfp_noise.losses.example_memory import ExampleMemory, LossWithMemory, given_classes
@@ -144,6 +144,13 @@ class PENCIL(LossWithMemory):
             )
 
     def soft_label_loss(self, targets, y_pred, rows=None):
+        return self._loss(targets, y_pred, rows, cross_entropy(targets, ops.log_softmax(y_pred, axis=-1)))
+
+    def class_index_loss(self, labels, y_pred, rows=None):
+        targets = _labels.to_distributions(labels, self.num_classes, self.dtype)
+        return self._loss(targets, y_pred, rows, cross_entropy_of_classes(labels, y_pred))
+
+    def _loss(self, targets, y_pred, rows, to_given):
         log_p = ops.log_softmax(y_pred, axis=-1)
         log_d = ops.log_softmax(self._logits(targets, ops.zeros_like(log_p) if rows is None else rows), axis=-1)
         own = entropy(log_p)
@@ -152,7 +159,7 @@ class PENCIL(LossWithMemory):
         joint = self.alpha * to_label + self.beta / self.num_classes * own
         backbone, is_joint = self._phase()
         corrected = divergence / self.num_classes + ops.where(is_joint, joint, 0)
-        return ops.where(backbone, cross_entropy(targets, log_p), corrected)
+        return ops.where(backbone, to_given, corrected)
 
     def changes(self, targets, y_pred, rows):
         p = ops.exp(ops.log_softmax(y_pred, axis=-1))

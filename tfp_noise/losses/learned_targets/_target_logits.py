@@ -3,8 +3,10 @@
 import numpy as np
 from keras import ops
 
+from tfp_noise import _labels
 from tfp_noise._class_rows import DenseRows, TopRows, spread
 from tfp_noise.losses import _state
+from tfp_noise.losses._gradients import with_gradient
 from tfp_noise.losses.learned_targets._top_classes import TopClasses
 
 _NEVER = -1e9  # the logit of a probability of 0
@@ -84,7 +86,18 @@ class TopTargetLogits(_state.LossState):
 
     def take(self, labels, dtype):
         """The rows of Q of integer labels `[batch]`, `[batch, K]`; other rows are not computed."""
-        return spread(self._rows(dtype, labels), self.num_classes)
+        indices, *probabilities = self._rows(dtype, labels)
+
+        @with_gradient  # by hand, because that of a scatter is another one
+        def written_out(values, remainder):
+            def gradient(upstream):
+                of_values = _labels.label_entries(upstream, indices)
+                of_others = ops.sum(upstream, axis=-1) - ops.sum(of_values, axis=-1)
+                return of_values, of_others / (self.num_classes - self.entries.top)
+
+            return spread(TopRows(indices, values, remainder), self.num_classes), gradient
+
+        return written_out(*probabilities)
 
     def mix(self, targets):
         """`targets @ Q` for distributions `[batch, K]`."""

@@ -9,6 +9,7 @@ matters becomes a candidate again and again, and leaves the top only for a class
 import numpy as np
 from keras import ops
 
+from tfp_noise import _labels
 from tfp_noise._class_rows import entry_positions
 from tfp_noise.losses import _state
 
@@ -32,19 +33,20 @@ class TopClasses(_state.LossState):
 
     def update_state(self, labels, probabilities, weights, single=False):
         """Adds the predictions `[batch, K]` of examples `[batch]`, and chooses candidates for rows without any yet."""
-        first = (ops.take(self.counts, labels) == 0) & _state.is_last(labels, weights)
+        is_new = (ops.take(self.counts, labels) == 0) & (weights > 0)
         tracked = ops.take(self.indices, labels, axis=0)
         top, candidates = tracked[:, : self.top], tracked[:, self.top :]
 
-        def most_probable():
+        def to_most_probable():
             excluded = -ops.ones_like(ops.reshape(top, [-1]), dtype="float32")
             others = ops.scatter_update(probabilities, entry_positions(top), excluded)
-            return ops.cast(ops.top_k(others, candidates.shape[-1])[1], "int64")
+            new = ops.cast(ops.top_k(others, candidates.shape[-1])[1], "int64")
+            first = is_new & _state.is_last(labels, weights)
+            return ops.where(ops.expand_dims(first, -1), new - candidates, 0)
 
-        new = ops.cond(ops.any(first), most_probable, lambda: candidates)
-        change = ops.where(ops.expand_dims(first, -1), new - candidates, 0)
+        change = ops.cond(ops.any(is_new), to_most_probable, lambda: ops.zeros_like(candidates))
         _state.add_rows(self.indices, labels, ops.concatenate([ops.zeros_like(top), change], axis=-1))
-        values = ops.take_along_axis(probabilities, ops.take(self.indices, labels, axis=0), axis=-1)
+        values = _labels.label_entries(probabilities, ops.take(self.indices, labels, axis=0))
         _state.accumulate(self.sums, self.counts, labels, values, weights, single)
 
     def with_candidates(self):
