@@ -14,7 +14,8 @@ of ten epochs, of 18,976 images of each noisy class; weight decay 1e-3 (the auth
 from images whose shorter side is 256, and flips.
 
 `laptop` variants: a small network on 8x8 digits for 100 epochs (10 s a run), LeNet-5 on CIFAR for 30 epochs. Times are
-those of cross-entropy; the Het rows average 1,000 samples a step, and take 5 (LeNet-5) to 13 times (digits) as long.
+those of cross-entropy; with LeNet-5 a step of the Het rows takes 1.4 to 1.7 times as long
+(`results/heteroscedastic/table.md`).
 """
 
 import dataclasses
