@@ -1,5 +1,6 @@
 """Equal losses for a class index, its one-hot row, and the limit of soft labels."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -48,6 +49,41 @@ def test_index_one_hot_and_the_limit_of_soft_labels_are_one_label(name):
         value, gradient = value_and_gradient(loss, targets, outputs)
         np.testing.assert_allclose(value, by_index, rtol=2e-5, atol=2e-5)
         np.testing.assert_allclose(gradient, of_index, rtol=2e-4, atol=2e-5)
+
+
+def trained_by_adam(name, labels, outputs):
+    """What the optimizer trains of a loss's state, after three steps."""
+    loss = LOSSES[name](NUM_CLASSES)
+    state = loss.build_state()
+    loss.attach_state(state)
+    optimizer = keras.optimizers.Adam(0.1)
+    variables = state.trainable_variables
+    for _ in range(3):
+        with tf.GradientTape() as tape:
+            value = loss(with_ids(loss, labels), outputs)
+        optimizer.apply(tape.gradient(value, [variable.value for variable in variables]), variables)
+    return [variable.numpy() for variable in variables]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name, build in LOSSES.items()
+        if (state := build(NUM_CLASSES).build_state()) and state.trainable_variables
+    ],
+)
+def test_adam_trains_the_state_alike_by_index_and_one_hot(name):
+    """Adam divides by the second moment of a gradient, which is that of the sum over all examples of a label."""
+    labels, outputs = cases(NUM_CLASSES)
+    outputs = outputs[:NUM_CLASSES].repeat(5, axis=0)
+    labels = labels[: len(outputs)] % 3
+    by_index, by_row = (
+        trained_by_adam(name, one, outputs) for one in (labels, np.eye(NUM_CLASSES, dtype="float32")[labels])
+    )
+    for one, other in zip(by_index, by_row, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+        assert np.abs(one).max() > 0.05
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])

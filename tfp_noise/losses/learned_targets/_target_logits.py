@@ -37,7 +37,7 @@ class DenseTargetLogits(_state.LossState):
 
     def take(self, labels, dtype):
         """The rows of Q of integer labels `[batch]`, `[batch, K]`; other rows are not computed."""
-        logits = ops.cast(ops.take(self.logits, labels, axis=0), dtype)
+        logits = ops.cast(_taken(self.logits, labels), dtype)
         if not self.with_diagonal:
             logits = ops.where(ops.one_hot(labels, self.num_classes, dtype="bool"), _NEVER, logits)
         return ops.softmax(logits, axis=-1)
@@ -78,7 +78,9 @@ class TopTargetLogits(_state.LossState):
     def _rows(self, dtype, labels=None):
         """The rows of Q, all of them or those of integer labels `[batch]`."""
         parts = (self.entries.indices, self.logits, self.shared_logits)
-        indices, logits, shared = parts if labels is None else (ops.take(part, labels, axis=0) for part in parts)
+        if labels is not None:
+            parts = (ops.take(parts[0], labels, axis=0), *(_taken(part, labels) for part in parts[1:]))
+        indices, logits, shared = parts
         top = self.entries.top
         shared = ops.expand_dims(ops.cast(shared, dtype), -1) + float(np.log(self.num_classes - top))
         probabilities = ops.softmax(ops.concatenate([ops.cast(logits, dtype), shared], axis=-1), axis=-1)
@@ -116,3 +118,17 @@ class TopTargetLogits(_state.LossState):
         self.entries.indices.assign(indices)
         self.entries.sums.assign(ops.zeros_like(self.entries.sums))
         self.entries.counts.assign(ops.zeros_like(self.entries.counts))
+
+
+def _taken(variable, labels):
+    """The rows of a variable of integer labels, with the sum over equal labels for a gradient.
+
+    TensorFlow's own gradient has a slice for each label, equal ones too. Keras's Adam and RMSprop square each of them
+    by itself: the second moment of Q would be too small, and Q learn faster than for the same labels in one-hot rows.
+    """
+
+    @with_gradient
+    def taken(values):
+        return ops.take(values, labels, axis=0), lambda upstream: ops.segment_sum(upstream, labels, values.shape[0])
+
+    return taken(ops.cast(variable, variable.dtype))
