@@ -69,10 +69,10 @@ def are_known(indices, num_classes, ignored=None):
 
 
 def mix_with_one_hot(rows, indices, weight):
-    """`(1 - weight) one_hot(indices) + weight rows`, for rows `[batch, num_classes]`, in one array."""
-    flat, own = ops.reshape(weight * rows, [-1]), _flat_positions(rows, indices)
-    mixed = ops.scatter_update(flat, ops.expand_dims(own, -1), 1 - weight + ops.take(flat, own))
-    return ops.reshape(mixed, ops.shape(rows))
+    """`(1 - weight) one_hot(indices) + weight rows`, for rows `[batch, num_classes]`."""
+    # Not by a scatter, which XLA does label by label.
+    is_label = ops.one_hot(indices, rows.shape[-1], dtype="bool")
+    return weight * rows + ops.where(is_label, ops.convert_to_tensor(1 - weight, rows.dtype), 0)
 
 
 def label_entries(rows, indices):
