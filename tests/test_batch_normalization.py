@@ -142,11 +142,12 @@ def test_names_and_files_of_weights_are_those_of_keras(tmp_path):
 
 
 def test_a_deployed_network_has_the_layer_of_keras():
-    network = keras.Sequential(
-        [keras.Input(SHAPE[1:]), BatchNormalization(), keras.layers.Flatten(), keras.layers.Dense(3)]
-    )
-    classifier = NoisyLabelClassifier(network, losses.CrossEntropy(3))
-    network.layers[0].set_weights(WEIGHTS)
+    """Beside an operation, as residual networks have one."""
+    inputs = keras.Input(SHAPE[1:])
+    normalised = BatchNormalization()(inputs)
+    x = keras.layers.Flatten()(keras.ops.pad(normalised, [[0, 0], [0, 0], [1, 1], [0, 0]]))
+    classifier = NoisyLabelClassifier(keras.Model(inputs, keras.layers.Dense(3)(x)), losses.CrossEntropy(3))
+    classifier.network.layers[1].set_weights(WEIGHTS)
     plain = classifier.deployable()
     np.testing.assert_allclose(plain(INPUTS), classifier.predict(INPUTS, verbose=0), atol=1e-6)
     assert keras.layers.BatchNormalization in map(type, plain.layers)

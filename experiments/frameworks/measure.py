@@ -31,7 +31,7 @@ with cross-entropy and SGD with momentum, in float32, on batches that are in mem
 `NoisyLabelClassifier.fit` as experiments call it, without XLA and with several steps in a call; PyTorch's is a loop
 over eager steps, with the faster one of its two orders of channels. *{together}* has a thread a core; *{apart}* is the
 sum of processes that train at the same time, each with one thread on a core of its own, as two runs of a sweep do.
-The fastest of {rounds} turns counts, each in new processes, and in each the median step.
+Turns: {rounds}, each in new processes, of which the fastest counts, and in each the median step.
 
 Made by `python -m experiments.frameworks.measure --python=PATH`.
 

@@ -58,7 +58,8 @@ def _copy(network, width):
     copies = {}
 
     def copy_layer(layer):
-        if not layer.variables:  # shared, because training does not change it and a lambda cannot be rebuilt
+        # Shared, because training does not change it and a lambda cannot be rebuilt. An operation has no variables.
+        if not getattr(layer, "variables", None):
             return layer
         if id(layer) not in copies:  # a layer that is called twice is copied once
             copies[id(layer)] = layer, rebuild(layer)
