@@ -27,8 +27,9 @@ FURTHER_SCORES = {
 _ALL = {**SCORES, **FURTHER_SCORES}
 _MARK = " †"
 _DAGGER = (
-    "†: run on exact counts of wrong labels whose ties went by class index; the seed breaks them now, so that the run "
-    "is to be repeated."
+    "†: to be repeated. These runs have exact counts of wrong labels whose ties went by class index, where the seed "
+    "breaks them now; or they are of learnable label smoothing by Adam, from before it summed the gradients of equal "
+    "labels: the steps of Q were too long."
 )
 
 
@@ -108,11 +109,12 @@ def number_text(number, style, deviation_style=None):
 
 
 def mark(group):
-    """Return a dagger if a run's exact counts of wrong labels favoured the first classes, else nothing.
+    """Return a dagger if a run of the past was made otherwise than it would be today, else nothing.
 
-    In runs of the past, equal remainders of a row were dealt out by class index.
+    Equal remainders of a row of exact counts were dealt out by class index, which favoured the first classes; and Adam
+    squared the gradients of equal labels one by one for learnable label smoothing.
     """
-    return _MARK if any(map(_ties_by_index, group)) else ""
+    return _MARK if any(_ties_by_index(one) or _long_steps_of_targets(one) for one in group) else ""
 
 
 def legend(text, rows):
@@ -130,6 +132,13 @@ def _ties_by_index(result):
     return bool(
         noise.get("exact") and noise["kind"].startswith("symmetric") and "ties" not in result.get("resolved", {})
     )
+
+
+def _long_steps_of_targets(result):
+    """True for runs from before results had a digest, as all of these are."""
+    settings = result["settings"]
+    learned = settings.get("method", {}).get("loss") == "LearnableLabelSmoothing" and "Adam" in settings["optimizer"]
+    return learned and "digest" not in result
 
 
 def markdown_table(rows):

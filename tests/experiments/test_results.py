@@ -139,6 +139,20 @@ def test_results_on_exact_counts_that_favoured_the_first_classes_are_marked(nois
     assert (summaries.mark([{"settings": {"noise": noise}, "resolved": resolved}]) != "") == marked
 
 
+@pytest.mark.parametrize(
+    ("loss", "optimizer", "more", "marked"),
+    [
+        ("LearnableLabelSmoothing", "Adam", {}, True),
+        ("LearnableLabelSmoothing", "Adam", {"digest": "0"}, False),
+        ("LearnableLabelSmoothing", "SGD", {}, False),
+        ("OnlineLabelSmoothing", "Adam", {}, False),
+    ],
+)
+def test_results_of_too_long_steps_of_learned_targets_are_marked(loss, optimizer, more, marked):
+    settings = {"noise": {"kind": "none"}, "method": {"loss": loss}, "optimizer": {optimizer: {}}}
+    assert (summaries.mark([{"settings": settings, **more}]) != "") == marked
+
+
 def test_best_of_a_noise_are_bold_and_one_of_too_few_seeds_decides_nothing():
     """A is best, B not told from it by its three seeds (p = 0.4), C worse in each by 10 +- 1 points."""
     accuracies = {"A": [0.9, 0.8, 0.85], "B": [0.88, 0.82, 0.82], "C": [0.8, 0.71, 0.74]}

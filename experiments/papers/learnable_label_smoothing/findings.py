@@ -148,7 +148,7 @@ def top_rows(runs, class_rows):
             fractions = [held(class_rows(names[0], seed), class_rows(names[1], seed).indices) for seed in seeds]
             cells = [summaries.mean(whole, "test"), summaries.mean(top, "test"), _mean(gains, 2)]
             cells += [_mean(100 * of, 1) for of in np.transpose(fractions)]
-            lines.append([noise, method, str(len(seeds)), *cells])
+            lines.append([noise, method + summaries.mark(whole + top), str(len(seeds)), *cells])
         if plain:
             accuracy = summaries.mean(plain, "test")
             lines.append([noise, CROSS_ENTROPY.label, str(len(plain)), accuracy, *["–"] * 4])
@@ -156,7 +156,8 @@ def top_rows(runs, class_rows):
         raise FileNotFoundError(
             f"No finished runs of whole rows and of few entries. Run first\n{missing.command('LLS/top')}"
         )
-    return _TOP_ENTRIES + summaries.markdown_table(lines)
+    dagger = summaries.legend("", lines).strip()
+    return _TOP_ENTRIES + summaries.markdown_table(lines) + (f"\n{dagger}\n" if dagger else "")
 
 
 def main():
