@@ -24,7 +24,8 @@ class Case:
         noise: the `Noise`.
         seed: int, of noise, weights and order.
         data: the noisy `Dataset`.
-        checked: `Examples` that are in no split of `data`, whose true labels some methods are given.
+        checked: `Examples` that are in no split of `data`, whose true labels some methods are given; `None` if no
+            method needs them.
     """
 
     dataset: str
@@ -32,7 +33,7 @@ class Case:
     noise: Noise
     seed: int
     data: datasets.Dataset
-    checked: datasets.Examples
+    checked: datasets.Examples | None = None
 
 
 @dataclasses.dataclass(frozen=True)
