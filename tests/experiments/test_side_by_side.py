@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from experiments import papers, results, side_by_side
-from experiments.console import terminal
+from experiments.console import progress, terminal
 from experiments.experiment import Method
 from experiments.run import run_all
 from tests.helpers import processes
@@ -51,6 +51,11 @@ def test_more_jobs_than_cores_are_refused():
 def test_every_experiment_goes_to_another_process():
     for experiment in papers.EXPERIMENTS.values():
         assert pickle.loads(pickle.dumps(experiment)).settings() == experiment.settings()
+
+
+def test_messages_go_to_the_console_of_the_display():
+    """A display erases what another console prints under it."""
+    assert progress._Rows(shown=True)._progress.console is terminal.console()
 
 
 @needs_two_cores
