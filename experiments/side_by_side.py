@@ -46,10 +46,10 @@ def outcomes(function, items, jobs):
         KeyboardInterrupt: after Ctrl-C, once all calls have ended.
     """
     context = multiprocessing.get_context("spawn")
-    shares, reports = context.SimpleQueue(), context.SimpleQueue()
+    shares, reports, stopped = context.SimpleQueue(), context.SimpleQueue(), context.Event()
     for job in range(jobs):
         shares.put(_cores()[job::jobs])
-    pool = concurrent.futures.ProcessPoolExecutor(jobs, context, _begin, (shares, reports))
+    pool = concurrent.futures.ProcessPoolExecutor(jobs, context, _begin, (shares, reports, stopped))
     with progress.shown_from(reports), pool:
         indices = {pool.submit(_call, function, item): index for index, item in enumerate(items)}
         try:
@@ -60,10 +60,11 @@ def outcomes(function, items, jobs):
                 "A process of --jobs ended in the middle of its work, as the system ends one when memory is short. "
                 "The same command goes on; with fewer --jobs it needs less memory."
             ) from error
-        except BaseException:  # Ctrl-C, in which the terminal tells this process only
-            pool.shutdown(wait=False, cancel_futures=True)
+        except BaseException:  # Ctrl-C, of which the terminal tells this process only
+            stopped.set()  # for the calls that the pool has handed out ahead, which cannot be cancelled any more
             for process in multiprocessing.active_children():
                 os.kill(process.pid, signal.SIGINT)
+            pool.shutdown(cancel_futures=True)
             raise
 
 
@@ -74,13 +75,14 @@ def _cores():
     return sorted(os.sched_getaffinity(0))
 
 
-def _begin(shares, reports):
+def _begin(shares, reports, stopped):
     """Take cores before TensorFlow counts them; show progress in the first process, and end when that one does."""
     os.sched_setaffinity(0, shares.get())
     os.setpgrp()  # Ctrl-C then reaches the first process only, which passes it on
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     terminal.quieten()
     progress.show_in(reports)
+    _call.stopped = stopped
     threading.Thread(target=_end_with_the_first, daemon=True).start()
 
 
@@ -90,9 +92,11 @@ def _end_with_the_first():
 
 
 def _call(function, item):
-    """The function's value; Ctrl-C counts only meanwhile."""
+    """The function's value; Ctrl-C counts only meanwhile, and ends calls that begin after it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        if _call.stopped.is_set():
+            raise KeyboardInterrupt
         return function(item)
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,5 +1,6 @@
 """Start of a script, and where its output goes."""
 
+import functools
 import sys
 
 import tensorflow as tf
@@ -10,11 +11,18 @@ from rich.console import Console
 def console(quiet=False):
     """Return the `rich.console.Console` for tables and messages, 170 wide where no terminal sets a width.
 
+    It is the same at each call, because a display of progress erases lines that another console prints meanwhile.
+
     Args:
         quiet: bool, print nothing.
     """
-    found = Console(highlight=False, quiet=quiet)
-    return found if found.is_terminal else Console(highlight=False, quiet=quiet, width=170)
+    return Console(quiet=True) if quiet else _console()
+
+
+@functools.cache
+def _console():
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=170)
 
 
 def quieten():

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from experiments import papers, results, side_by_side
-from experiments.console import terminal
+from experiments.console import progress, terminal
 from experiments.experiment import Method
 from experiments.run import run_all
 from tests.helpers import processes
@@ -53,6 +53,11 @@ def test_every_experiment_goes_to_another_process():
         assert pickle.loads(pickle.dumps(experiment)).settings() == experiment.settings()
 
 
+def test_messages_go_to_the_console_of_the_display():
+    """A display erases what another console prints under it."""
+    assert progress._Rows(shown=True)._progress.console is terminal.console()
+
+
 @needs_two_cores
 @pytest.mark.thorough
 def test_processes_have_cores_of_their_own_and_say_what_they_return():
@@ -87,9 +92,9 @@ def test_results_are_those_of_runs_one_after_the_other_and_one_that_fails_stops_
 
 
 def train_side_by_side(workdir):
-    """A sweep of a short run and two that nobody waits for, like a script."""
+    """A sweep of a short run and some that nobody waits for, like a script; the pool hands out more than two ahead."""
     sys.argv = ["several"]
-    endless = [dataclasses.replace(SMALL, name=f"small/endless{i}/FC", epochs=1_000_000) for i in range(2)]
+    endless = [dataclasses.replace(SMALL, name=f"small/endless{i}/FC", epochs=1_000_000) for i in range(6)]
     terminal.start(lambda: run_all([SMALL, *endless], workdir, jobs=2))
 
 
@@ -110,7 +115,7 @@ def test_interruption_reaches_all_processes_and_leaves_nothing_half_written(tmp_
     finally:
         process.kill()
     assert process.exitcode == 130
-    assert "Interrupted: 1 of 3 runs are finished" in (tmp_path / "stdout").read_text()
+    assert "Interrupted: 1 of 7 runs are finished" in (tmp_path / "stdout").read_text()
     for path in workdir.rglob("seed0.json"):
         assert json.loads(path.read_text())["scores"]["test_accuracy"] > 0
     assert not [path for path in workdir.rglob(".*") if path.is_file()]

@@ -44,6 +44,15 @@ def test_value_and_gradient_keep_their_digits_as_the_prediction_grows_certain(dt
     np.testing.assert_allclose(gradient, np.stack([-missing, missing], axis=1), rtol=1e-5)
 
 
+@pytest.mark.parametrize("build", [losses.CrossEntropy, losses.LabelSmoothing, losses.Focal, losses.ActivePassive])
+def test_a_number_that_is_added_to_all_logits_changes_no_digit(build):
+    """Whole logits beside 2^20 are exact in float32."""
+    logits = np.random.default_rng(0).integers(-5, 6, [20, K]).astype("float32")
+    found = [value_and_gradient(build(K), np.arange(20) % K, logits + offset) for offset in (0, 2**20)]
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_it_is_keras_own_loss():
     labels, outputs = kinds_of_labels(losses.CrossEntropy(K))[0]
     expected = keras.losses.sparse_categorical_crossentropy(labels, outputs, from_logits=True)

@@ -93,7 +93,8 @@ def log_odds(labels, logits):
             upstream = ops.expand_dims(upstream, -1)
             return ops.where(is_label, upstream, others * (-upstream / total))
 
-        return _labels.label_entries(logits, labels) - (largest + ops.log(total))[:, 0], gradient
+        # In this order, because the difference of two large logits is exact, and their sums with a logarithm are not.
+        return _labels.label_entries(logits, labels) - largest[:, 0] - ops.log(total)[:, 0], gradient
 
     return difference(logits)
 

@@ -63,7 +63,6 @@ LAPTOP_TABLE_2 = [
     )
     for plain in LAPTOP_TABLE_3
     if plain.method is CROSS_ENTROPY
-    for label in [plain.name.split("/")[2]]
     for method in rows("table2", plain.dataset)
     if method not in ROWS
 ]
