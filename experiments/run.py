@@ -205,7 +205,8 @@ def run_all(experiments, workdir, data_dir=None, resume=True, strategy=None, job
         console.print(report.table(in_order))
     if is_chief and any(not results.is_smoke(result["settings"]["name"]) for result in in_order):
         with locks.alone(pathlib.Path(workdir) / "table.lock", "The table"):  # the last process has all finished runs
-            report.refresh(workdir, {result["settings"]["name"] for result in in_order})
+            with_predecessors = [*experiments, *(one.predecessor for one in experiments if one.predecessor)]
+            report.refresh(workdir, {one.name for one in with_predecessors})
     if len(finished) + len(failed) < len(experiments):
         sys.exit(130)
     if failed:

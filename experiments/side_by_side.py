@@ -57,8 +57,8 @@ def outcomes(function, items, jobs):
                 yield indices[future], future.result()
         except concurrent.futures.process.BrokenProcessPool as error:
             raise OSError(
-                "A process of --jobs ended in the middle of its work, as the system ends one when memory is short. "
-                "The same command goes on; with fewer --jobs it needs less memory."
+                "A process of --jobs ended by itself, at its start or in its work, as the system ends one when memory "
+                "is short. The same command goes on; with fewer --jobs it needs less memory."
             ) from error
         except BaseException:  # Ctrl-C, of which the terminal tells this process only
             stopped.set()  # for the calls that the pool has handed out ahead, which cannot be cancelled any more

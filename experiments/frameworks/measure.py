@@ -1,9 +1,8 @@
 """Training speed beside PyTorch's: `python -m experiments.frameworks.measure --python=PATH`.
 
 PATH is a Python that has PyTorch; nothing is installed. Each speed is measured in a process of its own, ours and
-PyTorch's in turn, on a Linux
-machine with nothing else to do. One JSON file a network; what is there already is not measured
-again. The page is made of all files.
+PyTorch's in turn, on a Linux machine with nothing else to do. One JSON file a network; what is there already is not
+measured again. The page is made of all files.
 """
 
 import json

@@ -53,6 +53,15 @@ def test_a_number_that_is_added_to_all_logits_changes_no_digit(build):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize(
+    "loss", [losses.CrossEntropy(3), losses.LabelSmoothing(3, 0.1), losses.Focal(3), losses.ActivePassive(3)], ids=str
+)
+def test_a_label_whose_logit_has_overflowed_is_no_certain_prediction(loss):
+    outputs = np.array([[np.inf, 0.0, 0.0]], "float32")
+    for labels in (np.array([0]), np.eye(3, dtype="float32")[:1]):
+        assert np.isnan(loss(labels, outputs))
+
+
 def test_it_is_keras_own_loss():
     labels, outputs = kinds_of_labels(losses.CrossEntropy(K))[0]
     expected = keras.losses.sparse_categorical_crossentropy(labels, outputs, from_logits=True)

@@ -79,6 +79,7 @@ def log_odds(labels, logits):
     """`log(p_y / (1 - p_y))` of class indices y `[batch]`, exact as `p_y -> 1`, and at most 1e30.
 
     It is the label's logit less the logsumexp of the others, and its gradient their softmax: two arrays `[batch, K]`.
+    It is NaN if the label's logit is infinite.
     """
     is_label = ops.one_hot(labels, logits.shape[-1], dtype="bool")
 
@@ -93,8 +94,11 @@ def log_odds(labels, logits):
             upstream = ops.expand_dims(upstream, -1)
             return ops.where(is_label, upstream, others * (-upstream / total))
 
+        of_label = _labels.label_entries(logits, labels)
+        # A network that has overflowed has no odds: softmax is NaN there, too, and ends the training.
+        of_label = ops.where(of_label == float("inf"), float("nan"), of_label)
         # In this order, because the difference of two large logits is exact, and their sums with a logarithm are not.
-        return _labels.label_entries(logits, labels) - largest[:, 0] - ops.log(total)[:, 0], gradient
+        return of_label - largest[:, 0] - ops.log(total)[:, 0], gradient
 
     return difference(logits)
 

@@ -93,7 +93,7 @@ class EarlyLearning(LossWithMemory):
         @with_gradient  # by hand, because that of clipping compares every probability twice
         def regularisation(y_pred):
             p, clipped = _probabilities(y_pred)
-            target = before + self._change(clipped, before)
+            target = ops.stop_gradient(before + self._change(clipped, before))
             agreement = ops.sum(clipped * target, axis=-1)
 
             def gradient(upstream):
