@@ -36,7 +36,7 @@ _COSTS = """
 ## Cost of a training step
 
 The time of a step of LeNet-5 with Adam and batches of 256, K = 10, divided by cross-entropy's: the median of ratios
-measured in turn in one process, on a machine with other work to do.
+measured in turn in one process.
 
 """
 

@@ -42,9 +42,9 @@ class BackupAndRestore(keras.callbacks.Callback):
     A backup is made at the end of an epoch, because data can be made from the beginning of an epoch on: pass those of
     the epoch to resume with, such as `pipeline.batches(..., first_epoch=backup.epoch)`. For arrays,
     `keras.utils.set_random_seed(seed)` is enough, as for any reproducible training: Keras then shuffles every epoch in
-    the same way. The generators of Python and NumPy go on where they were, and with Python's the order in which Keras
-    shuffles a `PyDataset` of one worker; what that has drawn itself in earlier epochs, such as a permutation in
-    `on_epoch_end`, does not come back.
+    the same way. The generators of Python and NumPy go on where they were (on several workers, each takes the chief's),
+    and with Python's the order in which Keras shuffles a `PyDataset` of one worker; what that has drawn itself in
+    earlier epochs, such as a permutation in `on_epoch_end`, does not come back.
 
     A folder belongs to one training: while that runs, another one with the same folder is refused. After its process
     has ended, even by a kill, the next one may use the folder.
