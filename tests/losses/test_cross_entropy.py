@@ -35,7 +35,7 @@ def test_some_smoothing_is_told_apart():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_value_and_gradient_keep_their_digits_as_the_prediction_grows_certain(dtype):
-    """Where `log p` of the label itself rounds to 0: in float32 from a margin of 17 on."""
+    """The label's `log p` itself rounds to 0 in float32 from a margin of 17 on."""
     margins = np.array([5.0, 20.0, 40.0, 80.0])
     logits = np.stack([margins, 0 * margins], axis=1).astype(dtype)
     value, gradient = value_and_gradient(losses.CrossEntropy(2, dtype=dtype), np.zeros(4, int), logits)

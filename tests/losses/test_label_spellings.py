@@ -52,7 +52,7 @@ def test_index_one_hot_and_the_limit_of_soft_labels_are_one_label(name):
 
 
 def trained_by_adam(name, labels, outputs):
-    """What the optimizer trains of a loss's state, after three steps."""
+    """The trained variables of a loss's state after three steps."""
     loss = LOSSES[name](NUM_CLASSES)
     state = loss.build_state()
     loss.attach_state(state)

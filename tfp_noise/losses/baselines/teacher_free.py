@@ -103,7 +103,7 @@ class TeacherFree(NoisyLabelLoss):
 
     @property
     def _softening(self):
-        """What the prediction's logits are divided by in the divergence."""
+        """The temperature of the prediction in the divergence."""
         return self.temperature if self.variant == "paper" else 1.0
 
     def _teacher(self):
