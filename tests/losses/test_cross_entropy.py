@@ -65,6 +65,15 @@ def test_a_label_whose_logit_has_overflowed_is_no_certain_prediction(build):
         assert np.isnan(loss(labels, outputs))
 
 
+def test_class_indices_follow_a_subclass_that_changes_the_loss_of_soft_labels():
+    class Doubled(losses.CrossEntropy):
+        def soft_label_loss(self, targets, y_pred):
+            return 2 * super().soft_label_loss(targets, y_pred)
+
+    labels, outputs = np.array([1, 2]), np.zeros((2, 3), "float32")
+    np.testing.assert_allclose(Doubled(3)(labels, outputs), 2 * np.log(3), rtol=1e-6)
+
+
 def test_it_is_keras_own_loss():
     labels, outputs = kinds_of_labels(losses.CrossEntropy(K))[0]
     expected = keras.losses.sparse_categorical_crossentropy(labels, outputs, from_logits=True)

@@ -106,6 +106,12 @@ class NoisyLabelLoss(keras.losses.Loss):
     search_space: ClassVar[Mapping[str, Sequence[Any]]] = {}
     _belongs_to_a_classifier = False
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let class indices follow a `soft_label_loss` of a subclass, not what its parent makes of indices."""
+        super().__init_subclass__(**kwargs)
+        if "soft_label_loss" in cls.__dict__ and "class_index_loss" not in cls.__dict__:
+            cls.class_index_loss = NoisyLabelLoss.class_index_loss  # type: ignore[method-assign]
+
     def __init__(
         self,
         num_classes: int,
