@@ -32,7 +32,6 @@ RAISE_NOTHING = {
     "datasets.clothing1m.Clothing1M": "a record of what `datasets.clothing1m.load` has read",
     **dict.fromkeys(["search.SearchResult", "search.Trial"], "a record that a function returns"),
     "pipeline.Batches": "a record of what `pipeline.batches` made",
-    "pipeline.to_float": "a step of `tf.data.Dataset.map`; TensorFlow refuses what it cannot cast",
 }
 # Callables whose example is that of their class, or needs files, devices or minutes.
 WITHOUT_EXAMPLE = {
