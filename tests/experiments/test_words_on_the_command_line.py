@@ -10,10 +10,15 @@ from absl import flags
 import experiments
 
 ROOT = pathlib.Path(experiments.__file__).parent.parent
+# Programs of words, which `experiments.frameworks.measure` starts; one of them in an environment without absl.
+STARTED_BY_ANOTHER = {"experiments.frameworks.of_keras", "experiments.frameworks.pytorch.of_torch"}
 SCRIPTS = sorted(
-    ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    for path in pathlib.Path(experiments.__file__).parent.rglob("*.py")
-    if '__name__ == "__main__"' in path.read_text(encoding="utf-8")
+    {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in pathlib.Path(experiments.__file__).parent.rglob("*.py")
+        if '__name__ == "__main__"' in path.read_text(encoding="utf-8")
+    }
+    - STARTED_BY_ANOTHER
 )
 REQUIRED = {
     "experiments.run": ["--experiment=none"],
