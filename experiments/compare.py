@@ -22,7 +22,7 @@ from tfp_noise import _validation
 def main():
     """Compare as the flags say, and print the accuracies at the last epoch."""
     args = flags.FLAGS
-    noises = sets.parse_noises(args.noise, args.dataset)
+    noises = sets.parse_noises(args.noise, args.dataset) if args.noise else sets.SETS[args.dataset].noises
     methods = [_validation.check_choice("methods", name, METHODS, "method") for name in args.methods]
     if not methods:
         raise ValueError("`--methods` must name at least one method. Received none. Leave the flag out for all.")
@@ -59,8 +59,9 @@ def _shown(lines):
 
 if __name__ == "__main__":
     flags.DEFINE_enum("dataset", "digits", list(sets.SETS), "Data set.")
-    text = "Noise as KIND:RATE, such as symmetric:0.4 or asymmetric:0.2; several with commas, or the flag repeated."
-    flags.DEFINE_multi_string("noise", ["symmetric:0.4"], text)
+    text = "Noise as KIND:RATE, such as symmetric:0.4 or asymmetric:0.2; several with commas, or the flag repeated. "
+    text += "Left out: human where the data set has people's labels, else symmetric:0.4."
+    flags.DEFINE_multi_string("noise", None, text)
     flags.DEFINE_integer("seeds", 5, "Number of seeds, from 0 on.", lower_bound=1, upper_bound=MAX_SEED)
     flags.DEFINE_list("methods", list(METHODS), "Methods; all without it.")
     flags.DEFINE_bool("train", True, "Train what is missing; --notrain makes table and figure of what is there.")

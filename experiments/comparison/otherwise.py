@@ -52,7 +52,7 @@ def _student(network, loss, case, **arguments):
 
 def _pair(network, loss, case, **arguments):
     """Two networks that choose examples for each other."""
-    peer = training.network(case.data.input_shape, loss.num_outputs)
+    peer = case.task.network(case.data.input_shape, loss.num_outputs)
     return CoTeaching(network, loss, peer, **arguments)
 
 

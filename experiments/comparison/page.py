@@ -9,7 +9,7 @@ from experiments.comparison import costs, table
 from experiments.comparison.methods import CROSS_ENTROPY, METHODS
 from experiments.comparison.runs import SEARCH_SEEDS
 from experiments.comparison.sets import SETS
-from experiments.comparison.training import LEARNING_RATE
+from experiments.comparison.training import HIDDEN
 from experiments.evaluation import summaries
 from experiments.evaluation.paired_tests import FEWEST_SEEDS, LEVEL, p_values
 from experiments.experiment import CLEAN
@@ -23,22 +23,28 @@ a paired t test over the seeds (two-sided, 5 %, three seeds or more, not correct
 counts such noises. Methods that are told more than the noisy labels stand below and have no part in this. With few
 seeds the test finds little: a method whose seeds differ much may be in bold far below the best. {left_out}
 
-Every method trains the same network, two hidden layers of 128 units, with Adam at a learning rate of
-{learning_rate:g} for {epochs} epochs in batches of {batch_size}, on {train:,} examples; {validation:,} more, with noisy
-labels, choose hyperparameters and the best epoch, and {test:,} with true labels test. Symmetric noise draws a label
-from all classes, the true one included; {asymmetric}. The cost is that of a training step divided by cross-entropy's,
-measured in turn in one process.
+Every method trains the same network, {network}, with Adam at a learning rate of {learning_rate:g} for {epochs} epochs
+in batches of {batch_size}, on {train:,} examples; {validation:,} more, with noisy labels, choose {chosen}, and
+{test:,} with true labels test. {noise}. The cost is that of a training step divided by cross-entropy's, measured in
+turn in one process.
 
-Losses with hyperparameters, and most classifiers, are searched over, under each noise, by the mean accuracy on given
-validation labels at the end of trainings with {search_seeds} seeds; the best are kept for all seeds. Settings that are
-tried under each noise: {searched}. Other arguments are defaults, or stand in `experiments/comparison/methods.py` and
-`otherwise.py`, some of them in proportion to the shorter training. Nothing is searched over for {not_searched}. What is
-more than a loss trains with cross-entropy where nothing else is said:
+{search} What is more than a loss trains with cross-entropy where nothing else is said:
 """
-_ASYMMETRIC = {
+_SEARCH = """Losses with hyperparameters, and most classifiers, are searched over, under each noise, by the mean
+accuracy on given validation labels at the end of trainings with {search_seeds} seeds; the best are kept for all seeds.
+Settings that are tried under each noise: {searched}. Other arguments are defaults, or stand in
+`experiments/comparison/methods.py` and `otherwise.py`, some of them in proportion to the shorter training. Nothing is
+searched over for {not_searched}."""
+_NO_SEARCH = """Nothing is searched over: a method has the values that its authors use, which stand in
+`experiments/comparison/methods.py` and `otherwise.py`, some of them in proportion to the shorter training, or its
+defaults."""
+# The start of a noise's name, and what the noise is.
+_NOISES = {
+    "symmetric": "symmetric noise draws a label from all classes, the true one included",
     "asymmetric": "asymmetric noise flips the pairs of classes that papers publish for the data set, and leaves the "
     "other classes alone",
     "pair_flip": "asymmetric noise gives each class the label of the next one",
+    "human": "the wrong labels are those that people gave",
 }
 _WIDTH = 120
 
@@ -59,15 +65,15 @@ def page(dataset, folder, stored, others):
         left_out=_left_out(stored, others),
         epochs=task.epochs,
         batch_size=task.batch_size,
-        learning_rate=LEARNING_RATE,
-        asymmetric=_ASYMMETRIC["pair_flip" if any(noise.startswith("pair_flip") for noise in runs) else "asymmetric"],
-        search_seeds=len(SEARCH_SEEDS),
-        searched=_searched(folder),
-        not_searched=_and([f"`{name}`" for name in METHODS if name in methods and not METHODS[name].space]),
+        learning_rate=task.learning_rate,
+        network=f"`{task.model}`" if task.model else f"two hidden layers of {HIDDEN[0]} units",
+        noise=_noise(runs),
+        chosen="hyperparameters and the best epoch" if task.searched else "the best epoch",
+        search=_search(folder, methods) if task.searched else _NO_SEARCH,
         **next(iter(stored.values()))["settings"]["examples"],
     )
     paragraphs = [textwrap.fill(one, _WIDTH, break_on_hyphens=False) for one in text.split("\n\n")]
-    text = "\n\n".join([f"# Every method on {dataset}", *paragraphs]) + "\n\n"
+    text = "\n\n".join([f"# Methods compared on {dataset}", *paragraphs]) + "\n\n"
     about = {name: METHODS[name].about for name in METHODS if name in methods and METHODS[name].about}
     text += "".join(f"- `{name}`: {words}\n" for name, words in about.items())
     text += f"\n## Which one to take\n\n{_choice(runs)}"
@@ -88,6 +94,21 @@ def _left_out(stored, others):
         text = f"Left out are trainings that diverged, so that their cells are those of survivors: {named}."
     of_others = ", ".join(f"`{path.parent.name}/{path.name}`" for path in others)
     return f"{text} Left out as runs of other settings: {of_others}." if others else text
+
+
+def _noise(runs):
+    """A sentence on the kinds of noise."""
+    words = [one for kind, one in _NOISES.items() if any(noise.startswith(kind) for noise in runs)]
+    return "; ".join(words).capitalize() if words else "No label is wrong"
+
+
+def _search(folder, methods):
+    """The paragraph on the search over values."""
+    return _SEARCH.format(
+        search_seeds=len(SEARCH_SEEDS),
+        searched=_searched(folder),
+        not_searched=_and([f"`{name}`" for name in METHODS if name in methods and not METHODS[name].space]),
+    )
 
 
 def _searched(folder):

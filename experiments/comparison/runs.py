@@ -9,7 +9,7 @@ import keras
 from experiments import results
 from experiments.comparison import sets
 from experiments.comparison.methods import METHODS
-from experiments.comparison.training import HIDDEN, LEARNING_RATE
+from experiments.comparison.training import HIDDEN
 from experiments.console import terminal
 from tfp_noise.search.walk import points
 
@@ -62,7 +62,7 @@ def path_of(folder, noise, method, ending):
 
 def _find_or_train(name, case, folder, trainers, title, data_dir):
     path = path_of(folder, case.noise, name, case.seed)
-    arguments = _search(name, case, folder, trainers, data_dir) if METHODS[name].space else {}
+    arguments = _search(name, case, folder, trainers, data_dir) if case.task.searched and METHODS[name].space else {}
     settings = _settings(name, case, arguments)
     if not _is_there(path, settings):
         scores = _scores(METHODS[name], case, arguments, trainers)
@@ -112,8 +112,8 @@ def _settings_of_training(name, dataset):
     found = {
         "dataset": dataset,
         "method": name,
-        "network": HIDDEN,
-        "optimizer": {"name": "Adam", "learning_rate": LEARNING_RATE, **method.recipe.optimizer},
+        "network": task.model or HIDDEN,
+        "optimizer": {"name": "Adam", "learning_rate": task.learning_rate, **method.recipe.optimizer},
         "augmentation": vars(task.augmentation) if method.recipe.augmented else None,
         "averaged": method.recipe.averaged,
         "epochs": task.epochs,

@@ -10,7 +10,8 @@ from experiments.evaluation.paired_tests import not_worse_than_best
 from tfp_noise import visualization
 
 TIMES = {"last": "last epoch", "best": "epoch that is best on given validation labels"}
-_KINDS = ("none", "symmetric", "asymmetric", "pair_flip")
+_TITLES = {"none": "no wrong labels", "human": "human labels"}
+_KINDS = ("none", "symmetric", "asymmetric", "pair_flip", "human")
 
 
 def stored(dataset, folder):
@@ -58,7 +59,7 @@ def _parts(noise):
 def title(noise):
     """Return the name of a noise as a table prints it, as "symmetric 40 %"."""
     kind, rate = _parts(noise)
-    return f"{kind.replace('_', ' ')} {rate} %" if rate else "no wrong labels"
+    return f"{kind.replace('_', ' ')} {rate} %" if rate else _TITLES[kind]
 
 
 def mean(runs, name, score="last"):

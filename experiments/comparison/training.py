@@ -10,11 +10,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import models
 from experiments.sources.label_noise import Noise
 from tfp_noise import NoisyLabelClassifier, cross_predict, pipeline
 
-LEARNING_RATE = 5e-3
 HIDDEN = (128, 128)
+_PREDICTED = 1000  # examples in a call, so that what a convolution keeps of them fits into memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +31,10 @@ class ComparedSet:
             what Keras calls an epoch, so that online label smoothing renews its targets as often. Fewer than `epochs`
             for small tables, because an epoch of Keras costs more than their steps.
         augmentation: as in `pipeline.batches`, for the methods that augment.
+        model: a name that `models.build` knows; `None` for two hidden layers of `HIDDEN` units.
+        learning_rate: float, Adam's.
+        searched: bool, search over the values of the methods that declare some; without it each method has its
+            authors' values, or its defaults.
     """
 
     load: Callable
@@ -38,6 +43,30 @@ class ComparedSet:
     noises: tuple[Noise, ...] = ()
     periods: int = 10
     augmentation: Callable | None = None
+    model: str | None = None
+    learning_rate: float = 5e-3
+    searched: bool = True
+
+    def network(self, input_shape, num_outputs):
+        """Return a new network, whose stages of layers are named "stage1" and so on.
+
+        Args:
+            input_shape: tuple of int, of one example.
+            num_outputs: int, how many outputs the loss needs.
+        """
+        if self.model is not None:
+            return models.build(self.model, input_shape, num_outputs)
+        hidden = [keras.layers.Dense(size, activation="relu", name=f"stage{i}") for i, size in enumerate(HIDDEN, 1)]
+        layers = [keras.Input(input_shape), keras.layers.Flatten(), *hidden, keras.layers.Dense(num_outputs)]
+        return keras.Sequential(layers)
+
+    def optimizer(self, **arguments):
+        """Return a new Adam.
+
+        Args:
+            arguments: others of its arguments, by name.
+        """
+        return keras.optimizers.Adam(self.learning_rate, **arguments)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +88,7 @@ PLAIN = Recipe()
 
 
 class Trainer:
-    """A network of two hidden layers that is trained by one method, each time from new weights.
+    """A network that is trained by one method, each time from new weights.
 
     TensorFlow takes longer to compile a step than to train on a small table. One trainer compiles once for all seeds,
     and before each training gives every variable the value that it would have in a new model.
@@ -76,10 +105,11 @@ class Trainer:
     def __init__(self, data, loss, task, build=NoisyLabelClassifier, recipe=PLAIN):
         self.task, self.recipe, self._with_ids = task, recipe, loss.needs_ids
         self._steps = self._batches(data, 0).steps_per_epoch * task.epochs // task.periods
-        self.model = build(network(data.input_shape, loss.num_outputs), loss)
-        _compile(self.model, self._steps, use_ema=recipe.averaged, **recipe.optimizer)
+        self.model = build(task.network(data.input_shape, loss.num_outputs), loss)
+        optimizer = task.optimizer(use_ema=recipe.averaged, **recipe.optimizer)
+        self.model.compile(optimizer, jit_compile=False, steps_per_execution=self._steps)
         self.model.optimizer.build(self.model.trainable_variables)
-        self._predicted = tf.function(self._classes, reduce_retracing=True)
+        self._compiled = tf.function(self._classes, reduce_retracing=True)
         self._start = [np.array(variable) for variable in self.variables()]
 
     def scores(self, data, seed):
@@ -131,8 +161,13 @@ class Trainer:
         steps = {"steps_per_epoch": self._steps, "epochs": epochs}
         self.model.fit(batches.train, **steps, shuffle=False, callbacks=callbacks, verbose=0)
 
+    def _predicted(self, features):
+        """Predicted classes, an array `[n]`."""
+        starts = range(0, len(features), _PREDICTED)
+        return np.concatenate([self._compiled(features[start : start + _PREDICTED]).numpy() for start in starts])
+
     def _classes(self, features):
-        """Predicted classes `[n]`."""
+        """Predicted classes of as many examples as one call takes, a tensor `[n]`."""
         outputs = self.model.network(features, training=False)
         return keras.ops.argmax(self.model.loss.probabilities(outputs), axis=1)
 
@@ -140,11 +175,11 @@ class Trainer:
         if train.labels is None or not train.mislabelled.any():
             return None
         wrong = train.take(np.flatnonzero(train.mislabelled))
-        return round(float(np.mean(self._predicted(wrong.inputs).numpy() == wrong.observed)), 4)
+        return round(float(np.mean(self._predicted(wrong.inputs) == wrong.observed)), 4)
 
     def _restart(self, seed):
         keras.utils.set_random_seed(seed)
-        new = network(self.model.network.input_shape[1:], self.model.loss.num_outputs)
+        new = self.task.network(self.model.network.input_shape[1:], self.model.loss.num_outputs)
         for variable, value in zip(self.variables(), self._start, strict=True):
             variable.assign(value)
         self.model.network.set_weights(new.get_weights())
@@ -160,7 +195,9 @@ def out_of_sample(data, loss, task, seed, folds, epochs):
 
     def build():
         own = loss(data.num_classes)
-        return _compile(NoisyLabelClassifier(network(data.input_shape, own.num_outputs), own), 1)
+        model = NoisyLabelClassifier(task.network(data.input_shape, own.num_outputs), own)
+        model.compile(task.optimizer(), jit_compile=False)
+        return model
 
     return cross_predict(
         build,
@@ -172,24 +209,6 @@ def out_of_sample(data, loss, task, seed, folds, epochs):
         seed=seed,
         verbose=0,
     )
-
-
-def network(input_shape, num_outputs):
-    """Return a new network with the hidden layers `HIDDEN`, "stage1" and so on.
-
-    Args:
-        input_shape: tuple of int, of one example.
-        num_outputs: int, how many outputs the loss needs.
-    """
-    hidden = [keras.layers.Dense(size, activation="relu", name=f"stage{i}") for i, size in enumerate(HIDDEN, 1)]
-    layers = [keras.Input(input_shape), keras.layers.Flatten(), *hidden, keras.layers.Dense(num_outputs)]
-    return keras.Sequential(layers)
-
-
-def _compile(model, steps_per_execution, **optimizer):
-    adam = keras.optimizers.Adam(LEARNING_RATE, **optimizer)
-    model.compile(adam, jit_compile=False, steps_per_execution=steps_per_execution)
-    return model
 
 
 class _Accuracies(keras.callbacks.Callback):
@@ -206,7 +225,7 @@ class _Accuracies(keras.callbacks.Callback):
         if self._since is not None:
             self.seconds += now - self._since
         held_out, clean = self.examples
-        validation, test = np.split(self.predicted(self.features).numpy(), [len(held_out)])
+        validation, test = np.split(self.predicted(self.features), [len(held_out)])
         self.validation.append(float(np.mean(validation == held_out.training_labels)))
         self.test.append(float(np.mean(test == clean.labels)))
         self._since = time.process_time()

@@ -57,7 +57,7 @@ def test_every_method_has_a_loss_with_the_values_that_are_said(case, name, monke
     method = methods.METHODS[name]
     if method.build is not None:
         assert method.loss(case).num_classes == 10
-        network = training.network(case.data.input_shape, 10)
+        network = case.task.network(case.data.input_shape, 10)
         monkeypatch.setattr(Trainer, "scores", lambda *_: None)  # of a teacher
     for values in [{}, *runs.points(method.space)][:3]:
         if method.build is None:
@@ -93,7 +93,7 @@ def test_noises_are_parsed():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("symmetric", "`--noise` must be KIND:RATE, such as symmetric:0.4, .* Received: 'symmetric'"),
+        ("symmetric", "`--noise` must be human, or KIND:RATE, such as symmetric:0.4, .* Received: 'symmetric'"),
         ("symetric:0.4", "with a KIND of symmetric or asymmetric. Received: 'symetric:0.4'"),
         ("symmetric:many", "Received: 'symmetric:many'"),
         ("symmetric:nan", "a RATE from 0 to below 1. Received: 'symmetric:nan'"),
