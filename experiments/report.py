@@ -73,7 +73,8 @@ def markdown(runs):
         if name in best:
             line["test"] = f"**{line['test']}**"
     lines = [list(line.values()) for line in lines]
-    return f"{summaries.markdown_table([_HEADINGS, *lines])}\n{summaries.legend(_LEGEND, lines)} {_BOLD}\n"
+    legend = f"{summaries.legend(_LEGEND, lines)} {_BOLD}" if best else summaries.legend(_LEGEND, lines)
+    return f"{summaries.markdown_table([_HEADINGS, *lines])}\n{legend}\n"
 
 
 def _best(runs):

@@ -3,6 +3,7 @@
 `python -m experiments.sweep --under=LS/alpha/laptop-digits --seeds=0,1,2 --workdir=results --jobs=2`
 """
 
+import tensorflow as tf
 from absl import flags
 
 from experiments import papers
@@ -25,17 +26,36 @@ def check_seeds(texts):
     return [int(text) for text in texts]
 
 
+def check_jobs(jobs, strategy):
+    """Refuse several processes where they would share an accelerator.
+
+    Args:
+        jobs: int >= 1.
+        strategy: text, the name of a strategy.
+
+    Raises:
+        ValueError: if `jobs` is above 1 and the strategy has several devices, or TensorFlow sees a GPU.
+    """
+    if jobs == 1:
+        return
+    if strategy != "default":
+        raise ValueError(
+            f"--jobs should be 1 with --strategy={strategy}, which trains on several devices itself. Received: {jobs}."
+        )
+    if gpus := tf.config.get_visible_devices("GPU"):
+        raise ValueError(
+            f"--jobs should be 1 where TensorFlow sees a GPU, whose memory one process takes whole. Received: {jobs}, "
+            f"with {len(gpus)}. Leave it out, or hide the GPU with the environment variable CUDA_VISIBLE_DEVICES=-1."
+        )
+
+
 def main():
     """Run the experiments of the flags, seed by seed, and print the table."""
     args = flags.FLAGS
     seeds = check_seeds(args.seeds)
+    check_jobs(args.jobs, args.strategy)
     found, strategy = papers.under(args.under), shared_flags.build_strategy()
     experiments = [shared_flags.adapted(one.with_seed(seed), strategy) for seed in seeds for one in found]
-    if args.jobs > 1 and args.strategy != "default":
-        raise ValueError(
-            f"--jobs should be 1 with --strategy={args.strategy}, which trains on several devices itself. "
-            f"Received: {args.jobs}."
-        )
     run_all(experiments, args.workdir, args.data_dir, args.resume, strategy, args.jobs)
 
 

@@ -5,6 +5,7 @@ PyTorch's in turn, on a Linux machine with nothing else to do. One JSON file a n
 measured again. The page is made of all files.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -30,7 +31,7 @@ with cross-entropy and SGD with momentum, in float32, on batches that are in mem
 `NoisyLabelClassifier.fit` as experiments call it, without XLA and with several steps in a call; PyTorch's is a loop
 over eager steps, with the faster one of its two orders of channels. *{together}* has a thread a core; *{apart}* is the
 sum of processes that train at the same time, each with one thread on a core of its own, as two runs of a sweep do.
-Turns: {rounds}, each in new processes, of which the fastest counts, and in each the median step.
+Of the turns, each in new processes, the fastest counts, and in each the median step.
 
 Made by `python -m experiments.frameworks.measure --python=PATH`.
 
@@ -91,16 +92,24 @@ def page(folder):
     """Return the page as Markdown, from the files in a folder."""
     found = {name: results.read_measured(folder / f"{name}.json") for name in NETWORKS}
     found = {name: one for name, one in found.items() if one}
-    rows = [["network", "parameters", "processes", "ours", "PyTorch", "ours / PyTorch"]]
+    rows = [["network", "parameters", "processes", "turns", "ours", "PyTorch", "ours / PyTorch"]]
     for name, one in found.items():
         for arrangement, speeds in one["speeds"].items():
             ours, theirs = max(speeds["ours"]), max(speeds["pytorch"])
-            cells = f"{one['parameters']:,}", arrangement, f"{ours:,.0f}", f"{theirs:,.0f}", f"{ours / theirs:.2f}"
-            rows.append([f"`{name}`, batch {NETWORKS[name]}", *cells])
-    last = list(found.values())[-1]
-    facts = {"cores": last["cores"], "processor": last["made_by"]["processor"], "rounds": len(speeds["ours"])}
-    versions = {"ours": last["versions"]["ours"], "theirs": last["versions"]["pytorch"]}
-    return _NOTE.format(together=TOGETHER, apart=APART, **facts, **versions) + summaries.markdown_table(rows)
+            row = [f"`{name}`, batch {NETWORKS[name]}", f"{one['parameters']:,}", arrangement, str(len(speeds["ours"]))]
+            rows.append([*row, f"{ours:,.0f}", f"{theirs:,.0f}", f"{ours / theirs:.2f}"])
+    facts = {
+        "cores": _joined(one["cores"] for one in found.values()),
+        "processor": _joined(one["made_by"]["processor"] for one in found.values()),
+        "ours": _joined(one["versions"]["ours"] for one in found.values()),
+        "theirs": _joined(one["versions"]["pytorch"] for one in found.values()),
+    }
+    return _NOTE.format(together=TOGETHER, apart=APART, **facts) + summaries.markdown_table(rows)
+
+
+def _joined(values):
+    """The different ones of some values as text."""
+    return " or ".join(map(str, dict.fromkeys(values)))
 
 
 def _side_by_side(command, places):
@@ -110,13 +119,18 @@ def _side_by_side(command, places):
         place = [sys.executable, "-c", _PLACED, ",".join(map(str, cores)), *command]
         return subprocess.Popen(place, cwd=_HERE.parents[1], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    found = []
-    for process in [start(cores) for cores in places]:
-        output, errors = process.communicate()
-        if process.returncode:
-            raise ValueError(f"{command[0]} could not train the network; it ended with:\n{errors[-1000:]}")
-        found.append(json.loads(output.splitlines()[-1]))
-    return found
+    with contextlib.ExitStack() as stack:
+        processes = [stack.enter_context(start(cores)) for cores in places]
+        for process in processes:
+            stack.callback(process.kill)  # after a failure or Ctrl-C; nothing happens to one that has ended
+        return [_output(process, command) for process in processes]
+
+
+def _output(process, command):
+    output, errors = process.communicate()
+    if process.returncode:
+        raise ValueError(f"{command[0]} could not train the network; it ended with:\n{errors[-1000:]}")
+    return json.loads(output.splitlines()[-1])
 
 
 # A process on the cores of its first argument that becomes the command in the others.

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import sys
+import time
 
 import pytest
 
@@ -25,6 +26,14 @@ def test_processes_run_on_the_cores_that_they_are_given():
 def test_a_process_that_fails_says_why():
     with pytest.raises(ValueError, match=r"(?s)could not train the network; it ended with:.*no such thing"):
         measure._side_by_side([sys.executable, "-c", "raise SystemExit('no such thing')"], [{0}])
+
+
+def test_a_failure_ends_the_other_processes():
+    path = "import os, sys, time; sys.exit('first') if os.sched_getaffinity(0) == {0} else time.sleep(100)"
+    begin = time.monotonic()
+    with pytest.raises(ValueError, match="first"):
+        measure._side_by_side([sys.executable, "-c", path], [{0}, {1}])
+    assert time.monotonic() - begin < 60
 
 
 def test_networks_of_different_sizes_are_refused(monkeypatch):

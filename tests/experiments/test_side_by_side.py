@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiments import papers, results, side_by_side
+from experiments import papers, results, side_by_side, sweep
 from experiments.console import progress, terminal
 from experiments.experiment import Method
 from experiments.run import run_all
@@ -47,6 +47,16 @@ def test_more_jobs_than_cores_are_refused():
     with pytest.raises(ValueError, match=rf"at most .*, {len(CORES)}\. Received: {len(CORES) + 1}"):
         side_by_side.check_jobs(len(CORES) + 1)
     assert side_by_side.check_jobs(1) == 1
+
+
+def test_jobs_that_would_share_an_accelerator_are_refused(monkeypatch):
+    sweep.check_jobs(2, "default")
+    sweep.check_jobs(1, "mirrored")
+    with pytest.raises(ValueError, match=r"--jobs should be 1 with --strategy=mirrored, .*\. Received: 2"):
+        sweep.check_jobs(2, "mirrored")
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: ["one"])
+    with pytest.raises(ValueError, match=r"should be 1 where TensorFlow sees a GPU.* Received: 2, with 1\. .*=-1"):
+        sweep.check_jobs(2, "default")
 
 
 def test_every_experiment_goes_to_another_process():

@@ -119,6 +119,13 @@ def test_labels_of_other_examples_are_refused(labels, error, message):
         build().label_distributions(labels)
 
 
+def test_labels_that_are_ignored_later_are_no_others():
+    loss = build(ignore_class=-1)
+    loss.update_state({"labels": LABELS, "ids": np.arange(N)}, tf.zeros([N, K]))
+    partly = np.where(np.arange(N) < 4, -1, LABELS)
+    np.testing.assert_array_equal(loss.label_distributions(partly)[4:].argmax(axis=1), LABELS[4:])
+
+
 def test_labels_in_another_order_than_ids_are_refused_and_the_cure_helps():
     """Rows are found by id: beside labels in another order, each would be added to the logits of another example."""
     ids, loss = np.arange(N)[::-1], build()

@@ -4,10 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
-from keras import ops
 
 from tfp_noise import _labels, _validation
-from tfp_noise.losses.example_memory import given_classes
 
 
 def with_positions(y, loss):
@@ -52,9 +50,7 @@ def check_remembered(y, loss):
     """
     if not (loss.needs_ids and _labels.have_ids(y)):
         return
-    classes = ops.convert_to_numpy(given_classes(y["labels"], loss.num_classes))
-    before = ops.convert_to_numpy(loss.state().classes)[y["ids"]]
-    changed = (before >= 0) & (classes != before) & (classes != loss.ignore_class)
+    classes, before, changed = loss.changed_labels(y["labels"], y["ids"])
     if changed.any():
         first = int(changed.argmax())
         raise ValueError(

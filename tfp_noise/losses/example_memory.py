@@ -120,6 +120,19 @@ class LossWithMemory(StatefulLoss):
         """The present rows, float32 `[num_examples, K]`: one for each example, 0 before its first step."""
         return ops.convert_to_numpy(self.state().rows)
 
+    def changed_labels(self, labels, ids):
+        """Classes of labels in memory, those that their ids had in training (-1: none), and True where they differ.
+
+        An ignored label differs from none.
+
+        Args:
+            labels: class indices `[n]` or distributions `[n, num_classes]`.
+            ids: int array `[n]`.
+        """
+        classes = ops.convert_to_numpy(given_classes(labels, self.num_classes))
+        before = ops.convert_to_numpy(self.state().classes)[ids]
+        return classes, before, (before >= 0) & (classes != before) & (classes != self.ignore_class)
+
     def _prepared(self, y_true, y_pred):
         _checks.check_owner(self)
         labels, ids = self._split(y_true)

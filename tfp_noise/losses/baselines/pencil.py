@@ -10,7 +10,7 @@ from tfp_noise import _labels, _validation
 from tfp_noise.losses._entropies import cross_entropy, cross_entropy_of_classes, entropy
 from tfp_noise.losses._state import StateAfterWarmUp
 from tfp_noise.losses.base import register
-from tfp_noise.losses.example_memory import ExampleMemory, LossWithMemory, given_classes
+from tfp_noise.losses.example_memory import ExampleMemory, LossWithMemory
 
 # The authors' 600 for the mean loss of a batch of 128.
 _LABEL_RATE = 600 / 128
@@ -132,8 +132,7 @@ class PENCIL(LossWithMemory):
 
     def _check_order(self, labels):
         """Refuses labels of which some are others than their ids had in training, because they are in another order."""
-        classes, before = map(ops.convert_to_numpy, (given_classes(labels, self.num_classes), self.state().classes))
-        changed = (before >= 0) & (classes != before)
+        classes, before, changed = self.changed_labels(labels, np.arange(self.num_examples))
         if changed.any():
             first = int(changed.argmax())
             raise ValueError(
