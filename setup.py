@@ -39,7 +39,7 @@ setup(
     extras_require={
         "experiments": [_RICH],  # which the wheel does not hold
         "search": [_KERAS_TUNER],
-        # Other backends of Keras, for the losses without state; see docs/keras.md.
+        # Other backends of Keras, for the losses without state; see docs/training_loops.md.
         "jax": ["jax>=0.10"],
         "torch": ["torch>=2.13"],
         # pandas: its tables are taken where there are any, and never imported.

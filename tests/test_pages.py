@@ -8,10 +8,12 @@ import warnings
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
+from scipy import stats
 
 from experiments import readme
-from tfp_noise import datasets, metrics
+from tfp_noise import datasets, metrics, noise
 from tfp_noise.datasets import embedded, folders
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -41,13 +43,28 @@ LEFT = {
         and len(names["clean"].train) == np.sum(~names["found"].is_suspect)
         and names["model"].optimizer.iterations > 0
     ),
-    "keras.md": lambda names: (
-        names["calibrated"].shape == (360, 10)
-        and names["history"].epochs == [1, 2, 3, 4, 5]
+    "choose_a_loss.md": lambda names: (
+        [trial.loss.__name__ for trial in names["found"].trials]
+        == ["CrossEntropy", "LogisticNormal", "LogisticNormal", "ForwardCorrection"]
+        and round(names["constant"]) == -69
+        and np.isclose(names["gaussian"], gaussian_of_a_blank_prediction(names["target"]), rtol=1e-5)
+    ),
+    "learned_targets.md": lambda names: (
+        names["history"].epochs == [1, 2, 3, 4, 5]
         and pathlib.Path("q.npz").exists()
         and 0.25 < names["disagrees"].mean() < 0.5
-        and [trial.loss.__name__ for trial in names["found"].trials]
-        == ["CrossEntropy", "LogisticNormal", "LogisticNormal", "ForwardCorrection"]
+    ),
+    "many_devices.md": lambda names: (
+        names["strategy"].num_replicas_in_sync == 1
+        and names["cluster"].address == "host2:12345"
+        and names["model"].optimizer.iterations == 20
+    ),
+    "noise_and_transitions.md": lambda names: (
+        np.allclose(names["rates"], [0.45, 0.5])
+        and np.allclose(*names["same"])
+        and names["calibrated"].shape == (360, 10)
+        and abs(names["check"].noise_rate - 0.36) < 0.2
+        and abs(names["check"].expected_noise_rate - names["check"].noise_rate) < 0.2
     ),
     "positions.md": lambda names: (
         names["right"] > 0.85
@@ -56,13 +73,37 @@ LEFT = {
         and found_wrong_tags(names["suspicious"], (names["labels"] != names["classes"]) & names["known"])
         and set(names["look_at_first"]) == set(range(12))
     ),
-    "replicas_and_backups.md": lambda names: names["backup"].epoch == 0,
+    "serving.md": lambda names: (
+        all(np.allclose(names[served], names["predicted"], atol=1e-6) for served in ("by_plain", "by_signature"))
+        and np.allclose(lite_predictions("digits.tflite", names["images"]), names["predicted"], atol=1e-5)
+    ),
     "several_labels.md": lambda names: (
         names["right"][0] + 0.05 < min(names["right"][1:])
         and all(found.is_suspect.any() for found in names["found"].values())
     ),
-    "tensorflow_probability.md": lambda names: names["log_density"].shape == (4,),
+    "start.md": lambda names: (
+        names["on_true"] > 0.85 and max(names["on_given"], names["history"].history["accuracy"][-1]) < 0.7
+    ),
+    "tensorflow_probability.md": lambda names: (
+        np.allclose([names["along_the_line"], names["along_p"]], [1, 0.5**0.5], atol=1e-3)
+        and np.allclose(names["by_hmc"], names["by_weights"], atol=0.01)
+        and np.allclose(names["by_vi"], names["by_weights"], atol=0.02)
+        and np.allclose(names["log_mixture"], log_mixture_by_hand(names["points"].numpy()), atol=1e-4)
+        and np.all(names["log_with_flat"] > np.log(0.1) + np.log(2))
+    ),
+    "training_loops.md": lambda names: (
+        accuracy(names, "by_own_loop") > 0.7
+        and np.allclose(np.sum(names["probabilities"], axis=-1), 1)
+        and not np.allclose(names["soft_labels"], 0.1, atol=0.01)
+        and np.isfinite(names["history"].history["loss"]).all()
+    ),
+    "training_otherwise.md": lambda names: np.all(np.asarray(names["weighing"].weight_of([0.1, 1.0, 5.0])) >= 0),
+    "when_the_plug_is_pulled.md": lambda names: names["backup"].epoch == 0,
 }
+# Answer, file and test of each row.
+CONVENTIONS = re.findall(
+    r"^\|.*\| (.*) \| `([\w/]+\.py)::(\w+)` \|$", (ROOT / "docs" / "conventions.md").read_text(), re.MULTILINE
+)
 
 
 def run(blocks, name="digits"):
@@ -84,12 +125,34 @@ def found_wrong_tags(looks_wrong, wrong):
     return (looks_wrong & wrong).sum() > 0.6 * wrong.sum() and (looks_wrong & wrong).sum() > 0.6 * looks_wrong.sum()
 
 
+def gaussian_of_a_blank_prediction(target):
+    """Minus the log-density, in NumPy, of the logits of a target of ten classes and the dummy under N(0, I / 4)."""
+    logits = np.log(target[-1] / target[0]) * np.eye(10)[3]
+    return 2 * logits @ logits + 10 * (np.log(0.5) + np.log(2 * np.pi) / 2)
+
+
+def log_mixture_by_hand(points):
+    """The log-density of the page's mixture, with SciPy's normal density of each logit."""
+    logits = np.log(points[:, :2] / points[:, 2:])
+    parts = [([2.0, 0.0], [0.5, 0.5]), ([-1.0, 1.0], [0.3, 0.6])]
+    logs = [stats.norm(loc, scale).logpdf(logits).sum(axis=1) for loc, scale in parts]
+    return np.logaddexp(np.log(0.3) + logs[0], np.log(0.7) + logs[1]) - np.log(3) / 2 - np.log(points).sum(axis=1)
+
+
+def lite_predictions(path, images):
+    """Predictions of a LiteRT file by TensorFlow's own interpreter, which says that another package will have it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        predict = tf.lite.Interpreter(path).get_signature_runner("serving_default")
+    return predict(images=images)["output_0"]
+
+
 def accuracy(names, result):
     return metrics.accuracy(names[result], names["data"].test.labels)
 
 
 @pytest.mark.parametrize("page", [name for name, blocks in BLOCKS.items() if blocks])
-@pytest.mark.daily("ARCHITECTURE.md", "README.md", "replicas_and_backups.md", "tensorflow_probability.md")
+@pytest.mark.daily("ARCHITECTURE.md", "README.md", "start.md", "when_the_plug_is_pulled.md")
 def test_programs_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert LEFT[page](run(BLOCKS[page]))
@@ -105,6 +168,27 @@ def test_links_lead_somewhere(page):
         assert there.exists(), target
         headings = re.findall(r"^#+ (.*)$", there.read_text(), re.MULTILINE) if anchor else []
         assert not anchor or anchor in [re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings]
+
+
+@pytest.mark.parametrize(("answer", "file", "name"), CONVENTIONS)
+def test_each_convention_is_followed_or_not_and_names_a_test(answer, file, name):
+    assert re.match(r"(yes|no)\b", answer)
+    assert re.search(rf"^def {name}\(", (ROOT / "tests" / file).read_text(), re.MULTILINE)
+
+
+def test_every_row_of_the_conventions_is_read():
+    rows = re.findall(r"^\| .*$", (ROOT / "docs" / "conventions.md").read_text(), re.MULTILINE)
+    assert len(CONVENTIONS) == len(rows) - sum("| test |" in row for row in rows) > 0
+
+
+def test_rates_and_condition_numbers_of_the_page_are_those_of_the_matrices():
+    page = (ROOT / "docs" / "noise_and_transitions.md").read_text()
+    rows = re.findall(r"^\| `(\w+\(.*?\))`.* \| (\d+) % \| ([\d.]+) \|$", page, re.MULTILINE)
+    assert len(rows) == 5
+    for call, wrong, condition_number in rows:
+        transition = eval(f"noise.{call}", {"noise": noise})
+        assert noise.effective_rate(transition) == pytest.approx(int(wrong) / 100)
+        assert noise.condition_number(transition) == pytest.approx(float(condition_number), abs=0.05)
 
 
 @pytest.mark.parametrize("page", readme.PAGES, ids=lambda page: page.name)
@@ -168,8 +252,8 @@ def test_all_programs_learn_any_data_set_or_warn(name, any_data_set):
             # network is not made for these pixels: of its 128 hidden units, 84 to 88 % were dead after five epochs of
             # forward correction (0.31 to 0.33 in the other runs), and where all are, chance is left.
             return
-        recipe = run(BLOCKS["keras.md"], name)
-        run(BLOCKS["replicas_and_backups.md"], name)
+        recipe = run(BLOCKS["noise_and_transitions.md"], name)
+        run(BLOCKS["when_the_plug_is_pulled.md"], name)
     assert accuracy(recipe, "calibrated") > bar or any("estimated transition" in str(one.message) for one in caught)
 
 
