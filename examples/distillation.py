@@ -3,8 +3,8 @@
 #
 # Is a small network better off with the predictions of a large one than with the noisy labels themselves?
 #
-# Four in ten labels of scikit-learn's digits are drawn again here from all classes. The teacher is trained on them with a
-# robust loss; the student sees the teacher only, and no label.
+# Four in ten labels of scikit-learn's digits are drawn again here from all classes. The teacher is trained on them with
+# a robust loss; the student sees the teacher only, and no label.
 
 # %% tags=["parameters"]
 rate = 0.4  # fraction of labels that are drawn again, from all classes
@@ -79,17 +79,18 @@ print(f"Student by the teacher: {accuracy(student)}")
 # %%
 student.deployable().save("student.keras")
 loaded = keras.models.load_model("student.keras")
-print(f"{loaded.count_params():,} weights; probabilities of an image sum to {loaded.predict(images[:1], verbose=0).sum():.3f}")
+probabilities = loaded.predict(images[:1], verbose=0)
+print(f"{loaded.count_params():,} weights; probabilities of an image sum to {probabilities.sum():.3f}")
 
 # %% [markdown]
 # ## What can go wrong
 #
-# - A teacher that has memorised wrong labels hands them on. Look at the second number of the teacher above: it should be
-#   near the fraction of labels that are right, not near 100 %.
+# - A teacher that has memorised wrong labels hands them on. Look at the second number of the teacher above: it should
+#   be near the fraction of labels that are right, not near 100 %.
 # - The student gets the teacher's inputs: with augmentation, both see the same augmented image.
 # - A temperature other than 1 needs a loss that reads logits.
 #
 # ## Next
 #
-# [Keras models](../docs/keras.md#when-the-noise-is-not-known) has a teacher by forward correction where the noise is not known;
-# `DistortionDistillation` and `DepthDistillation` do without a teacher.
+# [Keras models](../docs/keras.md#when-the-noise-is-not-known) has a teacher by forward correction where the noise is
+# not known; `DistortionDistillation` and `DepthDistillation` do without a teacher.

@@ -3,9 +3,9 @@
 #
 # Several people labelled each example, and they disagree: majority, or all votes, and who errs?
 #
-# The examples are scikit-learn's digits. The annotators are made up: each has an error rate, and one of them takes every
-# other 7 for a 1. Each example has the votes of three of the five. With votes of your own, replace the cell that draws
-# them by a table with the columns `item`, `annotator` and `label`.
+# The examples are scikit-learn's digits. The annotators are made up: each has an error rate, and one of them takes
+# every other 7 for a 1. Each example has the votes of three of the five. With votes of your own, replace the cell that
+# draws them by a table with the columns `item`, `annotator` and `label`.
 
 # %% tags=["parameters"]
 epochs = 30
@@ -59,7 +59,9 @@ train = data.train
 print(f"The majority is wrong for {np.mean(train.observed != true):.1%} of the examples.")
 for share in np.unique(train.agreement):
     at = train.agreement == share
-    print(f"Where {share:.0%} agree ({at.sum()} examples), it is wrong for {np.mean(train.observed[at] != true[at]):.1%}.")
+    print(
+        f"Where {share:.0%} agree ({at.sum()} examples), it is wrong for {np.mean(train.observed[at] != true[at]):.1%}."
+    )
 
 # %% [markdown]
 # ## Three ways to train
@@ -116,17 +118,19 @@ pairs.value_counts().head(3)
 found = suspects.rank(held_out, train.observed)
 wrong = train.mislabelled
 flagged = found.is_suspect
-print(f"{flagged.sum()} flagged: {wrong[flagged].mean():.1%} are wrong, {flagged[wrong].mean():.1%} of all wrong labels.")
+print(
+    f"{flagged.sum()} flagged: {wrong[flagged].mean():.1%} are wrong, {flagged[wrong].mean():.1%} of all wrong labels."
+)
 
 # %% [markdown]
 # ## What can go wrong
 #
-# - Annotators who make the same mistake outvote the truth, and the model learns it. The pairs above show it where one of
-#   them does; where all do, only an expert's labels can.
+# - Annotators who make the same mistake outvote the truth, and the model learns it. The pairs above show it where one
+#   of them does; where all do, only an expert's labels can.
 # - An annotator of few votes has a rate with a wide error: about `sqrt(p (1 - p) / n)`.
-# - Fractions of few votes are coarse: with three, a soft label is 1, 2/3 or 1/3. A model that weighs annotators by their
-#   own confusion matrices (Dawid and Skene, 1979) is not part of this package; its posterior probabilities would go in
-#   where the soft labels are.
+# - Fractions of few votes are coarse: with three, a soft label is 1, 2/3 or 1/3. A model that weighs annotators by
+#   their own confusion matrices (Dawid and Skene, 1979) is not part of this package; its posterior probabilities would
+#   go in where the soft labels are.
 #
 # ## Next
 #

@@ -4,8 +4,8 @@
 # Which labels of a table of numbers and categories are wrong, and how good a model do they still allow?
 #
 # The table: 344 penguins of three species, measured on three islands (the package `palmerpenguins`). A fifth of the
-# labels are made wrong here, so that what is found can be checked. For a table in a file, begin with
-# `pandas.read_csv`, and leave out the cell that makes labels wrong.
+# labels are made wrong here, so that what is found can be checked. For a table in a file, begin with `pandas.read_csv`,
+# and leave out the cell that makes labels wrong.
 
 # %% tags=["parameters"]
 rate = 0.2  # fraction of labels that are replaced by another species
@@ -46,8 +46,8 @@ print(f"{np.mean(labels != true):.1%} of {len(labels)} labels are wrong.")
 # %% [markdown]
 # ## A network that reads the table
 #
-# The layers that scale numbers and look categories up are adapted to the table once and belong to the network, so that a
-# saved model takes rows as they are in the table. A category that it has not seen counts as "not known".
+# The layers that scale numbers and look categories up are adapted to the table once and belong to the network, so that
+# a saved model takes rows as they are in the table. A category that it has not seen counts as "not known".
 
 # %%
 features = {name: table[[name]].to_numpy("float32") for name in numbers}
@@ -55,7 +55,10 @@ features |= {name: table[[name]].to_numpy(str) for name in categories}
 
 
 def build_network(num_outputs):
-    inputs = {name: keras.Input([1], name=name, dtype=str(x.dtype) if name in numbers else "string") for name, x in features.items()}
+    inputs = {
+        name: keras.Input([1], name=name, dtype=str(x.dtype) if name in numbers else "string")
+        for name, x in features.items()
+    }
     columns = []
     for name in numbers:
         scale = keras.layers.Normalization()
@@ -113,13 +116,13 @@ print(f"Rank 1 of the out-of-sample predictions was right for {metrics.accuracy(
 # %% [markdown]
 # ## What can go wrong
 #
-# - A column that says the label in other words (an identity, a place that has one species only) makes a model that looks
-#   good and learns nothing about the others. Leave such columns out.
+# - A column that says the label in other words (an identity, a place that has one species only) makes a model that
+#   looks good and learns nothing about the others. Leave such columns out.
 # - Wrong labels that follow a rule, such as one species always taken for another on one island, are learned as if they
 #   were right. `found.joint` shows pairs of classes that are confused; look at them first.
 # - Rows with missing numbers are left out above. `sklearn.impute` fills them where there are many.
 #
 # ## Next
 #
-# [Find wrong labels](../docs/find_wrong_labels.md) has the same as one command,
-# `python -m tfp_noise.audit --csv=FILE --label=COLUMN`.
+# [Find wrong labels](../docs/find_wrong_labels.md) has the same as one command, `python -m tfp_noise.audit --csv=FILE
+# --label=COLUMN`.

@@ -3,9 +3,9 @@
 #
 # Does a robust loss help a classifier of texts whose labels are partly wrong, and which texts are mislabelled?
 #
-# The texts: what SciPy's documentation says of its functions. The label of a text is the part of SciPy that the function
-# belongs to. SciPy is installed with this package, so that nothing is downloaded. A third of the training labels are
-# made wrong here; for texts of your own, replace the first cell of data and leave the noise out.
+# The texts: what SciPy's documentation says of its functions. The label of a text is the part of SciPy that the
+# function belongs to. SciPy is installed with this package, so that nothing is downloaded. A third of the training
+# labels are made wrong here; for texts of your own, replace the first cell of data and leave the noise out.
 
 # %% tags=["parameters"]
 rate = 0.35  # fraction of training labels that are drawn again, from all classes
@@ -47,8 +47,8 @@ print(f"{len(texts)} texts, {np.mean(labels != true):.1%} of their labels wrong;
 # %% [markdown]
 # ## Words become integers
 #
-# `TextVectorization` learns its vocabulary from the training texts. 0 stands for "no word"; `mask_zero` leaves it out of
-# the mean below.
+# `TextVectorization` learns its vocabulary from the training texts. 0 stands for "no word"; `mask_zero` leaves it out
+# of the mean below.
 
 # %%
 vectorize = keras.layers.TextVectorization(max_tokens=3000, output_sequence_length=words)
@@ -59,8 +59,8 @@ print(texts[0], "->", tokens[0, :8])
 # %% [markdown]
 # ## Two losses, the same network
 #
-# A pretrained network goes in the same place: one from KerasHub, where its weights are at hand, takes the token ids of its
-# own tokenizer.
+# A pretrained network goes in the same place: one from KerasHub, where its weights are at hand, takes the token ids of
+# its own tokenizer.
 
 
 # %%
@@ -99,7 +99,9 @@ for i in found.order[:5]:
     print(f"{topics[labels[i]]} -> {topics[found.suggested[i]]}? (in truth {topics[true[i]]}) {texts[i][:70]}")
 wrong = labels != true
 flagged = found.is_suspect
-print(f"{flagged.sum()} flagged: {wrong[flagged].mean():.1%} are wrong, {flagged[wrong].mean():.1%} of all wrong labels.")
+print(
+    f"{flagged.sum()} flagged: {wrong[flagged].mean():.1%} are wrong, {flagged[wrong].mean():.1%} of all wrong labels."
+)
 
 # %% [markdown]
 # ## From text to probabilities in one model
@@ -118,8 +120,8 @@ print({topics[i]: round(float(probabilities[i]), 2) for i in probabilities.argso
 #
 # - The vocabulary of the test texts must not be learned: adapt to training texts only.
 # - The same text twice with two labels is found by no model; count such texts before anything else.
-# - A text that fits two topics is flagged, too. It is no error of the annotator; consider
-#   [several labels an example](../docs/several_labels.md).
+# - A text that fits two topics is flagged, too. It is no error of the annotator; consider [several labels an
+#   example](../docs/several_labels.md).
 #
 # ## Next
 #
