@@ -12,6 +12,7 @@ num_files = 8
 rate = 0.3  # fraction of labels that are drawn again, from all classes
 epochs = 6
 batch_size = 64
+size = 1000  # records a file
 
 # %%
 import pathlib
@@ -23,7 +24,7 @@ from sklearn.datasets import load_digits
 
 from tfp_noise import NoisyLabelClassifier, callbacks, losses, metrics, noise, pipeline
 
-num_classes, size = 10, 1000  # records a file
+num_classes = 10
 images, digits = load_digits(return_X_y=True)
 images = images.reshape(-1, 8, 8, 1)
 examples, test_images, test_digits = np.arange(1300), images[1300:].astype("float32") / 16, digits[1300:]
@@ -82,6 +83,7 @@ def batches(first_epoch):
         seed=0,
         first_epoch=first_epoch,
         shuffle_buffer=2000,
+        drop_remainder=True,
         with_ids=True,
     )
 
@@ -153,7 +155,9 @@ print(
 # - A shuffle buffer that is smaller than a run of one class gives batches of one class. Mix the records when they are
 #   written.
 # - An id must mean the same example in every epoch. Number records when they are written, not when they are read.
-# - The last, smaller batch of an epoch is part of `steps_per_epoch` only if you round up.
+# - `steps_per_epoch` that is not the number of batches in an epoch of the stream: an epoch then begins in the middle of
+#   the data, and a resumed run with other batches than the one that was interrupted. `drop_remainder=True` makes it
+#   `size // batch_size`.
 #
 # ## Next
 #

@@ -111,7 +111,7 @@ model = build()
 model.fit({name: x[kept] for name, x in features.items()}, labels[kept], epochs=epochs, verbose=0)
 predicted = model.predict(features, verbose=0)
 print(f"Accuracy on the true species: {metrics.accuracy(predicted, true):.1%}")
-print(f"Rank 1 of the out-of-sample predictions was right for {metrics.accuracy(probabilities, true):.1%}.")
+print(f"By the networks above, which learned from all labels: {metrics.accuracy(probabilities, true):.1%}")
 
 # %% [markdown]
 # ## What can go wrong

@@ -35,7 +35,7 @@ for number, topic in enumerate(topics):
     for name in module.__all__:
         description = (inspect.getdoc(getattr(module, name)) or "").partition("Parameters\n")[0]
         for paragraph in description.split("\n\n"):
-            if len(paragraph.split()) >= 6:
+            if len(paragraph.split()) >= 6 and ">>>" not in paragraph:
                 texts.append(" ".join(paragraph.split()))
                 topic_of.append(number)
 texts, first = np.unique(texts, return_index=True)  # some functions share a description
