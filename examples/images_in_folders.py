@@ -7,10 +7,10 @@
 # scikit-learn's digits are written into folders here, a tenth of them into a wrong one, so that what is found can be
 # checked.
 #
-# A network of `keras.applications` makes features of each image once; a small network learns from these. `weights =
-# "imagenet"` downloads weights that were trained on photos, which makes all the difference for photos. Without internet
-# that fails before anything is read: copy the file that the message names to `~/.keras/models`. `weights = None` needs
-# no file: weights are random, and the features are good enough for digits, but hardly for anything else.
+# A network of `keras.applications` makes features of each image once; a small network learns from these. With `weights
+# = "imagenet"` Keras downloads weights that were trained on photos, which makes all the difference for photos. Without
+# internet that is an error which names a file: bring it to `~/.keras/models` from another machine. `weights = None`
+# needs no file: the weights are random, and the features good enough for digits, but hardly for anything else.
 
 # %% tags=["parameters"]
 folder = None  # yours; None asks for the digits
@@ -30,14 +30,11 @@ from sklearn.datasets import load_digits
 from tfp_noise import NoisyLabelClassifier, cross_predict, datasets, losses, noise, suspects
 
 keras.utils.set_random_seed(0)
-shape = [image_size, image_size, 3]
-backbone = keras.applications.MobileNetV2(input_shape=shape, include_top=False, weights=weights, pooling="avg")
-backbone.trainable = False
-
 # %% [markdown]
 # ## Folders
 
 # %%
+true = None
 if folder is None:
     folder = pathlib.Path("digits")
     images, true = load_digits(return_X_y=True)
@@ -57,6 +54,9 @@ print(f"{len(data.train)} images in {data.num_classes} folders; the first is {da
 # it.
 
 # %%
+shape = data.input_shape
+backbone = keras.applications.MobileNetV2(input_shape=shape, include_top=False, weights=weights, pooling="avg")
+backbone.trainable = False
 images = keras.Input(shape)
 pixels = keras.applications.mobilenet_v2.preprocess_input(keras.layers.Rescaling(255.0)(images))
 extractor = keras.Model(images, backbone(pixels, training=False))
@@ -91,15 +91,16 @@ found.to_csv("suspects.csv", ids=data.train.ids, class_names=data.class_names)
 print(f"{found.is_suspect.sum()} of {len(labels)} images are suspects; estimated number: {found.estimated_count}")
 
 # %%
+# %matplotlib inline
 figure = found.figure(data.train.inputs, data.class_names, count=15)
 figure.savefig("suspects.png")
 figure
 
 # %% [markdown]
-# For the digits the truth is known: the number of a file is that of its image.
+# Of the digits the truth is known: the name of a file is the number of its image.
 
 # %%
-if str(folder) == "digits":
+if true is not None:
     wrong = labels != true[[int(pathlib.Path(file).stem) for file in data.train.ids]]
     flagged = found.is_suspect
     print(
