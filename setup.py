@@ -6,7 +6,7 @@ from setuptools import find_packages, setup
 
 _RICH = "rich>=13.0"
 _KERAS_TUNER = "keras-tuner>=1.4.8,<1.5"
-# jupytext makes notebooks of scripts, ipykernel runs them, nbconvert writes pages; the penguins are one example's table.
+# jupytext makes notebooks of scripts, ipykernel runs them, nbconvert writes pages; one example reads the penguins.
 _EXAMPLES = ["ipykernel>=7.0", "jupytext>=1.17", "nbconvert>=7.16", "palmerpenguins>=0.1.6", "pandas>=2.2"]
 
 setup(
