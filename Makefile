@@ -5,10 +5,14 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 ON_TWO_CORES = -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test thorough torture lint bench verify_results backends clean
+.PHONY: demo examples test thorough torture lint bench verify_results backends clean
 
 demo: $(READY)
 	$(BIN)/python -m experiments.demo
+
+# Each in full, as a page and a notebook in build/examples, with the time that it took.
+examples: $(READY)
+	$(BIN)/python -m examples
 
 test: $(READY)
 	$(BIN)/python -m pytest $(ON_TWO_CORES)

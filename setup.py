@@ -6,6 +6,8 @@ from setuptools import find_packages, setup
 
 _RICH = "rich>=13.0"
 _KERAS_TUNER = "keras-tuner>=1.4.8,<1.5"
+# jupytext makes notebooks of scripts, ipykernel runs them, nbconvert writes pages; one example reads the penguins.
+_EXAMPLES = ["ipykernel>=7.0", "jupytext>=1.17", "nbconvert>=7.16", "palmerpenguins>=0.1.6", "pandas>=2.2"]
 
 setup(
     name="tfp-noise",
@@ -39,11 +41,12 @@ setup(
     extras_require={
         "experiments": [_RICH],  # which the wheel does not hold
         "search": [_KERAS_TUNER],
+        "examples": _EXAMPLES,
         # Other backends of Keras, for the losses without state; see docs/training_loops.md.
         "jax": ["jax>=0.10"],
         "torch": ["torch>=2.13"],
         # pandas: its tables are taken where there are any, and never imported.
-        "dev": ["mypy>=1.18", "pandas>=2.2", "pytest>=8.0", "pytest-xdist>=3.7", "ruff>=0.14", _RICH, _KERAS_TUNER],
+        "dev": [*_EXAMPLES, "mypy>=1.18", "pytest>=8.0", "pytest-xdist>=3.7", "ruff>=0.14", _RICH, _KERAS_TUNER],
     },
     classifiers=[
         "Development Status :: 4 - Beta",
