@@ -4,8 +4,11 @@ import pathlib
 
 from setuptools import find_packages, setup
 
-_RICH = "rich>=13.0"
-_KERAS_TUNER = "keras-tuner>=1.4.8,<1.5"
+_DATA = ["tensorflow-datasets>=4.9.10,<4.10"]  # prepare.py replaces its (private) download manager
+_FIGURES = ["matplotlib>=3.9"]
+_EXPERIMENTS = [*_DATA, *_FIGURES, "rich>=13.0"]  # commands of the checkout, which the wheel does not hold
+_SEARCH = ["keras-tuner>=1.4.8,<1.5"]
+_ALL = [*_EXPERIMENTS, *_SEARCH]
 
 setup(
     name="tfp-noise",
@@ -25,25 +28,26 @@ setup(
         "h5py>=3.11",
         "jinja2>=3.1",
         "keras>=3.15,<3.16",  # the classifier overrides hooks of Keras's trainer, checked against 3.15
-        "matplotlib>=3.9",
         "numpy>=1.26,<2.4",  # 2.4 drops np.reshape(newshape=), which tfb.SoftmaxCentered calls
         "pillow>=10.0",  # how a camera was held; TensorFlow decodes the images
         "scikit-learn>=1.5",
         "scipy>=1.13",
         "tensorflow>=2.21,<2.22",
-        "tensorflow-datasets>=4.9.10,<4.10",  # prepare.py replaces its (private) download manager
         "tensorflow-probability>=0.25,<0.26",
         "tf-keras>=2.21,<2.22",  # TensorFlow Probability imports it
         "threadpoolctl>=3.1",  # scikit-learn's own way to limit its threads
     ],
     extras_require={
-        "experiments": [_RICH],  # which the wheel does not hold
-        "search": [_KERAS_TUNER],
+        "data": _DATA,
+        "figures": _FIGURES,
+        "experiments": _EXPERIMENTS,
+        "search": _SEARCH,
+        "all": _ALL,
         # Other backends of Keras, for the losses without state; see docs/keras.md.
         "jax": ["jax>=0.10"],
         "torch": ["torch>=2.13"],
         # pandas: its tables are taken where there are any, and never imported.
-        "dev": ["mypy>=1.18", "pandas>=2.2", "pytest>=8.0", "pytest-xdist>=3.7", "ruff>=0.14", _RICH, _KERAS_TUNER],
+        "dev": ["mypy>=1.18", "pandas>=2.2", "pytest>=8.0", "pytest-xdist>=3.7", "ruff>=0.14", *_ALL],
     },
     classifiers=[
         "Development Status :: 4 - Beta",

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from tfp_noise import _class_probabilities, _class_rows, _labels, _validation, visualization
+from tfp_noise import _class_probabilities, _class_rows, _extras, _labels, _validation
 from tfp_noise._saving.backup import BackupAndRestore
 from tfp_noise._training.input_checks import check_examples
 from tfp_noise.losses import TopRows
@@ -43,6 +43,7 @@ class ClassRowsHistory(keras.callbacks.Callback):
         rows: list of the loss's `class_rows` after each of these epochs: float `[K, K]` or `losses.TopRows`.
 
     Raises:
+        ImportError: if `log_dir` is given and matplotlib is not installed.
         TypeError: if class names are not strings or, when training starts, the loss has no `class_rows`.
         ValueError: if `every` is below 1 or, when training starts, there is not one name per class.
 
@@ -68,6 +69,8 @@ class ClassRowsHistory(keras.callbacks.Callback):
         self.epochs: list[int] = []
         self.rows: list[np.ndarray | TopRows] = []
         self._every = _validation.check_int("every", every, 1)
+        if log_dir is not None:
+            _extras.load("matplotlib", "`ClassRowsHistory(log_dir=...)`")
         self._log_dir = log_dir if log_dir is None else _validation.check_path("log_dir", log_dir)
         self._class_names = class_names if class_names is None else _validation.check_class_names(class_names)
         self._writer = None
@@ -105,6 +108,8 @@ class ClassRowsHistory(keras.callbacks.Callback):
                 value = getattr(_class_rows.as_rows(rows), measure)()
                 _write(f"class_rows/{measure}", tf.constant(value, tf.float32), *_SCALAR)
             if len(self._names) <= _MAX_CLASSES_DRAWN:
+                from tfp_noise import visualization
+
                 figure = visualization.class_similarities({f"epoch {epoch}": rows}, self._names)
                 png = io.BytesIO()
                 figure.savefig(png, format="png")

@@ -5,15 +5,17 @@ import dataclasses
 import functools
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from tfp_noise import _validation
+from tfp_noise import _extras, _validation
 from tfp_noise._saving.atomic_files import atomic_write
 from tfp_noise.suspects import _pictures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _COLUMNS = ("id", "given", "suggested", "score", "is_suspect")
 
@@ -146,7 +148,7 @@ class Suspects:
 
     def figure(
         self, images: ArrayLike, class_names: Sequence[str] | None = None, count: int = 25, title: str | None = None
-    ) -> Figure:
+    ) -> "Figure":
         """The most suspicious pictures, each with its given label and the suggested one.
 
         Args:
@@ -161,6 +163,7 @@ class Suspects:
 
         Raises:
             TypeError, ValueError: if the pictures or names do not fit, or there is no suspect.
+            ImportError: if matplotlib is not installed.
 
         Example:
             >>> suspects = Suspects([0, 1], [1, 1], [0.25, 1.0], [True, False], [[0, 0], [1, 1]])
@@ -168,6 +171,7 @@ class Suspects:
             >>> [axes.get_title() for axes in figure.axes]
             ['cat → dog?']
         """
+        _extras.load("matplotlib", "`Suspects.figure`")
         pictures = _pictures.check_images("images", images, len(self))
         names, count = self._names(class_names), _validation.check_int("count", count, 1)
         shown = self.order[self.is_suspect[self.order]][:count]
