@@ -1,16 +1,22 @@
-"""Packages that only a part of the library needs, each installed by an extra of `pip install`."""
+"""Packages that only a part of the library needs, and how to install each."""
 
 import importlib
 
-# The extra of setup.py that installs a package, by the name under which Python imports it.
-EXTRAS = {"keras_tuner": "search", "matplotlib": "figures", "tensorflow_datasets": "data"}
+# What `pip install` takes for a package, by the name under which Python imports it; extras are those of setup.py.
+SOURCES = {
+    "keras_tuner": "'tfp-noise[search]'",
+    "matplotlib": "'tfp-noise[figures]'",
+    "pandas": "pandas",
+    "tensorflow_datasets": "'tfp-noise[data]'",
+    "tf2onnx": "'tfp-noise[onnx]'",
+}
 
 
 def load(package, user):
     """Imports a package, or says how to install it before any work begins.
 
     Args:
-        package: one of `EXTRAS`.
+        package: one of `SOURCES`.
         user: text, what needs the package, with code in backticks.
 
     Returns:
@@ -26,5 +32,5 @@ def load(package, user):
             raise
         raise ImportError(
             f"{user} needs the package `{package}`, which is not installed. Install it by "
-            f"`pip install 'tfp-noise[{EXTRAS[package]}]'`."
+            f"`pip install {SOURCES[package]}`."
         ) from error

@@ -20,9 +20,9 @@ __all__ = ["SKLearnClassifier"]
 class SKLearnClassifier(ClassifierMixin, BaseEstimator):
     """A `NoisyLabelClassifier` as an estimator of scikit-learn, which predicts classes and their probabilities.
 
-    `cross_val_predict(..., method="predict_proba")`, `Pipeline`, `GridSearchCV` and `clone` work with it, and labels may
+    It works in `cross_val_predict(..., method="predict_proba")`, `Pipeline`, `GridSearchCV` and `clone`, and labels may
     be names. A search compares losses as it compares other parameters: `{"loss": [losses.CrossEntropy,
-    functools.partial(losses.GeneralizedCrossEntropy, q=0.5)]}`. Scores of a search are those of given labels.
+    functools.partial(losses.GeneralizedCrossEntropy, q=0.5)]}`. Its scores are accuracies on given labels.
 
     Args:
         network: function `(input_shape, num_outputs) -> keras.Model` of a new network that ends without a softmax.
@@ -69,7 +69,9 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
         random_state: Any = None,
         verbose: str | int = 0,
     ):
-        self.network = network  # scikit-learn's convention: `fit` checks the arguments, which `clone` hands on as they are
+        self.network = (
+            network  # scikit-learn's convention: `fit` checks the arguments, which `clone` hands on as they are
+        )
         self.loss = loss
         self.optimizer = optimizer
         self.epochs = epochs
@@ -77,7 +79,7 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> "SKLearnClassifier":  # noqa: N803
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> "SKLearnClassifier":
         """Trains a new model.
 
         Args:
@@ -92,8 +94,12 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
             TypeError: if an argument of the constructor has another type.
             ValueError: if features are not finite numbers, or there are fewer than two classes.
         """
-        _validation.check_callable("network", self.network, "Pass a function (input_shape, num_outputs) -> keras.Model.")
-        _validation.check_callable("loss", self.loss, "Pass a class of `losses`, or a `functools.partial` of one.")
+        _validation.check_callable("network", self.network, "Pass one of (input_shape, num_outputs).")
+        if not callable(self.loss):
+            raise TypeError(
+                "`loss` must be a class of `losses`, or a function of the number of classes. Received: "
+                f"{self.loss!r:.100}. Pass `losses.CrossEntropy`, or a `functools.partial` of such a class."
+            )
         features, labels = validate_data(self, X, y, allow_nd=True)
         check_classification_targets(labels)
         self.classes_, indices = np.unique(labels, return_inverse=True)
@@ -116,7 +122,7 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
         ).history
         return self
 
-    def predict_proba(self, X: ArrayLike) -> np.ndarray:  # noqa: N803
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Predicts the probability of each class.
 
         Args:
@@ -133,7 +139,7 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
         features = validate_data(self, X, reset=False, allow_nd=True)
         return self.model_.predict(features, batch_size=self.batch_size, verbose=self.verbose)
 
-    def predict(self, X: ArrayLike) -> np.ndarray:  # noqa: N803
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Predicts the most probable class.
 
         Args:
