@@ -8,7 +8,8 @@ _DATA = ["tensorflow-datasets>=4.9.10,<4.10"]  # prepare.py replaces its (privat
 _FIGURES = ["matplotlib>=3.9"]
 _EXPERIMENTS = [*_DATA, *_FIGURES, "rich>=13.0"]  # commands of the checkout, which the wheel does not hold
 _SEARCH = ["keras-tuner>=1.4.8,<1.5"]
-_ALL = [*_EXPERIMENTS, *_SEARCH]
+_ONNX = ["onnxruntime>=1.24", "tf2onnx>=1.17"]  # the first that take NumPy 2 and protobuf 6
+_ALL = [*_EXPERIMENTS, *_SEARCH, *_ONNX]
 
 setup(
     name="tfp-noise",
@@ -30,7 +31,7 @@ setup(
         "keras>=3.15,<3.16",  # the classifier overrides hooks of Keras's trainer, checked against 3.15
         "numpy>=1.26,<2.4",  # 2.4 drops np.reshape(newshape=), which tfb.SoftmaxCentered calls
         "pillow>=10.0",  # how a camera was held; TensorFlow decodes the images
-        "scikit-learn>=1.5",
+        "scikit-learn>=1.6",
         "scipy>=1.13",
         "tensorflow>=2.21,<2.22",
         "tensorflow-probability>=0.25,<0.26",
@@ -42,11 +43,12 @@ setup(
         "figures": _FIGURES,
         "experiments": _EXPERIMENTS,
         "search": _SEARCH,
+        "onnx": _ONNX,
         "all": _ALL,
         # Other backends of Keras, for the losses without state; see docs/keras.md.
         "jax": ["jax>=0.10"],
         "torch": ["torch>=2.13"],
-        # pandas: its tables are taken where there are any, and never imported.
+        # pandas: its tables are taken where there are any; `Suspects.to_frame` makes one.
         "dev": ["mypy>=1.18", "pandas>=2.2", "pytest>=8.0", "pytest-xdist>=3.7", "ruff>=0.14", *_ALL],
     },
     classifiers=[

@@ -95,11 +95,6 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
             ValueError: if features are not finite numbers, or there are fewer than two classes.
         """
         _validation.check_callable("network", self.network, "Pass one of (input_shape, num_outputs).")
-        if not callable(self.loss):
-            raise TypeError(
-                "`loss` must be a class of `losses`, or a function of the number of classes. Received: "
-                f"{self.loss!r:.100}. Pass `losses.CrossEntropy`, or a `functools.partial` of such a class."
-            )
         features, labels = validate_data(self, X, y, allow_nd=True)
         check_classification_targets(labels)
         self.classes_, indices = np.unique(labels, return_inverse=True)
@@ -109,7 +104,7 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
             sample_weight = _check_sample_weight(sample_weight, features)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         keras.utils.set_random_seed(seed)
-        loss = self.loss(len(self.classes_))
+        loss = _make_loss(self.loss, len(self.classes_))
         self.model_ = NoisyLabelClassifier(self.network(features.shape[1:], loss.num_outputs), loss)
         self.model_.compile(_copy(self.optimizer))
         self.history_ = self.model_.fit(
@@ -159,6 +154,17 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _make_loss(loss, num_classes):
+    """The loss of a class of `losses`, or of another function of the number of classes."""
+    made = loss(num_classes) if callable(loss) else None
+    if not isinstance(made, losses.NoisyLabelLoss):
+        raise TypeError(
+            "`loss` must be a class of `losses`, or a function that makes one of its losses for a number of classes. "
+            f"Received: {loss!r:.100}. Pass `losses.CrossEntropy`, or a `functools.partial` of such a class."
+        )
+    return made
 
 
 def _copy(optimizer):
