@@ -49,7 +49,15 @@ setup(
         "jax": ["jax>=0.10"],
         "torch": ["torch>=2.13"],
         # pandas: its tables are taken where there are any; `Suspects.to_frame` makes one.
-        "dev": ["mypy>=1.18", "pandas>=2.2", "pytest>=8.0", "pytest-xdist>=3.7", "ruff>=0.14", *_ALL],
+        "dev": [
+            "mypy>=1.18",
+            "pandas>=2.2",
+            "pytest>=8.0",
+            "pytest-xdist>=3.7",
+            "ruff>=0.14",
+            "tensorboard>=2.20",
+            *_ALL,
+        ],
     },
     classifiers=[
         "Development Status :: 4 - Beta",

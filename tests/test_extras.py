@@ -1,4 +1,4 @@
-"""A light install: nothing needs matplotlib, TensorFlow Datasets or the like before it is asked for; then it says how."""
+"""A light install: what needs matplotlib, TensorFlow Datasets or the like says so, and nothing else imports them."""
 
 import json
 import pathlib

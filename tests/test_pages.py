@@ -57,12 +57,28 @@ LEFT = {
         and set(names["look_at_first"]) == set(range(12))
     ),
     "replicas_and_backups.md": lambda names: names["backup"].epoch == 0,
+    "export.md": lambda names: (
+        np.allclose(names["by_onnx"], names["predicted"], atol=1e-6)
+        and 0 < pathlib.Path("digits.tflite").stat().st_size < 0.5 * pathlib.Path("digits.onnx").stat().st_size
+    ),
+    "scikit_learn.md": lambda names: (
+        names["scaled"].score(names["table"], names["names"][names["kinds"]]) > 0.9
+        and 0.5 < names["found"].is_suspect[names["given"] != names["names"][names["kinds"]]].mean()
+        and list(names["suspicious"].index) == list(np.flatnonzero(names["found"].is_suspect))
+        and names["best"].get("loss") in names["losses"].__all__
+        and type(names["loss"]) is type(names["plain"].loss) is names["losses"].GeneralizedCrossEntropy
+    ),
+    "tensorboard.md": lambda names: {one.name for one in pathlib.Path("logs").iterdir()} == {"train", "validation"},
     "several_labels.md": lambda names: (
         names["right"][0] + 0.05 < min(names["right"][1:])
         and all(found.is_suspect.any() for found in names["found"].values())
     ),
     "tensorflow_probability.md": lambda names: names["log_density"].shape == (4,),
 }
+
+
+# Packages that a page installs, and that not every environment has.
+NEEDS = {"export.md": "tf2onnx", "tensorboard.md": "tensorboard"}
 
 
 def run(blocks, name="digits"):
@@ -91,6 +107,8 @@ def accuracy(names, result):
 @pytest.mark.parametrize("page", [name for name, blocks in BLOCKS.items() if blocks])
 @pytest.mark.daily("ARCHITECTURE.md", "README.md", "replicas_and_backups.md", "tensorflow_probability.md")
 def test_programs_run(page, tmp_path, monkeypatch):
+    if page in NEEDS:
+        pytest.importorskip(NEEDS[page])
     monkeypatch.chdir(tmp_path)
     assert LEFT[page](run(BLOCKS[page]))
 

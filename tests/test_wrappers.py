@@ -12,7 +12,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from tfp_noise import NoisyLabelClassifier, losses, wrappers
 
-# Three groups of examples that any classifier tells apart; "cat" comes first among the classes, "owl" among the examples.
+# Three groups of examples that any classifier tells apart. "owl" is the first label, but the last class.
 GROUPS = np.arange(18) % 3
 FEATURES = np.random.default_rng(0).normal(size=(18, 3)) + 6 * np.eye(3)[GROUPS]
 NAMES = np.array(["owl", "cat", "emu"])[GROUPS]

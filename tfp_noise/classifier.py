@@ -345,7 +345,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             raise ValueError("The model must be built before `deployable()`. Call `fit`, or `model(x)`, first.")
         return probabilities_model(self)
 
-    def export(self, filepath, format="tf_saved_model", **kwargs):
+    def export(self, filepath, format="tf_saved_model", **kwargs):  # noqa: A002 (Keras's name)
         """Exports `deployable()` like `keras.Model.export`; among several workers, only on the chief.
 
         A network that ONNX has no operations for, such as one with a lookup table, is refused, and nothing is written.

@@ -1,4 +1,4 @@
-"""Files for ONNX and LiteRT with 8-bit integers: the probabilities of `predict`, and refusals before anything is written."""
+"""Files for ONNX and for LiteRT in 8-bit integers: the probabilities of `predict`, and refusals."""
 
 import pathlib
 import sys

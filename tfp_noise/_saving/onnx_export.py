@@ -31,7 +31,8 @@ def check_onnx(network):
     tables = [f"{layer.name!r} ({type(layer).__name__})" for layer in layers if isinstance(layer, _TABLES)]
     if tables:
         raise ValueError(
-            f"`network` must have no lookup table for an export to ONNX, which has none. Received: {', '.join(tables)}. "
+            "`network` must have no lookup table for an export to ONNX, which has none. Received: "
+            f"{', '.join(tables)}. "
             'Look words and numbers up before the network, or export by `format="tf_saved_model"`.'
         )
 
