@@ -63,7 +63,7 @@ LEFT = {
     ),
     "scikit_learn.md": lambda names: (
         names["scaled"].score(names["table"], names["names"][names["kinds"]]) > 0.9
-        and 0.5 < names["found"].is_suspect[names["given"] != names["names"][names["kinds"]]].mean()
+        and names["found"].is_suspect[names["given"] != names["names"][names["kinds"]]].mean() > 0.5
         and list(names["suspicious"].index) == list(np.flatnonzero(names["found"].is_suspect))
         and names["best"].get("loss") in names["losses"].__all__
         and type(names["loss"]) is type(names["plain"].loss) is names["losses"].GeneralizedCrossEntropy
