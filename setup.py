@@ -8,7 +8,7 @@ _DATA = ["tensorflow-datasets>=4.9.10,<4.10"]  # prepare.py replaces its (privat
 _FIGURES = ["matplotlib>=3.9"]
 _EXPERIMENTS = [*_DATA, *_FIGURES, "rich>=13.0"]  # commands of the checkout, which the wheel does not hold
 _SEARCH = ["keras-tuner>=1.4.8,<1.5"]
-_ONNX = ["onnxruntime>=1.24", "tf2onnx>=1.17"]  # the first that take NumPy 2 and protobuf 6
+_ONNX = ["onnxruntime>=1.20", "tf2onnx>=1.17"]
 _ALL = [*_EXPERIMENTS, *_SEARCH, *_ONNX]
 
 setup(
