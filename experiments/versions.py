@@ -3,9 +3,9 @@
     python -m experiments.versions
     python -m experiments.versions --packages=keras,numpy --pre
 
-A release is put into a folder of its own, without its requirements, and found before the tested version while a part of the
-tests runs. Everything else stays as it was tested, so that what breaks is due to that release. The overridden hooks of
-Keras's trainer are in `tfp_noise/classifier.py` and `tfp_noise/_training/replication.py`.
+A release is put into a folder of its own, without its requirements, and found before the tested version while a part
+of the tests runs. Everything else stays as it was tested, so that what breaks is due to that release. The overridden
+hooks of Keras's trainer are in `tfp_noise/classifier.py` and `tfp_noise/_training/replication.py`.
 """
 
 import importlib.metadata
@@ -25,7 +25,7 @@ from rich.table import Table
 from experiments.console import terminal
 
 ROOT = pathlib.Path(__file__).parents[1]
-# Tests of what the bounds protect: hooks of Keras, TFP's bijectors, TFDS's download manager, KerasTuner's oracles, locks.
+# Tests of what bounds protect: hooks of Keras, TFP's bijectors, TFDS's download manager, KerasTuner's oracles, locks.
 TESTS = (
     "tests/classifier/test_classifier.py",
     "tests/training/test_replicas.py",
