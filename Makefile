@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 ON_TWO_CORES = -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo examples test thorough torture lint bench verify_results backends clean
+.PHONY: demo examples test thorough torture lint bench verify_results backends versions clean
 
 demo: $(READY)
 	$(BIN)/python -m experiments.demo
@@ -35,6 +35,10 @@ bench: $(READY)
 # Three random committed runs, made again; PICK=20261129 draws the same ones.
 verify_results: $(READY)
 	$(BIN)/python -m experiments.verify $(if $(PICK),--pick=$(PICK))
+
+# The newest release of each package that setup.py bounds, tried one at a time: what breaks with it?
+versions: $(READY)
+	$(BIN)/python -m experiments.versions
 
 # JAX and PyTorch for CPUs in an environment of their own: 1.2 GB more than the other one.
 backends: $(VENV)-backends/.ready

@@ -4,10 +4,14 @@ import pathlib
 
 from setuptools import find_packages, setup
 
-_RICH = "rich>=13.0"
-_KERAS_TUNER = "keras-tuner>=1.4.8,<1.5"
+_DATA = ["tensorflow-datasets>=4.9.10,<4.10"]  # prepare.py replaces its (private) download manager
+_FIGURES = ["matplotlib>=3.9"]
+_EXPERIMENTS = [*_DATA, *_FIGURES, "rich>=13.0"]  # commands of the checkout, which the wheel does not hold
+_SEARCH = ["keras-tuner>=1.4.8,<1.5"]
+_ONNX = ["onnxruntime>=1.20", "tf2onnx>=1.17"]
 # jupytext makes notebooks of scripts, ipykernel runs them, nbconvert writes pages; one example reads the penguins.
-_EXAMPLES = ["ipykernel>=7.0", "jupytext>=1.17", "nbconvert>=7.16", "palmerpenguins>=0.1.6", "pandas>=2.2"]
+_EXAMPLES = ["ipykernel>=7.0", "jupytext>=1.17", "nbconvert>=7.16", "palmerpenguins>=0.1.6", "pandas>=2.2", *_FIGURES]
+_ALL = [*_EXPERIMENTS, *_SEARCH, *_ONNX]
 
 setup(
     name="tfp-noise",
@@ -27,26 +31,36 @@ setup(
         "h5py>=3.11",
         "jinja2>=3.1",
         "keras>=3.15,<3.16",  # the classifier overrides hooks of Keras's trainer, checked against 3.15
-        "matplotlib>=3.9",
         "numpy>=1.26,<2.4",  # 2.4 drops np.reshape(newshape=), which tfb.SoftmaxCentered calls
         "pillow>=10.0",  # how a camera was held; TensorFlow decodes the images
-        "scikit-learn>=1.5",
+        "scikit-learn>=1.6",
         "scipy>=1.13",
         "tensorflow>=2.21,<2.22",
-        "tensorflow-datasets>=4.9.10,<4.10",  # prepare.py replaces its (private) download manager
         "tensorflow-probability>=0.25,<0.26",
         "tf-keras>=2.21,<2.22",  # TensorFlow Probability imports it
         "threadpoolctl>=3.1",  # scikit-learn's own way to limit its threads
     ],
     extras_require={
-        "experiments": [_RICH],  # which the wheel does not hold
-        "search": [_KERAS_TUNER],
+        "data": _DATA,
+        "figures": _FIGURES,
+        "experiments": _EXPERIMENTS,
+        "search": _SEARCH,
+        "onnx": _ONNX,
         "examples": _EXAMPLES,
+        "all": _ALL,
         # Other backends of Keras, for the losses without state; see docs/training_loops.md.
         "jax": ["jax>=0.10"],
         "torch": ["torch>=2.13"],
-        # pandas: its tables are taken where there are any, and never imported.
-        "dev": [*_EXAMPLES, "mypy>=1.18", "pytest>=8.0", "pytest-xdist>=3.7", "ruff>=0.14", _RICH, _KERAS_TUNER],
+        # pandas: its tables are taken where there are any; `Suspects.to_frame` makes one.
+        "dev": [
+            "mypy>=1.18",
+            "pytest>=8.0",
+            "pytest-xdist>=3.7",
+            "ruff>=0.14",
+            "tensorboard>=2.20",
+            *_ALL,
+            *_EXAMPLES,
+        ],
     },
     classifiers=[
         "Development Status :: 4 - Beta",

@@ -161,5 +161,5 @@ print(
 #
 # ## Next
 #
-# [Many devices, and when the plug is pulled](../docs/replicas_and_backups.md); [Data](../docs/data.md) for streams of
+# [When the plug is pulled](../docs/when_the_plug_is_pulled.md); [Data](../docs/data.md) for streams of
 # TensorFlow Datasets.

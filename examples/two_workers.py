@@ -101,4 +101,4 @@ print(sorted(path.name for path in pathlib.Path().iterdir()))
 #
 # ## Next
 #
-# [Many devices, and when the plug is pulled](../docs/replicas_and_backups.md).
+# [Many devices](../docs/many_devices.md).

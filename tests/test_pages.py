@@ -77,6 +77,18 @@ LEFT = {
         all(np.allclose(names[served], names["predicted"], atol=1e-6) for served in ("by_plain", "by_signature"))
         and np.allclose(lite_predictions("digits.tflite", names["images"]), names["predicted"], atol=1e-5)
     ),
+    "export.md": lambda names: (
+        np.allclose(names["by_onnx"], names["predicted"], atol=1e-6)
+        and 0 < pathlib.Path("digits.tflite").stat().st_size < 0.5 * pathlib.Path("digits.onnx").stat().st_size
+    ),
+    "scikit_learn.md": lambda names: (
+        names["scaled"].score(names["table"], names["names"][names["kinds"]]) > 0.9
+        and names["found"].is_suspect[names["given"] != names["names"][names["kinds"]]].mean() > 0.5
+        and list(names["suspicious"].index) == list(np.flatnonzero(names["found"].is_suspect))
+        and names["best"].get("loss") in names["losses"].__all__
+        and type(names["loss"]) is type(names["plain"].loss) is names["losses"].GeneralizedCrossEntropy
+    ),
+    "tensorboard.md": lambda names: {one.name for one in pathlib.Path("logs").iterdir()} == {"train", "validation"},
     "several_labels.md": lambda names: (
         names["right"][0] + 0.05 < min(names["right"][1:])
         and all(found.is_suspect.any() for found in names["found"].values())
@@ -104,6 +116,10 @@ LEFT = {
 CONVENTIONS = re.findall(
     r"^\|.*\| (.*) \| `([\w/]+\.py)::(\w+)` \|$", (ROOT / "docs" / "conventions.md").read_text(), re.MULTILINE
 )
+
+
+# Packages that a page installs, and that not every environment has.
+NEEDS = {"export.md": "tf2onnx", "tensorboard.md": "tensorboard"}
 
 
 def run(blocks, name="digits"):
@@ -154,6 +170,8 @@ def accuracy(names, result):
 @pytest.mark.parametrize("page", [name for name, blocks in BLOCKS.items() if blocks])
 @pytest.mark.daily("ARCHITECTURE.md", "README.md", "start.md", "when_the_plug_is_pulled.md")
 def test_programs_run(page, tmp_path, monkeypatch):
+    if page in NEEDS:
+        pytest.importorskip(NEEDS[page])
     monkeypatch.chdir(tmp_path)
     assert LEFT[page](run(BLOCKS[page]))
 

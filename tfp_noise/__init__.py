@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         similarities,
         suspects,
         visualization,
+        wrappers,
     )
     from tfp_noise.cross_prediction import cross_predict
 
@@ -66,6 +67,7 @@ __all__ = [
     "similarities",
     "suspects",
     "visualization",
+    "wrappers",
 ]
 
 # Names that are no modules, and the modules that they come from.

@@ -1,6 +1,5 @@
 """Callbacks for `fit`: a backup from which training resumes, and histories of learned targets and of margins."""
 
-import io
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -10,15 +9,13 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from tfp_noise import _class_probabilities, _class_rows, _labels, _validation, visualization
+from tfp_noise import _class_probabilities, _extras, _labels, _validation
 from tfp_noise._saving.backup import BackupAndRestore
 from tfp_noise._training.input_checks import check_examples
+from tfp_noise._training.learned_rows_on_board import write_rows
 from tfp_noise.losses import TopRows
 
 __all__ = ["BackupAndRestore", "ClassRowsHistory", "MarginHistory"]
-
-_MAX_CLASSES_DRAWN = 1000
-_SCALAR, _IMAGE = ("scalars", 1), ("images", 3)  # name and data class of TensorBoard's plugins
 
 
 class ClassRowsHistory(keras.callbacks.Callback):
@@ -43,6 +40,7 @@ class ClassRowsHistory(keras.callbacks.Callback):
         rows: list of the loss's `class_rows` after each of these epochs: float `[K, K]` or `losses.TopRows`.
 
     Raises:
+        ImportError: if `log_dir` is given and matplotlib is not installed.
         TypeError: if class names are not strings or, when training starts, the loss has no `class_rows`.
         ValueError: if `every` is below 1 or, when training starts, there is not one name per class.
 
@@ -68,6 +66,8 @@ class ClassRowsHistory(keras.callbacks.Callback):
         self.epochs: list[int] = []
         self.rows: list[np.ndarray | TopRows] = []
         self._every = _validation.check_int("every", every, 1)
+        if log_dir is not None:
+            _extras.load("matplotlib", "`ClassRowsHistory(log_dir=...)`")
         self._log_dir = log_dir if log_dir is None else _validation.check_path("log_dir", log_dir)
         self._class_names = class_names if class_names is None else _validation.check_class_names(class_names)
         self._writer = None
@@ -92,24 +92,12 @@ class ClassRowsHistory(keras.callbacks.Callback):
         self.epochs.append(epoch + 1)
         self.rows.append(self.model.loss.class_rows)
         if self._writer is not None:
-            self._write(epoch + 1, self.rows[-1])
+            write_rows(self._writer, epoch + 1, self.rows[-1], self._names)
 
     def on_train_end(self, logs=None):
         del logs
         if self._writer is not None:
             self._writer.close()
-
-    def _write(self, epoch, rows):
-        with self._writer.as_default(step=epoch):
-            for measure in ("mean_diagonal", "mean_entropy"):
-                value = getattr(_class_rows.as_rows(rows), measure)()
-                _write(f"class_rows/{measure}", tf.constant(value, tf.float32), *_SCALAR)
-            if len(self._names) <= _MAX_CLASSES_DRAWN:
-                figure = visualization.class_similarities({f"epoch {epoch}": rows}, self._names)
-                png = io.BytesIO()
-                figure.savefig(png, format="png")
-                size = map(str, figure.canvas.get_width_height())
-                _write("class_rows", tf.constant([*size, png.getvalue()]), *_IMAGE)
 
 
 class MarginHistory(keras.callbacks.Callback):
@@ -211,9 +199,3 @@ class MarginHistory(keras.callbacks.Callback):
 
     def _predict(self, features):
         return _class_probabilities.predict(self.model, features, batch_size=self._batch_size, verbose=0)
-
-
-def _write(tag, value, plugin, data_class):
-    """Writes a summary without `tf.summary.scalar` and `tf.summary.image`, which need TensorBoard to be installed."""
-    metadata = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": plugin}, data_class=data_class)
-    tf.summary.write(tag, value, metadata=metadata)

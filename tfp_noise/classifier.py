@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfp_noise import _backends, _labels, distribute
 from tfp_noise._saving.deployment import probabilities_model
 from tfp_noise._saving.input_signature import ModelWithInputSignature
+from tfp_noise._saving.onnx_export import check_onnx, export_onnx
 from tfp_noise._saving.resumable import ResumableModel
 from tfp_noise._training import fit_arguments
 from tfp_noise._training.example_ids import check_remembered, with_positions
@@ -344,10 +345,28 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             raise ValueError("The model must be built before `deployable()`. Call `fit`, or `model(x)`, first.")
         return probabilities_model(self)
 
-    def export(self, filepath, *args, **kwargs):
-        """Exports `deployable()` like `keras.Model.export`; among several workers, only on the chief."""
-        if distribute.is_chief(self.distribute_strategy):
-            self.deployable().export(filepath, *args, **kwargs)
+    def export(self, filepath, format="tf_saved_model", **kwargs):  # noqa: A002 (Keras's name)
+        """Exports `deployable()` like `keras.Model.export`; among several workers, only on the chief.
+
+        A network that ONNX has no operations for, such as one with a lookup table, is refused, and nothing is written.
+
+        Args:
+            filepath: as in Keras.
+            format: "tf_saved_model", "onnx" (`pip install 'tfp-noise[onnx]'`), "litert" or another one of Keras.
+            **kwargs: other arguments of `keras.Model.export`, such as settings of LiteRT's converter.
+
+        Raises:
+            ImportError: if the converter of the format is not installed.
+            ValueError: if the model has not been built, or ONNX lacks an operation.
+        """
+        if format == "onnx":
+            check_onnx(self.network)
+        if not distribute.is_chief(self.distribute_strategy):
+            return
+        if format == "onnx":
+            export_onnx(self.deployable(), filepath, **kwargs)
+        else:
+            self.deployable().export(filepath, format=format, **kwargs)
 
     def get_config(self):
         return {

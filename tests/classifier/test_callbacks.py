@@ -1,6 +1,7 @@
 """History of learned rows: recorded epochs, TensorBoard summaries, refused losses."""
 
 import io
+import sys
 
 import keras
 import numpy as np
@@ -11,6 +12,8 @@ from tensorflow.core.util.event_pb2 import Event
 
 from tests.helpers.top_rows import spread, top_of
 from tfp_noise import NoisyLabelClassifier, callbacks, losses, visualization
+from tfp_noise._training.fit_callbacks import with_own_callbacks
+from tfp_noise._training.learned_rows_on_board import LearnedRowsOnBoard
 
 
 class Moving(losses.LabelSmoothing):
@@ -92,6 +95,32 @@ def test_tensorboard_gets_means_and_the_map(kept, tmp_path):
         expected = io.BytesIO()
         visualization.class_similarities({f"epoch {step}": square}, names).savefig(expected, format="png")
         np.testing.assert_array_equal(drawn, tf.io.decode_png(expected.getvalue(), channels=3))
+
+
+@pytest.mark.parametrize("has_matplotlib", [True, False])
+def test_the_board_of_keras_gets_what_the_loss_has_learned(has_matplotlib, tmp_path, monkeypatch):
+    if not has_matplotlib:
+        monkeypatch.setitem(sys.modules, "matplotlib", None)
+    model = trained(Moving(4), 1)
+    board = keras.callbacks.TensorBoard(tmp_path)
+    (own,) = [one for one in with_own_callbacks([board], model, None) if isinstance(one, LearnedRowsOnBoard)]
+    own.set_model(model)
+    own.on_train_begin()
+    own.on_epoch_end(0)
+    own.on_train_end()
+    found = events(tmp_path / "train")
+    diagonal, plugin = found[0, "class_rows/mean_diagonal"]
+    assert plugin == "scalars"
+    assert diagonal == pytest.approx(np.mean(np.diag(Moving(4).class_rows)), rel=1e-5)
+    assert ((0, "class_rows") in found) == has_matplotlib
+
+
+def test_losses_without_learned_rows_and_trainings_without_a_board_get_no_callback(tmp_path):
+    board, model = keras.callbacks.TensorBoard(tmp_path), trained(losses.LabelSmoothing(3), 1)
+    kinds = [type(one) for one in with_own_callbacks([board], model, None)]
+    assert LearnedRowsOnBoard not in kinds
+    kinds = [type(one) for one in with_own_callbacks([], trained(Moving(3), 1), None)]
+    assert LearnedRowsOnBoard not in kinds
 
 
 def second_look():

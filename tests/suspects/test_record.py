@@ -4,6 +4,7 @@ import csv
 import json
 
 import numpy as np
+import pandas
 import pytest
 
 from tfp_noise import suspects
@@ -124,3 +125,16 @@ def test_ids_and_names_that_do_not_fit_are_told(tmp_path):
     with pytest.raises(ValueError, match="`class_names` must name 3 classes"):
         record().to_csv(path, class_names=["a", "b"])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_frame_has_the_rows_of_the_table_of_features():
+    table = pandas.DataFrame({"age": range(5)}, index=["v", "w", "x", "y", "z"])
+    frame = record().to_frame(index=table.index, class_names=["cat", "dog", "eel"])
+    assert frame.index.equals(table.index)
+    assert frame.columns.tolist() == ["given", "suggested", "score", "is_suspect"]
+    assert frame.given.tolist() == ["cat", "dog", "eel", "cat", "dog"]
+    assert frame.loc["x"].tolist() == ["eel", "cat", 0.1, True]
+    assert table[frame.is_suspect].age.tolist() == [0, 2, 4]
+    assert record().to_frame().suggested.tolist() == SUGGESTED.tolist()
+    with pytest.raises(ValueError, match=r"`index` must have shape \[5\], a value an example\. Received: \(4,\)"):
+        record().to_frame(index=range(4))

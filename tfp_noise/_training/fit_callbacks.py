@@ -6,6 +6,7 @@ import keras
 
 from tfp_noise._saving.backup import BackupAndRestore
 from tfp_noise._training.batch_statistics import AverageBatchStatistics
+from tfp_noise._training.learned_rows_on_board import LearnedRowsOnBoard
 from tfp_noise._training.non_finite import StopAtDivergence
 from tfp_noise._training.replica_seeds import SeedReplicas
 from tfp_noise.losses._state import LossState
@@ -65,6 +66,9 @@ def _own_before(callbacks, model):
     # A step's loss is computed before its update. If a callback saves between steps, weights are checked then, too.
     each_step = any(isinstance(getattr(one, "save_freq", None), int) for one in callbacks)
     own = [StopAtDivergence(each_step=each_step), EndEpochOfStates()]
+    if hasattr(type(model.loss), "class_rows"):
+        boards = [one for one in callbacks if isinstance(one, keras.callbacks.TensorBoard)]
+        own += [LearnedRowsOnBoard(board) for board in boards]
     if model.distribute_strategy.num_replicas_in_sync > 1:
         own += [AverageBatchStatistics(each_step), SeedReplicas()]
     return own

@@ -131,7 +131,7 @@ def audit(values: flags.FlagValues, words: list[str]) -> None:
     try:
         chosen = settings(values)
         command.run(chosen, pathlib.Path(values.out).expanduser(), Progress(steps=7 if chosen.backbone else 6))
-    except (ValueError, TypeError, FloatingPointError, OSError, tf.errors.OpError) as error:
+    except (ValueError, TypeError, FloatingPointError, ImportError, OSError, tf.errors.OpError) as error:
         sys.exit(f"audit: {_with_flags(str(error))}")
     except KeyboardInterrupt:
         sys.stderr.write(f"\nInterrupted. The same command goes on from what is in {values.out!r}.\n")

@@ -20,7 +20,7 @@ import shutil
 import sys
 import tempfile
 
-from tfp_noise import _validation
+from tfp_noise import _extras, _validation
 from tfp_noise.datasets import human, raw_files
 
 _LABEL_FILES = {"cifar10n": "CIFAR-10_human.pt", "cifar100n": "CIFAR-100_human.pt"}
@@ -48,8 +48,7 @@ def prepare(name, raw, data_dir):
 
 def _build(name, raw, data_dir):
     """Lets TFDS's builder read the local files; TFDS writes to a temporary folder and renames it at the end."""
-    import tensorflow_datasets as tfds
-
+    tfds = _extras.load("tensorflow_datasets", "`tfp_noise.datasets.prepare`")
     builder = tfds.builder(name, data_dir=data_dir)
     path = pathlib.Path(builder.data_dir)
     if (path / "dataset_info.json").exists():
@@ -110,7 +109,7 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     try:
         path, made = prepare(arguments.name, arguments.raw, arguments.data_dir)
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         sys.exit(f"prepare: {error}")
     print(f"{arguments.name}: {'prepared' if made else 'already prepared, nothing done'}: {path}")
 

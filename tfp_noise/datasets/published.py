@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from tfp_noise import _validation
+from tfp_noise import _extras, _validation
 from tfp_noise.datasets import base, folders, prepared
 
 NAMES = ("mnist", "fashion_mnist", "cifar10", "cifar100", "svhn_cropped")
@@ -66,8 +66,7 @@ def stream(
         TypeError: if an argument is of another type.
         ValueError: if `name` is unknown.
     """
-    import tensorflow_datasets as tfds
-
+    tfds = _extras.load("tensorflow_datasets", "`datasets.stream`")
     if input_context is not None:
         _validation.check_instance("input_context", input_context, tf.distribute.InputContext)
     reader = _reader(_check_name(name), data_dir)
@@ -113,8 +112,7 @@ def examples_of(name: str, split: str, images: np.ndarray, labels: np.ndarray, i
 
 def _check_name(name):
     """`name` if it is a data set that can be streamed."""
-    import tensorflow_datasets as tfds
-
+    tfds = _extras.load("tensorflow_datasets", f"The data set {name!r:.50}")
     known = [*folders.NAMES, *tfds.list_builders(with_community_datasets=False)]
     return _validation.check_choice("name", name, known, "data set")
 
@@ -125,8 +123,7 @@ def _reader(name, data_dir):
     Raises:
         FileNotFoundError: if the data set is missing.
     """
-    import tensorflow_datasets as tfds
-
+    tfds = _extras.load("tensorflow_datasets", f"The data set {name!r}")
     if name in folders.NAMES:
         return folders.Folder(root(data_dir).expanduser() / name)
 
@@ -152,8 +149,7 @@ def root(data_dir):
     """`data_dir` as a path; for `None` TFDS's default directory."""
     if data_dir is not None:
         return _validation.check_path("data_dir", data_dir)
-    import tensorflow_datasets as tfds
-
+    tfds = _extras.load("tensorflow_datasets", "The default of `data_dir`")
     return pathlib.Path(tfds.builder(NAMES[0]).data_dir_root)
 
 

@@ -6,6 +6,8 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tfp_noise import _extras
+
 Space = Mapping[str, Sequence[Any]]
 
 _OBJECTIVE = "accuracy"
@@ -41,14 +43,10 @@ def walk(
     Raises:
         ImportError: if KerasTuner is not installed.
     """
-    try:
-        import keras_tuner
-        from keras_tuner.engine.base_tuner import BaseTuner
-        from keras_tuner.engine.trial import TrialStatus
-    except ImportError as error:
-        raise ImportError(
-            'A search needs KerasTuner, which is not installed. Install it with `pip install "tfp-noise[search]"`.'
-        ) from error
+    keras_tuner = _extras.load("keras_tuner", "`search.choose_loss`")
+    from keras_tuner.engine.base_tuner import BaseTuner
+    from keras_tuner.engine.trial import TrialStatus
+
     size = sum(math.prod(map(len, space.values())) for space in spaces.values())
     settings = {
         "objective": keras_tuner.Objective(_OBJECTIVE, "max"),

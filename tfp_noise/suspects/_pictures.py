@@ -1,7 +1,6 @@
 """Grid of pictures with captions."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from tfp_noise import _validation
 
@@ -26,6 +25,8 @@ def check_images(name, images, num_examples):
 
 def grid(images, captions, title=None):
     """A figure of pictures, a caption above each."""
+    from matplotlib.figure import Figure
+
     columns = min(len(images), max(_MAX_COLUMNS // 2, int(np.ceil(np.sqrt(len(images))))), _MAX_COLUMNS)
     rows = -(-len(images) // columns)
     size = (_SIZE * columns, (_SIZE + _SPACE_OF_CAPTION) * rows + (0.4 if title else 0))

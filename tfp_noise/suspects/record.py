@@ -5,15 +5,18 @@ import dataclasses
 import functools
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from tfp_noise import _validation
+from tfp_noise import _extras, _validation
 from tfp_noise._saving.atomic_files import atomic_write
 from tfp_noise.suspects import _pictures
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
 
 _COLUMNS = ("id", "given", "suggested", "score", "is_suspect")
 
@@ -144,9 +147,42 @@ class Suspects:
         arrays |= {"order": self.order, "count_by_label": self.count_by_label}
         return {name: array.tolist() for name, array in arrays.items()} | {"estimated_count": self.estimated_count}
 
+    def to_frame(self, index: ArrayLike | None = None, class_names: Sequence[str] | None = None) -> "pandas.DataFrame":
+        """Makes a data frame, a row an example in the order of the examples.
+
+        Args:
+            index: `[n]`, the index of the frame, such as that of the table with the features; by default positions.
+            class_names: a name a class; by default the indices.
+
+        Returns:
+            A `pandas.DataFrame` with the columns `given`, `suggested`, `score` and `is_suspect`.
+
+        Raises:
+            ImportError: if pandas is not installed.
+            TypeError, ValueError: if the index or the names do not fit.
+
+        Example:
+            >>> suspects = Suspects([0, 1], [1, 1], [0.25, 1.0], [True, False], [[0, 0], [1, 1]])
+            >>> suspects.to_frame(index=["a.png", "b.png"], class_names=["cat", "dog"])
+                  given suggested  score  is_suspect
+            a.png   cat       dog   0.25        True
+            b.png   dog       dog   1.00       False
+        """
+        pandas = _extras.load("pandas", "`Suspects.to_frame`")
+        if index is not None and np.shape(index) != self.labels.shape:
+            raise ValueError(f"`index` must have shape [{len(self)}], a value an example. Received: {np.shape(index)}.")
+        names = np.array(self._names(class_names), object) if class_names is not None else np.arange(len(self.joint))
+        columns = {
+            "given": names[self.labels],
+            "suggested": names[self.suggested],
+            "score": self.score,
+            "is_suspect": self.is_suspect,
+        }
+        return pandas.DataFrame(columns, index=index)
+
     def figure(
         self, images: ArrayLike, class_names: Sequence[str] | None = None, count: int = 25, title: str | None = None
-    ) -> Figure:
+    ) -> "Figure":
         """The most suspicious pictures, each with its given label and the suggested one.
 
         Args:
@@ -161,6 +197,7 @@ class Suspects:
 
         Raises:
             TypeError, ValueError: if the pictures or names do not fit, or there is no suspect.
+            ImportError: if matplotlib is not installed.
 
         Example:
             >>> suspects = Suspects([0, 1], [1, 1], [0.25, 1.0], [True, False], [[0, 0], [1, 1]])
@@ -168,6 +205,7 @@ class Suspects:
             >>> [axes.get_title() for axes in figure.axes]
             ['cat → dog?']
         """
+        _extras.load("matplotlib", "`Suspects.figure`")
         pictures = _pictures.check_images("images", images, len(self))
         names, count = self._names(class_names), _validation.check_int("count", count, 1)
         shown = self.order[self.is_suspect[self.order]][:count]

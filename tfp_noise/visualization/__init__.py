@@ -1,5 +1,10 @@
 """Figures: functions from numbers to a `matplotlib.figure.Figure`, without pyplot and its global state."""
 
+# ruff: noqa: E402 (matplotlib is looked for before the modules that import it)
+from tfp_noise import _extras
+
+_extras.load("matplotlib", "`tfp_noise.visualization`")
+
 from tfp_noise.visualization.attenuation import label_dependent_densities, loss_by_residual
 from tfp_noise.visualization.calibration import reliability_diagram
 from tfp_noise.visualization.clusters import feature_clusters

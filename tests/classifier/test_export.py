@@ -1,0 +1,124 @@
+"""Files for ONNX and for LiteRT in 8-bit integers: the probabilities of `predict`, and refusals."""
+
+import pathlib
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfp_noise import NoisyLabelClassifier, losses
+
+L = keras.layers
+FEATURES = np.random.default_rng(0).uniform(size=(64, 6, 6, 1)).astype("float32")
+TABLE = np.random.default_rng(1).normal(100, 50, size=(8, 4)).astype("float32")
+
+
+def adapted(layer, data):
+    layer.adapt(data)
+    return layer
+
+
+def classifier(shape, *layers, dtype="float32", loss=None):
+    loss = loss or losses.LogisticNormal(3, temperature=0.5)
+    return NoisyLabelClassifier(
+        keras.Sequential([keras.Input(shape, name="features", dtype=dtype), *layers, L.Dense(loss.num_outputs)]), loss
+    )
+
+
+def images(loss=None):
+    hidden = [L.Conv2D(4, 3, activation="relu"), L.BatchNormalization(), L.Flatten(), L.Dense(8, activation="relu")]
+    return classifier([6, 6, 1], *hidden, loss=loss)
+
+
+@pytest.fixture
+def onnx_runtime():
+    pytest.importorskip("tf2onnx")
+    return pytest.importorskip("onnxruntime")
+
+
+@pytest.mark.parametrize("kind", ["LogisticNormal", "Heteroscedastic", "CrossEntropy"])
+@pytest.mark.daily("LogisticNormal")
+def test_onnx_gives_the_probabilities_of_predict(kind, onnx_runtime, tmp_path):
+    model = images(getattr(losses, kind)(3))
+    model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
+    session = onnx_runtime.InferenceSession(str(tmp_path / "model.onnx"))
+    (found,) = session.run(None, {"features": FEATURES})
+    np.testing.assert_allclose(found, model.predict(FEATURES, verbose=0), atol=1e-6)
+
+
+def test_onnx_keeps_the_statistics_of_a_normalization(onnx_runtime, tmp_path):
+    model = classifier([4], adapted(L.Normalization(), TABLE))
+    before = model.predict(TABLE, verbose=0)
+    model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
+    session = onnx_runtime.InferenceSession(str(tmp_path / "model.onnx"))
+    assert [one.name for one in session.get_inputs()] == ["features"]
+    np.testing.assert_allclose(session.run(None, {"features": TABLE})[0], before, atol=1e-6)
+    np.testing.assert_array_equal(model.predict(TABLE, verbose=0), before)
+
+
+@pytest.mark.parametrize(
+    ("layer", "dtype"),
+    [
+        (L.StringLookup(vocabulary=["a", "b"], output_mode="one_hot"), "string"),
+        (L.IntegerLookup(vocabulary=[3, 5], output_mode="one_hot"), "int64"),
+        (L.Hashing(4, output_mode="one_hot"), "string"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else type(one).__name__,
+)
+def test_onnx_refuses_tables_before_it_starts(layer, dtype, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2onnx", pytest)  # any module: it is not reached
+    model = classifier([1], keras.Sequential([layer]), dtype=dtype)
+    with pytest.raises(ValueError, match=rf"must have no lookup table.* Received: '\w+' \({type(layer).__name__}\)"):
+        model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_onnx_refuses_operations_that_it_lacks_and_writes_nothing(onnx_runtime, tmp_path):
+    del onnx_runtime
+    model = classifier([4], adapted(L.Discretization(num_bins=4, output_mode="multi_hot"), TABLE))
+    with pytest.raises(ValueError, match=r"operations that ONNX has\. Received: Bucketize, which it lacks\. Nothing"):
+        model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated:UserWarning")
+def test_eight_bit_integers_give_nearly_the_probabilities_of_predict(tmp_path):
+    model = images()
+    model.compile(keras.optimizers.Adam(0.05))
+    labels = FEATURES.reshape(64, -1)[:, :3].argmax(axis=1)
+    model.fit(FEATURES, labels, epochs=3, verbose=0)
+    path = tmp_path / "model.tflite"
+    model.export(
+        path,
+        format="litert",
+        verbose=False,
+        optimizations=[tf.lite.Optimize.DEFAULT],
+        representative_dataset=lambda: ([one[None]] for one in FEATURES[:32]),
+        target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
+        inference_input_type=tf.int8,
+        inference_output_type=tf.int8,
+    )
+    found = run_integers(path, FEATURES)
+    expected = model.predict(FEATURES, verbose=0)
+    np.testing.assert_allclose(found, expected, atol=0.06)
+    sure = np.diff(np.sort(expected, axis=1)[:, -2:], axis=1)[:, 0] > 0.12
+    assert sure.any()
+    np.testing.assert_array_equal(found.argmax(axis=1)[sure], expected.argmax(axis=1)[sure])
+
+
+def run_integers(path: pathlib.Path, features):
+    """Probabilities of a file whose inputs and outputs are of 8 bits."""
+    interpreter = tf.lite.Interpreter(str(path))
+    (given,), (wanted,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert given["dtype"] == wanted["dtype"] == np.int8
+    types = {one["dtype"] for one in interpreter.get_tensor_details() if len(one["shape"])}
+    assert types <= {np.int8, np.int32}
+    step, zero = given["quantization"]
+    interpreter.resize_tensor_input(given["index"], features.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(given["index"], np.clip(np.round(features / step + zero), -128, 127).astype(np.int8))
+    interpreter.invoke()
+    step, zero = wanted["quantization"]
+    return (interpreter.get_tensor(wanted["index"]).astype(np.float32) - zero) * step

@@ -1,0 +1,132 @@
+"""The classifier of scikit-learn: scikit-learn's own checks, names as labels, cross-validation, pipelines, searches."""
+
+import functools
+import pickle
+
+import keras
+import numpy as np
+import pandas
+import pytest
+from sklearn import base, exceptions, model_selection, pipeline, preprocessing
+from sklearn.utils.estimator_checks import check_estimator
+
+from tfp_noise import NoisyLabelClassifier, losses, wrappers
+
+# Three groups of examples that any classifier tells apart. "owl" is the first label, but the last class.
+GROUPS = np.arange(18) % 3
+FEATURES = np.random.default_rng(0).normal(size=(18, 3)) + 6 * np.eye(3)[GROUPS]
+NAMES = np.array(["owl", "cat", "emu"])[GROUPS]
+# Checks of scikit-learn that the classifier does not pass, each with its reason.
+EXEMPT = {}
+
+
+@pytest.fixture(autouse=True)
+def _without_traces(monkeypatch):
+    """Steps that run eagerly, because a trace costs more than these few."""
+    eager = functools.partialmethod(NoisyLabelClassifier.compile, run_eagerly=True)
+    monkeypatch.setattr(NoisyLabelClassifier, "compile", eager)
+
+
+def network(input_shape, num_outputs):
+    return keras.Sequential([keras.Input(input_shape), keras.layers.Flatten(), keras.layers.Dense(num_outputs)])
+
+
+def classifier(loss=losses.CrossEntropy, **settings):
+    settings = {"optimizer": keras.optimizers.Adam(0.1), "epochs": 10, "random_state": 0, **settings}
+    return wrappers.SKLearnClassifier(network, loss, **settings)
+
+
+@pytest.mark.thorough
+def test_checks_of_scikit_learn():
+    results = check_estimator(classifier(epochs=20), expected_failed_checks=EXEMPT, on_fail=None, on_skip=None)
+    statuses = {one["check_name"]: one["status"] for one in results if one["status"] not in ("passed", "skipped")}
+    assert statuses == dict.fromkeys(EXEMPT, "xfail"), {
+        one["check_name"]: one["exception"] for one in results if one["status"] == "failed"
+    }
+    assert sum(one["status"] == "passed" for one in results) > 40
+
+
+def test_labels_are_names_and_probabilities_are_in_their_order():
+    trained = classifier().fit(FEATURES, NAMES)
+    assert trained.classes_.tolist() == ["cat", "emu", "owl"]
+    probabilities = trained.predict_proba(FEATURES)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(trained.classes_[probabilities.argmax(axis=1)], trained.predict(FEATURES))
+    assert trained.score(FEATURES, NAMES) == 1
+    assert trained.history_["loss"][-1] < trained.history_["loss"][0]
+    np.testing.assert_allclose(trained.model_.deployable().predict(FEATURES, verbose=0), probabilities, atol=1e-6)
+
+
+def test_probabilities_are_those_of_the_classifier_trained_by_hand():
+    """Also for a loss with more outputs than classes, and with weights."""
+    weights = np.arange(18) / 17
+    estimator = classifier(losses.LogisticNormal, epochs=2, batch_size=6, random_state=np.random.RandomState(3))
+    found = estimator.fit(FEATURES, NAMES, sample_weight=weights).predict_proba(FEATURES)
+    keras.utils.set_random_seed(int(np.random.RandomState(3).randint(np.iinfo(np.int32).max)))
+    loss = losses.LogisticNormal(3)
+    model = NoisyLabelClassifier(network([3], loss.num_outputs), loss)
+    model.compile(keras.optimizers.Adam(0.1))
+    indices = np.array([{"cat": 0, "emu": 1, "owl": 2}[name] for name in NAMES])
+    model.fit(FEATURES, indices, epochs=2, batch_size=6, sample_weight=weights, verbose=0)
+    np.testing.assert_allclose(found, model.predict(FEATURES, verbose=0), rtol=1e-5)
+
+
+def test_cross_validation_predicts_out_of_sample():
+    given = NAMES.copy()
+    given[0] = "emu"
+    predicted = model_selection.cross_val_predict(classifier(), FEATURES, given, cv=3, method="predict_proba")
+    assert predicted.shape == (18, 3)
+    np.testing.assert_array_equal(np.array(["cat", "emu", "owl"])[predicted.argmax(axis=1)], NAMES)
+
+
+def test_frames_pass_a_pipeline_and_a_search_compares_losses():
+    table = pandas.DataFrame(FEATURES, columns=["a", "b", "c"], index=range(100, 118))
+    labels = pandas.Series(NAMES, index=table.index)
+    steps = pipeline.make_pipeline(preprocessing.StandardScaler(), classifier())
+    steps[-1].epochs = 8
+    untrained = functools.partial(losses.GeneralizedCrossEntropy, q=0.5)
+    choices = {"sklearnclassifier__loss": [losses.CrossEntropy, untrained], "sklearnclassifier__epochs": [1, 8]}
+    search = model_selection.GridSearchCV(steps, choices, cv=2, error_score="raise").fit(table, labels)
+    assert len(search.cv_results_["params"]) == 4
+    assert search.best_params_["sklearnclassifier__epochs"] == 8
+    assert search.predict(table.iloc[:3]).tolist() == ["owl", "cat", "emu"]
+    plain = classifier(epochs=1).fit(table, labels)
+    assert plain.feature_names_in_.tolist() == ["a", "b", "c"]
+    with pytest.raises(ValueError, match="feature names should match"):
+        plain.predict(table.rename(columns={"a": "d"}))
+
+
+def test_clones_are_untrained_and_optimizers_are_not_shared():
+    trained = classifier(epochs=1).fit(FEATURES, NAMES)
+    with pytest.raises(exceptions.NotFittedError):
+        base.clone(trained).predict(FEATURES)
+    assert base.clone(trained).get_params()["epochs"] == 1
+    first = trained.predict_proba(FEATURES)
+    np.testing.assert_array_equal(trained.fit(FEATURES, NAMES).predict_proba(FEATURES), first)
+    assert not trained.optimizer.built
+
+
+def test_a_trained_one_is_pickled():
+    trained = classifier(epochs=1).fit(FEATURES, NAMES)
+    loaded = pickle.loads(pickle.dumps(trained))
+    np.testing.assert_array_equal(loaded.predict_proba(FEATURES), trained.predict_proba(FEATURES))
+
+
+def test_images_keep_their_axes():
+    images = np.random.default_rng(0).integers(0, 2, size=(6, 4, 4, 1)).astype("float32")
+    trained = classifier(epochs=1).fit(images, np.arange(6) % 2)
+    assert trained.model_.network.input_shape == (None, 4, 4, 1)
+    assert trained.predict_proba(images).shape == (6, 2)
+
+
+def test_what_fit_refuses():
+    with pytest.raises(ValueError, match=r"`y` must hold two classes or more\. Received one class only: 'owl'"):
+        classifier().fit(FEATURES, ["owl"] * 18)
+    with pytest.raises(ValueError, match="Unknown label type"):
+        classifier().fit(FEATURES, np.linspace(0, 1, 18))
+    with pytest.raises(TypeError, match=r"`loss` must be a class of `losses`.* Received: 'mse'"):
+        classifier("mse").fit(FEATURES, NAMES)
+    with pytest.raises(TypeError, match="`network` must be"):
+        wrappers.SKLearnClassifier(network([3], 3)).fit(FEATURES, NAMES)
+    with pytest.raises(TypeError, match="`loss` must be"):
+        classifier(lambda num_classes: "mse").fit(FEATURES, NAMES)

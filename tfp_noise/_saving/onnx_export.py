@@ -1,0 +1,84 @@
+"""Export of a plain model to ONNX, whose file is written only if ONNX can run it."""
+
+import contextlib
+
+import keras
+
+from tfp_noise import _extras, _validation
+from tfp_noise._saving.atomic_files import atomic_write
+
+# Layers with tables or hashes of words and numbers, which ONNX has no operation for.
+_TABLES = (
+    keras.layers.Hashing,
+    keras.layers.IntegerLookup,
+    keras.layers.StringLookup,
+    keras.layers.TextVectorization,
+)
+
+
+def check_onnx(network):
+    """Refuses an export to ONNX that cannot work, before it starts.
+
+    Args:
+        network: the classifier's network.
+
+    Raises:
+        ImportError: if the converter is not installed.
+        ValueError: if a layer of the network has a lookup table.
+    """
+    _extras.load("tf2onnx", "An export to ONNX")
+    layers = network._flatten_layers()
+    tables = [f"{layer.name!r} ({type(layer).__name__})" for layer in layers if isinstance(layer, _TABLES)]
+    if tables:
+        raise ValueError(
+            "`network` must have no lookup table for an export to ONNX, which has none. Received: "
+            f"{', '.join(tables)}. "
+            'Look words and numbers up before the network, or export by `format="tf_saved_model"`.'
+        )
+
+
+def export_onnx(model, filepath, **settings):
+    """Exports a plain model, or writes nothing if ONNX has no operation for a part of it.
+
+    Args:
+        model: a `keras.Model` of Keras's own layers.
+        filepath: path of the file.
+        **settings: other arguments of `keras.Model.export`.
+
+    Raises:
+        ValueError: if ONNX lacks an operation.
+    """
+
+    def write(temporary):
+        with _statistics_as_constants(model):
+            model.export(str(temporary), format="onnx", **settings)
+        _check_file(str(temporary))
+
+    atomic_write(_validation.check_path("filepath", filepath), write)
+
+
+@contextlib.contextmanager
+def _statistics_as_constants(model):
+    """Gives `Normalization` layers NumPy arrays, because the converter makes inputs of the tensors that they keep."""
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.Normalization)]
+    kept = [(layer, layer.mean, layer.variance) for layer in layers]
+    for layer, mean, variance in kept:
+        layer.mean, layer.variance = map(keras.ops.convert_to_numpy, (mean, variance))
+    try:
+        yield
+    finally:
+        for layer, mean, variance in kept:
+            layer.mean, layer.variance = mean, variance
+
+
+def _check_file(path):
+    """Refuses a file with operations that ONNX lacks: the converter only logs an error about them."""
+    import onnx
+
+    graph = onnx.load(path).graph
+    lacking = sorted({node.op_type for node in graph.node if not onnx.defs.has(node.op_type, node.domain)})
+    if lacking:
+        raise ValueError(
+            f"`network` must be of operations that ONNX has. Received: {', '.join(lacking)}, which it lacks. Nothing "
+            'was written. Replace the layers that need them, or export by `format="tf_saved_model"` or "litert".'
+        )

@@ -1,0 +1,172 @@
+"""Estimators of scikit-learn that train with noisy labels."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from tfp_noise import _validation, losses
+from tfp_noise.classifier import NoisyLabelClassifier
+
+__all__ = ["SKLearnClassifier"]
+
+
+class SKLearnClassifier(ClassifierMixin, BaseEstimator):
+    """A `NoisyLabelClassifier` as an estimator of scikit-learn, which predicts classes and their probabilities.
+
+    It works in `cross_val_predict(..., method="predict_proba")`, `Pipeline`, `GridSearchCV` and `clone`, and labels may
+    be names. A search compares losses as it compares other parameters: `{"loss": [losses.CrossEntropy,
+    functools.partial(losses.GeneralizedCrossEntropy, q=0.5)]}`. Its scores are accuracies on given labels.
+
+    Args:
+        network: function `(input_shape, num_outputs) -> keras.Model` of a new network that ends without a softmax.
+        loss: function `num_classes -> losses.NoisyLabelLoss`, such as a class of `losses`. Further arguments are given
+            by `functools.partial`, also `num_examples` of a loss that remembers each example.
+        optimizer: name of an optimizer, or a `keras.optimizers.Optimizer`, of which each training takes a copy.
+        epochs: int, as in `keras.Model.fit`.
+        batch_size: int, as in `keras.Model.fit`.
+        random_state: int, `numpy.random.RandomState` or `None`, which decides weights and order of examples as in
+            scikit-learn. With an int, the same call gives the same numbers on the same machine. `fit` seeds the global
+            random generators (`keras.utils.set_random_seed`).
+        verbose: as in `keras.Model.fit`.
+
+    Attributes:
+        classes_: array `[K]` of the classes, sorted; columns of probabilities are in this order.
+        model_: the trained `NoisyLabelClassifier`, which `deployable()` and `export` serve.
+        history_: dict of the values after each epoch, as `keras.callbacks.History.history`.
+        n_features_in_: int, size of the second axis of the features.
+        feature_names_in_: array of the names of the columns, if the features are a table with names.
+
+    Raises:
+        TypeError, ValueError: by `fit`, for arguments that do not fit, and for labels of one class alone.
+
+    Example:
+        >>> from sklearn.model_selection import cross_val_predict
+        >>> def network(input_shape, num_outputs):
+        ...     return keras.Sequential([keras.Input(input_shape), keras.layers.Dense(num_outputs)])
+        >>> names = np.array(["cat", "dog"] * 4)
+        >>> estimator = SKLearnClassifier(network, losses.LogisticNormal, epochs=1)
+        >>> cross_val_predict(estimator, np.zeros([8, 3]), names, cv=2, method="predict_proba").shape
+        (8, 2)
+        >>> estimator.fit(np.zeros([8, 3]), names).classes_.tolist()
+        ['cat', 'dog']
+    """
+
+    def __init__(
+        self,
+        network: Callable[[tuple[int, ...], int], keras.Model],
+        loss: Callable[[int], losses.NoisyLabelLoss] = losses.CrossEntropy,
+        *,
+        optimizer: str | keras.optimizers.Optimizer = "adam",
+        epochs: int = 10,
+        batch_size: int = 32,
+        random_state: Any = None,
+        verbose: str | int = 0,
+    ):
+        self.network = (
+            network  # scikit-learn's convention: `fit` checks the arguments, which `clone` hands on as they are
+        )
+        self.loss = loss
+        self.optimizer = optimizer
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> "SKLearnClassifier":
+        """Trains a new model.
+
+        Args:
+            X: numbers `[n, ...]`, an array or a table.
+            y: `[n]`, the given label of each example: integers or names.
+            sample_weight: float `[n]`, or `None` for equal weights.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            TypeError: if an argument of the constructor has another type.
+            ValueError: if features are not finite numbers, or there are fewer than two classes.
+        """
+        _validation.check_callable("network", self.network, "Pass one of (input_shape, num_outputs).")
+        features, labels = validate_data(self, X, y, allow_nd=True)
+        check_classification_targets(labels)
+        self.classes_, indices = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"`y` must hold two classes or more. Received one class only: {self.classes_[0]!r}.")
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, features)
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        keras.utils.set_random_seed(seed)
+        loss = _make_loss(self.loss, len(self.classes_))
+        self.model_ = NoisyLabelClassifier(self.network(features.shape[1:], loss.num_outputs), loss)
+        self.model_.compile(_copy(self.optimizer))
+        self.history_ = self.model_.fit(
+            features,
+            indices,
+            batch_size=self.batch_size,
+            epochs=self.epochs,
+            sample_weight=sample_weight,
+            verbose=self.verbose,
+        ).history
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        """Predicts the probability of each class.
+
+        Args:
+            X: numbers `[n, ...]`, as in `fit`.
+
+        Returns:
+            float32 `[n, K]`, columns in the order of `classes_`; rows sum to 1.
+
+        Raises:
+            sklearn.exceptions.NotFittedError: before `fit`.
+            ValueError: if the features do not fit those of `fit`.
+        """
+        check_is_fitted(self)
+        features = validate_data(self, X, reset=False, allow_nd=True)
+        return self.model_.predict(features, batch_size=self.batch_size, verbose=self.verbose)
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Predicts the most probable class.
+
+        Args:
+            X: numbers `[n, ...]`, as in `fit`.
+
+        Returns:
+            `[n]`, of the type of the labels in `fit`.
+
+        Raises:
+            sklearn.exceptions.NotFittedError: before `fit`.
+            ValueError: if the features do not fit those of `fit`.
+        """
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def _make_loss(loss, num_classes):
+    """The loss of a class of `losses`, or of another function of the number of classes."""
+    made = loss(num_classes) if callable(loss) else None
+    if not isinstance(made, losses.NoisyLabelLoss):
+        raise TypeError(
+            "`loss` must be a class of `losses`, or a function that makes one of its losses for a number of classes. "
+            f"Received: {loss!r:.100}. Pass `losses.CrossEntropy`, or a `functools.partial` of such a class."
+        )
+    return made
+
+
+def _copy(optimizer):
+    """The optimizer by its name, or a new one like it."""
+    return optimizer if isinstance(optimizer, str) else type(optimizer).from_config(optimizer.get_config())
