@@ -6,8 +6,6 @@ import types
 import tfp_noise
 from tfp_noise import losses
 
-_METHODS_PAGE = "on its own page"
-
 
 def modules(module=tfp_noise):
     """Return the public modules by name, those within a module after it.
@@ -37,7 +35,9 @@ def with_own_page():
     """Return the dotted names that have a page of their own: the losses, and the classifiers over the first one."""
     base = tfp_noise.NoisyLabelClassifier
     classifiers = [
-        name for name, one in names(tfp_noise).items() if inspect.isclass(one) and issubclass(one, base) and one is not base
+        name
+        for name, one in names(tfp_noise).items()
+        if inspect.isclass(one) and issubclass(one, base) and one is not base
     ]
     return [*(f"tfp_noise.losses.{one.name}" for one in losses.available()), *classifiers]
 
@@ -55,7 +55,7 @@ def directive(name, value):
         value: what it names.
     """
     kind = "class" if inspect.isclass(value) else "function" if callable(value) else "data"
-    members = "   :members:\n" if kind == "class" else ""
+    members = f"   :members: {', '.join(_members(value))}\n" if kind == "class" and _members(value) else ""
     return f"```{{eval-rst}}\n.. auto{kind}:: {name}\n{members}```\n"
 
 
@@ -67,6 +67,13 @@ def _page(name, module):
     text += f"| name | what it is |\n| --- | --- |\n{rows}\n" if rows else ""
     text += "".join(f"- [`{other}`]({other}.md)\n" for other in inner) + "\n"
     return text + "\n".join(directive(one, value) for one, value in names(module).items() if one not in own)
+
+
+def _members(cls):
+    """The documented methods and properties that a class adds to those of its base classes."""
+    inherited = {name for base in cls.__mro__[1:] for name in vars(base)}
+    own = [name for name in vars(cls) if not name.startswith("_") and name not in inherited]
+    return [name for name in own if inspect.isroutine(getattr(cls, name)) or isinstance(vars(cls)[name], property)]
 
 
 def _first_line(value):

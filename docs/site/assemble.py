@@ -1,36 +1,36 @@
 """All pages of the site: the repository's, and those that are made."""
 
-import shutil
+from docs.site import api, gallery, methods, navigation, pictures, reproduce, sources
 
-from docs.site import api, navigation, sources
+_RESULTS = "results/README.md"
 
 
 def pages():
     """Return `{path: Markdown}` of the whole site."""
-    found = {**sources.pages(), **api.pages()}
+    found = {**sources.pages(), **api.pages(), **methods.pages(), **gallery.pages(), **reproduce.pages()}
     found["api/index.md"] = "# API\n\n" + navigation.tree([f"api/{name}" for name in api.modules()], hidden=False)
+    of_results = [name.removesuffix(".md") for name in found if name.startswith("results/") and name != _RESULTS]
+    found[_RESULTS] += "\n" + navigation.tree(of_results)
     trees = [navigation.tree(names, group) for group, names in navigation.groups(found).items()]
     found["index.md"] += "\n" + "\n".join(trees)
     return found
 
 
 def write(folder):
-    """Write pages, figures and linked files.
+    """Write pages, figures and linked files; what is there and equal keeps its time, so that Sphinx reads it once.
 
     Args:
-        folder: `pathlib.Path`, emptied before.
-
-    Returns:
-        The pages, `{path: Markdown}`.
+        folder: `pathlib.Path`.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    found = pages()
-    for name, text in found.items():
+    found = {name: text.encode() for name, text in pages().items()}
+    for name in (*sources.figures(), *sources.linked_files(sources.pages())):
+        found[name] = (sources.ROOT / name).read_bytes()
+    found |= pictures.files()
+    for path in [path for path in folder.rglob("*") if path.is_file()]:
+        if path.relative_to(folder).as_posix() not in found:
+            path.unlink()
+    for name, content in found.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    for name in (*sources.figures(), *sources.linked_files(found)):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(sources.ROOT / name, path)
-    return found
+        if not path.exists() or path.read_bytes() != content:
+            path.write_bytes(content)

@@ -11,6 +11,8 @@ from sphinx.util.typing import ExtensionMetadata
 
 _SECTION = re.compile(r"[A-Z][a-z]+:$")
 _CODE = re.compile(r"(?<![`:\\])`([^`]+)`(?!`)")
+# A literal block; the lines of an example, up to the next empty one.
+_LITERAL = re.compile(r"(^\.\. code-block:: text\n\n(?: {4}.*\n?|\n)+|^ *>>> .*\n?(?:.*\S.*\n?)*)", re.M)
 _BEFORE_NAPOLEON = 400
 
 
@@ -34,13 +36,12 @@ def converted(lines):
         elif line.strip() and not line.startswith("    "):
             inside = False
         found.append(line)
-    text = "\n".join(_tables(found) + lines[sections:])
-    return _outside_of_literals(text).split("\n")
+    return _code_marked("\n".join(_tables(found) + lines[sections:])).split("\n")
 
 
-def _outside_of_literals(text):
-    """`text` with its code marked twice, but in literal blocks and in examples."""
-    blocks = re.split(r"((?:^\.\. code-block:: text\n\n(?: {4}.*\n?|\n)+)|(?:^ *>>> .*\n(?:.*\S.*\n?)*))", text, flags=re.M)
+def _code_marked(text):
+    """`text` with two backticks around its code, except in literal blocks and in examples."""
+    blocks = _LITERAL.split(text)
     return "".join(block if i % 2 else _CODE.sub(r"``\1``", block) for i, block in enumerate(blocks))
 
 
@@ -48,8 +49,8 @@ def _tables(lines):
     """Lines with Markdown tables as those of reStructuredText."""
     found, rows = [], []
     for line in [*lines, ""]:
-        if line.startswith("| "):
-            rows.append([cell.strip() for cell in line.strip("| ").split(" | ")])
+        if line.startswith("|"):
+            rows.append([cell.strip() for cell in line.strip("| ").split("|")])
             continue
         if rows:
             found += [".. list-table::", "   :header-rows: 1", ""]
