@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 ON_TWO_CORES = -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test thorough torture lint bench verify_results backends clean
+.PHONY: demo test thorough torture lint bench verify_results docs backends clean
 
 demo: $(READY)
 	$(BIN)/python -m experiments.demo
@@ -31,6 +31,14 @@ bench: $(READY)
 # Three random committed runs, made again; PICK=20261129 draws the same ones.
 verify_results: $(READY)
 	$(BIN)/python -m experiments.verify $(if $(PICK),--pick=$(PICK))
+
+# The documentation, build/site/html/index.html, with every warning as an error and its links checked.
+docs: $(VENV)/.docs-ready
+	$(BIN)/python -m docs.site
+
+$(VENV)/.docs-ready: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
 
 # JAX and PyTorch for CPUs in an environment of their own: 1.2 GB more than the other one.
 backends: $(VENV)-backends/.ready

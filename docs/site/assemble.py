@@ -21,9 +21,13 @@ def write(folder):
 
     Args:
         folder: `pathlib.Path`.
+
+    Returns:
+        The pages, `{path: Markdown}`.
     """
-    found = {name: text.encode() for name, text in pages().items()}
-    for name in (*sources.figures(), *sources.linked_files(sources.pages())):
+    written = pages()
+    found = {name: text.encode() for name, text in written.items()}
+    for name in (*sources.figures(), *sources.linked_files(written)):
         found[name] = (sources.ROOT / name).read_bytes()
     found |= pictures.files()
     for path in [path for path in folder.rglob("*") if path.is_file()]:
@@ -34,3 +38,4 @@ def write(folder):
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists() or path.read_bytes() != content:
             path.write_bytes(content)
+    return written

@@ -6,9 +6,6 @@ everywhere a single backtick marks code.
 
 import re
 
-from sphinx.application import Sphinx
-from sphinx.util.typing import ExtensionMetadata
-
 _SECTION = re.compile(r"[A-Z][a-z]+:$")
 _CODE = re.compile(r"(?<![`:\\])`([^`]+)`(?!`)")
 # A literal block; the lines of an example, up to the next empty one.
@@ -66,7 +63,7 @@ def _on_docstring(app, kind, name, obj, options, lines):  # noqa: ARG001
     lines[:] = converted(list(lines))
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app):
     """Register the conversion.
 
     Args:

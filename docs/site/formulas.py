@@ -12,23 +12,25 @@ FORMULAS = {
 \quad s = \begin{cases} -1 & \text{if the mean of the batch is below } B \\ 1 & \text{otherwise} \end{cases}""",
     "ConfidencePenalty": r"""-\sum_k y_k \log p_k + \beta \sum_k p_k \log p_k""",
     "CrossEntropy": r"""-\sum_k y_k \log p_k""",
-    "DisturbLabel": r"""-\sum_k \tilde{y}_k \log p_k,
-\qquad \tilde{y} = \begin{cases} \text{a class drawn uniformly} & \text{with probability } r \\ y & \text{otherwise} \end{cases}""",
+    "DisturbLabel": r"""-\sum_k \tilde{y}_k \log p_k, \qquad \tilde{y} = \begin{cases}
+\text{a class drawn uniformly} & \text{with probability } r \\ y & \text{otherwise} \end{cases}""",
     "EarlyLearning": r"""-\sum_k y_k \log p_k + \lambda \log \left(1 - \langle p, t_i \rangle\right),
 \qquad t_i \leftarrow \beta t_i + (1 - \beta) p""",
     "Focal": r"""-\sum_k y_k (1 - p_k)^\gamma \log p_k""",
     "ForwardCorrection": r"""-\sum_j y_j \log \left(T' p\right)_j""",
     "GeneralizedCrossEntropy": r"""\sum_k y_k \frac{1 - p_k^q}{q}""",
-    "Heteroscedastic": r"""-\sum_k y_k \log \frac{1}{S} \sum_{s=1}^{S} \operatorname{softmax}\left(\frac{u_s}{\tau}\right)_k,
+    "Heteroscedastic": r"""-\sum_k y_k \log \frac{1}{S} \sum_{s=1}^{S}
+\operatorname{softmax}\left(\frac{u_s}{\tau}\right)_k,
 \qquad u_s = \mu + d \odot \varepsilon_s + V f_s""",
-    "JensenShannon": r"""\frac{\pi \operatorname{KL}(y \Vert m) + (1 - \pi) \operatorname{KL}(p \Vert m)}{-(1 - \pi) \log(1 - \pi)},
+    "JensenShannon": r"""\frac{\pi \operatorname{KL}(y \Vert m) + (1 - \pi) \operatorname{KL}(p \Vert m)}
+{-(1 - \pi) \log(1 - \pi)},
 \qquad m = \pi y + (1 - \pi) p""",
     "LabelSmearing": r"""-\sum_j (y M)_j \log p_j""",
     "LabelSmoothing": r"""-\sum_k \left((1 - \alpha) y_k + \frac{\alpha}{K}\right) \log p_k""",
-    "LearnableLabelSmoothing": r"""\tfrac{1}{2} \left(\operatorname{KL}(s \Vert p) + \operatorname{KL}(p \Vert s)\right),
-\qquad s = (1 - \alpha) y + \alpha \, y Q""",
-    "LogisticNormal": r"""\tfrac{1}{2} \left\Vert S^{-1} r \right\Vert^2 + \log |S| + \tfrac{n}{2} \log 2 \pi - n \log \tau
-+ \tfrac{1}{2} \log (n + 1) + \sum_k \log s_k,
+    "LearnableLabelSmoothing": r"""\tfrac{1}{2} \operatorname{KL}(s \Vert p)
++ \tfrac{1}{2} \operatorname{KL}(p \Vert s), \qquad s = (1 - \alpha) y + \alpha \, y Q""",
+    "LogisticNormal": r"""\tfrac{1}{2} \left\Vert S^{-1} r \right\Vert^2 + \log |S| + \tfrac{n}{2} \log 2 \pi
+- n \log \tau + \tfrac{1}{2} \log (n + 1) + \sum_k \log s_k,
 \qquad r = \tau \log \frac{s_{1:n}}{s_{n+1}} - \mu, \quad S = C C' + \lambda I""",
     "LogitClip": r"""\ell(y, z'), \qquad z' = z \min \left(1, \frac{c}{\Vert z \Vert}\right)""",
     "MultiLabel": r"""\frac{1}{L} \sum_{l=1}^{L} \ell \left(y_l, (0, z_l)\right)""",

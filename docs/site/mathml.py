@@ -2,8 +2,6 @@
 
 from docutils import nodes
 from latex2mathml import converter
-from sphinx.application import Sphinx
-from sphinx.util.typing import ExtensionMetadata
 
 
 def _visit_math(self, node):
@@ -18,7 +16,7 @@ def _visit_block(self, node):
     raise nodes.SkipNode
 
 
-def setup(app: Sphinx) -> ExtensionMetadata:
+def setup(app):
     """Register both kinds of formulas.
 
     Args:

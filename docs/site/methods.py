@@ -1,5 +1,6 @@
 """Pages of the methods: one a loss and one a classifier, and the page on how to choose among them."""
 
+import functools
 import inspect
 import json
 import pathlib
@@ -20,12 +21,13 @@ _CHOOSE = """\
 # Choose a loss
 
 No loss leads under all noise. This page has what was measured, made from the committed results; each loss has a page
-with its formula, a program, its picture and its numbers. [A loss for your own data](/docs/keras.md#which-loss-and-which-hyperparameters) is chosen
-by held-out given labels, which need no true ones.
+with its formula, a program, its picture and its numbers. For your own data, `tfp_noise.search.choose_loss` chooses by
+held-out given labels, which need no true ones.
 
 ## By the kind of noise
 
-Accuracy on clean test labels at the end of training, and the mean difference to cross-entropy over data sets, in points.
+Accuracy on clean test labels at the end of training, and the mean difference to cross-entropy over data sets, in
+points.
 
 """
 
@@ -87,6 +89,7 @@ def _measured(name):
     return text
 
 
+@functools.cache
 def _curves():
     """`{loss: [(folder with learning curves, the paper's name of the loss)]}`, forty percent of wrong labels first."""
     found = {}
@@ -103,8 +106,7 @@ def _choose():
     text += "\n[Every loss, its time, and trainings that are stopped early](/results/decision.md).\n"
     for folder in sorted(path for path in (ROOT / "results" / "compare").iterdir() if path.is_dir()):
         text += f"\n## Every method on {folder.name}\n\n"
-        runs = table.scores(table.stored(folder.name, folder)[0])
-        text += _with_links(comparison.choice(runs))
+        text += _with_links(comparison.choice(numbers.runs(folder.name)[0]))
         text += (
             f"\n[All numbers](/results/compare/{folder.name}.md)\n\n![Accuracies](/results/compare/{folder.name}.png)\n"
         )

@@ -4,7 +4,6 @@ import functools
 import re
 
 from docs.site.sources import ROOT
-from experiments import results
 from experiments.comparison import costs, page, sets, table
 from experiments.comparison.methods import CROSS_ENTROPY, METHODS
 from experiments.decision import table as decision
@@ -19,8 +18,12 @@ _SIZES = ("K = 10", "K = 100", "K = 1000")
 
 
 @functools.cache
-def _runs(dataset):
-    """The finished runs of the comparison on one data set, and the costs of steps."""
+def runs(dataset):
+    """Return the scores of the comparison on one data set, as `table.scores` does, and the costs of steps.
+
+    Args:
+        dataset: a key of `sets.SETS`.
+    """
     folder = _COMPARED / dataset
     return table.scores(table.stored(dataset, folder)[0]), costs.read(dataset, folder)
 
@@ -45,14 +48,14 @@ def compared(name):
         name: a key of `METHODS`.
     """
     for dataset in sets.SETS:
-        runs, ratios = _runs(dataset)
-        if (mean := table.mean(runs, name)) is None:
+        found, ratios = runs(dataset)
+        if (mean := table.mean(found, name)) is None:
             continue
-        means = {one: table.mean(runs, one) for one in METHODS if not METHODS[one].told}
+        means = {one: table.mean(found, one) for one in METHODS if not METHODS[one].told}
         ranked = sorted((one for one in means if means[one] is not None), key=lambda one: -means[one])
         place = f"{ranked.index(name) + 1} of {len(ranked)}" if name in ranked else f"told {METHODS[name].told}"
-        plain = table.mean(runs, CROSS_ENTROPY)
-        against = "" if name == CROSS_ENTROPY else page.against_cross_entropy(runs, name)
+        plain = table.mean(found, CROSS_ENTROPY)
+        against = "" if name == CROSS_ENTROPY else page.against_cross_entropy(found, name)
         cost = f"{ratios[name]:.2f}" if name in ratios else "–"
         yield [f"[{dataset}](/results/compare/{dataset}.md)", f"{mean:.1f}", f"{plain:.1f}", place, against, cost]
 
@@ -75,17 +78,17 @@ def measured(name):
             "cost of a step",
         ]
         text += (
-            "Mean accuracy on clean test labels over the noises of the comparison of all methods, at the last epoch. The "
-            "place is that among the methods that are told nothing but the noisy labels. The cost is a training step's "
-            f"time divided by cross-entropy's.\n\n{markdown_table([head, *rows])}\n"
+            "Mean accuracy on clean test labels over the noises of the comparison of all methods, at the last epoch. "
+            "The place is that among the methods that are told nothing but the noisy labels. The cost is a training "
+            f"step's time divided by cross-entropy's.\n\n{markdown_table([head, *rows])}\n"
         )
     found = _differences().get(name, {})
     if found:
-        head, line = ["labels are", "points"], []
-        line = [[decision.KINDS[kind], decision.cell(found[kind])] for kind in decision.KINDS if kind in found]
+        head = ["labels are", "points"]
+        lines = [[decision.KINDS[kind], decision.cell(found[kind])] for kind in decision.KINDS if kind in found]
         text += (
             "Difference to cross-entropy's accuracy by the kind of noise, the mean over small data sets "
-            f"([all losses](/results/decision.md)):\n\n{markdown_table([head, *line])}\n"
+            f"([all losses](/results/decision.md)):\n\n{markdown_table([head, *lines])}\n"
         )
     return text or "No comparison has it: none of the committed results trains with it alone.\n"
 

@@ -43,6 +43,10 @@ model.compile("adam")
 model.fit(features, labels, epochs=30, verbose=0)
 scores = model.evaluate(features, labels, return_dict=True, verbose=0)
 """
+# The training of the programs, in which some arguments of the comparison are in proportion.
+_TRAINING = types.SimpleNamespace(
+    task=types.SimpleNamespace(periods=30, epochs=30, batch_size=32), data=types.SimpleNamespace(train=range(1293))
+)
 # The lines that build a classifier, and the loss that it trains with.
 _CHECKED = (
     "checked = (data.validation.inputs[:100], data.validation.labels[:100])  # whose labels somebody has checked\n"
@@ -119,7 +123,9 @@ def _arguments(name):
         "matrix": "noise.symmetric(data.num_classes, rate=0.1)",
         "loss": "losses.CrossEntropy(data.num_classes)",
     }
-    authors = {key: repr(value) for key, value in ARGUMENTS.get(name, {}).items() if not callable(value)}
+    authors = {
+        key: repr(value(_TRAINING) if callable(value) else value) for key, value in ARGUMENTS.get(name, {}).items()
+    }
     for one in inspect.signature(getattr(losses, name)).parameters.values():
         needed = one.default is one.empty and one.kind is not one.VAR_KEYWORD
         if needed and one.name in known:

@@ -19,12 +19,12 @@ _HEADER = """\
 # Reproduce the papers
 
 Every table and figure of the four papers, and the runs behind it, in three states: run at the paper's own settings, run
-at laptop scale (smaller data and networks, `laptop` in the name), and not run. What is missing has its time in front of
-it, five seeds each, at the speed of the finished runs of the same data and network on two processor cores; where none of
+at laptop scale (smaller data and networks, `laptop` in the name), and not run. What is missing has its time beside it,
+five seeds each, at the speed of the finished runs of the same data and network on two processor cores; where none of
 these was run, no speed was measured. A paper's page has each setting and the printed numbers beside ours.
 
-`python -m experiments.run --experiment=NAME --workdir=results` makes a single run; the commands below make all runs of a
-table. [Experiments](/docs/experiments.md) says more, [the papers' tables](/docs/papers.md) which numbers have no
+`python -m experiments.run --experiment=NAME --workdir=results` makes a single run; the commands below make all runs of
+a table. [Experiments](/docs/experiments.md) says more, [the papers' tables](/docs/papers.md) which numbers have no
 experiment and why, and [Figures](/gallery/index.md) shows what was drawn.
 
 """

@@ -29,7 +29,7 @@ def linked_files(found):
         found: pages, as `pages` returns them.
     """
     targets = {
-        posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
+        posixpath.normpath(posixpath.join(posixpath.dirname(name), target)).lstrip("/")
         for name, text in found.items()
         for target in _LINK.findall(text)
     }
