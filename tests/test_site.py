@@ -67,7 +67,7 @@ def test_every_hand_written_page_is_in_one_group():
 def test_every_figure_has_the_command_that_draws_it():
     modules = {gallery.command(name.removeprefix("results/")).split()[2] for name in sources.figures()}
     assert all(importlib.util.find_spec(module) for module in modules)
-    with pytest.raises(ValueError, match="must have one line for results/LN/new.png"):
+    with pytest.raises(ValueError, match="must have one line for results/LN/new"):
         gallery.command("LN/new.png")
 
 
