@@ -39,7 +39,7 @@ setup(
     extras_require={
         "experiments": [_RICH],  # which the wheel does not hold
         "search": [_KERAS_TUNER],
-        "docs": ["furo>=2025.12", "latex2mathml>=3.81", "myst-parser>=5.2", "sphinx>=9,<10", _RICH],
+        "docs": ["furo>=2025.12", "latex2mathml>=3.81", "myst-parser>=5.2", "sphinx>=9,<10"],
         # Other backends of Keras, for the losses without state; see docs/keras.md.
         "jax": ["jax>=0.10"],
         "torch": ["torch>=2.13"],

@@ -2,18 +2,27 @@
 
 from docs.site import api, gallery, methods, navigation, pictures, reproduce, sources
 
-_RESULTS = "results/README.md"
-
 
 def pages():
     """Return `{path: Markdown}` of the whole site."""
     found = {**sources.pages(), **api.pages(), **methods.pages(), **gallery.pages(), **reproduce.pages()}
     found["api/index.md"] = "# API\n\n" + navigation.tree([f"api/{name}" for name in api.modules()], hidden=False)
-    of_results = [name.removesuffix(".md") for name in found if name.startswith("results/") and name != _RESULTS]
-    found[_RESULTS] += "\n" + navigation.tree(of_results)
+    found |= {
+        name: path.read_text(encoding="utf-8") for name, path in sources.examples().items() if name.endswith(".md")
+    }
+    _add_tree(found, "results/README.md")
+    _add_tree(found, "examples/README.md")
     trees = [navigation.tree(names, group) for group, names in navigation.groups(found).items()]
     found["index.md"] += "\n" + "\n".join(trees)
     return found
+
+
+def _add_tree(found, index):
+    """Lists below the index of a folder all other pages of it, for the side bar."""
+    folder = index.partition("/")[0]
+    names = [name.removesuffix(".md") for name in found if name.startswith(f"{folder}/") and name != index]
+    if index in found:
+        found[index] += "\n" + navigation.tree(sorted(names))
 
 
 def write(folder):
@@ -29,6 +38,7 @@ def write(folder):
     found = {name: text.encode() for name, text in written.items()}
     for name in (*sources.figures(), *sources.linked_files(written)):
         found[name] = (sources.ROOT / name).read_bytes()
+    found |= {name: path.read_bytes() for name, path in sources.examples().items() if not name.endswith(".md")}
     found |= pictures.files()
     for path in [path for path in folder.rglob("*") if path.is_file()]:
         if path.relative_to(folder).as_posix() not in found:

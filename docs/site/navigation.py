@@ -21,7 +21,7 @@ GROUPS = {
         "docs/tensorflow_probability",
     ],
     "Reproduce the papers": ["reproduce/index", "gallery/index", "docs/experiments", "docs/papers", "results/README"],
-    "Examples": ["examples/index"],
+    "Examples": ["examples/README"],
     "Extend": ["CONTRIBUTING", "ARCHITECTURE", "docs/conventions", "CHANGELOG"],
     "API": ["api/index"],
 }

@@ -22,6 +22,12 @@ def figures():
     return [path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("results/**/*.png"))]
 
 
+def examples():
+    """Return the files that `make examples` has built, `{path on the site: path}`; without that, none."""
+    folder = ROOT / "build" / "examples"
+    return {f"examples/{path.relative_to(folder).as_posix()}": path for path in folder.rglob("*") if path.is_file()}
+
+
 def linked_files(found):
     """Return the paths of other files that pages link to, such as a licence.
 
