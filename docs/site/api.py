@@ -55,8 +55,10 @@ def directive(name, value):
         value: what it names.
     """
     kind = "class" if inspect.isclass(value) else "function" if callable(value) else "data"
-    members = f"   :members: {', '.join(_members(value))}\n" if kind == "class" and _members(value) else ""
-    return f"```{{eval-rst}}\n.. auto{kind}:: {name}\n{members}```\n"
+    option = "   :no-value:\n" if kind == "data" else ""
+    if kind == "class" and (members := _members(value)):
+        option = f"   :members: {', '.join(members)}\n"
+    return f"```{{eval-rst}}\n.. auto{kind}:: {name}\n{option}```\n"
 
 
 def _page(name, module):
