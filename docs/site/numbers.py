@@ -35,8 +35,8 @@ def _differences():
 
 @functools.cache
 def _bench():
-    """`{row: cells of graph mode}` of the first table of the benchmark, whose cells two spaces part."""
-    lines = _BENCH.read_text(encoding="utf-8").split("\n\n")[0].splitlines()
+    """`{row: cells of graph mode}` of the benchmark's widest table, that by classes; two spaces part its cells."""
+    lines = _BENCH.read_text(encoding="utf-8").splitlines()
     rows = [re.split(r" {2,}", line.strip()) for line in lines]
     return {row[0]: row[1 : 1 + len(_SIZES)] for row in rows if len(row) > 2 * len(_SIZES)}
 
