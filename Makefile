@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 ON_TWO_CORES = -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo examples test thorough torture lint bench verify_results backends versions clean
+.PHONY: demo examples test thorough torture lint bench verify_results docs backends versions clean
 
 demo: $(READY)
 	$(BIN)/python -m experiments.demo
@@ -39,6 +39,10 @@ verify_results: $(READY)
 # The newest release of each package that setup.py bounds, tried one at a time: what breaks with it?
 versions: $(READY)
 	$(BIN)/python -m experiments.versions
+
+# The documentation, build/site/html/index.html, with every warning as an error and its links checked.
+docs: $(READY)
+	$(BIN)/python -m docs.site
 
 # JAX and PyTorch for CPUs in an environment of their own: 1.2 GB more than the other one.
 backends: $(VENV)-backends/.ready

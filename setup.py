@@ -11,6 +11,7 @@ _SEARCH = ["keras-tuner>=1.4.8,<1.5"]
 _ONNX = ["onnxruntime>=1.20", "tf2onnx>=1.17"]
 # jupytext makes notebooks of scripts, ipykernel runs them, nbconvert writes pages; one example reads the penguins.
 _EXAMPLES = ["ipykernel>=7.0", "jupytext>=1.17", "nbconvert>=7.16", "palmerpenguins>=0.1.6", "pandas>=2.2", *_FIGURES]
+_DOCS = ["furo>=2025.12", "latex2mathml>=3.81", "myst-parser>=5.2", "sphinx>=9,<10"]
 _ALL = [*_EXPERIMENTS, *_SEARCH, *_ONNX]
 
 setup(
@@ -47,6 +48,7 @@ setup(
         "search": _SEARCH,
         "onnx": _ONNX,
         "examples": _EXAMPLES,
+        "docs": _DOCS,
         "all": _ALL,
         # Other backends of Keras, for the losses without state; see docs/training_loops.md.
         "jax": ["jax>=0.10"],
@@ -59,6 +61,7 @@ setup(
             "ruff>=0.14",
             "tensorboard>=2.20",
             *_ALL,
+            *_DOCS,
             *_EXAMPLES,
         ],
     },

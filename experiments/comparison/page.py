@@ -76,7 +76,7 @@ def page(dataset, folder, stored, others):
     text = "\n\n".join([f"# Methods compared on {dataset}", *paragraphs]) + "\n\n"
     about = {name: METHODS[name].about for name in METHODS if name in methods and METHODS[name].about}
     text += "".join(f"- `{name}`: {words}\n" for name, words in about.items())
-    text += f"\n## Which one to take\n\n{_choice(runs)}"
+    text += f"\n## Which one to take\n\n{choice(runs)}"
     ratios = {"last": costs.read(dataset, folder), "best": {}}
     for time, words in table.TIMES.items():
         text += f"\n## Accuracy at the {words}\n\n{summaries.markdown_table(table.rows(runs, time, ratios[time]))}"
@@ -120,8 +120,12 @@ def _searched(folder):
     return ", ".join(f"`{name}` {counts[name]}" for name in sorted(counts)) or "none"
 
 
-def _choice(runs):
-    """Paragraphs on the methods that one would take, and on those of this package's papers, by means over noises."""
+def choice(runs):
+    """Return paragraphs on the methods that one would take, and on those of this package's papers, as Markdown.
+
+    Args:
+        runs: as `table.scores` returns them.
+    """
     means = {name: table.mean(runs, name) for name in table.ordered(runs) if not METHODS[name].told}
     ranked = [name for name, one in means.items() if one is not None]  # in the order of these means
     if CROSS_ENTROPY not in ranked:
@@ -129,7 +133,7 @@ def _choice(runs):
     losses = [name for name in ranked if METHODS[name].only_a_loss]
 
     def placed(name):
-        against = "" if name == CROSS_ENTROPY else f", {_against_cross_entropy(runs, name)}"
+        against = "" if name == CROSS_ENTROPY else f", {against_cross_entropy(runs, name)}"
         return f"`{name}` {means[name]:.1f} (place {ranked.index(name) + 1}{against})"
 
     def first(names):
@@ -148,8 +152,13 @@ def _choice(runs):
     return "\n\n".join(textwrap.fill(one, _WIDTH, break_on_hyphens=False) for one in lines) + "\n"
 
 
-def _against_cross_entropy(runs, name):
-    """Under how many noises a method is significantly better and worse than cross-entropy, as text."""
+def against_cross_entropy(runs, name):
+    """Return under how many noises a method is significantly better and worse than cross-entropy, as text.
+
+    Args:
+        runs: as `table.scores` returns them.
+        name: a key of `METHODS`.
+    """
     better = worse = tested = 0
     for methods in runs.values():
         own, plain = methods.get(name, {}), methods.get(CROSS_ENTROPY, {})

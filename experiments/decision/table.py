@@ -134,7 +134,7 @@ def _table(runs, time, kinds):
         [
             f"`{name}`" if name in METHODS else name,
             _relative_time(runs, name),
-            *(_cell(found[name].get(kind)) for kind in kinds),
+            *(cell(found[name].get(kind)) for kind in kinds),
         ]
         for name in sorted(found, key=lambda name: (name in (_CHOSEN, _SEARCHED), name))
     ]
@@ -147,7 +147,12 @@ def _cross_entropy(runs, time, kind):
     return 100 * float(np.mean([np.mean([run[CROSS_ENTROPY][time] for run in cell]) for cell in cells]))
 
 
-def _cell(numbers):
+def cell(numbers):
+    """Return the mean of differences in points, and on how many sets they are negative, as text.
+
+    Args:
+        numbers: list of floats, one a data set; `None` or without any for an empty text.
+    """
     if not numbers:
         return ""
     return f"{np.mean(numbers):+.1f}, below on {sum(one < 0 for one in numbers)} of {len(numbers)}"
