@@ -105,7 +105,7 @@ def _choose():
     text = _CHOOSE + _with_links(decision.summary(ROOT / "results" / "decision"))
     text += "\n[Every loss, its time, and trainings that are stopped early](/results/decision.md).\n"
     for folder in sorted(path for path in (ROOT / "results" / "compare").iterdir() if path.is_dir()):
-        text += f"\n## Every method on {folder.name}\n\n"
+        text += f"\n## Methods compared on {folder.name}\n\n"
         text += _with_links(comparison.choice(numbers.runs(folder.name)[0]))
         text += (
             f"\n[All numbers](/results/compare/{folder.name}.md)\n\n![Accuracies](/results/compare/{folder.name}.png)\n"

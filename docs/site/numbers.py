@@ -9,11 +9,7 @@ from experiments.comparison.methods import CROSS_ENTROPY, METHODS
 from experiments.decision import table as decision
 from experiments.evaluation.summaries import markdown_table
 
-_COMPARED, _DECISION, _BENCH = (
-    ROOT / "results" / "compare",
-    ROOT / "results" / "decision",
-    ROOT / "results" / "bench.txt",
-)
+_COMPARED, _DECISION, _BENCH = (ROOT / "results" / name for name in ("compare", "decision", "bench.txt"))
 _SIZES = ("K = 10", "K = 100", "K = 1000")
 
 
@@ -49,7 +45,7 @@ def compared(name):
     """
     for dataset in sets.SETS:
         found, ratios = runs(dataset)
-        if (mean := table.mean(found, name)) is None:
+        if not found or (mean := table.mean(found, name)) is None:
             continue
         means = {one: table.mean(found, one) for one in METHODS if not METHODS[one].told}
         ranked = sorted((one for one in means if means[one] is not None), key=lambda one: -means[one])
