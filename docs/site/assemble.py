@@ -2,6 +2,8 @@
 
 from docs.site import api, gallery, methods, navigation, pictures, reproduce, sources
 
+_ON_ONE_LINE = "\u00a0±\u00a0"  # mean and deviation, which narrow columns would part
+
 
 def pages():
     """Return `{path: Markdown}` of the whole site."""
@@ -35,7 +37,7 @@ def write(folder):
         The pages, `{path: Markdown}`.
     """
     written = pages()
-    found = {name: text.encode() for name, text in written.items()}
+    found = {name: text.replace(" ± ", _ON_ONE_LINE).encode() for name, text in written.items()}
     for name in (*sources.figures(), *sources.linked_files(written)):
         found[name] = (sources.ROOT / name).read_bytes()
     found |= {name: path.read_bytes() for name, path in sources.examples().items() if not name.endswith(".md")}
