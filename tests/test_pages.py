@@ -188,7 +188,7 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in [re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings]
 
 
-@pytest.mark.parametrize(("answer", "file", "name"), CONVENTIONS)
+@pytest.mark.parametrize(("answer", "file", "name"), CONVENTIONS, ids=[name for _, _, name in CONVENTIONS])
 def test_each_convention_is_followed_or_not_and_names_a_test(answer, file, name):
     assert re.match(r"(yes|no)\b", answer)
     assert re.search(rf"^def {name}\(", (ROOT / "tests" / file).read_text(), re.MULTILINE)
