@@ -115,7 +115,13 @@ def _run(notebook, name):
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as workdir:
         resources = {"metadata": {"path": workdir}}
-        client = nbclient.NotebookClient(notebook, timeout=_SECONDS_A_CELL, kernel_name="python3", resources=resources)
+        client = nbclient.NotebookClient(
+            notebook,
+            timeout=_SECONDS_A_CELL,
+            startup_timeout=_SECONDS_A_CELL,
+            kernel_name="python3",
+            resources=resources,
+        )
         client.execute(env=environment)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # moments at which cells began and ended

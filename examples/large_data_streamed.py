@@ -75,17 +75,9 @@ def read(files):
 
 
 def batches(first_epoch):
-    files = sorted(map(str, folder.glob("*.tfrecord")))
-    return pipeline.stream(
-        read(files),
-        np.eye(num_classes),
-        batch_size,
-        seed=0,
-        first_epoch=first_epoch,
-        shuffle_buffer=2000,
-        drop_remainder=True,
-        with_ids=True,
-    )
+    examples = read(sorted(map(str, folder.glob("*.tfrecord"))))
+    same_epochs = {"seed": 0, "first_epoch": first_epoch, "drop_remainder": True}
+    return pipeline.stream(examples, np.eye(num_classes), batch_size, with_ids=True, **same_epochs)
 
 
 # %% [markdown]
@@ -103,16 +95,9 @@ def train(workdir, *more_callbacks):
     model = NoisyLabelClassifier(keras.Sequential([keras.Input([8, 8, 1]), *layers]), loss)
     model.compile("adam", metrics=["accuracy"])
     backup = callbacks.BackupAndRestore(workdir)
-    steps = len(true) // batch_size
     print(f"{workdir}: begins with epoch {backup.epoch + 1} of {epochs}")
-    model.fit(
-        batches(backup.epoch),
-        steps_per_epoch=steps,
-        epochs=epochs,
-        shuffle=False,
-        callbacks=[backup, *more_callbacks],
-        verbose=0,
-    )
+    settings = {"steps_per_epoch": len(true) // batch_size, "epochs": epochs, "shuffle": False, "verbose": 0}
+    model.fit(batches(backup.epoch), callbacks=[backup, *more_callbacks], **settings)
     return model
 
 

@@ -7,6 +7,7 @@ everywhere a single backtick marks code.
 import re
 
 _SECTION = re.compile(r"[A-Z][a-z]+:$")
+_LAST_UNDERSCORE = re.compile(r"^( {4}\w+)_:", re.M)  # of an attribute, which would be a link
 _CODE = re.compile(r"(?<![`:\\])`([^`]+)`(?!`)")
 # A literal block; the lines of an example, up to the next empty one.
 _LITERAL = re.compile(r"(^\.\. code-block:: text\n\n(?: {4}.*\n?|\n)+|^ *>>> .*\n?(?:.*\S.*\n?)*)", re.M)
@@ -33,7 +34,8 @@ def converted(lines):
         elif line.strip() and not line.startswith("    "):
             inside = False
         found.append(line)
-    return _code_marked("\n".join(_tables(found) + lines[sections:])).split("\n")
+    of_sections = _LAST_UNDERSCORE.sub(r"\1\\_:", "\n".join(lines[sections:])).split("\n")
+    return _code_marked("\n".join(_tables(found) + of_sections)).split("\n")
 
 
 def _code_marked(text):

@@ -1,6 +1,7 @@
 """Every example runs on small data and finds what it shows; where data are not there, it says what to do."""
 
 import pathlib
+import re
 import sys
 
 import numpy as np
@@ -74,6 +75,20 @@ def test_examples_are_short_and_say_what_can_go_wrong(name):
     assert source.startswith("# %% [markdown]\n# # ")
     assert "# ## What can go wrong\n" in source
     assert "# ## Next\n" in source
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_links_lead_to_pages_and_their_headings(name):
+    links = re.findall(r"\]\(([^)\s]+)\)", _building.program(name))
+    assert links
+    for target in links:
+        file, _, anchor = target.partition("#")
+        page = _building.FOLDER / file
+        if page.parent == _building.FOLDER:
+            assert page.stem in SMALL
+            continue
+        headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+        assert not anchor or anchor in [re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings]
 
 
 def test_parameters_are_those_of_the_first_cell():
