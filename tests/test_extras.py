@@ -81,7 +81,7 @@ def small_classifier():
         ("matplotlib", "`ClassRowsHistory", lambda: callbacks.ClassRowsHistory(log_dir="logs")),
         ("pandas", "`Suspects.to_frame`", FOUND.to_frame),
         ("tensorflow_datasets", "The data set 'mnist'", lambda: datasets.load("mnist")),
-        ("tensorflow_datasets", "The data set 'cifar10'", lambda: datasets.load("cifar10n:worst")),
+        ("tensorflow_datasets", "The default of `data_dir`", lambda: datasets.load("cifar10n:worst")),
         ("tensorflow_datasets", "`datasets.stream`", lambda: datasets.stream("mnist", "train")),
         ("tensorflow_datasets", "The data set 'mnist'", lambda: datasets.class_names("mnist")),
         ("tensorflow_datasets", "`tfp_noise.datasets.prepare`", lambda: prepare.prepare("mnist", "nowhere", "there")),

@@ -94,12 +94,17 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
             TypeError: if an argument of the constructor has another type.
             ValueError: if features are not finite numbers, or there are fewer than two classes.
         """
+        if isinstance(self.network, keras.layers.Layer):
+            raise TypeError(
+                f"`network` must be a function that makes a network. Received: the model {self.network.name!r}. Each "
+                "training needs a new one: make it inside a function (input_shape, num_outputs), and pass that."
+            )
         _validation.check_callable("network", self.network, "Pass one of (input_shape, num_outputs).")
         features, labels = validate_data(self, X, y, allow_nd=True)
         check_classification_targets(labels)
         self.classes_, indices = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"`y` must hold two classes or more. Received one class only: {self.classes_[0]!r}.")
+            raise ValueError(f"`y` must hold two classes or more. Received one class only: {self.classes_[0]}.")
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, features)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
