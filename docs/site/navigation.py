@@ -17,7 +17,6 @@ GROUPS = {
         "docs/tensorboard",
         "docs/many_devices",
         "docs/when_the_plug_is_pulled",
-        "docs/replicas_and_backups",
         "docs/tensorflow_probability",
     ],
     "Reproduce the papers": ["reproduce/index", "gallery/index", "docs/experiments", "docs/papers", "results/README"],
