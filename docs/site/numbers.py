@@ -49,7 +49,7 @@ def compared(name):
     """
     for dataset in sets.SETS:
         found, ratios = runs(dataset)
-        if (mean := table.mean(found, name)) is None:
+        if not found or (mean := table.mean(found, name)) is None:
             continue
         means = {one: table.mean(found, one) for one in METHODS if not METHODS[one].told}
         ranked = sorted((one for one in means if means[one] is not None), key=lambda one: -means[one])
