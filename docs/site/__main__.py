@@ -2,6 +2,7 @@
 
 import inspect
 import pathlib
+import shutil
 import sys
 
 from sphinx.application import Sphinx
@@ -13,6 +14,7 @@ _BUILD = sources.ROOT / "build" / "site"
 
 def main():
     """Build, check, and print the counts; the exit status is 1 if anything is wrong."""
+    shutil.rmtree(_BUILD, ignore_errors=True)  # what an earlier build left would be linked and counted
     found = assemble.write(_BUILD / "source")
     site = Sphinx(
         srcdir=_BUILD / "source",

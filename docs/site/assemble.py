@@ -28,7 +28,7 @@ def _add_tree(found, index):
 
 
 def write(folder):
-    """Write pages, figures and linked files; what is there and equal keeps its time, so that Sphinx reads it once.
+    """Write pages, figures, linked files and built examples.
 
     Args:
         folder: `pathlib.Path`.
@@ -41,13 +41,8 @@ def write(folder):
     for name in (*sources.figures(), *sources.linked_files(written)):
         found[name] = (sources.ROOT / name).read_bytes()
     found |= {name: path.read_bytes() for name, path in sources.examples().items() if not name.endswith(".md")}
-    found |= pictures.files()
-    for path in [path for path in folder.rglob("*") if path.is_file()]:
-        if path.relative_to(folder).as_posix() not in found:
-            path.unlink()
-    for name, content in found.items():
+    for name, content in (found | pictures.files()).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists() or path.read_bytes() != content:
-            path.write_bytes(content)
+        path.write_bytes(content)
     return written

@@ -67,6 +67,6 @@ def _page(top, names):
     for (folder, drawn_by), own in folders.items():
         text += f"\n## {folder}\n" if folder != last else ""
         last = folder
-        text += f"\n```console\n{drawn_by}\n```\n\n"
+        text += f"\n```bash\n{drawn_by}\n```\n\n"
         text += "\n\n".join(f"![{pathlib.PurePosixPath(name).stem}](/results/{name})" for name in own) + "\n"
     return text

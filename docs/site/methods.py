@@ -64,14 +64,17 @@ def _tree(found):
 def _loss_page(one):
     needs = f"It needs {one.needs}.\n\n" if one.needs else ""
     text = f"# `{one.name}`\n\n{one.summary}\n\n{needs}Source: {one.paper}.\n\n"
-    text += (
-        f"## Formula\n\n$$\n{FORMULAS[one.name]}\n$$\n\nThe symbols are explained under [Reference](#reference).\n\n"
-    )
+    text += f"## Formula\n\n{_formula(one.name)}\n\nThe symbols are explained under [Reference](#reference).\n\n"
     text += f"## Program\n\n```python\n{programs.of_loss(one.name)}```\n\n"
     text += f"## Picture\n\n![Loss and pull of {one.name} by margin](pictures/{one.name}.svg)\n\n{pictures.CAPTION}\n\n"
     text += _measured(one.name)
     text += f"## Cost\n\n{cost}" if (cost := numbers.cost(one.name)) else ""
     return f"{text}\n## Reference\n\n{api.directive(f'tfp_noise.losses.{one.name}', getattr(losses, one.name))}"
+
+
+def _formula(name):
+    """The formula of a loss, and on lines of their own the definitions that follow it."""
+    return "\n\nwith\n\n".join(f"$$\n{part.strip().rstrip(',')}\n$$" for part in FORMULAS[name].split(r"\qquad"))
 
 
 def _classifier_page(name):
@@ -91,9 +94,10 @@ def _measured(name):
 
 @functools.cache
 def _curves():
-    """`{loss: [(folder with learning curves, the paper's name of the loss)]}`, forty percent of wrong labels first."""
-    found = {}
-    for path in sorted(ROOT.glob(f"results/**/{_CURVES}"), key=lambda path: ("40" not in path.parent.name, path)):
+    """`{loss: [(folder with learning curves, the paper's name of the loss)]}`, those of most methods at 40 % first."""
+    found, figures = {}, sorted(ROOT.glob(f"results/**/{_CURVES}"))
+    figures.sort(key=lambda path: ("40" not in path.parent.name, -len(list(path.parent.glob("*/seed0.json")))))
+    for path in figures:
         for run in sorted(path.parent.glob("*/seed0.json")):
             method = json.loads(run.read_text(encoding="utf-8"))["settings"]["method"]
             folder = path.parent.relative_to(ROOT).as_posix()

@@ -81,7 +81,7 @@ def of_loss(name):
         return _SEVERAL_LABELS
     data = _DATA.format(imported="NoisyLabelClassifier, datasets, losses, noise")
     made = f"loss = {_constructor(name)}\n"
-    return f"{data}{made}\n{_NETWORK}\nmodel = NoisyLabelClassifier(build(), loss)\n{_FIT}"
+    return f"{data}{made}\n\n{_NETWORK}\n\nmodel = NoisyLabelClassifier(build(), loss)\n{_FIT}"
 
 
 def of_classifier(name):
@@ -93,7 +93,7 @@ def of_classifier(name):
     lines = CLASSIFIERS[name]
     names = [name, *(["NoisyLabelClassifier"] if "NoisyLabelClassifier" in lines else [])]
     data = _DATA.format(imported=", ".join([*sorted(names), "datasets", "losses", "noise"]))
-    return f"{data}loss = losses.CrossEntropy(data.num_classes)\n\n{_NETWORK}\n{lines}{_FIT}"
+    return f"{data}loss = losses.CrossEntropy(data.num_classes)\n\n\n{_NETWORK}\n\n{lines}{_FIT}"
 
 
 def make(name, num_classes):

@@ -7,7 +7,7 @@ from docs.site import navigation
 from docs.site.sources import ROOT
 from experiments import papers, results
 from experiments.evaluation import summaries
-from experiments.evaluation.durations import Speeds
+from experiments.evaluation.durations import SEEDS, Speeds
 
 PAPERS = {
     "LN": "Logistic-Normal likelihoods (Englesson et al., 2023)",
@@ -20,7 +20,7 @@ _HEADER = """\
 
 Every table and figure of the four papers, and the runs behind it, in three states: run at the paper's own settings, run
 at laptop scale (smaller data and networks, `laptop` in the name), and not run. What is missing has its time beside it,
-five seeds each, at the speed of the finished runs of the same data and network on two processor cores; where none of
+{seeds} seeds each, at the speed of the finished runs of the same data and network on two processor cores; where none of
 these was run, no speed was measured. A paper's page has each setting and the printed numbers beside ours.
 
 `python -m experiments.run --experiment=NAME --workdir=results` makes a single run; the commands below make all runs of
@@ -33,7 +33,7 @@ experiment and why, and [Figures](/gallery/index.md) shows what was drawn.
 def pages():
     """Return the pages, `{path: Markdown}`."""
     found = {f"reproduce/{key}.md": _page(key) for key in PAPERS}
-    text = _HEADER
+    text = _HEADER.format(seeds=len(SEEDS))
     for key, title in PAPERS.items():
         text += f"## [{title}]({key}.md)\n\nVerdicts on its claims: [findings](/results/{key}/findings.md).\n\n"
         rows = [
@@ -84,14 +84,14 @@ def _missing(names):
 
 
 def _command(under):
-    return f"python -m experiments.sweep --under={under} --workdir=results"
+    return f"python -m experiments.sweep --under={under} --seeds={','.join(map(str, SEEDS))} --workdir=results"
 
 
 def _page(key):
     text = f"# {PAPERS[key]}\n\nClaims and verdicts: [findings](/results/{key}/findings.md).\n"
     cells = {cell.experiment: cell for cell in papers.CELLS}
     for group, names in _groups(key).items():
-        text += f"\n## {group}\n\n```console\n{_command(group)}\n```\n\n"
+        text += f"\n## {group}\n\n```bash\n{_command(group)}\n```\n\n"
         folders = {}
         for name in names:
             folders.setdefault(posixpath.dirname(name), []).append(name)
