@@ -61,6 +61,8 @@ images = keras.Input(shape)
 pixels = keras.applications.mobilenet_v2.preprocess_input(keras.layers.Rescaling(255.0)(images))
 extractor = keras.Model(images, backbone(pixels, training=False))
 features = extractor.predict(data.train.inputs, batch_size=64, verbose=0)
+scale = 1 / features.std()  # those of random weights are tiny
+mean, variance = (scale * features).mean(axis=0), (scale * features).var(axis=0)
 
 # %% [markdown]
 # ## Which images look wrong
@@ -75,8 +77,8 @@ def build():
     loss = losses.GeneralizedCrossEntropy(data.num_classes)
     layers = [
         keras.Input(features.shape[1:]),
-        keras.layers.Rescaling(1 / features.std()),  # features of random weights are tiny
-        keras.layers.BatchNormalization(),
+        keras.layers.Rescaling(float(scale)),
+        keras.layers.Normalization(mean=mean, variance=variance),
         keras.layers.Dense(loss.num_outputs),
     ]
     model = NoisyLabelClassifier(keras.Sequential(layers), loss)

@@ -19,13 +19,15 @@ EXAMPLE = """# %% [markdown]
 number = 2
 
 # %%
-import matplotlib.pyplot as plt
+# %matplotlib inline
+from matplotlib.figure import Figure
 
 print("a half:", number / 2)
-figure, axes = plt.subplots()
+figure = Figure()
+figure.subplots()
 figure
 """
-WARNING = EXAMPLE.partition("import")[0] + "import warnings\n\nwarnings.warn('of two halves')\n"
+WARNING = EXAMPLE + "import warnings\n\nwarnings.warn('of two halves')\n"
 
 pytestmark = pytest.mark.thorough  # each starts a Jupyter kernel
 
