@@ -13,8 +13,8 @@ from sklearn.utils.estimator_checks import check_estimator
 from tfp_noise import NoisyLabelClassifier, losses, wrappers
 
 # Three groups of examples that any classifier tells apart. "owl" is the first label, but the last class.
-GROUPS = np.arange(18) % 3
-FEATURES = np.random.default_rng(0).normal(size=(18, 3)) + 6 * np.eye(3)[GROUPS]
+GROUPS = np.arange(36) % 3
+FEATURES = np.random.default_rng(0).normal(size=(36, 3)) + 6 * np.eye(3)[GROUPS]
 NAMES = np.array(["owl", "cat", "emu"])[GROUPS]
 # Checks of scikit-learn that the classifier does not pass, each with its reason.
 EXEMPT = {}
@@ -32,7 +32,7 @@ def network(input_shape, num_outputs):
 
 
 def classifier(loss=losses.CrossEntropy, **settings):
-    settings = {"optimizer": keras.optimizers.Adam(0.3), "epochs": 3, "batch_size": 3, "random_state": 0, **settings}
+    settings = {"optimizer": keras.optimizers.Adam(0.3), "epochs": 3, "batch_size": 6, "random_state": 0, **settings}
     return wrappers.SKLearnClassifier(network, loss, **settings)
 
 
@@ -59,7 +59,7 @@ def test_labels_are_names_and_probabilities_are_in_their_order():
 
 def test_probabilities_are_those_of_the_classifier_trained_by_hand():
     """Also for a loss with more outputs than classes, and with weights."""
-    weights = np.arange(18) / 17
+    weights = np.arange(36) / 35
     estimator = classifier(losses.LogisticNormal, epochs=2, batch_size=6, random_state=np.random.RandomState(3))
     found = estimator.fit(FEATURES, NAMES, sample_weight=weights).predict_proba(FEATURES)
     keras.utils.set_random_seed(int(np.random.RandomState(3).randint(np.iinfo(np.int32).max)))
@@ -76,13 +76,13 @@ def test_cross_validation_predicts_out_of_sample():
     given = NAMES.copy()
     given[0] = "emu"
     predicted = model_selection.cross_val_predict(classifier(), FEATURES, given, cv=2, method="predict_proba")
-    assert predicted.shape == (18, 3)
+    assert predicted.shape == (36, 3)
     np.testing.assert_array_equal(np.array(["cat", "emu", "owl"])[predicted.argmax(axis=1)], NAMES)
 
 
 @pytest.mark.thorough
 def test_frames_pass_a_pipeline_and_a_search_compares_losses():
-    table = pandas.DataFrame(FEATURES, columns=["a", "b", "c"], index=range(100, 118))
+    table = pandas.DataFrame(FEATURES, columns=["a", "b", "c"], index=range(100, 136))
     labels = pandas.Series(NAMES, index=table.index)
     steps = pipeline.make_pipeline(preprocessing.StandardScaler(), classifier())
     flat = functools.partial(losses.ConfidencePenalty, beta=100.0)  # predicts the uniform distribution
@@ -122,9 +122,9 @@ def test_images_keep_their_axes():
 
 def test_what_fit_refuses():
     with pytest.raises(ValueError, match=r"`y` must hold two classes or more\. Received one class only: owl"):
-        classifier().fit(FEATURES, ["owl"] * 18)
+        classifier().fit(FEATURES, ["owl"] * 36)
     with pytest.raises(ValueError, match="Unknown label type"):
-        classifier().fit(FEATURES, np.linspace(0, 1, 18))
+        classifier().fit(FEATURES, np.linspace(0, 1, 36))
     with pytest.raises(TypeError, match=r"`loss` must be a class of `losses`.* Received: 'mse'"):
         classifier("mse").fit(FEATURES, NAMES)
     with pytest.raises(TypeError, match=r"`network` must be a function that makes a network\. Received: the model"):
