@@ -13,8 +13,8 @@ from sklearn.utils.estimator_checks import check_estimator
 from tfp_noise import NoisyLabelClassifier, losses, wrappers
 
 # Three groups of examples that any classifier tells apart. "owl" is the first label, but the last class.
-GROUPS = np.arange(18) % 3
-FEATURES = np.random.default_rng(0).normal(size=(18, 3)) + 6 * np.eye(3)[GROUPS]
+GROUPS = np.arange(36) % 3
+FEATURES = np.random.default_rng(0).normal(size=(36, 3)) + 6 * np.eye(3)[GROUPS]
 NAMES = np.array(["owl", "cat", "emu"])[GROUPS]
 # Checks of scikit-learn that the classifier does not pass, each with its reason.
 EXEMPT = {}
@@ -32,13 +32,13 @@ def network(input_shape, num_outputs):
 
 
 def classifier(loss=losses.CrossEntropy, **settings):
-    settings = {"optimizer": keras.optimizers.Adam(0.1), "epochs": 10, "random_state": 0, **settings}
+    settings = {"optimizer": keras.optimizers.Adam(0.3), "epochs": 3, "batch_size": 6, "random_state": 0, **settings}
     return wrappers.SKLearnClassifier(network, loss, **settings)
 
 
 @pytest.mark.thorough
 def test_checks_of_scikit_learn():
-    results = check_estimator(classifier(epochs=20), expected_failed_checks=EXEMPT, on_fail=None, on_skip=None)
+    results = check_estimator(classifier(batch_size=32), expected_failed_checks=EXEMPT, on_fail=None, on_skip=None)
     statuses = {one["check_name"]: one["status"] for one in results if one["status"] not in ("passed", "skipped")}
     assert statuses == dict.fromkeys(EXEMPT, "xfail"), {
         one["check_name"]: one["exception"] for one in results if one["status"] == "failed"
@@ -59,30 +59,32 @@ def test_labels_are_names_and_probabilities_are_in_their_order():
 
 def test_probabilities_are_those_of_the_classifier_trained_by_hand():
     """Also for a loss with more outputs than classes, and with weights."""
-    weights = np.arange(18) / 17
+    weights = np.arange(36) / 35
     estimator = classifier(losses.LogisticNormal, epochs=2, batch_size=6, random_state=np.random.RandomState(3))
     found = estimator.fit(FEATURES, NAMES, sample_weight=weights).predict_proba(FEATURES)
     keras.utils.set_random_seed(int(np.random.RandomState(3).randint(np.iinfo(np.int32).max)))
     loss = losses.LogisticNormal(3)
     model = NoisyLabelClassifier(network([3], loss.num_outputs), loss)
-    model.compile(keras.optimizers.Adam(0.1))
+    model.compile(keras.optimizers.Adam(0.3))
     indices = np.array([{"cat": 0, "emu": 1, "owl": 2}[name] for name in NAMES])
     model.fit(FEATURES, indices, epochs=2, batch_size=6, sample_weight=weights, verbose=0)
     np.testing.assert_allclose(found, model.predict(FEATURES, verbose=0), rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_cross_validation_predicts_out_of_sample():
     given = NAMES.copy()
     given[0] = "emu"
-    predicted = model_selection.cross_val_predict(classifier(epochs=20), FEATURES, given, cv=2, method="predict_proba")
-    assert predicted.shape == (18, 3)
+    predicted = model_selection.cross_val_predict(classifier(), FEATURES, given, cv=2, method="predict_proba")
+    assert predicted.shape == (36, 3)
     np.testing.assert_array_equal(np.array(["cat", "emu", "owl"])[predicted.argmax(axis=1)], NAMES)
 
 
+@pytest.mark.thorough
 def test_frames_pass_a_pipeline_and_a_search_compares_losses():
-    table = pandas.DataFrame(FEATURES, columns=["a", "b", "c"], index=range(100, 118))
+    table = pandas.DataFrame(FEATURES, columns=["a", "b", "c"], index=range(100, 136))
     labels = pandas.Series(NAMES, index=table.index)
-    steps = pipeline.make_pipeline(preprocessing.StandardScaler(), classifier(epochs=20))
+    steps = pipeline.make_pipeline(preprocessing.StandardScaler(), classifier())
     flat = functools.partial(losses.ConfidencePenalty, beta=100.0)  # predicts the uniform distribution
     choices = {"sklearnclassifier__loss": [flat, losses.CrossEntropy]}
     search = model_selection.GridSearchCV(steps, choices, cv=2, error_score="raise").fit(table, labels)
@@ -120,9 +122,9 @@ def test_images_keep_their_axes():
 
 def test_what_fit_refuses():
     with pytest.raises(ValueError, match=r"`y` must hold two classes or more\. Received one class only: owl"):
-        classifier().fit(FEATURES, ["owl"] * 18)
+        classifier().fit(FEATURES, ["owl"] * 36)
     with pytest.raises(ValueError, match="Unknown label type"):
-        classifier().fit(FEATURES, np.linspace(0, 1, 18))
+        classifier().fit(FEATURES, np.linspace(0, 1, 36))
     with pytest.raises(TypeError, match=r"`loss` must be a class of `losses`.* Received: 'mse'"):
         classifier("mse").fit(FEATURES, NAMES)
     with pytest.raises(TypeError, match=r"`network` must be a function that makes a network\. Received: the model"):
