@@ -18,7 +18,7 @@ from tfp_noise import losses
 _CURVES = "learning_curves.png"
 _MOST_CURVES = 2
 _CHOOSE = """\
-# Choose a loss
+# Losses: what was measured
 
 No loss leads under all noise. This page has what was measured, made from the committed results; each loss has a page
 with its formula, a program, its picture and its numbers. For your own data, `tfp_noise.search.choose_loss` chooses by

@@ -4,7 +4,7 @@
 GROUPS = {
     "Start": ["docs/start"],
     "Find wrong labels": ["docs/find_wrong_labels", "docs/several_labels", "docs/positions"],
-    "Choose a loss": ["methods/index", "docs/choose_a_loss", "methods/losses", "methods/classifiers"],
+    "Choose a loss": ["docs/choose_a_loss", "methods/index", "methods/losses", "methods/classifiers"],
     "Noise and transitions": ["docs/noise_and_transitions", "docs/data"],
     "Models": [
         "docs/keras",
