@@ -77,7 +77,9 @@ def test_cross_validation_predicts_out_of_sample():
     given[0] = "emu"
     predicted = model_selection.cross_val_predict(classifier(), FEATURES, given, cv=2, method="predict_proba")
     assert predicted.shape == (36, 3)
-    np.testing.assert_array_equal(np.array(["cat", "emu", "owl"])[predicted.argmax(axis=1)], NAMES)
+    names = np.array(["cat", "emu", "owl"])[predicted.argmax(axis=1)]
+    assert names[0] == "owl"  # the true label, because the model that predicts it has not seen the given one
+    assert np.mean(names == NAMES) > 0.9
 
 
 @pytest.mark.thorough
