@@ -65,7 +65,7 @@ def install(package, folder, pre=False):
 
 
 def broken(folder):
-    """What breaks with the packages of a folder: a line for each failed test, empty if all pass."""
+    """Lines of the tests that fail with the packages of a folder, none if all pass."""
     paths = os.pathsep.join([str(folder), str(ROOT)])
     environment = os.environ | {"PYTHONPATH": paths}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--tb=no", *TESTS]

@@ -36,7 +36,7 @@ FOUND = suspects.Suspects([0, 1], [1, 1], [0.25, 1.0], [True, False], [[0, 0], [
 
 @pytest.fixture(scope="module")
 def settings():
-    """What setup.py tells setuptools."""
+    """Arguments that setup.py gives setuptools."""
     given = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(setuptools, "setup", given.update)

@@ -19,8 +19,6 @@ def public_callables(module=tfp_noise, prefix=""):
 def public_methods(cls):
     """`{name: function}` for the public methods of a class that its base classes, ours or others', do not declare."""
     inherited = {name for base in cls.__mro__[1:] for name in vars(base)}
-    return {
-        name: value.__func__ if isinstance(value, (classmethod, staticmethod)) else value
-        for name, value in vars(cls).items()
-        if not name.startswith("_") and name not in inherited and inspect.isfunction(getattr(cls, name, None))
-    }
+    own = {name: value for name, value in vars(cls).items() if not name.startswith("_") and name not in inherited}
+    functions = {name: getattr(value, "__func__", value) for name, value in own.items()}  # of class and static methods
+    return {name: function for name, function in functions.items() if inspect.isfunction(function)}
