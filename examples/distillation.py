@@ -70,7 +70,8 @@ train(student)
 print(f"Student by the teacher: {accuracy(student)}")
 
 # %% [markdown]
-# A student that repeats fewer of the given labels, and is right more often, has not learned the wrong ones.
+# A model that repeats more of the given labels than are right has memorised wrong ones. A network as small as the
+# student memorises few by itself, so that a teacher may gain it little: compare the lines above.
 #
 # ## Without the teacher
 #
