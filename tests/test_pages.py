@@ -168,7 +168,7 @@ def accuracy(names, result):
 
 
 @pytest.mark.parametrize("page", [name for name, blocks in BLOCKS.items() if blocks])
-@pytest.mark.daily("ARCHITECTURE.md", "README.md", "start.md", "when_the_plug_is_pulled.md")
+@pytest.mark.daily("ARCHITECTURE.md", "README.md", "when_the_plug_is_pulled.md")
 def test_programs_run(page, tmp_path, monkeypatch):
     if page in NEEDS:
         pytest.importorskip(NEEDS[page])
