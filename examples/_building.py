@@ -11,6 +11,10 @@ import time
 FOLDER = pathlib.Path(__file__).parent
 _PARAMETERS = '# %% tags=["parameters"]\n'
 _SECONDS_A_CELL = 600
+_INTRODUCTION = (
+    "Scripts to copy: change the data, keep the rest. Times are those of this build, on {cores} CPU cores. "
+    "`make examples` runs those that were not run, and adds to their pages what they print and draw."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,13 +25,18 @@ class Page:
         name: name of its script.
         title: heading of its page.
         question: first paragraph of its page, what the example answers.
-        seconds: how long the whole script ran.
+        seconds: how long the whole script ran; `None` if it has not been run.
     """
 
     name: str
     title: str
     question: str
-    seconds: float
+    seconds: float | None
+
+    @property
+    def time(self):
+        """How long it ran, as text."""
+        return "not run" if self.seconds is None else f"{self.seconds:.0f} s"
 
 
 def names():
@@ -55,14 +64,15 @@ def program(name, **parameters):
     return before + tag + cell.rstrip() + "\n" + changed + "\n" + line + after
 
 
-def pages(folder):
+def pages(folder, run=True):
     """Runs every example in full and writes its page, notebook, script and figures; an index is the page `README.md`.
 
-    An example whose script has not changed since it was built is not run again: remove the folder after a change of the
+    An example whose script has not changed since it was run is not run again: remove the folder after a change of the
     library.
 
     Args:
         folder: where to write `NAME.md`, `NAME.ipynb`, `NAME.py` and `NAME_files/`.
+        run: False to run none. A page is then without what its script prints and draws, unless it was run before.
 
     Returns:
         A `Page` for each example, by name.
@@ -73,27 +83,29 @@ def pages(folder):
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    built = [_page(folder, name) for name in names()]
-    rows = [f"| [{page.title}]({page.name}.md) | {page.question} | {page.seconds:.0f} s |" for page in built]
+    built = [_page(folder, name, run) for name in names()]
+    rows = [f"| [{page.title}]({page.name}.md) | {page.question} | {page.time} |" for page in built]
     table = "\n".join(["| example | question | time |", "| --- | --- | --- |", *rows])
-    introduction = "Scripts to copy: change the data, keep the rest. Times are those of this build, on "
-    index = f"# Examples\n\n{introduction}{os.cpu_count()} CPU cores.\n\n{table}\n"
+    index = f"# Examples\n\n{_INTRODUCTION.format(cores=os.cpu_count())}\n\n{table}\n"
     (folder / "README.md").write_text(index, encoding="utf-8")
     return built
 
 
-def _page(folder, name):
-    """Builds one example, unless its notebook was made from this very script."""
+def _page(folder, name, run):
+    """Builds one example, unless its notebook was made from this very script and, where it is to be run, by running."""
     import jupytext
     import nbformat
 
     source, file = program(name), folder / f"{name}.ipynb"
     digest = hashlib.sha256(source.encode()).hexdigest()
     if file.exists() and (made := nbformat.read(file, 4).metadata.tfp_noise)["script"] == digest:
-        return Page(**made["page"])
+        page = Page(**made["page"])
+        if not run or page.seconds is not None:
+            return page
     notebook = jupytext.reads(source, fmt="py:percent")
     title, question = notebook.cells[0].source.split("\n\n")[:2]
-    page = Page(name, title.removeprefix("# "), " ".join(question.split()), _run(notebook, name))
+    seconds = _run(notebook, name) if run else None
+    page = Page(name, title.removeprefix("# "), " ".join(question.split()), seconds)
     notebook.metadata["tfp_noise"] = {"script": digest, "page": dataclasses.asdict(page)}
     notebook.cells[0].source = notebook.cells[0].source.replace(title, f"{title}\n\n{_files(page)}", 1)
     _write_markdown(folder, name, notebook)
@@ -104,7 +116,7 @@ def _page(folder, name):
 
 def _files(page):
     """Line below the title: the files to take, and how long the example ran."""
-    return f"*[Script]({page.name}.py), [notebook]({page.name}.ipynb); ran in {page.seconds:.0f} s.*"
+    return f"*[Script]({page.name}.py), [notebook]({page.name}.ipynb); time: {page.time}.*"
 
 
 def _run(notebook, name):

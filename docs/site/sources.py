@@ -4,6 +4,8 @@ import pathlib
 import posixpath
 import re
 
+from examples import _building
+
 ROOT = pathlib.Path(__file__).parents[2]
 FIGURES = (".png",)
 _TOP = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
@@ -23,8 +25,9 @@ def figures():
 
 
 def examples():
-    """Return the files that `make examples` has built, `{path on the site: path}`; without that, none."""
+    """Return the files of the examples, `{path on the site: path}`; those that `make examples` has run have outputs."""
     folder = ROOT / "build" / "examples"
+    _building.pages(folder, run=False)
     return {f"examples/{path.relative_to(folder).as_posix()}": path for path in folder.rglob("*") if path.is_file()}
 
 
@@ -53,13 +56,15 @@ def _titled(name):
 
 
 def _linked(name, text):
-    """`text` with its links to the README, and those to a folder of results, which lead to its figures."""
+    """`text` with its links to the README, to the examples, and to folders of results, which lead to their figures."""
     folder = posixpath.dirname(name)
 
     def changed(found):
         target = posixpath.normpath(posixpath.join(folder, found[1]))
         if target == "README.md":
             return posixpath.relpath("index.md", folder or ".")
+        if target == "examples":
+            return posixpath.relpath("examples/README.md", folder or ".")
         if target.startswith("results/") and (ROOT / target).is_dir():
             return posixpath.relpath(f"gallery/{target.removeprefix('results/')}.md", folder or ".")
         return found[1]

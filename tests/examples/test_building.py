@@ -38,20 +38,26 @@ def build(tmp_path, monkeypatch):
     monkeypatch.setattr(_building, "FOLDER", tmp_path / "examples")
     _building.FOLDER.mkdir()
 
-    def build_it(source):
+    def build_it(source, run=True):
         (_building.FOLDER / "halves.py").write_text(source)
-        return _building.pages(tmp_path / "built")
+        return _building.pages(tmp_path / "built", run)
 
     return build_it
 
 
 def test_a_page_has_text_code_output_and_figure(build, tmp_path):
+    (draft,) = build(EXAMPLE, run=False)
+    assert draft.seconds is None
+    text = (tmp_path / "built" / "halves.md").read_text()
+    assert "print(" in text
+    assert "time: not run" in text
+    assert "a half: 1.0" not in text
     (page,) = build(EXAMPLE)
     built = tmp_path / "built"
     assert (page.name, page.title, page.question) == ("halves", "Halves", "Is a half of two one?")
     assert 0 < page.seconds < 100
     text = (built / "halves.md").read_text()
-    assert text.startswith(f"# Halves\n\n*[Script](halves.py), [notebook](halves.ipynb); ran in {page.seconds:.0f} s.*")
+    assert text.startswith(f"# Halves\n\n*[Script](halves.py), [notebook](halves.ipynb); time: {page.seconds:.0f} s.*")
     assert "a half: 1.0\n" in text
     (figure,) = (built / "halves_files").glob("*.png")
     assert f"](halves_files/{figure.name})" in text
@@ -62,7 +68,7 @@ def test_a_page_has_text_code_output_and_figure(build, tmp_path):
     assert notebook.cells[-1].outputs[0].text == "a half: 1.0\n"
 
     made = os.stat(built / "halves.ipynb").st_mtime_ns
-    assert build(EXAMPLE) == [page]  # as it was built
+    assert build(EXAMPLE) == build(EXAMPLE, run=False) == [page]  # as it was built
     assert os.stat(built / "halves.ipynb").st_mtime_ns == made
     (other,) = build(EXAMPLE.replace("number = 2", "number = 4"))
     assert other.seconds != page.seconds
