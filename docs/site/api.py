@@ -7,6 +7,9 @@ import tfp_noise
 from tfp_noise import losses
 
 
+_MEMBERS = (types.FunctionType, classmethod, staticmethod, property)  # not what scikit-learn adds to its estimators
+
+
 def modules(module=tfp_noise):
     """Return the public modules by name, those within a module after it.
 
@@ -75,7 +78,7 @@ def _members(cls):
     """The documented methods and properties that a class adds to those of its base classes."""
     inherited = {name for base in cls.__mro__[1:] for name in vars(base)}
     own = [name for name in vars(cls) if not name.startswith("_") and name not in inherited]
-    return [name for name in own if inspect.isroutine(getattr(cls, name)) or isinstance(vars(cls)[name], property)]
+    return [name for name in own if isinstance(vars(cls)[name], _MEMBERS)]
 
 
 def _first_line(value):
