@@ -6,7 +6,6 @@ import types
 import tfp_noise
 from tfp_noise import losses
 
-
 _MEMBERS = (types.FunctionType, classmethod, staticmethod, property)  # not what scikit-learn adds to its estimators
 
 
