@@ -42,6 +42,8 @@ class Suspects:
         >>> suspects = Suspects([0, 1, 0], [0, 1, 1], [0.9, 0.8, 0.1], [False, False, True], [[1, 0], [1, 1]])
         >>> suspects.order.tolist(), suspects.estimated_count, suspects.count_by_label.tolist()
         ([2, 1, 0], 1, [1.0, 0.0])
+        >>> suspects
+        Suspects(1 of 3 labels of 2 classes look wrong; about 1 are)
     """
 
     labels: np.ndarray
@@ -71,6 +73,10 @@ class Suspects:
                 )
             object.__setattr__(self, name, value)
         object.__setattr__(self, "joint", joint)
+
+    def __repr__(self) -> str:
+        counts = f"{self.is_suspect.sum():,} of {len(self):,} labels of {len(self.joint)} classes look wrong"
+        return f"{type(self).__name__}({counts}; about {self.estimated_count:,} are)"
 
     def __len__(self) -> int:
         return len(self.labels)
