@@ -80,8 +80,8 @@ def _check_file(path):
     if lacking:
         raise ValueError(
             "`network`, and the probabilities that `loss` makes of its outputs, must be of operations that ONNX has. "
-            f"Received: {', '.join(lacking)}, which it lacks. Nothing was written. Replace what needs them (random layers "
-            'and `BiTempered` do), or export by `format="tf_saved_model"` or "litert".'
+            f"Received: {', '.join(lacking)}, which it lacks. Nothing was written. Replace what needs them "
+            '(random layers and `BiTempered` do), or export by `format="tf_saved_model"` or "litert".'
         )
 
 
