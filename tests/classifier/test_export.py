@@ -131,7 +131,7 @@ def run_integers(path: pathlib.Path, features):
     (given,), (wanted,) = interpreter.get_input_details(), interpreter.get_output_details()
     assert given["dtype"] == wanted["dtype"] == np.int8
     types = {one["dtype"] for one in interpreter.get_tensor_details() if len(one["shape"])}
-    assert types <= {np.int8, np.int32}
+    assert types <= {np.int8, np.int32}, types
     step, zero = given["quantization"]
     interpreter.resize_tensor_input(given["index"], features.shape)
     interpreter.allocate_tensors()
