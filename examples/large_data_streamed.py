@@ -142,7 +142,7 @@ print(
 # - An id must mean the same example in every epoch. Number records when they are written, not when they are read.
 # - `steps_per_epoch` that is not the number of batches in an epoch of the stream: an epoch then begins in the middle of
 #   the data, and a resumed run with other batches than the one that was interrupted. `drop_remainder=True` makes it
-#   `size // batch_size`.
+#   the number of all records, divided by `batch_size`, without the remainder.
 #
 # ## Next
 #

@@ -5,7 +5,8 @@
 #
 # The table: 344 penguins of three species, measured on three islands (the package `palmerpenguins`). A fifth of the
 # labels are made wrong here, so that what is found can be checked. For a table in a file, begin with `pandas.read_csv`,
-# and leave out the cell that makes labels wrong.
+# name its columns in `numbers` and `categories` and that of the labels in place of `species`, and set `rate = 0`, which
+# leaves the labels as they are; skip the cells that compare with the truth.
 
 # %% tags=["parameters"]
 rate = 0.2  # fraction of labels that are replaced by another species

@@ -136,3 +136,50 @@ def test_what_fit_refuses():
         wrappers.SKLearnClassifier(network([3], 3)).fit(FEATURES, NAMES)
     with pytest.raises(TypeError, match="`loss` must be"):
         classifier(lambda num_classes: "mse").fit(FEATURES, NAMES)
+
+
+def test_tables_of_text_and_categories_are_refused_by_the_names_of_their_columns():
+    table = pandas.DataFrame(FEATURES, columns=["a", "b", "c"])
+    trained = classifier(epochs=1).fit(table, NAMES)
+    for column in (pandas.Categorical(NAMES), NAMES, pandas.date_range("2020", periods=36)):
+        for use in (lambda table: classifier().fit(table, NAMES), trained.predict):
+            with pytest.raises(
+                ValueError, match=r"`X` must be a table of numbers\. Received .*: \{'b': .*OneHotEncoder"
+            ):
+                use(table.assign(b=column))
+    assert classifier(epochs=1).fit(table.assign(b=GROUPS > 1).convert_dtypes(), NAMES).predict(table).shape == (36,)
+
+
+def test_layers_are_not_trained_by_two_folds():
+    """A layer from outside the function would know the examples that it is to predict out of sample."""
+    shared, frozen = keras.layers.Dense(4), keras.layers.Dense(4, trainable=False)
+
+    def make(layer):
+        return lambda shape, outputs: keras.Sequential([keras.Input(shape), layer, keras.layers.Dense(outputs)])
+
+    model_selection.cross_val_predict(wrappers.SKLearnClassifier(make(frozen), epochs=1), FEATURES, NAMES, cv=2)
+    made = keras.Sequential([keras.Input([3]), keras.layers.Dense(3)])
+    for network_of_all in (make(shared), lambda shape, outputs: made):
+        wrappers.SKLearnClassifier(network_of_all, epochs=1).fit(FEATURES, NAMES)
+        with pytest.raises(ValueError, match=r"`network` must make new layers at each call\. Received: '\w+', which"):
+            wrappers.SKLearnClassifier(network_of_all, epochs=1).fit(FEATURES, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"epochs": 0}, ValueError, "`epochs` must be at least 1. Received: 0"),
+        ({"batch_size": 0}, ValueError, "`batch_size` must be at least 1. Received: 0"),
+        ({"optimizer": None}, TypeError, "`optimizer` must be the name of an optimizer or .* Received: None"),
+        ({"loss": losses.EarlyLearning}, TypeError, "argument but the number of classes.*'num_examples'.*partial"),
+        ({"loss": losses.CrossEntropy(3)}, TypeError, "`loss` must be a class of `losses`"),
+    ],
+)
+def test_settings_that_fit_refuses(settings, error, message):
+    with pytest.raises(error, match=message):
+        classifier(**settings).fit(FEATURES, NAMES)
+
+
+def test_negative_weights_are_refused():
+    with pytest.raises(ValueError, match=r"`sample_weight` must not be negative\. Received: -1"):
+        classifier().fit(FEATURES, NAMES, sample_weight=np.where(GROUPS == 0, -1.0, 1.0))

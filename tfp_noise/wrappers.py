@@ -1,5 +1,7 @@
 """Estimators of scikit-learn that train with noisy labels."""
 
+import inspect
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +17,9 @@ from tfp_noise import _validation, losses
 from tfp_noise.classifier import NoisyLabelClassifier
 
 __all__ = ["SKLearnClassifier"]
+
+# Layers that estimators have trained, so that none is trained by two of them, as the folds of a cross-validation.
+_TRAINED: weakref.WeakSet = weakref.WeakSet()
 
 
 class SKLearnClassifier(ClassifierMixin, BaseEstimator):
@@ -85,14 +90,15 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
         Args:
             X: numbers `[n, ...]`, an array or a table.
             y: `[n]`, the given label of each example: integers or names.
-            sample_weight: float `[n]`, or `None` for equal weights.
+            sample_weight: float `[n]`, not negative, or `None` for equal weights.
 
         Returns:
             The estimator itself.
 
         Raises:
-            TypeError: if an argument of the constructor has another type.
-            ValueError: if features are not finite numbers, or there are fewer than two classes.
+            TypeError: if an argument of the constructor has another type, or the loss needs further arguments.
+            ValueError: if features are not finite numbers, there are fewer than two classes, a weight is negative, or
+                `network` returns layers that have been trained already.
         """
         if isinstance(self.network, keras.layers.Layer):
             raise TypeError(
@@ -100,6 +106,9 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
                 "training needs a new one: make it inside a function (input_shape, num_outputs), and pass that."
             )
         _validation.check_callable("network", self.network, "Pass one of (input_shape, num_outputs).")
+        for name in ("epochs", "batch_size"):
+            _validation.check_int(name, getattr(self, name), 1)
+        _check_columns(X)
         features, labels = validate_data(self, X, y, allow_nd=True)
         check_classification_targets(labels)
         self.classes_, indices = np.unique(labels, return_inverse=True)
@@ -107,11 +116,17 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"`y` must hold two classes or more. Received one class only: {self.classes_[0]}.")
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, features)
+            if sample_weight.min() < 0:
+                raise ValueError(
+                    f"`sample_weight` must not be negative. Received: {sample_weight.min()}. Give an example that "
+                    "shall not count the weight 0."
+                )
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         keras.utils.set_random_seed(seed)
         loss = _make_loss(self.loss, len(self.classes_))
         self.model_ = NoisyLabelClassifier(self.network(features.shape[1:], loss.num_outputs), loss)
         self.model_.compile(_copy(self.optimizer))
+        _check_new(self.model_.network)
         self.history_ = self.model_.fit(
             features,
             indices,
@@ -136,6 +151,7 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
             ValueError: if the features do not fit those of `fit`.
         """
         check_is_fitted(self)
+        _check_columns(X)
         features = validate_data(self, X, reset=False, allow_nd=True)
         return self.model_.predict(features, batch_size=self.batch_size, verbose=self.verbose)
 
@@ -163,7 +179,16 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
 
 def _make_loss(loss, num_classes):
     """The loss of a class of `losses`, or of another function of the number of classes."""
-    made = loss(num_classes) if callable(loss) else None
+    made = None
+    if callable(loss) and not isinstance(loss, losses.NoisyLabelLoss):
+        try:
+            inspect.signature(loss).bind(num_classes)
+        except TypeError as error:
+            raise TypeError(
+                f"`loss` must need no argument but the number of classes. Received: {loss!r:.100}, {error}. Give it "
+                "the others by `functools.partial`."
+            ) from error
+        made = loss(num_classes)
     if not isinstance(made, losses.NoisyLabelLoss):
         raise TypeError(
             "`loss` must be a class of `losses`, or a function that makes one of its losses for a number of classes. "
@@ -174,4 +199,34 @@ def _make_loss(loss, num_classes):
 
 def _copy(optimizer):
     """The optimizer by its name, or a new one like it."""
+    if not isinstance(optimizer, (str, keras.optimizers.Optimizer)):
+        raise TypeError(
+            "`optimizer` must be the name of an optimizer or a `keras.optimizers.Optimizer`. Received: "
+            f"{optimizer!r:.100}. Pass 'adam', for instance."
+        )
     return optimizer if isinstance(optimizer, str) else type(optimizer).from_config(optimizer.get_config())
+
+
+def _check_columns(table):
+    """Refuses a data frame with columns of text, categories, dates or Python objects, by their names."""
+    dtypes = getattr(table, "dtypes", None)
+    if not hasattr(table, "columns") or not hasattr(dtypes, "items"):
+        return
+    others = {name: str(dtype) for name, dtype in dtypes.items() if getattr(dtype, "kind", "f") not in "biuf"}
+    if others:
+        raise ValueError(
+            f"`X` must be a table of numbers. Received columns of other types: {others!r:.200}. Encode them before, "
+            "in a `Pipeline`, categories by `sklearn.preprocessing.OneHotEncoder(sparse_output=False)`."
+        )
+
+
+def _check_new(network):
+    """Refuses layers with weights that an estimator has trained: they know examples that others are tested with."""
+    layers = [layer for layer in network._flatten_layers() if layer.trainable_variables]
+    if used := [layer.name for layer in layers if layer in _TRAINED]:
+        raise ValueError(
+            f"`network` must make new layers at each call. Received: {used[0]!r}, which another `fit` has trained: it "
+            "may know the examples that it shall predict. Make all layers inside the function, or set "
+            "`trainable = False` for those of a pretrained network."
+        )
+    _TRAINED.update(layers)

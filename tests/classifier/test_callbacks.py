@@ -12,6 +12,7 @@ from tensorflow.core.util.event_pb2 import Event
 
 from tests.helpers.top_rows import spread, top_of
 from tfp_noise import NoisyLabelClassifier, callbacks, losses, visualization
+from tfp_noise._training import learned_rows_on_board
 from tfp_noise._training.fit_callbacks import with_own_callbacks
 from tfp_noise._training.learned_rows_on_board import LearnedRowsOnBoard
 
@@ -113,6 +114,27 @@ def test_the_board_of_keras_gets_what_the_loss_has_learned(has_matplotlib, tmp_p
     assert plugin == "scalars"
     assert diagonal == pytest.approx(np.mean(np.diag(Moving(4).class_rows)), rel=1e-5)
     assert ((0, "class_rows") in found) == has_matplotlib
+
+
+def test_only_the_chief_writes_what_the_loss_has_learned(tmp_path, monkeypatch):
+    monkeypatch.setattr(learned_rows_on_board.distribute, "is_chief", lambda strategy: False)
+    own = LearnedRowsOnBoard(keras.callbacks.TensorBoard(tmp_path))
+    own.set_model(trained(Moving(4), 1))
+    own.on_train_begin()
+    own.on_epoch_end(0)
+    own.on_train_end()
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_folder_may_be_on_another_file_system(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = LearnedRowsOnBoard(keras.callbacks.TensorBoard("ram://learned_rows"))
+    own.set_model(trained(Moving(4), 1))
+    own.on_train_begin()
+    own.on_epoch_end(0)
+    own.on_train_end()
+    assert len(tf.io.gfile.listdir("ram://learned_rows/train")) == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_losses_without_learned_rows_and_trainings_without_a_board_get_no_callback(tmp_path):

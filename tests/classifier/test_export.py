@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tfp_noise import NoisyLabelClassifier, losses
+from tfp_noise._saving.onnx_export import _check_file
 
 L = keras.layers
 FEATURES = np.random.default_rng(0).uniform(size=(64, 6, 6, 1)).astype("float32")
@@ -80,7 +81,23 @@ def test_onnx_refuses_operations_that_it_lacks_and_writes_nothing(onnx_runtime, 
     model = classifier([4], adapted(L.Discretization(num_bins=4, output_mode="multi_hot"), TABLE))
     with pytest.raises(ValueError, match=r"operations that ONNX has\. Received: Bucketize, which it lacks\. Nothing"):
         model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
+    model = classifier([4], loss=losses.BiTempered(3, 0.7, 1.5))
+    with pytest.raises(ValueError, match=r"probabilities that `loss` makes .* Received: Expm1, Log1p, which it lacks"):
+        model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
     assert not list(tmp_path.iterdir())
+
+
+def test_operations_in_the_body_of_a_condition_are_looked_at(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    bodies = {
+        branch: onnx.helper.make_graph([onnx.helper.make_node(kind, ["x"], [branch])], branch, [], [])
+        for branch, kind in (("then_branch", "Relu"), ("else_branch", "Lacking"))
+    }
+    condition = onnx.helper.make_node("If", ["sure"], ["y"], **bodies)
+    path = str(tmp_path / "model.onnx")
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph([condition], "whole", [], [])), path)
+    with pytest.raises(ValueError, match=r"Received: Lacking, which it lacks"):
+        _check_file(path)
 
 
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated:UserWarning")
@@ -114,7 +131,7 @@ def run_integers(path: pathlib.Path, features):
     (given,), (wanted,) = interpreter.get_input_details(), interpreter.get_output_details()
     assert given["dtype"] == wanted["dtype"] == np.int8
     types = {one["dtype"] for one in interpreter.get_tensor_details() if len(one["shape"])}
-    assert types <= {np.int8, np.int32}
+    assert types <= {np.int8, np.int32}, types
     step, zero = given["quantization"]
     interpreter.resize_tensor_input(given["index"], features.shape)
     interpreter.allocate_tensors()

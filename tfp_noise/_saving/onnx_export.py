@@ -75,10 +75,20 @@ def _check_file(path):
     """Refuses a file with operations that ONNX lacks: the converter only logs an error about them."""
     import onnx
 
-    graph = onnx.load(path).graph
-    lacking = sorted({node.op_type for node in graph.node if not onnx.defs.has(node.op_type, node.domain)})
+    nodes = _nodes(onnx.load(path).graph)
+    lacking = sorted({node.op_type for node in nodes if not onnx.defs.has(node.op_type, node.domain)})
     if lacking:
         raise ValueError(
-            f"`network` must be of operations that ONNX has. Received: {', '.join(lacking)}, which it lacks. Nothing "
-            'was written. Replace the layers that need them, or export by `format="tf_saved_model"` or "litert".'
+            "`network`, and the probabilities that `loss` makes of its outputs, must be of operations that ONNX has. "
+            f"Received: {', '.join(lacking)}, which it lacks. Nothing was written. Replace what needs them "
+            '(random layers and `BiTempered` do), or export by `format="tf_saved_model"` or "litert".'
         )
+
+
+def _nodes(graph):
+    """Yields all nodes, also those in the bodies of loops and conditions."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for body in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
+                yield from _nodes(body)

@@ -2,12 +2,12 @@
 
 import importlib.util
 import io
-import pathlib
+import os
 
 import keras
 import tensorflow as tf
 
-from tfp_noise import _class_rows
+from tfp_noise import _class_rows, distribute
 
 _MAX_CLASSES_DRAWN = 1000
 _SCALAR, _IMAGE = ("scalars", 1), ("images", 3)  # name and data class of TensorBoard's plugins
@@ -17,7 +17,7 @@ class LearnedRowsOnBoard(keras.callbacks.Callback):
     """Writes what a loss has learned beside the scalars of Keras's `TensorBoard`, after every epoch.
 
     `fit` adds it for each `keras.callbacks.TensorBoard` if the loss has `class_rows`. The heat map is left out where
-    matplotlib is not installed.
+    matplotlib is not installed. Of several workers, whose rows are the same, the chief writes.
 
     Args:
         board: the `keras.callbacks.TensorBoard`.
@@ -30,17 +30,22 @@ class LearnedRowsOnBoard(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         del logs
-        self._writer = tf.summary.create_file_writer(str(pathlib.Path(self._board.log_dir) / "train"))
+        if distribute.is_chief(self.model.distribute_strategy):
+            # Not by `pathlib`, which would make a local folder of "gs://bucket/logs".
+            self._writer = tf.summary.create_file_writer(os.path.join(self._board.log_dir, "train"))
 
     def on_epoch_end(self, epoch, logs=None):
         del logs
+        if self._writer is None:
+            return
         loss = self.model.loss
         drawn = importlib.util.find_spec("matplotlib") is not None
         write_rows(self._writer, epoch, loss.class_rows, list(map(str, range(loss.num_classes))), drawn)
 
     def on_train_end(self, logs=None):
         del logs
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
 
 
 def write_rows(writer, step, rows, class_names, drawn=True):
