@@ -21,7 +21,7 @@ import keras
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from tfp_noise import NoisyLabelClassifier, losses, metrics, noise, suspects
+from tfp_noise import NoisyLabelClassifier, cross_predict, losses, metrics, noise, suspects
 
 keras.utils.set_random_seed(0)
 
@@ -64,7 +64,7 @@ print(texts[0], "->", tokens[0, :8])
 
 
 # %%
-def train(loss):
+def build(loss):
     network = keras.Sequential(
         [
             keras.Input([words], dtype="int32"),
@@ -75,12 +75,12 @@ def train(loss):
     )
     model = NoisyLabelClassifier(network, loss)
     model.compile(keras.optimizers.Adam(0.01), metrics=["accuracy"])
-    model.fit(tokens, labels, epochs=epochs, verbose=0)
     return model
 
 
 for loss in (losses.CrossEntropy(len(topics)), losses.GeneralizedCrossEntropy(len(topics))):
-    model = train(loss)
+    model = build(loss)
+    model.fit(tokens, labels, epochs=epochs, verbose=0)
     given = metrics.accuracy(model.predict(tokens, verbose=0), labels)
     clean = metrics.accuracy(model.predict(test_tokens, verbose=0), test_labels)
     print(f"{loss.name}: {clean:.1%} of test texts right; {given:.1%} of the given labels repeated")
@@ -90,11 +90,13 @@ for loss in (losses.CrossEntropy(len(topics)), losses.GeneralizedCrossEntropy(le
 #
 # ## Which texts are mislabelled
 #
-# The last model has seen all labels. It is robust, so that its predictions still say something about them;
-# `cross_predict` is the stricter way.
+# Every text is judged by a model that was trained on the other two thirds, and so has not memorised its label.
 
 # %%
-found = suspects.rank(model.predict(tokens, verbose=0), labels)
+held_out = cross_predict(
+    lambda: build(losses.GeneralizedCrossEntropy(len(topics))), tokens, labels, folds=3, epochs=epochs, verbose=0
+)
+found = suspects.rank(held_out, labels)
 for i in found.order[:5]:
     print(f"{topics[labels[i]]} -> {topics[found.suggested[i]]}? (in truth {topics[true[i]]}) {texts[i][:70]}")
 wrong = labels != true

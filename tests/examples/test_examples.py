@@ -17,7 +17,7 @@ SMALL = {
     "large_data_streamed": {"epochs": 2, "num_files": 2, "size": 256},
     "several_annotators": {"epochs": 4},
     "table_with_categories": {"epochs": 3, "folds": 2},
-    "text_as_token_ids": {"epochs": 6, "topics": ["linalg", "stats"]},
+    "text_as_token_ids": {"epochs": 6, "topics": ["linalg", "optimize", "special", "stats"]},
     "two_workers": {"epochs": 2},
 }
 # Checks of the names that an example leaves, and of what it has printed.
