@@ -114,13 +114,12 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, indices = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"`y` must hold two classes or more. Received one class only: {self.classes_[0]}.")
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, features)
-            if sample_weight.min() < 0:
-                raise ValueError(
-                    f"`sample_weight` must not be negative. Received: {sample_weight.min()}. Give an example that "
-                    "shall not count the weight 0."
-                )
+        weights = None if sample_weight is None else np.asarray(_check_sample_weight(sample_weight, features))
+        if weights is not None and weights.min() < 0:
+            raise ValueError(
+                f"`sample_weight` must not be negative. Received: {weights.min()}. Give an example that shall not count "
+                "the weight 0."
+            )
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         keras.utils.set_random_seed(seed)
         loss = _make_loss(self.loss, len(self.classes_))
@@ -132,7 +131,7 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
             indices,
             batch_size=self.batch_size,
             epochs=self.epochs,
-            sample_weight=sample_weight,
+            sample_weight=weights,
             verbose=self.verbose,
         ).history
         return self
