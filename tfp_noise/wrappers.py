@@ -117,8 +117,8 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
         weights = None if sample_weight is None else np.asarray(_check_sample_weight(sample_weight, features))
         if weights is not None and weights.min() < 0:
             raise ValueError(
-                f"`sample_weight` must not be negative. Received: {weights.min()}. Give an example that shall not count "
-                "the weight 0."
+                f"`sample_weight` must not be negative. Received: {weights.min()}. Give an example that shall not "
+                "count the weight 0."
             )
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         keras.utils.set_random_seed(seed)
