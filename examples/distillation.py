@@ -93,5 +93,5 @@ print(f"{loaded.count_params():,} weights; probabilities of an image sum to {pro
 #
 # ## Next
 #
-# [Keras models](../docs/keras.md#when-the-noise-is-not-known) has a teacher by forward correction where the noise is
-# not known; `DistortionDistillation` and `DepthDistillation` do without a teacher.
+# [Label noise](../docs/noise_and_transitions.md#when-the-noise-is-not-known) trains by forward correction where the
+# noise is not known: such a model may teach. `DistortionDistillation` and `DepthDistillation` do without a teacher.

@@ -106,7 +106,7 @@ for name, loss in {"cross-entropy": losses.CrossEntropy(5), "robust": losses.Gen
 # - Batch normalisation in the base: call it with `training=False` in stage 2, or its statistics, from few examples,
 #   undo what was learned.
 # - The longer stage 2 takes, the more wrong labels it memorises. Choose its length by held-out given labels, which are
-#   as noisy as the others: [Keras models](../docs/keras.md#which-loss-and-which-hyperparameters).
+#   as noisy as the others: [choose a loss](../docs/choose_a_loss.md#on-your-own-data).
 #
 # ## Next
 #

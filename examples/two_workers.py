@@ -78,11 +78,15 @@ workers = [
     )
     for index in range(num_workers)
 ]
-for worker in workers:
-    printed, errors = worker.communicate(timeout=600)
-    if worker.returncode:
-        raise RuntimeError(f"A worker ended with status {worker.returncode}:\n{errors}")
-    print(printed, end="")
+try:
+    for worker in workers:
+        printed, errors = worker.communicate(timeout=600)
+        if worker.returncode:
+            raise RuntimeError(f"A worker ended with status {worker.returncode}:\n{errors}")
+        print(printed, end="")
+finally:
+    for worker in workers:
+        worker.kill()  # after a failure; nothing happens to one that has ended
 
 # %% [markdown]
 # Both lines have the same weights to the last digit that is printed: the workers hold one model. The chief has saved

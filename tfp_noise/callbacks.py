@@ -6,13 +6,12 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from tfp_noise import _class_probabilities, _extras, _labels, _validation
 from tfp_noise._saving.backup import BackupAndRestore
 from tfp_noise._training.input_checks import check_examples
-from tfp_noise._training.learned_rows_on_board import write_rows
+from tfp_noise._training.learned_rows_on_board import write_rows, writer_of_chief
 from tfp_noise.losses import TopRows
 
 __all__ = ["BackupAndRestore", "ClassRowsHistory", "MarginHistory"]
@@ -68,7 +67,7 @@ class ClassRowsHistory(keras.callbacks.Callback):
         self._every = _validation.check_int("every", every, 1)
         if log_dir is not None:
             _extras.load("matplotlib", "`ClassRowsHistory(log_dir=...)`")
-        self._log_dir = log_dir if log_dir is None else _validation.check_path("log_dir", log_dir)
+        self._log_dir = log_dir if log_dir is None else _validation.check_location("log_dir", log_dir)
         self._class_names = class_names if class_names is None else _validation.check_class_names(class_names)
         self._writer = None
 
@@ -83,7 +82,7 @@ class ClassRowsHistory(keras.callbacks.Callback):
         names = list(map(str, range(loss.num_classes))) if self._class_names is None else self._class_names
         self._names = _validation.check_class_names(names, loss.num_classes)
         if self._log_dir is not None:
-            self._writer = tf.summary.create_file_writer(str(self._log_dir))
+            self._writer = writer_of_chief(self.model, self._log_dir)
 
     def on_epoch_end(self, epoch, logs=None):
         del logs

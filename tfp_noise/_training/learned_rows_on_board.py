@@ -30,9 +30,8 @@ class LearnedRowsOnBoard(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         del logs
-        if distribute.is_chief(self.model.distribute_strategy):
-            # Not by `pathlib`, which would make a local folder of "gs://bucket/logs".
-            self._writer = tf.summary.create_file_writer(os.path.join(self._board.log_dir, "train"))
+        # Not by `pathlib`, which would make a local folder of "gs://bucket/logs".
+        self._writer = writer_of_chief(self.model, os.path.join(self._board.log_dir, "train"))
 
     def on_epoch_end(self, epoch, logs=None):
         del logs
@@ -46,6 +45,16 @@ class LearnedRowsOnBoard(keras.callbacks.Callback):
         del logs
         if self._writer is not None:
             self._writer.close()
+
+
+def writer_of_chief(model, folder):
+    """A TensorFlow summary writer; `None` on other workers than the chief, which have the same rows.
+
+    Args:
+        model: the classifier.
+        folder: text, a path or an address such as "gs://bucket/logs".
+    """
+    return tf.summary.create_file_writer(folder) if distribute.is_chief(model.distribute_strategy) else None
 
 
 def write_rows(writer, step, rows, class_names, drawn=True):

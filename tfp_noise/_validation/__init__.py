@@ -22,7 +22,14 @@ from tfp_noise._validation.matrices import (
 from tfp_noise._validation.memory import check_fits_ram
 from tfp_noise._validation.multi_labels import check_multi_labels
 from tfp_noise._validation.numbers import check_batch_size, check_bool, check_int, check_number, check_seed, check_top
-from tfp_noise._validation.objects import check_callable, check_choice, check_class_names, check_instance, check_path
+from tfp_noise._validation.objects import (
+    check_callable,
+    check_choice,
+    check_class_names,
+    check_instance,
+    check_location,
+    check_path,
+)
 from tfp_noise._validation.wording import counted, with_article
 
 __all__ = [
@@ -45,6 +52,7 @@ __all__ = [
     "check_instance",
     "check_int",
     "check_labels",
+    "check_location",
     "check_matrix",
     "check_multi_labels",
     "check_number",

@@ -41,12 +41,23 @@ def check_callable(name, value, cure=""):
 
 
 def check_path(name, value) -> pathlib.Path:
-    """`value` as a `pathlib.Path`."""
+    """`value` as a `pathlib.Path`, which would make a local folder "gs:" of an address such as "gs://bucket"."""
+    text = check_location(name, value)
+    if "://" in text:
+        raise ValueError(
+            f"`{name}` must be a path on this machine. Received: {text!r:.100}, an address. Pass a local path, such as "
+            "the folder under which that storage is mounted."
+        )
+    return pathlib.Path(text)
+
+
+def check_location(name, value) -> str:
+    """`value`, a path or an address such as "gs://bucket/logs", as text."""
     if not isinstance(value, (str, os.PathLike)):
         raise TypeError(f"`{name}` must be a path. Received: {value!r:.100} of type {type(value).__name__}.")
     if not os.fspath(value):
         raise ValueError(f"`{name}` must be a path. Received an empty string. For the current folder pass '.'.")
-    return pathlib.Path(value)
+    return os.fspath(value)
 
 
 def check_class_names(class_names, num_classes=None):
