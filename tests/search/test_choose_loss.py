@@ -253,5 +253,5 @@ def test_the_package_does_not_import_keras_tuner_and_says_how_to_install_it(data
     files = list(pathlib.Path(tfp_noise.__file__).parent.rglob("*.py"))
     assert not [path for path in files if any(f"{name}".startswith("keras_tuner") for name in imported_at_once(path))]
     monkeypatch.setitem(sys.modules, "keras_tuner", None)
-    with pytest.raises(ImportError, match=r'pip install "tfp-noise\[search\]"'):
+    with pytest.raises(ImportError, match=r"pip install 'tfp-noise\[search\]'"):
         search.choose_loss(Scripted(data, lambda _: 3), LOSSES, data, **SETTINGS)
