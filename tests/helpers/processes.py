@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import pathlib
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ def _main(output, function, arguments):
     for descriptor, name in enumerate(("stdout", "stderr"), 1):
         with open(pathlib.Path(output, name), "wb") as file:
             os.dup2(file.fileno(), descriptor)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell makes commands in the background ignore Ctrl-C
     function(*arguments)
 
 
