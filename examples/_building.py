@@ -35,7 +35,7 @@ class Page:
 
     @property
     def time(self):
-        """How long it ran, as text."""
+        """Running time of the script, as text."""
         return "not run" if self.seconds is None else f"{self.seconds:.0f} s"
 
 

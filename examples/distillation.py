@@ -36,7 +36,7 @@ def train(model):
 
 
 def accuracy(model):
-    """Of the clean test labels, and of the noisy labels that it was trained on."""
+    """Accuracy on clean test labels, and on the noisy labels that the model was trained on, as text."""
     right = metrics.accuracy(model.predict(data.test.inputs, verbose=0), data.test.labels)
     repeated = metrics.accuracy(model.predict(images, verbose=0), labels)
     return f"{right:.1%} of test images right, {repeated:.1%} of given labels repeated"

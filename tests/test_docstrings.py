@@ -10,9 +10,8 @@ import pytest
 from tests.helpers.public_names import public_callables, public_methods
 
 ROOT = pathlib.Path(__file__).parents[1]
-FILES = sorted(
-    path for top in ("tfp_noise", "models", "experiments", "docs", "tests") for path in (ROOT / top).rglob("*.py")
-)
+TOPS = ("tfp_noise", "models", "examples", "experiments", "docs", "tests")
+FILES = sorted(path for top in TOPS for path in (ROOT / top).rglob("*.py"))
 # Words that begin a riddle, not the name of a thing or of an action.
 OPENERS = "As|For|How|Of|That|Those|What|Where|Whether|Which|Who|Whom|Whose|Why"
 

@@ -74,9 +74,8 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
         random_state: Any = None,
         verbose: str | int = 0,
     ):
-        self.network = (
-            network  # scikit-learn's convention: `fit` checks the arguments, which `clone` hands on as they are
-        )
+        # scikit-learn's convention: `fit` checks the arguments, which `clone` hands on as they are.
+        self.network = network
         self.loss = loss
         self.optimizer = optimizer
         self.epochs = epochs

@@ -1,5 +1,6 @@
 """Pages of the repository as the site has them: the README is the first page, and every page has a title."""
 
+import functools
 import pathlib
 import posixpath
 import re
@@ -24,6 +25,7 @@ def figures():
     return [path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("results/**/*.png"))]
 
 
+@functools.cache
 def examples():
     """Return the files of the examples, `{path on the site: path}`; those that `make examples` has run have outputs."""
     folder = ROOT / "build" / "examples"
