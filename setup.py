@@ -8,7 +8,7 @@ _DATA = ["tensorflow-datasets>=4.9.10,<4.10"]  # prepare.py replaces its (privat
 _FIGURES = ["matplotlib>=3.9"]
 _EXPERIMENTS = [*_DATA, *_FIGURES, "rich>=13.0"]  # commands of the checkout, which the wheel does not hold
 _SEARCH = ["keras-tuner>=1.4.8,<1.5"]
-_ONNX = ["onnxruntime>=1.20", "tf2onnx>=1.17"]
+_ONNX = ["onnx>=1.15", "onnxruntime>=1.20", "tf2onnx>=1.17"]
 # jupytext makes notebooks of scripts, ipykernel runs them, nbconvert writes pages; one example reads the penguins.
 _EXAMPLES = ["ipykernel>=7.0", "jupytext>=1.17", "nbconvert>=7.16", "palmerpenguins>=0.1.6", "pandas>=2.2", *_FIGURES]
 _DOCS = ["furo>=2025.12", "latex2mathml>=3.81", "myst-parser>=5.2", "sphinx>=9,<10"]

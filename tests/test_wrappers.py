@@ -125,6 +125,37 @@ def test_images_keep_their_axes():
     assert trained.predict_proba(images).shape == (6, 2)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        ("Int64", "int64"),
+        ("UInt8", "uint8"),
+        ("boolean", "bool"),
+        ("category", "int64"),
+        ("object", "int64"),
+        ("int16", "int16"),
+    ],
+)
+def test_classes_are_of_the_type_of_the_labels(dtype, expected):
+    """scikit-learn reads pandas' nullable types as floats, and knows no classes in objects."""
+    labels = pandas.Series(GROUPS % 2).astype(dtype)
+    trained = classifier(epochs=1).fit(FEATURES, labels)
+    assert trained.classes_.dtype == trained.predict(FEATURES).dtype == np.dtype(expected)
+    assert set(trained.predict(FEATURES)) <= set(labels)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pandas.NA])
+@pytest.mark.parametrize("labels", [NAMES, GROUPS, GROUPS.astype(float)], ids=["names", "integers", "floats"])
+def test_missing_labels_are_counted(labels, missing):
+    column = pandas.Series(labels, dtype=object)
+    column[4] = missing
+    with pytest.raises(ValueError, match=r"`y` must give every example a label\. Received: 1 of 36 missing, at 4\."):
+        classifier().fit(FEATURES, column)
+    if labels is GROUPS:
+        with pytest.raises(ValueError, match=r"Received: 1 of 36 missing, at 4\."):
+            classifier().fit(FEATURES, column.astype("Int64"))
+
+
 def test_what_fit_refuses():
     with pytest.raises(ValueError, match=r"`y` must hold two classes or more\. Received one class only: owl"):
         classifier().fit(FEATURES, ["owl"] * 36)

@@ -1,6 +1,7 @@
 """Estimators of scikit-learn that train with noisy labels."""
 
 import inspect
+import numbers
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from tfp_noise import _validation, losses
 from tfp_noise.classifier import NoisyLabelClassifier
+from tfp_noise.datasets import own_labels
 
 __all__ = ["SKLearnClassifier"]
 
@@ -88,7 +90,7 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
 
         Args:
             X: numbers `[n, ...]`, an array or a table.
-            y: `[n]`, the given label of each example: integers or names.
+            y: `[n]`, the given label of each example: integers, bools or names, none of them missing.
             sample_weight: float `[n]`, not negative, or `None` for equal weights.
 
         Returns:
@@ -96,8 +98,8 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
 
         Raises:
             TypeError: if an argument of the constructor has another type, or the loss needs further arguments.
-            ValueError: if features are not finite numbers, there are fewer than two classes, a weight is negative, or
-                `network` returns layers that have been trained already.
+            ValueError: if features are not finite numbers, a label is missing, there are fewer than two classes, a
+                weight is negative, or `network` returns layers that have been trained already.
         """
         if isinstance(self.network, keras.layers.Layer):
             raise TypeError(
@@ -108,7 +110,7 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
         for name in ("epochs", "batch_size"):
             _validation.check_int(name, getattr(self, name), 1)
         _check_columns(X)
-        features, labels = validate_data(self, X, y, allow_nd=True)
+        features, labels = validate_data(self, X, _as_labels(y), allow_nd=True)
         check_classification_targets(labels)
         self.classes_, indices = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
@@ -203,6 +205,17 @@ def _copy(optimizer):
             f"{optimizer!r:.100}. Pass 'adam', for instance."
         )
     return optimizer if isinstance(optimizer, str) else type(optimizer).from_config(optimizer.get_config())
+
+
+def _as_labels(labels):
+    """Labels in the types of NumPy: of pandas' nullable integers and bools, scikit-learn would make floats."""
+    array = np.asarray(labels)
+    if array.ndim != 1:
+        return labels  # which scikit-learn checks
+    values = array.tolist()
+    own_labels.check_none_missing("y", values)
+    are_objects = array.dtype == object and all(isinstance(value, numbers.Number) for value in values)
+    return np.asarray(values) if are_objects else array
 
 
 def _check_columns(table):

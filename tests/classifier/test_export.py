@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.helpers.losses_under_test import DAILY, LOSSES_UNDER_TEST
 from tfp_noise import NoisyLabelClassifier, losses
 from tfp_noise._saving.onnx_export import _check_file
 
@@ -39,10 +40,19 @@ def onnx_runtime():
     return pytest.importorskip("onnxruntime")
 
 
-@pytest.mark.parametrize("kind", ["LogisticNormal", "Heteroscedastic", "CrossEntropy"])
-@pytest.mark.daily("LogisticNormal")
-def test_onnx_gives_the_probabilities_of_predict(kind, onnx_runtime, tmp_path):
-    model = images(getattr(losses, kind)(3))
+def has_logits_of_its_own(loss):
+    """True if the probabilities are another function of the outputs than softmax."""
+    return type(loss).logits is not losses.NoisyLabelLoss.logits
+
+
+@pytest.mark.parametrize("num_classes", [3, 100])
+@pytest.mark.parametrize(
+    "name", ["cross_entropy", *(name for name in DAILY if has_logits_of_its_own(LOSSES_UNDER_TEST[name].build(3)))]
+)
+@pytest.mark.daily("cross_entropy-3", "logistic_normal-3", "bi_tempered-3", "heteroscedastic-100")
+def test_onnx_gives_the_probabilities_of_predict(name, num_classes, onnx_runtime, tmp_path):
+    loss = LOSSES_UNDER_TEST[name].build(num_classes)
+    model = images(loss)
     model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
     session = onnx_runtime.InferenceSession(str(tmp_path / "model.onnx"))
     (found,) = session.run(None, {"features": FEATURES})
@@ -81,10 +91,35 @@ def test_onnx_refuses_operations_that_it_lacks_and_writes_nothing(onnx_runtime, 
     model = classifier([4], adapted(L.Discretization(num_bins=4, output_mode="multi_hot"), TABLE))
     with pytest.raises(ValueError, match=r"operations that ONNX has\. Received: Bucketize, which it lacks\. Nothing"):
         model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
-    model = classifier([4], loss=losses.BiTempered(3, 0.7, 1.5))
-    with pytest.raises(ValueError, match=r"probabilities that `loss` makes .* Received: Expm1, Log1p, which it lacks"):
-        model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
     assert not list(tmp_path.iterdir())
+
+
+def test_onnx_refuses_constants_that_would_be_inputs(onnx_runtime, tmp_path):
+    def export(constant):
+        features = keras.Input([4], name="features")
+        network = keras.Model(features, L.Dense(3)(features * constant))
+        NoisyLabelClassifier(network, losses.CrossEntropy(3)).export(path, format="onnx", verbose=False)
+
+    constant, path = np.arange(1, 5, dtype="float32"), tmp_path / "model.onnx"
+    with pytest.raises(ValueError, match=r"must not compute with constant tensors .*1 inputs, .*features.*Give `keras"):
+        export(keras.ops.convert_to_tensor(constant))
+    assert not path.exists()
+    export(constant)  # as the message says
+    assert len(onnx_runtime.InferenceSession(str(path)).get_inputs()) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_float16"])
+def test_onnx_gets_operations_that_it_lacks_written_out(dtype, onnx_runtime, tmp_path):
+    class LogSoftplus(L.Layer):
+        def call(self, inputs):
+            return keras.ops.log1p(keras.ops.log1p(keras.ops.exp(inputs))) + keras.ops.expm1(inputs)
+
+    model = classifier([4], L.Dense(8), LogSoftplus(dtype=dtype), loss=losses.CrossEntropy(3))
+    features = np.random.default_rng(2).normal(size=(16, 4)).astype("float32")
+    model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
+    (found,) = onnx_runtime.InferenceSession(str(tmp_path / "model.onnx")).run(None, {"features": features})
+    expected = model.predict(features, verbose=0)
+    np.testing.assert_allclose(found, expected, atol=1e-6 if dtype == "float32" else 5e-3)
 
 
 def test_operations_in_the_body_of_a_condition_are_looked_at(tmp_path):
@@ -97,7 +132,7 @@ def test_operations_in_the_body_of_a_condition_are_looked_at(tmp_path):
     path = str(tmp_path / "model.onnx")
     onnx.save(onnx.helper.make_model(onnx.helper.make_graph([condition], "whole", [], [])), path)
     with pytest.raises(ValueError, match=r"Received: Lacking, which it lacks"):
-        _check_file(path)
+        _check_file(path, 0)
 
 
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated:UserWarning")

@@ -15,6 +15,14 @@ _TABLES = (
     keras.layers.TextVectorization,
 )
 
+_ONE = "float_one = Constant <value_float = 1.0> () one = CastLike (float_one, x)"
+# Operations that ONNX lacks, in its own language. TensorFlow's optimizer makes log1p also of log(1 + x).
+_WRITTEN_OUT = {
+    "Log1p": f"{_ONE} more = Add (x, one) y = Log (more)",
+    "Expm1": f"{_ONE} more = Exp (x) y = Sub (more, one)",
+}
+_DOMAIN = "tfp_noise"  # of these operations, until they are written out
+
 
 def check_onnx(network):
     """Refuses an export to ONNX that cannot work, before it starts.
@@ -52,7 +60,8 @@ def export_onnx(model, filepath, **settings):
     def write(temporary):
         with _statistics_as_constants(model):
             model.export(str(temporary), format="onnx", **settings)
-        _check_file(str(temporary))
+        _write_out(str(temporary))
+        _check_file(str(temporary), len(model.inputs))
 
     atomic_write(_validation.check_path("filepath", filepath), write)
 
@@ -71,17 +80,42 @@ def _statistics_as_constants(model):
             layer.mean, layer.variance = mean, variance
 
 
-def _check_file(path):
-    """Refuses a file with operations that ONNX lacks: the converter only logs an error about them."""
+def _write_out(path):
+    """Writes operations that ONNX lacks by those that it has."""
+    import onnx
+    from onnx import inliner, parser
+
+    model = onnx.load(path)
+    lacking = [node for node in _nodes(model.graph) if node.op_type in _WRITTEN_OUT]
+    if not lacking:
+        return
+    for node in lacking:
+        node.domain = _DOMAIN
+    for kind in {node.op_type for node in lacking}:
+        head = f'<opset_import: ["": 15], domain: "{_DOMAIN}">'
+        model.functions.append(parser.parse_function(f"{head} {kind} (x) => (y) {{ {_WRITTEN_OUT[kind]} }}"))
+    onnx.save(inliner.inline_local_functions(model), path)
+
+
+def _check_file(path, num_inputs):
+    """Refuses a file that ONNX cannot run, or with further inputs: the converter at most logs an error about them."""
     import onnx
 
-    nodes = _nodes(onnx.load(path).graph)
+    graph = onnx.load(path).graph
+    if len(graph.input) > num_inputs:
+        raise ValueError(
+            "`network` must not compute with constant tensors for an export to ONNX, which makes inputs of them. "
+            f"Received: {num_inputs} inputs, and with constants {', '.join(one.name for one in graph.input)}. Nothing "
+            "was written. Give `keras.ops` NumPy arrays instead, or keep constants in a layer, as variables that are "
+            "not trained."
+        )
+    nodes = _nodes(graph)
     lacking = sorted({node.op_type for node in nodes if not onnx.defs.has(node.op_type, node.domain)})
     if lacking:
         raise ValueError(
-            "`network`, and the probabilities that `loss` makes of its outputs, must be of operations that ONNX has. "
+            "`network` must be of operations that ONNX has. "
             f"Received: {', '.join(lacking)}, which it lacks. Nothing was written. Replace what needs them "
-            '(random layers and `BiTempered` do), or export by `format="tf_saved_model"` or "litert".'
+            '(random layers do), or export by `format="tf_saved_model"` or "litert".'
         )
 
 

@@ -120,16 +120,21 @@ def read(name, labels):
     values = array.tolist()
     if array.dtype == object:
         values = [value.item() if isinstance(value, np.generic) else value for value in values]
+    check_none_missing(name, values)
+    kinds = {type(value): value for value in reversed(values)}  # the first of each
+    if len(kinds) != 1 or not kinds.keys() <= _KINDS.keys():
+        _refuse_kinds(name, kinds)
+    return values
+
+
+def check_none_missing(name, values):
+    """Refuses a list of labels in which some are `None`, NaN, `pandas.NA` or empty text."""
     missing = [position for position, value in enumerate(values) if _is_missing(value)]
     if missing:
         raise ValueError(
             f"`{name}` must give every example a label. Received: {len(missing)} of {len(values)} missing, at "
             f"{_listed(missing)}. Leave those examples out, of the features too."
         )
-    kinds = {type(value): value for value in reversed(values)}  # the first of each
-    if len(kinds) != 1 or not kinds.keys() <= _KINDS.keys():
-        _refuse_kinds(name, kinds)
-    return values
 
 
 def _is_missing(value):

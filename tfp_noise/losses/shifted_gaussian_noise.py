@@ -113,17 +113,17 @@ class ShiftedGaussianNoise(NoisyLabelLoss):
     def logits(self, y_pred):
         """`V' m`, by sums in place of a product with the `[K - 1, K]` matrix V."""
         counts, norms = self._counts_and_norms()
-        ratios = y_pred[..., : self.num_prediction_outputs] / norms
+        ratios = ops.divide(y_pred[..., : self.num_prediction_outputs], norms)
         of_later = ops.flip(ops.cumsum(ops.flip(ratios, axis=-1), axis=-1), axis=-1)
         batch_axes = [[0, 0]] * (len(ratios.shape) - 1)
-        return ops.pad(of_later, [*batch_axes, [0, 1]]) - ops.pad(counts * ratios, [*batch_axes, [1, 0]])
+        return ops.pad(of_later, [*batch_axes, [0, 1]]) - ops.pad(ops.multiply(counts, ratios), [*batch_axes, [1, 0]])
 
     def _log_ratios(self, targets):
         """`V log s`, `[..., K - 1]`: `(sum_{k <= i} log s_k - i log s_{i+1}) / sqrt(i (i + 1))`, without V."""
         counts, norms = self._counts_and_norms()
         off = self.target_smoothing / self.num_classes
         logs = ops.log((1 - self.target_smoothing) * targets + off) - float(np.log(off))  # 0 for most: sums stay exact
-        return (ops.cumsum(logs[..., :-1], axis=-1) - counts * logs[..., 1:]) / norms
+        return ops.divide(ops.cumsum(logs[..., :-1], axis=-1) - ops.multiply(counts, logs[..., 1:]), norms)
 
     def _log_ratios_of_classes(self, labels):
         """The same of class indices `[batch]`: `log s` is `log s_y` for one class and equal for all others."""
@@ -135,8 +135,9 @@ class ShiftedGaussianNoise(NoisyLabelLoss):
         return ops.where(places >= labels, step / norms, of_earlier)
 
     def _counts_and_norms(self):
+        # NumPy arrays: of tensors in a network, an export to ONNX makes inputs.
         counts = np.arange(1.0, self.num_classes)
-        return ops.convert_to_tensor(counts, self.dtype), ops.convert_to_tensor(np.sqrt(counts**2 + counts), self.dtype)
+        return counts.astype(self.dtype), np.sqrt(counts**2 + counts).astype(self.dtype)
 
     def soft_label_loss(self, targets, y_pred):
         return self._negative_log_density(self._log_ratios(targets), y_pred)
