@@ -9,7 +9,7 @@ _PAPER = "python -m experiments.papers"
 # A path below results/, as a regular expression, and the command that draws it.
 COMMANDS = {
     r".*/(?:learning_curves|reliability|transition)\.png": "python -m experiments.report --workdir=results",
-    r"compare/(\w+)\.png": r"python -m experiments.compare --dataset=\1 --notrain",
+    r"compare/([\w-]+)\.png": r"python -m experiments.compare --dataset=\1 --notrain",
     r"LN/figure([123])(?:/\w+)?\.png": rf"{_PAPER}.logistic_normal.figures --figures=\1 --workdir=results",
     r"LN/figure([45])/([\w-]+)\.png": rf"{_PAPER}.logistic_normal.figures --figures=\1 --label=\2 --workdir=results",
     r"LN/figure6/([\w-]+)-(\w+)\.png": (

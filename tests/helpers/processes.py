@@ -1,5 +1,6 @@
 """Scripts and functions in new processes, forked from one that has imported TensorFlow, which takes 5 s."""
 
+import json
 import multiprocessing
 import os
 import pathlib
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 # The server imports modules but starts no TensorFlow device or thread pool: its forks behave like new processes.
 # It does not import scripts, which are run once, as `__main__`, like by `python -m`.
@@ -60,6 +62,29 @@ def call(function, *arguments):
     """Calls `function(*arguments)` in a new process and waits for it; a status other than 0 is an error."""
     finished = _finished(start, function, *arguments)
     assert finished.returncode == 0, finished.stderr
+
+
+def interrupted(process, workdir, pause):
+    """Presses Ctrl-C so many seconds after the first finished run in `workdir`, and waits for the end.
+
+    What is finished must be whole, and nothing half written may be left.
+    """
+    workdir = pathlib.Path(workdir)
+    try:
+        deadline = time.monotonic() + 120
+        while not list(workdir.rglob("seed0.json")):
+            assert process.is_alive()
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        time.sleep(pause)
+        os.kill(process.pid, signal.SIGINT)
+        process.join(60)
+    finally:
+        process.kill()
+    assert process.exitcode == 130
+    for path in workdir.rglob("seed0.json"):
+        assert json.loads(path.read_text())["scores"]["test_accuracy"] > 0
+    assert not [path for path in workdir.rglob(".*") if path.is_file()]
 
 
 def run_script(module, *arguments):

@@ -150,6 +150,20 @@ def test_absent_class_ends_normalised_losses_of_other_labels_but_not_negative_on
     np.testing.assert_allclose(np.asarray(gradient)[:, : K - 1], expected_gradient, rtol=1e-9, atol=1e-15)
 
 
+def test_labels_by_index_and_by_row_agree_on_absent_classes():
+    rng = np.random.default_rng(0)
+    labels, absent = rng.integers(0, K, 40), rng.uniform(size=[40, K]) < 0.4
+    absent[:, 0] &= ~absent.all(axis=1)  # one class at least is there
+    logits = np.where(absent, -np.inf, rng.normal(size=[40, K]))
+    by_index, gradient = value_and_gradient(passive("nce", weights=(1, 0)), labels, logits)
+    by_row, gradient_by_row = value_and_gradient(passive("nce", weights=(1, 0)), np.eye(K)[labels], logits)
+    count = absent.sum(axis=1)
+    expected = np.where(absent[np.arange(40), labels], 1 / np.maximum(count, 1), 0)[count > 0]
+    np.testing.assert_allclose(np.asarray(by_index)[count > 0], expected, atol=1e-12)
+    np.testing.assert_allclose(by_index, by_row, rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(gradient, gradient_by_row, rtol=1e-6, atol=1e-12)
+
+
 def test_active_cross_entropy_of_an_absent_label_is_infinite_unless_it_has_no_weight():
     logits = np.array([[-np.inf, 0.0, 0.0, 0.0, 0.0]])
     assert np.isposinf(passive("ce").call([0], logits)).all()

@@ -32,7 +32,7 @@ class ActivePassive(NoisyLabelLoss):
     weighted by it. The gradient of the focal weight `(1 - p)^gamma` is not stopped.
 
     A class with the logit -inf makes the sum over all labels infinite, so that the normalised loss of other labels is 0
-    and has no gradient, and that of this label 1.
+    and has no gradient, and that of this label 1, or 1 / n if n classes have this logit.
 
     Args:
         num_classes: int, K >= 2.
@@ -88,8 +88,8 @@ class ActivePassive(NoisyLabelLoss):
     def class_index_loss(self, labels, y_pred):
         if self.active != "nce":
             return super().class_index_loss(labels, y_pred)
-        of_label, of_all = cross_entropies_of_classes(labels, y_pred)
-        return self._sum(ops.minimum(of_label, LARGEST) / ops.minimum(of_all, LARGEST), -ops.expm1(-of_label))
+        of_label, of_all = cross_entropies_of_classes(labels, ops.maximum(y_pred, -LARGEST))
+        return self._sum(of_label / of_all, -ops.expm1(-of_label))
 
     def _sum(self, active, wrong):
         """The weighted sum, where `wrong` is `1 - p_y`."""
