@@ -84,6 +84,20 @@ def test_infinity_is_refused_all_the_same(way):
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_infinities_of_both_signs_do_not_hide_each_other(way):
+    wrong = np.nan_to_num(X)
+    wrong[:2, 0] = np.inf, -np.inf
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match="`x` must be finite"):
+        fit(imputing(), WAYS[way](wrong))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_large_numbers_whose_sum_is_infinite_are_taken(way):
+    network = keras.Sequential([keras.Input([4]), keras.layers.Rescaling(1e-38), keras.layers.Dense(K)])
+    assert np.isfinite(fit(network, WAYS[way](np.full_like(X, 3e38)))).all()
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_any_other_network_may_not(way):
     network = keras.Sequential([keras.Input([4]), keras.layers.Dense(K)])
     with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match="`x` must be finite"):

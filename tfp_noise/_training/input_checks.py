@@ -203,14 +203,23 @@ def _check_batch(batch, kind, prefix, allows_nan, rank, num_examples):
     if allows_nan:
         floats = [tf.where(tf.math.is_nan(leaf), tf.zeros_like(leaf), leaf) for leaf in floats]
     message = f"`{prefix}x` must be finite (if the network handles NaN itself, call the model on a batch first)"
-    checks = [tf.debugging.assert_all_finite(leaf, message) for leaf in floats]
+    checks = [_assert_finite(leaf, message) for leaf in floats]
     check, converted = kind.check_tensor(f"{prefix}y", y, rank)
     checks.append(check)
     if ids is not None:
         checks.append(example_ids.assert_ids(f"{prefix}y", ids, num_examples))
     for weights in batch[2:]:
         if isinstance(weights, tf.Tensor) and weights.dtype.is_floating:
-            checks.append(tf.debugging.assert_all_finite(weights, f"`{prefix}sample_weight` must be finite"))
+            checks.append(_assert_finite(weights, f"`{prefix}sample_weight` must be finite"))
     with tf.control_dependencies([check for check in checks if check is not None]):
         y = converted(tf.identity(y))
         return (x, y if ids is None else {"labels": y, "ids": ids}, *batch[2:])
+
+
+def _assert_finite(tensor, message):
+    """An operation that fails for numbers that are NaN or infinite."""
+    # Nothing infinite or NaN has a finite sum, which takes a quarter of the time of TensorFlow's own assertion. That
+    # looks again at what has none, because the sum of large numbers may overflow.
+    return tf.cond(
+        tf.math.is_finite(tf.reduce_sum(tensor)), tf.no_op, lambda: tf.debugging.assert_all_finite(tensor, message).op
+    )
