@@ -54,6 +54,9 @@ WAYS = {
     "bytes": lambda: np.array([word.encode() for word in WORDS]),
 }
 
+if hasattr(np.dtypes, "StringDType"):  # from NumPy 2 on
+    WAYS["strings of any length"] = lambda: WORDS.astype(np.dtypes.StringDType())[:, np.newaxis]
+
 
 @pytest.fixture(scope="module")
 def of_tensors():
@@ -72,8 +75,12 @@ def test_text_trains_like_a_tensor_of_it(way, of_tensors):
 
 
 def test_text_in_batches_trains_like_a_tensor_of_it(of_tensors):
-    history = compiled().fit(Batches(), validation_data=Batches(), shuffle=False, verbose=0).history
+    model = compiled()
+    history = model.fit(Batches(), validation_data=Batches(), shuffle=False, verbose=0).history
     assert history == of_tensors[0]
+    assert model.predict(Batches(), verbose=0).tolist() == of_tensors[1].tolist()
+    generated = (Batches()[i][:1] for i in range(2))
+    assert model.predict(generated, steps=2, verbose=0).tolist() == of_tensors[1].tolist()
 
 
 def test_text_beside_gaps_that_the_network_fills():

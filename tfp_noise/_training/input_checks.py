@@ -67,19 +67,28 @@ def is_array(value):
 
 
 def with_text_tensors(features):
-    """Features in memory, with tensors in place of arrays and columns of text, for which Keras has no dtype."""
+    """Features or batches, with tensors in place of arrays and columns of text, for which Keras has no dtype."""
+    if isinstance(features, keras.utils.PyDataset):
+        return _TextBatches(features)
+    if isinstance(features, types.GeneratorType):
+        return (with_text_tensors(batch) for batch in features)
     if not any(map(_is_text, keras.tree.flatten(features))):
         return features
-    return keras.tree.map_structure(lambda leaf: tf.constant(np.asarray(leaf)) if _is_text(leaf) else leaf, features)
+    return keras.tree.map_structure(lambda leaf: _text_tensor(leaf) if _is_text(leaf) else leaf, features)
+
+
+def _text_tensor(leaf):
+    array = np.asarray(leaf)
+    return tf.constant(array.astype(object) if array.dtype.kind == "T" else array)
 
 
 def _is_text(leaf):
     """True for text in an array of NumPy, or in a column or a table of pandas; a table has no dtype of its own."""
     kind = getattr(getattr(leaf, "dtype", None), "kind", "O" if hasattr(leaf, "iloc") else None)
-    if kind not in ("O", "S", "U"):  # before an array of it is made
+    if kind not in ("O", "S", "T", "U"):  # before an array of it is made; T is NumPy's `StringDType`
         return False
     array = np.asarray(leaf)
-    return array.dtype.kind in "SU" or (
+    return array.dtype.kind in "STU" or (
         array.dtype == object and all(isinstance(one, (str, bytes)) for one in array.flat)
     )
 
@@ -157,7 +166,7 @@ def _check_arrays(batch, *settings):
     if not isinstance(batch, tuple) or len(batch) < 2:
         return batch
     x, y, *weights = batch
-    return *check_data(with_text_tensors(x), y, *settings), *weights
+    return *check_data(x, y, *settings), *weights
 
 
 def _checked_batches(batches, check_scale, *settings):
@@ -167,13 +176,13 @@ def _checked_batches(batches, check_scale, *settings):
         check_scale = None
 
 
-class _CheckedBatches(keras.utils.PyDataset):
-    """The batches of a `PyDataset`, each checked when it is made."""
+class _TextBatches(keras.utils.PyDataset):
+    """The batches of a `PyDataset`, with tensors of text."""
 
-    def __init__(self, batches, check_scale, *settings):
+    def __init__(self, batches):
         own = ("workers", "use_multiprocessing", "max_queue_size")
         super().__init__(**{name: getattr(batches, name) for name in own})
-        self._batches, self._check_scale, self._settings = batches, check_scale, settings
+        self._batches = batches
 
     def __len__(self):
         return len(self._batches)
@@ -183,15 +192,26 @@ class _CheckedBatches(keras.utils.PyDataset):
         return self._batches.num_batches
 
     def __getitem__(self, index):
-        # Keras reads the first batch before it starts other processes, so that this one checks the scale.
-        check_scale, self._check_scale = self._check_scale, None
-        return _check_arrays(self._batches[index], *self._settings, check_scale)
+        return with_text_tensors(self._batches[index])
 
     def on_epoch_begin(self):
         self._batches.on_epoch_begin()
 
     def on_epoch_end(self):
         self._batches.on_epoch_end()
+
+
+class _CheckedBatches(_TextBatches):
+    """The batches of a `PyDataset`, each checked when it is made."""
+
+    def __init__(self, batches, check_scale, *settings):
+        super().__init__(batches)
+        self._check_scale, self._settings = check_scale, settings
+
+    def __getitem__(self, index):
+        # Keras reads the first batch before it starts other processes, so that this one checks the scale.
+        check_scale, self._check_scale = self._check_scale, None
+        return _check_arrays(self._batches[index], *self._settings, check_scale)
 
 
 def _check_batch(batch, kind, prefix, allows_nan, rank, num_examples):
