@@ -12,6 +12,8 @@ import time
 FOLDER = pathlib.Path(__file__).parent
 _PARAMETERS = '# %% tags=["parameters"]\n'
 _SECONDS_A_CELL = 600
+# TensorFlow's log, which it prints where it runs in a notebook; what is deprecated it says in several lines.
+_LOG = re.compile("WARNING:tensorflow:.*\n?(?:Instructions for updating:\n.*\n?)?")
 _INTRODUCTION = (
     "Scripts to copy: change the data, keep the rest. Times are those of this build, on {cores} CPU cores. "
     "`make examples` runs those that were not run, and adds to their pages what they print and draw."
@@ -140,20 +142,22 @@ def _run(notebook, name):
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # moments at which cells began and ended
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if not _is_log(output, name)]
+            cell.outputs = list(_without_log(cell.outputs, name))
     return time.perf_counter() - started
 
 
-def _is_log(output, name):
-    """True for an output of nothing but TensorFlow's log, which is taken out; a warning is an error."""
-    if output.output_type != "stream":
-        return False
-    if output.name == "stderr":
-        if "Warning: " in output.text:
-            raise RuntimeError(f"The example {name!r} must run without a warning. Received: {output.text}")
-        return True
-    output.text = re.sub("WARNING:tensorflow:.*\n", "", output.text)  # which it prints where it runs in a notebook
-    return not output.text
+def _without_log(outputs, name):
+    """Yields outputs without what TensorFlow logs, which is not part of a page; a warning of Python is an error."""
+    for output in outputs:
+        if output.output_type == "stream":
+            if output.name == "stderr":
+                if "Warning: " in output.text:
+                    raise RuntimeError(f"The example {name!r} must run without a warning. Received: {output.text}")
+                continue
+            output.text = _LOG.sub("", output.text)
+            if not output.text:
+                continue
+        yield output
 
 
 def _write_markdown(folder, name, notebook):

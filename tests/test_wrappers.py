@@ -144,16 +144,49 @@ def test_classes_are_of_the_type_of_the_labels(dtype, expected):
     assert set(trained.predict(FEATURES)) <= set(labels)
 
 
-@pytest.mark.parametrize("missing", [None, np.nan, pandas.NA])
+CONTAINERS = {
+    "array": lambda values: np.array(values, object),
+    "list": list,
+    "tuple": tuple,
+    "column": lambda values: pandas.Series(values, dtype=object),
+    "frame": lambda values: pandas.DataFrame({"label": pandas.Series(values, dtype=object)}),
+    "masked": lambda values: np.ma.masked_array(
+        [values[0] if pandas.isna(one) else one for one in values], [pandas.isna(one) for one in values]
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:A column-vector y was passed")
+@pytest.mark.parametrize("missing", [None, np.nan, np.float32("nan"), pandas.NA])
 @pytest.mark.parametrize("labels", [NAMES, GROUPS, GROUPS.astype(float)], ids=["names", "integers", "floats"])
-def test_missing_labels_are_counted(labels, missing):
-    column = pandas.Series(labels, dtype=object)
-    column[4] = missing
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_missing_labels_are_counted(container, labels, missing):
+    values = labels.tolist()
+    trained = classifier(epochs=1).fit(FEATURES, CONTAINERS[container](values))
+    assert trained.classes_.tolist() == sorted(set(values))
+    assert isinstance(trained.predict(FEATURES[:1]).tolist()[0], type(values[0]))
+    values[4] = missing
     with pytest.raises(ValueError, match=r"`y` must give every example a label\. Received: 1 of 36 missing, at 4\."):
-        classifier().fit(FEATURES, column)
-    if labels is GROUPS:
-        with pytest.raises(ValueError, match=r"Received: 1 of 36 missing, at 4\."):
-            classifier().fit(FEATURES, column.astype("Int64"))
+        classifier().fit(FEATURES, CONTAINERS[container](values))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([0, "a"], r"must be of one type.* Received several: .*int \(0\).*\. Make them strings"),
+        ([b"a", b"b"], r"must be integers, strings or bools\. Received: b'a' of type bytes\. Decode them"),
+        (
+            np.array(["2020-01-01", "2020-01-02"], "datetime64[D]"),
+            r"must be integers, strings or bools\. Received: date",
+        ),
+        ([(1, 2), 3], "must be of one type"),
+    ],
+    ids=["several types", "bytes", "dates", "tuples"],
+)
+def test_labels_of_other_types_are_refused(values, message):
+    wrong = np.resize(values, 36) if isinstance(values, np.ndarray) else values * 18
+    with pytest.raises(TypeError, match=f"`y` {message}"):
+        classifier().fit(FEATURES, wrong)
 
 
 def test_what_fit_refuses():

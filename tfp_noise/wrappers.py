@@ -1,7 +1,6 @@
 """Estimators of scikit-learn that train with noisy labels."""
 
 import inspect
-import numbers
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
@@ -90,14 +89,16 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
 
         Args:
             X: numbers `[n, ...]`, an array or a table.
-            y: `[n]`, the given label of each example: integers, bools or names, none of them missing.
+            y: `[n]` or `[n, 1]`, the given label of each example in any container: integers, bools, names or whole
+                floats, none of them missing.
             sample_weight: float `[n]`, not negative, or `None` for equal weights.
 
         Returns:
             The estimator itself.
 
         Raises:
-            TypeError: if an argument of the constructor has another type, or the loss needs further arguments.
+            TypeError: if an argument of the constructor has another type, the loss needs further arguments, or labels
+                are of several types or of another one.
             ValueError: if features are not finite numbers, a label is missing, there are fewer than two classes, a
                 weight is negative, or `network` returns layers that have been trained already.
         """
@@ -209,13 +210,16 @@ def _copy(optimizer):
 
 def _as_labels(labels):
     """Labels in the types of NumPy: of pandas' nullable integers and bools, scikit-learn would make floats."""
-    array = np.asarray(labels)
-    if array.ndim != 1:
-        return labels  # which scikit-learn checks
-    values = array.tolist()
-    own_labels.check_none_missing("y", values)
-    are_objects = array.dtype == object and all(isinstance(value, numbers.Number) for value in values)
-    return np.asarray(values) if are_objects else array
+    array = own_labels.to_array(labels)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = column_or_1d(array, warn=True)
+    if array.ndim != 1 or not len(array):
+        return labels  # which scikit-learn refuses
+    values = own_labels.to_list("y", array)
+    if not all(isinstance(value, float) for value in values):  # floats are for scikit-learn to judge
+        own_labels.check_kind("y", values)
+    stays = array.dtype != object or (isinstance(values[0], str) and hasattr(labels, "dtype"))
+    return array if stays else np.asarray(values)
 
 
 def _check_columns(table):

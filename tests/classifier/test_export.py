@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tests.helpers.losses_under_test import DAILY, LOSSES_UNDER_TEST
 from tfp_noise import NoisyLabelClassifier, losses
-from tfp_noise._saving.onnx_export import _check_file
+from tfp_noise._saving.onnx_export import _check_file, export_onnx
 
 L = keras.layers
 FEATURES = np.random.default_rng(0).uniform(size=(64, 6, 6, 1)).astype("float32")
@@ -101,25 +101,77 @@ def test_onnx_refuses_constants_that_would_be_inputs(onnx_runtime, tmp_path):
         NoisyLabelClassifier(network, losses.CrossEntropy(3)).export(path, format="onnx", verbose=False)
 
     constant, path = np.arange(1, 5, dtype="float32"), tmp_path / "model.onnx"
-    with pytest.raises(ValueError, match=r"must not compute with constant tensors .*1 inputs, .*features.*Give `keras"):
+    with pytest.raises(ValueError, match=r"must not compute with constant tensors .*the constants \S+\. Nothing was"):
         export(keras.ops.convert_to_tensor(constant))
     assert not path.exists()
     export(constant)  # as the message says
     assert len(onnx_runtime.InferenceSession(str(path)).get_inputs()) == 1
+    photos = keras.Input([32, 32, 3], name="photos")
+    scaled = L.Lambda(keras.applications.resnet.preprocess_input)(photos)  # as it says, too
+    network = keras.Model(photos, L.Dense(3)(L.Flatten()(scaled)))
+    NoisyLabelClassifier(network, losses.CrossEntropy(3)).export(path, format="onnx", verbose=False)
+    assert len(onnx_runtime.InferenceSession(str(path)).get_inputs()) == 1
 
 
-@pytest.mark.parametrize("dtype", ["float32", "mixed_float16"])
-def test_onnx_gets_operations_that_it_lacks_written_out(dtype, onnx_runtime, tmp_path):
-    class LogSoftplus(L.Layer):
-        def call(self, inputs):
-            return keras.ops.log1p(keras.ops.log1p(keras.ops.exp(inputs))) + keras.ops.expm1(inputs)
+WRITTEN_OUT = {"log1p": keras.ops.log1p, "expm1": keras.ops.expm1, "gelu": keras.ops.gelu}
 
-    model = classifier([4], L.Dense(8), LogSoftplus(dtype=dtype), loss=losses.CrossEntropy(3))
-    features = np.random.default_rng(2).normal(size=(16, 4)).astype("float32")
-    model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
-    (found,) = onnx_runtime.InferenceSession(str(tmp_path / "model.onnx")).run(None, {"features": features})
-    expected = model.predict(features, verbose=0)
-    np.testing.assert_allclose(found, expected, atol=1e-6 if dtype == "float32" else 5e-3)
+
+@pytest.mark.parametrize("version", [None, 15, 17, 18])
+@pytest.mark.parametrize("name", WRITTEN_OUT)
+@pytest.mark.daily("log1p-None", "expm1-18", "gelu-None")
+def test_onnx_gets_operations_that_it_lacks_written_out(name, version, onnx_runtime, tmp_path):
+    """With all digits, in a model of nothing else."""
+    inputs = keras.Input([1], name="features")
+    model = keras.Model(inputs, WRITTEN_OUT[name](inputs))
+    values = np.concatenate([10.0 ** np.arange(-8, 1.7, 0.3), [0.0]])
+    values = np.concatenate([values, -values])[:, np.newaxis]
+    values = (np.expm1(values) if name == "log1p" else values).astype("float32")
+    expected = np.asarray(model(values))
+    export_onnx(model, tmp_path / "model.onnx", verbose=False, opset_version=version)
+    (found,) = onnx_runtime.InferenceSession(str(tmp_path / "model.onnx")).run(None, {"features": values})
+    np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-6 if name == "gelu" else 0)
+
+
+@pytest.mark.parametrize("name", ["log1p", "expm1"])
+@pytest.mark.thorough
+def test_onnx_knows_the_limits_of_operations_that_are_written_out(name, onnx_runtime, tmp_path):
+    inputs = keras.Input([1], name="features")
+    model = keras.Model(inputs, WRITTEN_OUT[name](inputs))
+    values = np.array([[-np.inf], [-2.0], [-1.0], [3e38], [np.inf], [np.nan]], "float32")
+    expected = np.asarray(model(values))
+    export_onnx(model, tmp_path / "model.onnx", verbose=False)
+    (found,) = onnx_runtime.InferenceSession(str(tmp_path / "model.onnx")).run(None, {"features": values})
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_onnx_export_of_mixed_precision(onnx_runtime, tmp_path, caplog):
+    path = tmp_path / "model.onnx"
+    for policy in ("mixed_float16", "mixed_bfloat16"):
+        hidden = L.Dense(8, activation=keras.ops.log1p, dtype=policy), L.Dense(3, dtype=policy)
+        loss = losses.BiTempered(3, 0.7, 1.5)
+        model = NoisyLabelClassifier(keras.Sequential([keras.Input([4], name="features"), *hidden]), loss)
+        features = np.abs(TABLE) / 100
+        model(features)
+        if policy == "mixed_bfloat16":
+            with pytest.raises(ValueError, match=r"must be of types that ONNX allows together\. Received: .*float32"):
+                model.export(path, format="onnx", verbose=False)
+        else:
+            model.export(path, format="onnx", verbose=False)
+            (found,) = onnx_runtime.InferenceSession(str(path)).run(None, {"features": features})
+            np.testing.assert_allclose(found, model.predict(features, verbose=0), atol=5e-3)
+            path.unlink()
+    assert not path.exists()
+    assert "not supported" not in caplog.text
+
+
+def test_onnx_refuses_versions_that_operations_cannot_be_written_in(tmp_path):
+    pytest.importorskip("tf2onnx")
+    model = classifier([4], loss=losses.BiTempered(3, 0.7, 1.5))
+    with pytest.raises(
+        ValueError, match=r"`opset_version` must be at least 15 .* Expm1, Log1p.* Received: 13.*Leave it"
+    ):
+        model.export(tmp_path / "model.onnx", format="onnx", verbose=False, opset_version=13)
+    assert not list(tmp_path.iterdir())
 
 
 def test_operations_in_the_body_of_a_condition_are_looked_at(tmp_path):
@@ -132,7 +184,7 @@ def test_operations_in_the_body_of_a_condition_are_looked_at(tmp_path):
     path = str(tmp_path / "model.onnx")
     onnx.save(onnx.helper.make_model(onnx.helper.make_graph([condition], "whole", [], [])), path)
     with pytest.raises(ValueError, match=r"Received: Lacking, which it lacks"):
-        _check_file(path, 0)
+        _check_file(path, [])
 
 
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated:UserWarning")

@@ -7,7 +7,7 @@ import pytest
 
 from examples import _building
 
-EXAMPLE = """# %% [markdown]
+EXAMPLE = r"""# %% [markdown]
 # # Halves
 #
 # Is a half
@@ -23,7 +23,7 @@ number = 2
 from matplotlib.figure import Figure
 
 print("a half:", end=" ", flush=True)
-print("WARNING:tensorflow:of a log")
+print("WARNING:tensorflow:of a log\nInstructions for updating:\nnone")
 print(number / 2)
 figure = Figure()
 figure.subplots()

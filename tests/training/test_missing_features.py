@@ -91,6 +91,22 @@ def test_infinities_of_both_signs_do_not_hide_each_other(way):
         fit(imputing(), WAYS[way](wrong))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_sparse_features_are_looked_at(value):
+    x = tf.sparse.from_dense(np.where(np.isnan(X), np.float32(value), X))
+    inputs = keras.Input([4], sparse=True)
+    network = keras.Model(inputs, keras.layers.Dense(K)(inputs))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`x` must be finite"):
+        fit(network, (tf.data.Dataset.from_tensor_slices((x, Y)).batch(12), None))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_floats_whose_sum_is_infinite_are_taken_in_batches(dtype):
+    network = keras.Sequential([keras.Input([4], dtype=dtype), keras.layers.Rescaling(1e-4), keras.layers.Dense(K)])
+    data = tf.data.Dataset.from_tensor_slices((tf.cast(np.full_like(X, 6e4), dtype), Y)).batch(12)
+    assert np.isfinite(fit(network, (data, None))).all()
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_large_numbers_whose_sum_is_infinite_are_taken(way):
     network = keras.Sequential([keras.Input([4]), keras.layers.Rescaling(1e-38), keras.layers.Dense(K)])

@@ -1,11 +1,13 @@
 """Export of a plain model to ONNX, whose file is written only if ONNX can run it."""
 
 import contextlib
+import logging
 
 import keras
 
 from tfp_noise import _extras, _validation
 from tfp_noise._saving.atomic_files import atomic_write
+from tfp_noise._saving.onnx_operations import nodes, write_out
 
 # Layers with tables or hashes of words and numbers, which ONNX has no operation for.
 _TABLES = (
@@ -14,14 +16,6 @@ _TABLES = (
     keras.layers.StringLookup,
     keras.layers.TextVectorization,
 )
-
-_ONE = "float_one = Constant <value_float = 1.0> () one = CastLike (float_one, x)"
-# Operations that ONNX lacks, in its own language. TensorFlow's optimizer makes log1p also of log(1 + x).
-_WRITTEN_OUT = {
-    "Log1p": f"{_ONE} more = Add (x, one) y = Log (more)",
-    "Expm1": f"{_ONE} more = Exp (x) y = Sub (more, one)",
-}
-_DOMAIN = "tfp_noise"  # of these operations, until they are written out
 
 
 def check_onnx(network):
@@ -58,10 +52,10 @@ def export_onnx(model, filepath, **settings):
     """
 
     def write(temporary):
-        with _statistics_as_constants(model):
+        with _statistics_as_constants(model), _without_log_of_the_converter():
             model.export(str(temporary), format="onnx", **settings)
-        _write_out(str(temporary))
-        _check_file(str(temporary), len(model.inputs))
+        write_out(str(temporary))
+        _check_file(str(temporary), [tensor.name for tensor in model.inputs])
 
     atomic_write(_validation.check_path("filepath", filepath), write)
 
@@ -80,49 +74,48 @@ def _statistics_as_constants(model):
             layer.mean, layer.variance = mean, variance
 
 
-def _write_out(path):
-    """Writes operations that ONNX lacks by those that it has."""
-    import onnx
-    from onnx import inliner, parser
-
-    model = onnx.load(path)
-    lacking = [node for node in _nodes(model.graph) if node.op_type in _WRITTEN_OUT]
-    if not lacking:
-        return
-    for node in lacking:
-        node.domain = _DOMAIN
-    for kind in {node.op_type for node in lacking}:
-        head = f'<opset_import: ["": 15], domain: "{_DOMAIN}">'
-        model.functions.append(parser.parse_function(f"{head} {kind} (x) => (y) {{ {_WRITTEN_OUT[kind]} }}"))
-    onnx.save(inliner.inline_local_functions(model), path)
+@contextlib.contextmanager
+def _without_log_of_the_converter():
+    """Keeps the converter from logging errors about operations that are written out, or refused, afterwards."""
+    logger = logging.getLogger("tf2onnx.tfonnx")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
-def _check_file(path, num_inputs):
-    """Refuses a file that ONNX cannot run, or with further inputs: the converter at most logs an error about them."""
+def _check_file(path, inputs):
+    """Refuses a file that ONNX cannot run, or with other inputs: the converter at most logs an error about them.
+
+    Args:
+        path: text, of the file.
+        inputs: list of the names of the model's inputs.
+    """
     import onnx
 
     graph = onnx.load(path).graph
-    if len(graph.input) > num_inputs:
-        raise ValueError(
-            "`network` must not compute with constant tensors for an export to ONNX, which makes inputs of them. "
-            f"Received: {num_inputs} inputs, and with constants {', '.join(one.name for one in graph.input)}. Nothing "
-            "was written. Give `keras.ops` NumPy arrays instead, or keep constants in a layer, as variables that are "
-            "not trained."
-        )
-    nodes = _nodes(graph)
-    lacking = sorted({node.op_type for node in nodes if not onnx.defs.has(node.op_type, node.domain)})
+    lacking = sorted({node.op_type for node in nodes(graph) if not onnx.defs.has(node.op_type, node.domain)})
     if lacking:
         raise ValueError(
-            "`network` must be of operations that ONNX has. "
-            f"Received: {', '.join(lacking)}, which it lacks. Nothing was written. Replace what needs them "
-            '(random layers do), or export by `format="tf_saved_model"` or "litert".'
+            "`network`, and the probabilities that `loss` makes of its outputs, must be of operations that ONNX has. "
+            f"Received: {', '.join(lacking)}, which it lacks. Nothing was written. Replace the layers that need them, "
+            'such as random ones, or export by `format="tf_saved_model"` or "litert".'
         )
-
-
-def _nodes(graph):
-    """Yields all nodes, also those in the bodies of loops and conditions."""
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            for body in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
-                yield from _nodes(body)
+    if len(graph.input) > len(inputs):
+        added = [one.name for one in graph.input if one.name not in inputs]
+        raise ValueError(
+            "`network` must not compute with constant tensors for an export to ONNX, which makes inputs of them. "
+            f"Received: the constants {', '.join(added)}. Nothing was written. Give `keras.ops` NumPy arrays in place "
+            "of tensors, put a function with tensors of its own, such as a `preprocess_input` of `keras.applications`, "
+            "into a `keras.layers.Lambda`, or let a layer keep them by `add_weight(trainable=False)`."
+        )
+    try:
+        onnx.checker.check_model(path, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ValueError(
+            f"`network` must be of types that ONNX allows together. Received: {str(error).strip():.300}. Nothing was "
+            "written. Load its weights into the same network of float32 and export that, or export by "
+            '`format="tf_saved_model"`.'
+        ) from error

@@ -106,10 +106,7 @@ def from_text(names, class_names=None):
 
 def read(name, labels):
     """`labels` as a list of Python integers, strings or bools, all of one kind and none missing."""
-    if np.ma.isMaskedArray(labels):
-        labels = np.where(np.ma.getmaskarray(labels), None, labels.data)
-    is_plain = isinstance(labels, (list, tuple))  # NumPy would turn numbers among strings into strings
-    array = np.asarray(labels, object) if is_plain else np.asarray(labels)
+    array = to_array(labels)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1 or not len(array):
@@ -117,24 +114,38 @@ def read(name, labels):
             f"`{name}` must be a label an example, of shape [n] or [n, 1]. Received shape {array.shape}. Pass the most "
             "probable class of rows of probabilities, `rows.argmax(axis=1)`."
         )
-    values = array.tolist()
-    if array.dtype == object:
-        values = [value.item() if isinstance(value, np.generic) else value for value in values]
-    check_none_missing(name, values)
-    kinds = {type(value): value for value in reversed(values)}  # the first of each
-    if len(kinds) != 1 or not kinds.keys() <= _KINDS.keys():
-        _refuse_kinds(name, kinds)
+    values = to_list(name, array)
+    check_kind(name, values)
     return values
 
 
-def check_none_missing(name, values):
-    """Refuses a list of labels in which some are `None`, NaN, `pandas.NA` or empty text."""
+def to_array(labels):
+    """Labels of any container as an array: of objects for lists, and for masked arrays with `None` where they miss."""
+    if np.ma.isMaskedArray(labels):
+        labels = np.where(np.ma.getmaskarray(labels), None, labels.data)
+    is_plain = isinstance(labels, (list, tuple))  # NumPy would turn numbers among strings into strings
+    return np.asarray(labels, object) if is_plain else np.asarray(labels)
+
+
+def to_list(name, array):
+    """Labels in an array `[n]` as a list of Python's own types; refuses those that are missing."""
+    values = array.tolist()
+    if array.dtype == object:
+        values = [value.item() if isinstance(value, np.generic) else value for value in values]
     missing = [position for position, value in enumerate(values) if _is_missing(value)]
     if missing:
         raise ValueError(
             f"`{name}` must give every example a label. Received: {len(missing)} of {len(values)} missing, at "
             f"{_listed(missing)}. Leave those examples out, of the features too."
         )
+    return values
+
+
+def check_kind(name, values):
+    """Refuses a list of labels that are neither integers, nor strings, nor bools, or several of these."""
+    kinds = {type(value): value for value in reversed(values)}  # the first of each
+    if len(kinds) != 1 or not kinds.keys() <= _KINDS.keys():
+        _refuse_kinds(name, kinds)
 
 
 def _is_missing(value):
