@@ -216,7 +216,7 @@ def _as_labels(labels):
     if array.ndim != 1 or not len(array):
         return labels  # which scikit-learn refuses
     values = own_labels.to_list("y", array)
-    if not all(isinstance(value, float) for value in values):  # floats are for scikit-learn to judge
+    if not all(isinstance(value, float | complex) for value in values):  # which are for scikit-learn to judge
         own_labels.check_kind("y", values)
     stays = array.dtype != object or (isinstance(values[0], str) and hasattr(labels, "dtype"))
     return array if stays else np.asarray(values)
