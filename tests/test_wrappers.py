@@ -157,9 +157,13 @@ CONTAINERS = {
 
 
 @pytest.mark.filterwarnings("ignore:A column-vector y was passed")
-@pytest.mark.parametrize("missing", [None, np.nan, np.float32("nan"), pandas.NA])
+@pytest.mark.parametrize("missing", [None, np.nan, np.float32("nan"), pandas.NA], ids=["None", "nan", "nan32", "NA"])
 @pytest.mark.parametrize("labels", [NAMES, GROUPS, GROUPS.astype(float)], ids=["names", "integers", "floats"])
 @pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.daily(
+    *(f"{container}-{labels}-None" for container in CONTAINERS for labels in ("names", "integers")),
+    *(f"list-{labels}-{missing}" for labels in ("names", "floats") for missing in ("nan", "nan32", "NA")),
+)
 def test_missing_labels_are_counted(container, labels, missing):
     values = labels.tolist()
     trained = classifier(epochs=1).fit(FEATURES, CONTAINERS[container](values))
