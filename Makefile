@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 ON_TWO_CORES = -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo examples test thorough torture lint bench verify_results docs backends versions clean
+.PHONY: demo examples test thorough torture lint bench results verify_results docs backends versions clean
 
 demo: $(READY)
 	$(BIN)/python -m experiments.demo
@@ -31,6 +31,14 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m experiments.bench
+
+# Every page and figure that committed runs are the source of, made anew; nothing is trained.
+results: $(READY)
+	$(BIN)/python -m experiments.report --workdir=results
+	for paper in logistic_normal label_smoothing online_label_smoothing learnable_label_smoothing; do \
+		$(BIN)/python -m experiments.papers.$$paper.findings --workdir=results || exit 1; done
+	$(BIN)/python -m experiments.overview --workdir=results
+	$(BIN)/python -m experiments.readme
 
 # Three random committed runs, made again; PICK=20261129 draws the same ones.
 verify_results: $(READY)

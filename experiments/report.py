@@ -136,8 +136,8 @@ def compare(methods):
         methods: a dict `{method: (path, result)}`, one finished run each.
 
     Returns:
-        A dict from name to figure: learning curves, and if predictions lie beside the runs, reliability and, where it
-        is known, the transition.
+        A dict from name to figure: learning curves; reliability, if the predictions of every method lie beside its run,
+        so that no method is missing without a word; and where predictions hold it, the transition.
     """
     settings = next(iter(methods.values()))[1]["settings"]
     title = f"{settings['dataset']}, {_noise(settings)}"
@@ -147,8 +147,9 @@ def compare(methods):
     arrays = {method: results.read_predictions(file) for method, file in files.items() if file.exists()}
     if arrays:
         one = next(iter(arrays.values()))
-        probabilities = {method: array["test_probabilities"] for method, array in arrays.items()}
-        figures["reliability"] = visualization.reliability_diagram(probabilities, one["test_labels"])
+        if len(arrays) == len(methods):
+            probabilities = {method: array["test_probabilities"] for method, array in arrays.items()}
+            figures["reliability"] = visualization.reliability_diagram(probabilities, one["test_labels"])
         if "transition" in one:
             figures["transition"] = visualization.transition_matrix(one["transition"], one["class_names"], title)
     return figures

@@ -7,16 +7,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments import evaluation
+from experiments import evaluation, results
 from experiments.papers.drawing import draw
-from experiments.papers.learnable_label_smoothing import figures, findings
+from experiments.papers.learnable_label_smoothing import figures, findings, top_entries
 from experiments.papers.learnable_label_smoothing.methods import ABLATION
 from experiments.papers.learnable_label_smoothing.studies import TOP
 from tests.helpers.drawn_figures import assert_tidy, legend_texts
 from tfp_noise import NoisyLabelClassifier, datasets, losses, pipeline
 
 DIGITS = "LLS/table3/laptop-digits/symmetric40"
-FASHION = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Boot")
 
 
 def result(name, seed=0, accuracy=0.5, dataset="digits", **parts):
@@ -176,7 +175,7 @@ def test_similarities_are_of_fashion_mnist():
         run["class_rows"][6] = by_hand[run["settings"]["seed"]]
         run["test_confusion"][6] = [0, 0, 30, 0, 10, 0, 700, 0, 60, 0]
     others = [learned("LLS/table3/laptop-digits/none/LLS"), result("CE", dataset="fashion_mnist")]
-    head, line = cells(findings.similarities([*runs, *others], FASHION))
+    head, line = cells(findings.similarities([*runs, *others]))
     assert head[2:] == ["test", "rank correlation", "nearest to Shirt", "Shirt is taken for"]
     apart = ~np.eye(10, dtype=bool)
     expected = [
@@ -188,13 +187,13 @@ def test_similarities_are_of_fashion_mnist():
         "2",
         "90.00 ± 0.00",
         f"{np.mean(expected):.2f} ± {abs(expected[0] - expected[1]) / 2**0.5:.2f}",
-        "T-shirt 50 ± 14, Pullover 20 ± 0, Boot 15 ± 21",
+        "T-shirt/top 50 ± 14, Pullover 20 ± 0, Ankle boot 15 ± 21",
         "Bag 60 ± 0, Pullover 30 ± 0, Coat 10 ± 0",
     ]
     with pytest.raises(
         FileNotFoundError, match=r"(?s)with learned rows\. Run first.*--under=LLS/table3/laptop-fashion"
     ):
-        findings.similarities(others, FASHION)
+        findings.similarities(others)
 
 
 def test_what_entries_hold():
@@ -206,10 +205,10 @@ def test_what_entries_hold():
         best = sorted(range(9), key=lambda k, y=y: -whole[y, k])[:3]
         for total, of in ((largest, best), (found, kept[y])):
             total.append(sum(whole[y, k] for k in of if k != y) / (1 - whole[y, y]))
-    np.testing.assert_allclose(findings.held(whole, kept), [np.mean(largest), np.mean(found)])
+    np.testing.assert_allclose(top_entries.held(whole, kept), [np.mean(largest), np.mean(found)])
     learnable = np.where(np.eye(9, dtype=bool), 0, 1 / 8)
     others = np.array([[k for k in range(9) if k != y][:3] for y in range(9)])
-    np.testing.assert_allclose(findings.held(learnable, others), 3 / 8)
+    np.testing.assert_allclose(top_entries.held(learnable, others), 3 / 8)
 
 
 def made_of_ten(whole):
@@ -232,32 +231,41 @@ def rows_of(name, seed):
 
 
 def test_entries_beside_whole_rows_are_paired_by_seed():
-    text = findings.top_rows(top_runs(), rows_of)
-    held = [100 * findings.held(rows_of("", seed), rows_of("-top10", seed).indices)[0] for seed in (0, 1)]
+    text = top_entries.top_rows(top_runs(), rows_of)
+    held = [100 * top_entries.held(rows_of("", seed), rows_of("-top10", seed).indices)[0] for seed in (0, 1)]
     mean = f"{np.mean(held):.1f} ± {np.std(held, ddof=1):.1f}"
     assert cells(text)[1:] == [
         ["none", "OLS", "2", "85.00 ± 7.07", "85.00 ± 9.90", "0.00 ± 2.83", mean, mean],
         ["none", "CE", "1", "70.00", "–", "–", "–", "–"],
     ]
     with pytest.raises(FileNotFoundError, match=r"(?s)few entries\. Run first.*--under=LLS/top --seeds=0,1,2"):
-        findings.top_rows([run for run in top_runs() if "top10" not in run["settings"]["name"]][:3], rows_of)
+        top_entries.top_rows([run for run in top_runs() if "top10" not in run["settings"]["name"]][:3], rows_of)
 
 
-def test_a_report_without_runs_does_not_stop_the_other(finished, monkeypatch, tmp_path):
-    finished += top_runs()
-    monkeypatch.setattr(findings.missing, "load", lambda workdir: dict(enumerate(finished)))
+def test_the_report_on_entries_reads_models(monkeypatch, tmp_path):
+    monkeypatch.setattr(top_entries.missing, "load", lambda workdir: dict(enumerate(top_runs())))
+    monkeypatch.setattr(top_entries.flags, "FLAGS", types.SimpleNamespace(workdir=tmp_path, data_dir="data"))
+
+    def trained(experiment, workdir, data_dir):
+        assert (workdir, data_dir) == (tmp_path, "data")
+        return types.SimpleNamespace(loss=types.SimpleNamespace(class_rows=rows_of(experiment.name, experiment.seed)))
+
+    monkeypatch.setattr(top_entries, "trained", trained)
+    (tmp_path / "LLS").mkdir()
+    top_entries.main()
+    assert (tmp_path / "LLS/top_entries.md").read_text() == top_entries.top_rows(top_runs(), rows_of)
+    monkeypatch.setattr(top_entries.missing, "load", lambda workdir: {0: learned(f"{DIGITS}/LLS")})
+    with pytest.raises(SystemExit, match=r"^[^\n]*top_entries.md: No finished runs of whole rows and of few entries"):
+        top_entries.main()
+
+
+def test_a_report_without_runs_does_not_stop_the_verdicts(monkeypatch, tmp_path):
+    runs = [learned(f"{DIGITS}/LLS")]
+    monkeypatch.setattr(findings.missing, "load", lambda workdir: dict(enumerate(runs)))
+    monkeypatch.setattr(results, "load_sound", lambda workdir, experiments: dict(enumerate(runs)))
     (tmp_path / "LLS").mkdir()
     monkeypatch.setattr(findings.flags, "FLAGS", types.SimpleNamespace(workdir=tmp_path, data_dir=None))
-    monkeypatch.setattr(findings.datasets, "class_names", lambda name, data_dir: FASHION)
-
-    def trained(experiment, workdir):
-        assert workdir == tmp_path
-        loss = types.SimpleNamespace(class_rows=rows_of(experiment.name, experiment.seed))
-        return types.SimpleNamespace(loss=loss)
-
-    monkeypatch.setattr(findings, "trained", trained)
     with pytest.raises(SystemExit, match=r"^[^\n]*similarities.md: No finished run on Fashion-MNIST"):
         findings.main()
-    assert sorted(path.name for path in tmp_path.rglob("*.md")) == ["findings.md", "top_entries.md"]
-    assert (tmp_path / "LLS/findings.md").read_text() == findings.markdown(top_runs())
-    assert (tmp_path / "LLS/top_entries.md").read_text() == findings.top_rows(top_runs(), rows_of)
+    assert [path.name for path in tmp_path.rglob("*.md")] == ["findings.md"]
+    assert (tmp_path / "LLS/findings.md").read_text() == findings.markdown(runs)

@@ -72,6 +72,21 @@ def test_table_and_figures_come_from_the_files(finished):
     assert {path.name for path in group.glob("*.png")} == {"learning_curves.png", "reliability.png", "transition.png"}
 
 
+def test_a_figure_of_all_methods_is_not_replaced_by_one_of_some(finished, tmp_path):
+    workdir, result = finished
+    shutil.copytree(workdir / "small", tmp_path / "small")
+    group = tmp_path / "small" / "symmetric40"
+    (group / "reliability.png").write_bytes(b"of both methods")
+    other = {**result, "settings": {**result["settings"], "name": "small/symmetric40/LN"}}
+    del other["digest"]
+    results.write_json(group / "LN" / "seed0.json", other)
+    report.refresh(tmp_path)
+    assert (group / "reliability.png").read_bytes() == b"of both methods"
+    (group / "LN" / "seed0.npz").write_bytes((group / "FC" / "seed0.npz").read_bytes())
+    report.refresh(tmp_path)
+    assert (group / "reliability.png").read_bytes() != b"of both methods"
+
+
 def test_a_searchs_trials_leave_the_columns_figures_whole(finished, tmp_path, monkeypatch):
     """A trial's folder sorts between its method and the next one."""
     _, result = finished

@@ -6,7 +6,7 @@ it is CIFAR-100 alone: `settings` says why the other two are left out, and Table
 The paper names rows of N entries as future work. Where both run, on pairs of digits, 100 classes, for 30 epochs: does
 the loss lose anything with 10 entries a row, and are they the largest ones of the whole rows? About a minute a run on 2
 CPU cores. `python -m experiments.sweep --under=LLS/top --seeds=0,1,2 --workdir=DIR`, then
-`python -m experiments.papers.learnable_label_smoothing.findings --workdir=DIR`.
+`python -m experiments.papers.learnable_label_smoothing.top_entries --workdir=DIR`.
 """
 
 from experiments.experiment import ADAM, CLEAN, CROSS_ENTROPY, Experiment, Method, Noise
