@@ -14,7 +14,7 @@ from experiments.suspects import retrain
 from tfp_noise import losses
 
 ROOT = pathlib.Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "find_wrong_labels.md", ROOT / "docs" / "papers.md")
+PAGES = tuple(ROOT / f"{name}.md" for name in ("README", "docs/choose_a_loss", "docs/find_wrong_labels", "docs/papers"))
 _MARKED = re.compile(r"(<!-- generated: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _DEMONSTRATION = {
     "CE": ("cross-entropy", "nothing"),
