@@ -60,6 +60,7 @@ def test_no_extra_is_required(settings):
     assert set(extras["dev"]) > set(extras["all"])
 
 
+@pytest.mark.thorough
 def test_every_module_but_figures_is_imported_without_them():
     program = PROGRAM.format(blocked=[*_extras.SOURCES, "tensorboard"])
     command = [sys.executable, "-W", "ignore", "-c", program]

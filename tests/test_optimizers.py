@@ -177,6 +177,7 @@ def test_config_round_trip():
     assert keras.optimizers.deserialize(serialized).get_config() == config
 
 
+@pytest.mark.thorough
 def test_xla_trains_as_the_graph_does():
     settings = {"learning_rate": 5.0, "trust_coefficient": 0.01, "weight_decay": 1e-3}
     graph, xla = (trained(LARS(**settings), 2, jit_compile) for jit_compile in (False, True))

@@ -21,6 +21,7 @@ def loaded(statement, candidates, backend):
     return set(found.stdout.split())
 
 
+@pytest.mark.thorough
 def test_tensorflow_probability_is_loaded_when_it_is_asked_for():
     candidates = {"tensorflow_probability", "tf_keras", "tensorflow_datasets"}
     assert not loaded("import tfp_noise; from tfp_noise import losses", candidates, "tensorflow")

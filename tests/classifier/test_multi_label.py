@@ -86,6 +86,7 @@ def test_weights_are_of_examples_or_of_labels():
         assert_same(trained(classifier(PLAIN(L), run_eagerly=True), sample_weight=weights), expected)
 
 
+@pytest.mark.thorough
 def test_two_replicas_train_as_one(two_replicas):
     with two_replicas.scope():
         model = classifier(PLAIN(L))

@@ -28,7 +28,7 @@ WEIGHTS = np.where(np.arange(len(LABELS)) % 5, np.linspace(0.5, 1.5, len(LABELS)
 EAGER, GRAPH, XLA = {"run_eagerly": True}, {"jit_compile": False}, {"jit_compile": True}
 # Two networks, gradients of gradients, and a state that changes between epochs.
 a_few_daily = pytest.mark.daily("CoTeaching", "LearningToReweight", "PrototypeCorrection")
-the_others_daily = pytest.mark.daily(*sorted(set(CLASSIFIERS_UNDER_TEST).difference(a_few_daily.args)))
+two_daily = pytest.mark.daily("DynamicBootstrap", "MetaWeightNet")  # a mixture and a network beside the weights
 
 
 @pytest.fixture(scope="module", params=CLASSIFIERS_UNDER_TEST.values(), ids=CLASSIFIERS_UNDER_TEST.keys())
@@ -142,7 +142,7 @@ def test_arguments_are_in_the_configuration_and_not_at_their_defaults(case):
     assert {key for key, value in optional.items() if config[key] == value} <= {"name"}
 
 
-@the_others_daily
+@two_daily
 def test_training_goes_on_bit_for_bit_after_save_and_load(case, ended, whole):
     folder, saved = ended
     loaded = keras.models.load_model(folder / "model.keras")
@@ -155,7 +155,7 @@ def test_training_goes_on_bit_for_bit_after_save_and_load(case, ended, whole):
     assert_same(loaded, expected)
 
 
-@the_others_daily
+@two_daily
 def test_training_resumes_bit_for_bit(case, ended, whole):
     folder, _ = ended
     _, history, expected = whole
@@ -259,6 +259,7 @@ def test_labels_of_any_shape_are_refused_before_training(case):
         drawless(case).fit(batches, verbose=0)
 
 
+@a_few_daily
 def test_a_batch_may_have_ids_that_the_loss_does_not_need(case):
     alone, beside = drawless(case), drawless(case)
     labels, weights = LABELS[:BATCH], WEIGHTS[:BATCH].astype("float32")
@@ -279,6 +280,7 @@ def test_an_example_of_weight_0_changes_nothing(case, softly):
 
 
 @pytest.mark.filterwarnings("ignore:`warm_up` should be less")
+@a_few_daily
 def test_switched_off_it_trains_as_a_plain_classifier(case):
     """Dropout and batch statistics included, and what the loss learns."""
     if isinstance(case.switched_off, str):
@@ -305,14 +307,14 @@ def test_a_loss_of_several_labels_is_refused_and_belongs_to_no_classifier(case):
     assert not loss._belongs_to_a_classifier
 
 
-@a_few_daily
+@pytest.mark.daily("LearningToReweight")
 def test_xla_trains_as_eager_execution_does(case, alone):
     model = drawless(case, XLA)
     np.testing.assert_allclose(fit(model)["loss"], alone[1]["loss"], rtol=1e-4)
     assert_close(model, alone[0], rtol=1e-3, atol=1e-4)
 
 
-@a_few_daily
+@pytest.mark.daily("PrototypeCorrection")
 def test_two_replicas_learn_as_one(case, softly, two_replicas):
     with two_replicas.scope():
         model = drawless(case, GRAPH, without_draws)

@@ -118,6 +118,7 @@ def test_mixing_mixes_inputs_labels_and_weighted_losses():
     np.testing.assert_allclose(own_weights[:, np.newaxis] * mixed, parts, atol=0.01)
 
 
+@pytest.mark.thorough
 def test_mixing_is_the_same_under_xla():
     targets, (eager, compiled) = np.eye(3, dtype="float32")[LABELS], (classifier() for _ in range(2))
     mixed = tf.function(lambda: compiled._mixed(FEATURES, targets, None)[:2], jit_compile=True)()

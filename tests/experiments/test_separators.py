@@ -79,6 +79,7 @@ def test_problem():
 
 
 @pytest.mark.parametrize(("alpha", "l2"), [(0.0, 0.0), (0.2, 0.0), (0.6, 0.0), (0.0, 0.001), (0.0, 1.0), (0.3, 0.01)])
+@pytest.mark.thorough
 def test_fit_is_the_optimum_that_newton_finds(alpha, l2):
     points, _, observed = separators.problem(1000, RATE, seed=3)
     w, b = separators.fit(points, observed, alpha, l2)

@@ -300,6 +300,7 @@ def check_memory():
     assert peak_memory(500, 64, train_samples=500) - before < 2 * noise
 
 
+@pytest.mark.thorough
 def test_memory_does_not_grow_with_the_samples():
     """Loss, gradient and prediction together need less than twice the noise, which is 500 x 64 x 500 floats.
 

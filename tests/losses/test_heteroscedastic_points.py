@@ -63,6 +63,7 @@ def test_few_points_are_unbiased_over_the_shifts():
 
 @pytest.mark.parametrize("soft", [False, True], ids=["index", "soft"])
 @pytest.mark.parametrize("known", [True, False], ids=["batch", "any_batch"])
+@pytest.mark.daily("batch-soft", "any_batch-index")
 def test_chunks_that_do_not_divide_the_points(monkeypatch, soft, known):
     """In chunks of 4, 4 and 2, the loss is the mean over 10 points."""
     monkeypatch.setattr(_normal_logits, "_TRAINING_NUMBERS", 6 * 3 * 4)

@@ -69,6 +69,7 @@ def build(**compile_arguments):
     return model
 
 
+@pytest.mark.thorough
 def test_two_replicas_evaluate_as_one_device(two_replicas):
     with two_replicas.scope():
         both = build(metrics=["accuracy", metrics.ExpectedCalibrationError(num_bins=10)])

@@ -164,7 +164,7 @@ def digits():
 
 
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS, ids=lambda a: type(a).__name__)
-@pytest.mark.daily("Compose", "CutMix", "CropAndFlip", "Cutout", "Mixup")
+@pytest.mark.daily("Compose", "CutMix")
 def test_batches_are_a_function_of_epoch_and_step(digits, augmentation):
     def take(count, first_epoch=0):
         batches = pipeline.batches(digits, 50, augmentation, seed=3, first_epoch=first_epoch)
@@ -193,7 +193,7 @@ def test_batches_are_a_function_of_epoch_and_step(digits, augmentation):
 
 
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS, ids=lambda a: type(a).__name__)
-@pytest.mark.daily("Compose", "CutMix", "Mixup", "Cutout", "CropAndFlip")
+@pytest.mark.daily("Compose", "CutMix", "Cutout")
 def test_equal_images_get_a_change_that_is_the_seeds(augmentation):
     """Augmentations are called without a pipeline, which would also change the order of examples."""
     images = np.repeat(noise_images(1, 8, 8, 1), 16, axis=0)

@@ -302,6 +302,7 @@ def full_disk():
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.thorough
 def test_on_a_full_disk_training_goes_on_and_the_last_good_backup_stays(tmp_path, caplog, full_disk):
     fills = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: epoch == 2 and full_disk())
     model, whole = classifier(), classifier()

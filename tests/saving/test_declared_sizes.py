@@ -160,6 +160,7 @@ READERS = {
 
 
 @pytest.mark.parametrize("name", READERS)
+@pytest.mark.daily("CIFAR-10_human.pt", "names.tar.gz")
 def test_what_a_file_says_of_its_size_takes_no_memory(name, tmp_path):
     cases, read = READERS[name]
     for what, write in cases(tmp_path):

@@ -135,6 +135,7 @@ OUTPUTS = {
 
 
 @pytest.mark.parametrize(("make", "of_outputs"), OUTPUTS.values(), ids=OUTPUTS)
+@pytest.mark.daily("probabilities", "one-hot labels and logits", "a classifier with more outputs")
 def test_outputs_are_read_as_the_loss_declares_them(make, of_outputs):
     kept = []
     result = predicted(lambda: kept.append(make()) or kept[-1], epochs=1)
@@ -199,11 +200,18 @@ OTHER = {
 }
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a finished call, which no test changes."""
+    folder = tmp_path_factory.mktemp("finished")
+    predicted(workdir=folder)
+    return folder
+
+
 @pytest.mark.parametrize(("name", "changed"), OTHER.items(), ids=OTHER)
-def test_another_call_is_refused_by_name(name, changed, tmp_path):
-    predicted(workdir=tmp_path)
+def test_another_call_is_refused_by_name(name, changed, finished):
     with pytest.raises(ValueError, match=rf"`workdir` must be of the same call.* other arguments\. `{name}`: stored"):
-        predicted(workdir=tmp_path, **changed)
+        predicted(workdir=finished, **changed)
 
 
 def test_model_built_elsewhere_is_the_same_one(tmp_path):

@@ -109,6 +109,7 @@ OUTPUTS = {
 
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("way", OUTPUTS)
+@pytest.mark.daily("logits-False", "one output-True", "a classifier with more outputs-False")
 def test_outputs_are_read_as_the_loss_declares_them(way, streamed):
     make, labels, of_outputs = OUTPUTS[way]
     kept = []

@@ -113,6 +113,7 @@ ELEMENTS = {
 
 
 @pytest.mark.parametrize(("data", "labels", "take"), ELEMENTS.values(), ids=ELEMENTS)
+@pytest.mark.daily("dict and label", "features alone")
 def test_elements_are_what_fit_takes(data, labels, take):
     result = predicted(data, labels, lambda: TwoInputs(take), batch_size=N)
     assert result.shape == (N, 3)
@@ -134,6 +135,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+@pytest.mark.daily("a classifier")
 def test_training_on_whole_batches_gives_the_numbers_of_arrays(make):
     """The order of a sum is what is left of the order of training, and it changes the last bits only."""
     expected = predicted(FEATURES, LABELS, make, epochs=2, batch_size=N)

@@ -91,6 +91,7 @@ def scores_by_loop(name, probabilities, labels):
 
 @pytest.mark.parametrize("kind", [noise.symmetric, noise.pair_flip])
 @pytest.mark.parametrize("name", SCORES)
+@pytest.mark.daily(*(f"{name}-pair_flip" for name in SCORES))
 def test_scores_flags_and_counts_are_those_of_plain_loops(name, kind):
     probabilities, labels, _ = predictions(kind=kind)
     found = suspects.rank(probabilities, labels, name)

@@ -101,6 +101,7 @@ def test_batch_statistics_are_the_means_of_the_replicas(two_replicas):
         np.testing.assert_allclose(one, expected, rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_batch_statistics_are_those_of_all_where_they_are_read(two_replicas):
     """Averages are due in validation, and after each step for a callback that saves then."""
     with two_replicas.scope():

@@ -67,6 +67,7 @@ def of_tensors():
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.daily("text of NumPy", "a column of pandas")
 def test_text_trains_like_a_tensor_of_it(way, of_tensors):
     model, x = compiled(), features(WAYS[way]())
     history = model.fit(x, LABELS, batch_size=8, validation_data=(x, LABELS), shuffle=False, verbose=0).history
