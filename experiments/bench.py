@@ -206,8 +206,7 @@ def _step_table():
         for name, ratio in step_costs.of_small_network(*arguments).items():
             table.add_row(f"{title}: {name}", f"{ratio:.3f}", "")
     for name, ratio in step_costs.of_classifier().items():
-        title = f"LeNet-5, batch 256, {name}: fit / Keras's fit with this loss, fastest of five to ten turns"
-        table.add_row(title, f"{ratio:.3f}", "")
+        table.add_row(f"LeNet-5, batch 256, fit, fastest of five to ten turns: {name}", f"{ratio:.3f}", "")
     memory = step_costs.memory_of_many_classes()
     for name, ratio in step_costs.of_many_classes().items():
         more = f"{memory[name]:.0f}" if name in memory else ""
