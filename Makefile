@@ -32,12 +32,17 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python -m experiments.bench
 
-# Every page and figure that committed runs are the source of, made anew; nothing is trained.
+# Every page of committed runs, and the figures beside them, made anew; nothing is trained, measured or downloaded. What
+# needs models, data or a quiet machine (top_entries, footprint, bench, figures of the papers) is in docs/experiments.md.
 results: $(READY)
 	$(BIN)/python -m experiments.report --workdir=results
-	for paper in logistic_normal label_smoothing online_label_smoothing learnable_label_smoothing; do \
-		$(BIN)/python -m experiments.papers.$$paper.findings --workdir=results || exit 1; done
 	$(BIN)/python -m experiments.overview --workdir=results
+	for page in papers.online_label_smoothing.findings papers.learnable_label_smoothing.findings; do \
+		$(BIN)/python -m experiments.$$page --workdir=results || exit 1; done
+	for study in decision dense detection heteroscedastic multi_label suspects; do \
+		$(BIN)/python -m experiments.$$study.table || exit 1; done
+	for set in digits fashion_mnist; do \
+		$(BIN)/python -m experiments.compare --dataset=$$set --notrain || exit 1; done
 	$(BIN)/python -m experiments.readme
 
 # Three random committed runs, made again; PICK=20261129 draws the same ones.

@@ -29,6 +29,7 @@ _BOLD = (
     f"paired t test at 5 % over seeds does not tell from it, where each method has {FEWEST_SEEDS} seeds or more."
 )
 _MOST_METHODS = 9
+_RELIABILITY = "reliability"
 
 
 def _noise(settings):
@@ -122,10 +123,16 @@ def refresh(folder, changed=None):
     for path, result in found.items():
         groups.setdefault(path.parent.parent, {}).setdefault(path.parent.name, (path, result))
     drawn = groups if changed is None else {(folder / name).parent for name in changed}
+    kept = 0
     for group, methods in groups.items():
         if group in drawn and len(methods) <= _MOST_METHODS:  # more cannot be told apart
-            for name, figure in compare(methods).items():
+            figures = compare(methods)
+            for name, figure in figures.items():
                 results.write_figure(group / f"{name}.png", figure)
+            kept += _RELIABILITY not in figures and (group / f"{_RELIABILITY}.png").exists()
+    if kept:
+        text = f"{kept} {_RELIABILITY}.png kept as they are: not all of their runs have predictions (.npz) beside them."
+        terminal.console().print(text, markup=False)
     return everything
 
 
@@ -149,7 +156,7 @@ def compare(methods):
         one = next(iter(arrays.values()))
         if len(arrays) == len(methods):
             probabilities = {method: array["test_probabilities"] for method, array in arrays.items()}
-            figures["reliability"] = visualization.reliability_diagram(probabilities, one["test_labels"])
+            figures[_RELIABILITY] = visualization.reliability_diagram(probabilities, one["test_labels"])
         if "transition" in one:
             figures["transition"] = visualization.transition_matrix(one["transition"], one["class_names"], title)
     return figures

@@ -41,6 +41,8 @@ def pytest_collection_modifyitems(config, items):
     unknown = {}  # by test, what `daily` names and no parameter is
     for item in items:
         if daily := item.get_closest_marker("daily"):
+            if item.get_closest_marker("thorough"):
+                raise pytest.UsageError(f"{item.nodeid} must be `thorough` or name its `daily` parameters, not both.")
             unknown.setdefault(item.nodeid.split("[")[0], set(daily.args)).discard(item.callspec.id)
             if item.callspec.id not in daily.args:
                 item.add_marker(pytest.mark.thorough)

@@ -11,8 +11,7 @@ GRID = {"temperature": (0.1, 0.5, 1.0), "min_scale": (0.1, 0.5, 1.0)}
 ESTIMATED = "estimated ForwardCorrection"
 
 
-def _of_list(name):
-    method = methods.METHODS[name]
+def _made(method):
     return lambda case: method.loss(case, **method.values(case))
 
 
@@ -31,8 +30,9 @@ POINTS = [dict(zip(GRID, values, strict=True)) for values in itertools.product(*
 def _all():
     listed = {one.name for one in losses.available()} - set(methods.LEFT_OUT) - {"LogisticNormal", CROSS_ENTROPY}
     points = {point_name(values): _point(values) for values in POINTS}
-    made = {name: _of_list(name) for name in sorted(listed)}
-    return {CROSS_ENTROPY: _of_list(CROSS_ENTROPY), **points, **made, ESTIMATED: otherwise.estimated_correction}
+    made = {name: _made(methods.METHODS[name]) for name in sorted(listed)}
+    estimated = _made(otherwise.OTHERS["EstimatedForwardCorrection"])
+    return {CROSS_ENTROPY: _made(methods.METHODS[CROSS_ENTROPY]), **points, **made, ESTIMATED: estimated}
 
 
 # Functions of a `Case` that make a loss.

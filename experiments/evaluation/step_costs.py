@@ -31,7 +31,7 @@ def cross_entropy(num_classes):
 
 
 def seconds_in_turn(functions, rounds, calls):
-    """Measure the seconds of a call of each function; the functions take turns within a round.
+    """Measure the seconds of a call of each function; the functions take turns, and begin with another one each round.
 
     Args:
         functions: a dict from name to function without arguments.
@@ -44,16 +44,17 @@ def seconds_in_turn(functions, rounds, calls):
     for function in functions.values():
         function()
         function()
-    seconds = {name: [] for name in functions}
+    seconds, order = {name: [] for name in functions}, list(functions)
     end = time.perf_counter() + 60
     for number in range(rounds):
         if number >= 5 and time.perf_counter() > end:
             break
-        for name, function in functions.items():
+        for name in order:
             start = time.perf_counter()
             for _ in range(calls):
-                function()
+                functions[name]()
             seconds[name].append((time.perf_counter() - start) / calls)
+        order.append(order.pop(0))
     return {name: np.array(values) for name, values in seconds.items()}
 
 
@@ -71,13 +72,14 @@ def of_small_network(model, shape, batch, rounds=200, calls=3, methods=METHODS):
 
 
 def of_classifier(rounds=10, epochs=3, steps=80):
-    """Return ratios of the classifier's `fit` to that of plain Keras with the same network, loss and metric.
+    """Return what `fit` of the classifier costs beside that of plain Keras with the same network, loss and metric.
 
-    LeNet-5, batches of 256, as experiments run it: two models of each kind, whole calls of `fit` in turn, the fastest
-    of each model. The two plain models beside each other tell what the method resolves.
+    LeNet-5, batches of 256, as experiments run it: two models of each kind, whole calls of `fit` in turn. The two plain
+    models beside each other tell what the method resolves.
 
     Returns:
-        A dict from the loss and what is compared to float.
+        A dict from loss to two arrays `[rounds]`: the classifiers' time divided by the plain models', and that of one
+        plain model divided by the other's.
     """
     shape, batch = (28, 28, 1), 256
     batches = pipeline.batches(made_up(shape, steps * batch), batch)
@@ -93,13 +95,12 @@ def of_classifier(rounds=10, epochs=3, steps=80):
     found = {}
     for name, loss in _FITTED.items():
         functions = {}
-        for copy in ("first", "second"):
-            functions[f"{copy} of ours"] = fit(lambda network, own: (NoisyLabelClassifier(network, own), {}), loss(10))
-            functions[f"{copy} plain"] = fit(lambda network, own: (network, {"loss": own}), loss(10))
-        fastest = {one: float(all_.min()) for one, all_ in seconds_in_turn(functions, rounds, calls=1).items()}
-        plain = fastest["first plain"], fastest["second plain"]
-        found[f"{name}, classifier / plain Keras"] = (fastest["first of ours"] + fastest["second of ours"]) / sum(plain)
-        found[f"{name}, slower / faster of two plain ones"] = max(plain) / min(plain)
+        for copy in range(2):
+            functions["ours", copy] = fit(lambda network, own: (NoisyLabelClassifier(network, own), {}), loss(10))
+            functions["plain", copy] = fit(lambda network, own: (network, {"loss": own}), loss(10))
+        seconds = seconds_in_turn(functions, rounds, calls=1)
+        ours, plain = ([seconds[kind, copy] for copy in range(2)] for kind in ("ours", "plain"))
+        found[name] = sum(ours) / sum(plain), plain[0] / plain[1]
     return found
 
 

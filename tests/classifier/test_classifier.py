@@ -70,7 +70,6 @@ def test_mixed_precision_keeps_the_loss_in_float32(policy):
 
 
 @pytest.mark.parametrize("name", ["forward", "logistic_normal"])
-@pytest.mark.daily("forward")
 @pytest.mark.thorough
 def test_two_replicas_train_as_one_device_does(name, two_replicas):
     def batches():

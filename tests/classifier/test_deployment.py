@@ -27,7 +27,6 @@ def test_deployable_is_a_plain_model_with_the_same_predictions(case):
     assert dense[-1].units == model.loss.num_prediction_outputs
 
 
-@pytest.mark.thorough
 def test_deployable_loads_where_this_package_is_not(tmp_path):
     np.save(tmp_path / "x.npy", FEATURES)
     for dummy_class in (True, False):

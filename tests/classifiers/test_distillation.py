@@ -262,7 +262,6 @@ def test_teacher_keeps_on_training_where_its_owner_wants_it_to():
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
-@pytest.mark.daily("True")
 @pytest.mark.thorough
 def test_mixed_precision_and_xla_agree_with_float32(jit_compile):
     """The loss is computed in float32 from half-precision outputs of both."""

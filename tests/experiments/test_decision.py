@@ -6,6 +6,8 @@ import pathlib
 import numpy as np
 import pytest
 
+from experiments.comparison import otherwise
+from experiments.comparison.compared_method import Case
 from experiments.comparison.methods import LEFT_OUT
 from experiments.comparison.training import ComparedSet, Trainer
 from experiments.decision import methods, sets, table
@@ -54,13 +56,33 @@ def test_the_summary_names_what_leads_and_what_harms(folder):
         "wrong to the next class",
         "2",
         "50.0 %",
+        "4.3",
         "`LogisticNormal` +20.0",
         "searched LogisticNormal -30.0, LogisticNormal at MNIST's values -20.0, `Focal` -10.0",
     ]
 
 
+def test_standard_errors_are_by_what_lies_between_seeds(folder):
+    """Of four rows, one has differences of 10 and -10 points, a variance of 200; the sets have two seeds and one."""
+    assert table.standard_errors(folder) == {"pair_flip": pytest.approx(np.sqrt(200 / 4 * (1 / 2 + 1)) / 2)}
+    (folder / "a-b-pair_flip40-1.json").unlink()
+    assert table.standard_errors(folder) == {}
+    assert "| wrong to the next class | 2 | 50.0 % | – | none | none |" in table.summary(folder)
+
+
 def test_every_loss_is_measured():
     assert {one.name for one in losses.available()} - set(methods.METHODS) == {*LEFT_OUT, "LogisticNormal"}
+
+
+@pytest.mark.parametrize("name", methods.METHODS)
+def test_every_loss_is_made_for_a_set(name, monkeypatch):
+    task = sets.SETS["digits"]
+    case = Case("digits", task, task.noises[1], 0, task.noises[1].apply(task.load(0, None), 0))
+    eye = np.eye(10)[case.data.train.observed]
+    monkeypatch.setattr(otherwise.training, "out_of_sample", lambda *_: eye)
+    made = methods.METHODS[name](case)
+    assert isinstance(made, losses.NoisyLabelLoss)
+    assert made.num_classes == 10
 
 
 @pytest.mark.thorough

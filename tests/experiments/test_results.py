@@ -72,7 +72,7 @@ def test_table_and_figures_come_from_the_files(finished):
     assert {path.name for path in group.glob("*.png")} == {"learning_curves.png", "reliability.png", "transition.png"}
 
 
-def test_a_figure_of_all_methods_is_not_replaced_by_one_of_some(finished, tmp_path):
+def test_a_figure_of_all_methods_is_not_replaced_by_one_of_some(finished, tmp_path, capsys):
     workdir, result = finished
     shutil.copytree(workdir / "small", tmp_path / "small")
     group = tmp_path / "small" / "symmetric40"
@@ -82,6 +82,7 @@ def test_a_figure_of_all_methods_is_not_replaced_by_one_of_some(finished, tmp_pa
     results.write_json(group / "LN" / "seed0.json", other)
     report.refresh(tmp_path)
     assert (group / "reliability.png").read_bytes() == b"of both methods"
+    assert "1 reliability.png kept as they are" in capsys.readouterr().out
     (group / "LN" / "seed0.npz").write_bytes((group / "FC" / "seed0.npz").read_bytes())
     report.refresh(tmp_path)
     assert (group / "reliability.png").read_bytes() != b"of both methods"

@@ -23,8 +23,9 @@ class DistortionDistillation(NoisyLabelClassifier):
         (loss(y, a) + loss(y, b)) / 2 + weight T^2 (KL(p || q) + KL(q || p))
 
     `fit` distorts each batch twice, with independent random numbers, and trains on both views in one step of twice as
-    many examples, which costs up to two steps of a plain classifier. Batch normalisation, statistics of the loss and
-    metrics of training see both views. `evaluate`, `predict` and `deployable` see the examples as they are.
+    many examples, which costs about two to two and a half steps of a plain classifier. Batch normalisation, statistics
+    of the loss and metrics of training see both views. `evaluate`, `predict` and `deployable` see the examples as they
+    are.
 
     A label of the loss's `ignore_class` leaves an example out of the loss of the labels; the divergence counts for all.
     With `weight=0` and a distortion that changes nothing, training is that of `NoisyLabelClassifier`.
