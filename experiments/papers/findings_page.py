@@ -2,6 +2,7 @@
 
 import pathlib
 import posixpath
+import sys
 from typing import NamedTuple
 
 from experiments import papers, results
@@ -164,6 +165,21 @@ def write(workdir, paper, page):
     """
     path = pathlib.Path(workdir) / paper / "findings.md"
     results.write_text(path, page(list(results.load_sound(workdir, papers.EXPERIMENTS).values())))
+    terminal.console().print(path)
+
+
+def write_report(path, make):
+    """Write a report, or end with the runs that it misses.
+
+    Args:
+        path: `pathlib.Path` of the report.
+        make: a function that returns its text.
+    """
+    try:
+        text = make()
+    except FileNotFoundError as error:
+        sys.exit(f"{path}: {error}")
+    results.write_text(path, text)
     terminal.console().print(path)
 
 

@@ -5,12 +5,10 @@ Fashion-MNIST find similar and those that the network confuses.
 """
 
 import pathlib
-import sys
 
 import numpy as np
 from absl import flags
 
-from experiments import results
 from experiments.console import shared_flags, terminal
 from experiments.evaluation import summaries
 from experiments.papers import findings_page, learnable_label_smoothing, missing
@@ -96,12 +94,7 @@ def main():
     args = flags.FLAGS
     findings_page.write(args.workdir, "LLS", markdown)
     path = pathlib.Path(args.workdir) / "LLS" / "similarities.md"
-    try:
-        text = similarities(missing.load(args.workdir).values())
-    except FileNotFoundError as error:
-        sys.exit(f"{path}: {error}")
-    results.write_text(path, text)
-    terminal.console().print(path)
+    findings_page.write_report(path, lambda: similarities(missing.load(args.workdir).values()))
 
 
 if __name__ == "__main__":

@@ -5,16 +5,15 @@ runs' models, which are not under version control: those that are missing are tr
 """
 
 import pathlib
-import sys
 
 import numpy as np
 from absl import flags
 
-from experiments import papers, results
+from experiments import papers
 from experiments.console import shared_flags, terminal
 from experiments.evaluation import summaries
 from experiments.experiment import CROSS_ENTROPY
-from experiments.papers import missing
+from experiments.papers import findings_page, missing
 from experiments.papers.learnable_label_smoothing.findings import without_labels
 from experiments.papers.learnable_label_smoothing.methods import LEARNABLE, ONLINE
 from experiments.papers.learnable_label_smoothing.studies import TOP, TOP_ENTRIES
@@ -93,15 +92,11 @@ def main():
     """Write the report."""
     args = flags.FLAGS
     path = pathlib.Path(args.workdir) / "LLS" / "top_entries.md"
-    try:
-        text = top_rows(
-            missing.load(args.workdir).values(),
-            lambda name, seed: trained(papers.find(name).with_seed(seed), args.workdir, args.data_dir).loss.class_rows,
-        )
-    except FileNotFoundError as error:
-        sys.exit(f"{path}: {error}")
-    results.write_text(path, text)
-    terminal.console().print(path)
+
+    def class_rows(name, seed):
+        return trained(papers.find(name).with_seed(seed), args.workdir, args.data_dir).loss.class_rows
+
+    findings_page.write_report(path, lambda: top_rows(missing.load(args.workdir).values(), class_rows))
 
 
 if __name__ == "__main__":
