@@ -63,7 +63,7 @@ def test_the_summary_names_what_leads_and_what_harms(folder):
 
 
 def test_standard_errors_are_by_what_lies_between_seeds(folder):
-    """Of four rows, one has differences of 10 and -10 points, a variance of 200; the sets have two seeds and one."""
+    """One of four rows has a variance of 200, by differences of 10 and -10 points; the sets have two seeds and one."""
     assert table.standard_errors(folder) == {"pair_flip": pytest.approx(np.sqrt(200 / 4 * (1 / 2 + 1)) / 2)}
     (folder / "a-b-pair_flip40-1.json").unlink()
     assert table.standard_errors(folder) == {}
