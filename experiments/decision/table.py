@@ -34,8 +34,9 @@ of the accuracy on clean test labels minus cross-entropy's, in points, and on ho
 cross-entropy's. Time: that of a training divided by cross-entropy's; of a choice that of all its trainings. Data sets,
 with the number of seeds and the noise so far: {sets}.
 
-- `ForwardCorrection` and `BackwardCorrection` are told the true transition matrix. "estimated": the matrix is counted
-  from predictions out of sample, by two shorter trainings, which are not in the time.
+- {told} are told the true transition matrix.
+  "estimated": the matrix is counted from predictions out of sample, by two shorter trainings, which are not in the
+  time.
 - "searched LogisticNormal": {points}, the values with the highest accuracy on given validation labels, which is what
   `tfp_noise.search.choose_loss` does. "MNIST's values": those of its paper for pair flips,
   temperature 0.5 and min_scale 0.1.
@@ -82,16 +83,18 @@ def standard_errors(folder):
     Args:
         folder: as in `load`.
     """
-    variances, found = {}, {}
-    for (_, noise), seeds in _by_noise(folder).items():
-        for method in set().union(*seeds) - {CROSS_ENTROPY}:
+    variances, counts, found = {}, {}, {}
+    for (name, noise), seeds in _by_noise(folder).items():
+        of_sets = counts.setdefault(_kind(noise), {})
+        of_sets[name] = of_sets.get(name, 0) + len(seeds)
+        for method in sorted(set().union(*seeds) - {CROSS_ENTROPY}):
             gaps = [100 * (run[method]["last"] - run[CROSS_ENTROPY]["last"]) for run in seeds if method in run]
             if len(gaps) > 1:
                 variances.setdefault(_kind(noise), []).append(np.var(gaps, ddof=1))
     for kind in KINDS:
-        counts = [len(cell) for (_, one), cell in load(folder).items() if one == kind]
         if kind in variances:
-            found[kind] = float(np.sqrt(np.mean(variances[kind]) * np.sum(1 / np.array(counts))) / len(counts))
+            runs = np.array(list(counts[kind].values()))
+            found[kind] = float(np.sqrt(np.mean(variances[kind]) * np.sum(1 / runs)) / len(runs))
     return found
 
 
@@ -146,6 +149,7 @@ def markdown(folder):
     note = _NOTE.format(
         sets="; ".join(f"{name} ({len(seeds)}; {', '.join(sorted(noises))})" for name, (seeds, noises) in sets.items()),
         points=" and ".join(f"{name} in {values}" for name, values in GRID.items()),
+        told=", ".join(f"`{name}`" for name in _TOLD),
         four=", ".join(f"`{name}`" for name in _FOUR),
         errors=", ".join(f"{KINDS[kind]} {error:.1f}" for kind, error in standard_errors(folder).items()),
     )

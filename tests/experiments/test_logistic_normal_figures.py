@@ -70,14 +70,6 @@ def test_covariances_refuse_what_is_not_declared():
         studies.covariances("mnist", "symmetric50")
 
 
-@pytest.fixture
-def finished(monkeypatch):
-    """A list that stands for the finished runs of every folder."""
-    runs = []
-    monkeypatch.setattr(figures.results, "load", lambda workdir: dict(enumerate(runs)))
-    return runs
-
-
 def test_training_takes_the_curves_of_one_seed_and_setting(finished):
     finished += [
         result(f"LN/table1/mnist/symmetric{round(100 * r)}/{m}", 1, r / 2, r) for r in (0.2, 0.6) for m in ("CE", "LN")

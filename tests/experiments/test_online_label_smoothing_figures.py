@@ -18,14 +18,6 @@ def result(name, seed=0, accuracy=0.5, arguments=None, **scores):
     return {"settings": settings, "scores": {"test_accuracy": accuracy, "train": {}, **scores}, "curves": curves}
 
 
-@pytest.fixture
-def finished(monkeypatch):
-    """A list that stands for the finished runs of every folder."""
-    runs = []
-    monkeypatch.setattr(figures.results, "load", lambda workdir: dict(enumerate(runs)))
-    return runs
-
-
 def test_figures_4_and_5_take_one_seed_of_table_7(finished):
     for rate in (20, 40, 60):
         for method in ("CE", "OLS"):
