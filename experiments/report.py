@@ -28,7 +28,7 @@ _BOLD = (
     "Bold: the highest mean test accuracy of the methods of one table, data set, network and noise, and those that a "
     f"paired t test at 5 % over seeds does not tell from it, where each method has {FEWEST_SEEDS} seeds or more."
 )
-_MOST_METHODS = 9
+_MOST_METHODS = 12
 _RELIABILITY = "reliability"
 
 

@@ -42,6 +42,16 @@ def test_learning_curves_of_one_method(tmp_path):
     assert_tidy(figure, tmp_path)
 
 
+def test_learning_curves_explain_only_what_was_measured():
+    noisy = history(0)
+    clean = noisy | dict.fromkeys(KEYS[1:], [None] * len(noisy["epoch"]))
+    assert legend_texts(visualization.learning_curves(clean)) == [["correctly labelled"]]
+    by_rate = visualization.training_by_noise_rate({"CE": {0.0: clean}})
+    assert legend_texts(by_rate) == [["0% noise", "correctly labelled"]]
+    kinds, _ = legend_texts(visualization.learning_curves({"a": clean, "b": noisy}))
+    assert len(kinds) == len(KEYS)
+
+
 def test_learning_curves_compare_methods_by_colour(tmp_path):
     given = {
         name: history(seed) for seed, name in enumerate(["cross-entropy", "forward correction", "logistic-normal"])

@@ -51,12 +51,12 @@ def learning_curves(history: Mapping[Any, Any], title: str | None = None) -> Fig
     """
     _style.check_some("history", history, "history")
     histories = {None: history} if "epoch" in history else history
+    histories = {method: _check_history("history", method, one) for method, one in histories.items()}
     figure = Figure(figsize=(10, 4.8), layout="constrained")
     test, train = figure.subplots(1, 2)
     # After eight methods the colours repeat, with markers.
     looks = itertools.cycle(itertools.product(("", "o", "s"), _style.PALETTE))
-    for (method, one), (marker, color) in zip(histories.items(), looks, strict=False):
-        curves = _check_history("history", method, one)
+    for (method, curves), (marker, color) in zip(histories.items(), looks, strict=False):
         every = -(-len(curves["epoch"]) // 10)  # matplotlib fails on a fraction if nothing was measured
         look = {"color": color, "marker": marker, "markevery": every, "markersize": 4}
         test.plot(curves["epoch"], curves["test_accuracy"], linewidth=1.8, label=method, **look)
@@ -67,7 +67,7 @@ def learning_curves(history: Mapping[Any, Any], title: str | None = None) -> Fig
         axes.set_xlabel("epoch")
         _open_accuracy_frame(axes)
     train.set_ylim(-0.02, 1.02)
-    figure.legend(handles=_kinds(_TRAINING_LINES), loc="outside lower right", frameon=False)
+    figure.legend(handles=_kinds(_TRAINING_LINES, histories.values()), loc="outside lower right", frameon=False)
     if None not in histories:
         figure.legend(handles=test.lines, loc="outside lower left", ncols=-(-len(histories) // 3), frameon=False)
     figure.suptitle(title)
@@ -110,11 +110,15 @@ def training_by_noise_rate(
         _style.check_some(f"histories[{method!r}]", by_rate, "noise rate")
     rates = sorted({_validation.check_number("rate", rate, 0, 1) for by_rate in histories.values() for rate in by_rate})
     colors = dict(zip(rates, _style.colors(), strict=False))
+    checked = {
+        method: {rate: _check_history("histories", f"{method}, {rate:.0%} noise", one) for rate, one in by_rate.items()}
+        for method, by_rate in histories.items()
+    }
     figure = Figure(figsize=(0.8 + 3.8 * len(histories), 6.4), layout="constrained")
     grid = figure.subplots(2, len(histories), sharex="col", sharey="row", squeeze=False)
-    for (test, train), (method, by_rate) in zip(grid.T, histories.items(), strict=True):
-        for rate, history in sorted(by_rate.items()):
-            curves, look = _check_history("histories", f"{method}, {rate:.0%} noise", history), {"color": colors[rate]}
+    for (test, train), (method, by_rate) in zip(grid.T, checked.items(), strict=True):
+        for rate, curves in sorted(by_rate.items()):
+            look = {"color": colors[rate]}
             test.plot(curves["epoch"], curves["test_accuracy"], linewidth=1.8, label=f"{rate:.0%} noise", **look)
             for key in _MEMORISATION:
                 train.plot(curves["epoch"], curves[key], **_TRAINING_LINES[key][1], **look)
@@ -126,7 +130,8 @@ def training_by_noise_rate(
     grid[0, 0].set_ylabel("clean test accuracy")
     grid[1, 0].set_ylabel("training accuracy")
     lines = [Line2D([], [], color=color, linewidth=1.8, label=f"{rate:.0%} noise") for rate, color in colors.items()]
-    figure.legend(handles=[*lines, *_kinds(_MEMORISATION)], loc="outside lower center", ncols=4, frameon=False)
+    kinds = _kinds(_MEMORISATION, [curves for by_rate in checked.values() for curves in by_rate.values()])
+    figure.legend(handles=[*lines, *kinds], loc="outside lower center", ncols=4, frameon=False)
     figure.suptitle(title)
     return figure
 
@@ -138,9 +143,10 @@ def _open_accuracy_frame(axes):
     _style.open_frame(axes, grid=True)
 
 
-def _kinds(keys):
-    """Legend handles that explain which line style stands for which kind of training examples."""
-    return [Line2D([], [], color=_style.GREY, label=_TRAINING_LINES[k][0], **_TRAINING_LINES[k][1]) for k in keys]
+def _kinds(keys, histories):
+    """Legend handles that explain which line style stands for which kind of training examples, of those measured."""
+    measured = [key for key in keys if any(np.isfinite(curves[key]).any() for curves in histories)]
+    return [Line2D([], [], color=_style.GREY, label=_TRAINING_LINES[k][0], **_TRAINING_LINES[k][1]) for k in measured]
 
 
 def _check_history(argument, method, history):
