@@ -1,5 +1,6 @@
 """Backups of trainings that are killed, on full disks, or damaged."""
 
+import contextlib
 import json
 import random
 import resource
@@ -294,20 +295,23 @@ def test_bad_arguments_and_other_callbacks_are_refused(tmp_path):
         BackupAndRestore(tmp_path).epoch  # noqa: B018 (a property that raises)
 
 
-@pytest.fixture
-def full_disk():
-    """A function after whose call no file can grow beyond a kilobyte."""
+@contextlib.contextmanager
+def disk():
+    """A function after whose call no file can grow beyond a kilobyte, until the context ends."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    finally:  # before the test ends, and pytest's own output is written to a file
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.thorough
-def test_on_a_full_disk_training_goes_on_and_the_last_good_backup_stays(tmp_path, caplog, full_disk):
-    fills = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: epoch == 2 and full_disk())
+def test_on_a_full_disk_training_goes_on_and_the_last_good_backup_stays(tmp_path, caplog):
     model, whole = classifier(), classifier()
     expected = fit(whole, 4).history
-    assert fit(model, 4, BackupAndRestore(tmp_path, delete_checkpoint=False), fills).history == expected
+    with disk() as full:
+        fills = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: epoch == 2 and full())
+        assert fit(model, 4, BackupAndRestore(tmp_path, delete_checkpoint=False), fills).history == expected
     good = tmp_path / "backup000002.weights.h5"
     for epoch in (3, 4):
         assert f"The backup of epoch {epoch} cannot be written: [Errno 27] File too large: '" in caplog.text
@@ -319,11 +323,11 @@ def test_on_a_full_disk_training_goes_on_and_the_last_good_backup_stays(tmp_path
 
 
 @pytest.mark.parametrize("name", ["model.keras", "model.weights.h5"])
-def test_on_a_full_disk_a_checkpoint_fails_and_the_last_good_one_stays(tmp_path, name, full_disk):
+def test_on_a_full_disk_a_checkpoint_fails_and_the_last_good_one_stays(tmp_path, name):
     path = tmp_path / name
-    fills = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: epoch == 1 and full_disk())
     save = keras.callbacks.ModelCheckpoint(path, save_weights_only=name.endswith("h5"))
-    with pytest.raises(OSError, match=f"File too large: '{path}'"):
+    with disk() as full, pytest.raises(OSError, match=f"File too large: '{path}'"):
+        fills = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: epoch == 1 and full())
         fit(classifier(), 3, fills, save)
     assert list(tmp_path.iterdir()) == [path]
     once, there = classifier(), classifier()
@@ -333,15 +337,15 @@ def test_on_a_full_disk_a_checkpoint_fails_and_the_last_good_one_stays(tmp_path,
 
 
 @pytest.mark.parametrize(("name", "save"), [("model.keras", "save"), ("model.weights.h5", "save_weights")])
-def test_on_a_full_disk_a_deployable_model_fails_and_the_last_good_one_stays(tmp_path, name, save, full_disk):
+def test_on_a_full_disk_a_deployable_model_fails_and_the_last_good_one_stays(tmp_path, name, save):
     path, model = tmp_path / name, classifier().deployable()
     assert type(model).__module__.startswith("keras.")
     getattr(model, save)(path)
     good, loaded = path.read_bytes(), keras.models.clone_model(model)
     loaded.load_weights(path)
     np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
-    full_disk()
-    with pytest.raises(OSError, match=f"File too large: '{path}'"):
+    with disk() as full, pytest.raises(OSError, match=f"File too large: '{path}'"):
+        full()
         getattr(model, save)(path)
     assert path.read_bytes() == good
     assert list(tmp_path.iterdir()) == [path]
