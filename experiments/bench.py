@@ -16,6 +16,7 @@ from rich import box
 from rich.table import Table
 
 import models
+from experiments import results
 from experiments.console import terminal
 from experiments.evaluation import step_costs
 from tfp_noise import NoisyLabelClassifier, losses, noise, pipeline
@@ -222,9 +223,19 @@ def _classifier_table():
     return table
 
 
+def _about(made_by):
+    """Where the numbers come from, and what the columns' names mean."""
+    versions = ", ".join(f"{name} {version}" for name, version in made_by["versions"].items())
+    return (
+        f"{made_by['command']}, commit {made_by['commit']}\n{made_by['cores']} cores of {made_by['processor']}; "
+        f"{versions}\ngraph: a tf.function; XLA: one with jit_compile=True\n"
+    )
+
+
 def main():
     """Print the costs of losses and of training steps, and the speed of the input."""
     console = terminal.console()
+    console.print(_about(results.made_by()), markup=False)
     classes = [int(k) for k in flags.FLAGS.classes]
     modes = {"graph": False, "XLA": True}
     columns = {f"{mode} K={k}": loss_costs(k, jit) for mode, jit in modes.items() for k in classes}

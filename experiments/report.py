@@ -3,6 +3,7 @@
 Makes `DIR/table.md` anew, and in the folder of every group of methods the figures that compare them.
 """
 
+import itertools
 import pathlib
 
 import numpy as np
@@ -18,11 +19,10 @@ from experiments.papers import missing
 from tfp_noise import visualization
 
 _LEGEND = (
-    "Accuracies in percent. off: test minus paper, in the paper's standard deviations. test: on clean test labels. "
-    "ECE: calibration error, 15 and 100 bins; scaled: at the temperature fitted to held-out observed labels. train: on "
-    "training examples by their true class: all, those labelled correctly (clean part), mislabelled (noisy: true); "
-    "noisy: fit, mislabelled ones by their wrong label. error of T: mean absolute error of the transition that a "
-    "correction assumes."
+    "Accuracies in percent, mean ± standard deviation over seeds; a score that older runs lack is of fewer seeds. off: "
+    f"test minus paper, in the paper's standard deviations. {summaries.COLUMNS} `findings.md` of each paper says what "
+    "the names of its methods stand for. Under symmetric noise of 40 % that fraction of labels is drawn from all "
+    "classes, and under symmetric other from the other ones: of ten classes 36 and 40 % are wrong."
 )
 _BOLD = (
     "Bold: the highest mean test accuracy of the methods of one table, data set, network and noise, and those that a "
@@ -73,16 +73,16 @@ def markdown(runs):
     for name, line in zip(summaries.by_experiment(runs), lines, strict=True):
         if name in best:
             line["test"] = f"**{line['test']}**"
-    lines = [list(line.values()) for line in lines]
-    legend = f"{summaries.legend(_LEGEND, lines)} {_BOLD}" if best else summaries.legend(_LEGEND, lines)
-    return f"{summaries.markdown_table([_HEADINGS, *lines])}\n{legend}\n"
+    shown = summaries.markdown_table([_HEADINGS, *(list(line.values()) for line in lines)])
+    legend = summaries.legend(f"{_LEGEND} {_BOLD}" if best else _LEGEND, shown)
+    return f"{legend}\n\n{shown}"
 
 
 def _best(runs):
     """Names of experiments that are not significantly worse than the best of their data, network and noise."""
     settings = {}
     for name, group in summaries.by_experiment(runs).items():
-        accuracies = {one["settings"]["seed"]: one["scores"]["test_accuracy"] for one in group}
+        accuracies = {summaries.draw(one): one["scores"]["test_accuracy"] for one in group}
         settings.setdefault(name.rpartition("/")[0], {})[name] = accuracies
     tested = [methods for methods in settings.values() if min(map(len, methods.values())) >= FEWEST_SEEDS]
     return set().union(*map(not_worse_than_best, (methods for methods in tested if len(methods) > 1)))
@@ -93,7 +93,9 @@ def table(runs):
     lines = rows(runs)
     headings = [key for key in _HEADINGS if len(lines) == 1 or len({line[key] for line in lines}) > 1]
     body = [[line[heading] for heading in headings] for line in lines]
-    shown = Table(caption=summaries.legend(_LEGEND, body), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    shown = Table(
+        caption=summaries.legend(_LEGEND, " ".join(itertools.chain(*body))), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
     for heading in headings:
         justify = "right" if heading in summaries.SCORES else "left"
         shown.add_column(heading, justify=justify, no_wrap=heading in _SETTINGS)

@@ -107,7 +107,7 @@ def _curves():
 
 def _choose():
     text = _CHOOSE + _with_links(decision.summary(ROOT / "results" / "decision"))
-    text += "\n[Every loss, its time, and trainings that are stopped early](/results/decision.md).\n"
+    text += "\n[Every loss, and trainings that are stopped early](/results/decision.md).\n"
     for folder in sorted(path for path in (ROOT / "results" / "compare").iterdir() if path.is_dir()):
         text += f"\n## Methods compared on {folder.name}\n\n"
         text += _with_links(comparison.choice(numbers.runs(folder.name)[0]))

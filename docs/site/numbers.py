@@ -6,7 +6,8 @@ import re
 from docs.site.sources import ROOT
 from experiments.comparison import costs, page, sets, table
 from experiments.comparison.methods import CROSS_ENTROPY, METHODS
-from experiments.decision import table as decision
+from experiments.decision import runs as decision
+from experiments.decision import table as decision_table
 from experiments.evaluation.summaries import markdown_table
 
 _COMPARED, _DECISION, _BENCH = (ROOT / "results" / name for name in ("compare", "decision", "bench.txt"))
@@ -26,7 +27,7 @@ def runs(dataset):
 
 @functools.cache
 def _differences():
-    return decision.differences(decision.load(_DECISION), "last")
+    return decision_table.differences(decision.load(_DECISION), "last")
 
 
 @functools.cache
@@ -81,7 +82,7 @@ def measured(name):
     found = _differences().get(name, {})
     if found:
         head = ["labels are", "points"]
-        lines = [[decision.KINDS[kind], decision.cell(found[kind])] for kind in decision.KINDS if kind in found]
+        lines = [[decision.KINDS[kind], decision_table.cell(found[kind])] for kind in decision.KINDS if kind in found]
         text += (
             "Difference to cross-entropy's accuracy by the kind of noise, the mean over small data sets "
             f"([all losses](/results/decision.md)):\n\n{markdown_table([head, *lines])}\n"

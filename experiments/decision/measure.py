@@ -1,7 +1,8 @@
 """Every loss on every data set and noise: `python -m experiments.decision.measure --data_dir=DIR`.
 
 One JSON file a data set, noise and seed; what is there already is not trained again, so that
-the same command goes on. Fashion-MNIST and CIFAR-10N are read from `--data_dir` and left out without it.
+the same command goes on. A file's `made_by` is that of its first loss, and each loss has the commit that measured it,
+which the oldest ones lack. Fashion-MNIST and CIFAR-10N are read from `--data_dir` and left out without it.
 """
 
 import pathlib
@@ -50,7 +51,8 @@ def measure(name, methods, seeds, folder, data_dir):
         for path, case in cells:
             found = results.read_measured(path) or {"made_by": results.made_by()}
             if method not in found:
-                results.write_json(path, {**found, method: _scores(METHODS[method], trainers, case)})
+                scores = _scores(METHODS[method], trainers, case)
+                results.write_json(path, {**found, method: {**scores, "commit": results.made_by()["commit"]}})
         keras.backend.clear_session()
         terminal.console().print(f"{name}: {method}")
 

@@ -62,7 +62,7 @@ class Judgement(NamedTuple):
 
 
 def differences(methods, comparison):
-    """Return `sign (better - worse)` of a comparison, one number for each seed that both methods have.
+    """Return `sign (better - worse)` of a comparison, one number for each draw of the noise that both methods have.
 
     Args:
         methods: a dict `{method: its results}`.
@@ -71,15 +71,12 @@ def differences(methods, comparison):
     Returns:
         float `[seeds]`, in the heading's unit.
     """
-    by_seed = [
-        {
-            result["settings"]["seed"]: summaries.values([result], comparison.heading)
-            for result in methods.get(method, ())
-        }
+    by_draw = [
+        {summaries.draw(result): summaries.values([result], comparison.heading) for result in methods.get(method, ())}
         for method in (comparison.better, comparison.worse)
     ]
-    seeds = sorted(seed for seed in by_seed[0].keys() & by_seed[1].keys() if by_seed[0][seed] and by_seed[1][seed])
-    better, worse = (np.array([one[seed] for seed in seeds]).reshape(-1) for one in by_seed)
+    common = sorted(draw for draw in by_draw[0].keys() & by_draw[1].keys() if by_draw[0][draw] and by_draw[1][draw])
+    better, worse = (np.array([one[draw] for draw in common]).reshape(-1) for one in by_draw)
     return comparison.sign * (better - worse)
 
 

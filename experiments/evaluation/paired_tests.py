@@ -36,12 +36,12 @@ def not_worse_than_best(scores):
     """Return the methods with the highest mean, and those that are not significantly worse than it.
 
     The highest mean is that of a method with as many seeds as any has, so that a run of one lucky seed does not set it;
-    methods with an equal mean and as many seeds are all the best. The test is two-sided at 5 %, over the seeds that
-    both have, without a correction for the number of methods. A method with fewer than three seeds in common is not
-    among them, unless it is the best.
+    methods with an equal mean and as many seeds are all the best, and the others are tested beside each of them. The
+    test is two-sided at 5 %, over the seeds that both have, without a correction for the number of methods. A method
+    with fewer than three seeds in common with one of the best is not among them, unless it is one.
 
     Args:
-        scores: a dict `{method: {seed: score}}`; higher is better.
+        scores: a dict `{method: {seed: score}}`; higher is better. Instead of seeds, whatever pairs the scores.
 
     Returns:
         A set of methods.
@@ -54,11 +54,12 @@ def not_worse_than_best(scores):
     """
     most = max(map(len, scores.values()), default=0)
     means = {method: float(np.mean(list(own.values()))) for method, own in scores.items() if len(own) == most}
-    best = max(means, key=means.get, default=None)
-    found = {method for method, mean in means.items() if np.isclose(mean, means[best], rtol=1e-9)}
-    for method, own in scores.items():
-        common = sorted(own.keys() & scores[best].keys())
-        gap = np.array([scores[best][seed] - own[seed] for seed in common])
-        if len(common) >= FEWEST_SEEDS and p_values([gap])[0] > LEVEL:
-            found.add(method)
-    return found
+    highest = max(means.values(), default=None)
+    best = {method for method, mean in means.items() if np.isclose(mean, highest, rtol=1e-9)}
+    return best | {method for method, own in scores.items() if all(_not_worse(own, scores[one]) for one in best)}
+
+
+def _not_worse(own, best):
+    common = sorted(own.keys() & best.keys())
+    gap = np.array([best[seed] - own[seed] for seed in common])
+    return len(common) >= FEWEST_SEEDS and p_values([gap])[0] > LEVEL

@@ -25,6 +25,12 @@ FURTHER_SCORES = {
     "divergence": ("human_divergence", 1, 4),
 }
 _ALL = {**SCORES, **FURTHER_SCORES}
+COLUMNS = (
+    "test: on clean test labels. ECE: calibration error, 15 and 100 bins; scaled: with 100 bins, at the temperature "
+    "fitted to held-out observed labels. train: on training examples by their true class: all, correctly labelled ones "
+    "(clean part), mislabelled ones (noisy: true); noisy: fit, mislabelled ones by their wrong label. error of T: mean "
+    "absolute error of the transition that a correction assumes."
+)
 _MARK = " †"
 _DAGGER = (
     "†: to be repeated. These runs have exact counts of wrong labels whose ties went by class index, where the seed "
@@ -117,18 +123,26 @@ def mark(group):
     return _MARK if any(_ties_by_index(one) or _long_steps_of_targets(one) for one in group) else ""
 
 
-def legend(text, rows):
+def draw(result):
+    """Return what two runs share if they have the same wrong labels: their seed, and how ties of exact counts went.
+
+    Runs of one seed are pairs of a paired test; runs of one seed with other wrong labels are not.
+    """
+    return result["settings"]["seed"], _ties_by_index(result)
+
+
+def legend(text, shown):
     """Return the legend of a table, which explains the dagger only if one is shown.
 
     Args:
         text: the rest of the legend.
-        rows: the rows of the table, each a sequence of texts.
+        shown: text, the table.
     """
-    return f"{text} {_DAGGER}" if any(cell.endswith(_MARK) for row in rows for cell in row) else text
+    return f"{text} {_DAGGER}".strip() if _MARK in shown else text
 
 
 def _ties_by_index(result):
-    noise = result["settings"]["noise"]
+    noise = result["settings"].get("noise", {})
     return bool(
         noise.get("exact") and noise["kind"].startswith("symmetric") and "ties" not in result.get("resolved", {})
     )

@@ -10,7 +10,7 @@ from experiments.console import terminal
 from experiments.evaluation import claims, summaries
 from experiments.evaluation.durations import SEEDS, Speeds
 from experiments.evaluation.paired_tests import FEWEST_SEEDS
-from experiments.papers import missing
+from experiments.papers import method_names, missing
 from experiments.papers.drawing import seeds_text
 
 _FEW = 3  # so many experiments are not listed, but the folder that they have in common
@@ -20,19 +20,29 @@ the claim's direction, mean ± standard error over paired seeds. A difference is
 paired t test at 5 %, two-sided, with Holm's correction for the comparisons of the claim, if it is at least half a point
 of accuracy, or 0.005 of calibration error; else it is undecided (?). For a claim of "at most 1 point", a difference is
 for it if its 95 % interval, by Bonferroni, lies above -1, and against it if below; the papers say "comparable" or the
-like, and such bounds are ours. Seeds vary the noise, the initialisation and the order, but not the test set. The
-sampling error of the test set comes on top: at 88 % accuracy 1.7 points on the 360 test digits, and 0.3 on 10,000
-images.
+like, and such bounds are ours. Only runs with the same wrong labels are a pair. Seeds vary the noise, the
+initialisation and the order, but not the test set. The sampling error of the test set comes on top: at 88 % accuracy
+1.7 points on the 360 test digits, and 0.3 on 10,000 images; a calibration error of 15 bins has one of about 0.005 on
+360 digits at 98 %, where that of a perfect model is about 0.010.
+
+Columns: {summaries.COLUMNS}"""
+_VERDICTS = f"""
 
 ## Verdicts
 
 A claim *holds* in a setting if each of its comparisons is for it, and *does not hold* if one is against it. It is *not
-run* there with fewer than {FEWEST_SEEDS} seeds of each pair. The verdict is that of the settings that decide the claim;
+run* there if no pair has {FEWEST_SEEDS} seeds. The verdict is that of the settings that decide the claim;
 the counts are of settings: data, network and, for some, noise. A setting with `laptop` in its name is smaller than the
 paper's, and speaks about small data and networks only. Where nothing is decided, the last column has the cheapest
 setting with missing runs: their number, their time at the speed of the finished runs of the same data and network, and
 the FOLDER for `python -m experiments.sweep --under=FOLDER --seeds={",".join(map(str, SEEDS))} --workdir=results`, which
 makes all runs of that folder.
+
+"""
+_NAMES = """
+## Names of the methods
+
+Loss and training of each method that was run; plain training, and the loss's defaults, where nothing is said.
 
 """
 
@@ -115,7 +125,11 @@ def method_table(methods, calibration="ECE 100"):
     rows = [["method", "seeds", *headings]]
     for name, group in methods.items():
         rows.append(
-            [name.removeprefix("/"), str(len(group)), *(summaries.mean(group, heading) for heading in headings)]
+            [
+                name.removeprefix("/") + summaries.mark(group),
+                str(len(group)),
+                *(summaries.mean(group, heading) for heading in headings),
+            ]
         )
     return summaries.markdown_table(rows) + "\n"
 
@@ -136,14 +150,15 @@ def markdown(paper, runs, experiments, table=lambda _, methods: method_table(met
     groups = summaries.by_experiment(runs)
     if not groups.keys() & experiments.keys():
         raise ValueError(_nothing_to_read(experiments))
-    text = f"# {paper.TITLE}\n\nMade by `python -m {paper.MADE_BY}` from the finished runs beside this file.\n"
-    text += _HOW + _verdict_table(paper, runs, experiments)
+    title = f"# {paper.TITLE}\n\nMade by `python -m {paper.MADE_BY}` from the finished runs beside this file.\n"
+    text = _VERDICTS + _verdict_table(paper, runs, experiments)
     for folder in sorted({folder for claim in paper.CLAIMS for folder in claim.settings}):
         judged = [(claim, claim.settings[folder]) for claim in paper.CLAIMS if folder in claim.settings]
         methods = _methods(folder, [one for _, ones in judged for one in ones], groups)
         if methods:
             text += _section(folder, methods, table) + "".join(_line(*one, methods) for one in judged)
-    return text
+    run = [experiment for name, experiment in experiments.items() if name in groups]
+    return title + summaries.legend(_HOW, text) + text + _NAMES + method_names.markdown(run)
 
 
 def _nothing_to_read(experiments):

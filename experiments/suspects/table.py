@@ -102,7 +102,7 @@ def _best(runs, ways, scores):
 
 def _with_deviations(runs, way, score):
     numbers = [number_text(mean_and_deviation(_values(runs, way, score, measure)), ".3f") for measure in _MEASURES]
-    return f"{' / '.join(numbers)} ({way.partition(', ')[0]}, {_SCORES[score]})"
+    return f"{' / '.join(numbers)} ({way.partition(', ')[0]}, {_SCORES[score]}{_fewer(runs, way)})"
 
 
 def _detection(runs):
@@ -115,9 +115,9 @@ def _detection(runs):
 
 
 def _fewer(runs, way):
-    """The seeds of a row that has not all of its set's."""
+    """The seeds of a loss that has not all of its set's."""
     seeds = [seed for seed, run in runs.items() if way in run]
-    return "" if len(seeds) == len(runs) else f" (seed {', '.join(seeds)})"
+    return "" if len(seeds) == len(runs) else f", seed {', '.join(seeds)}"
 
 
 def _cell(pair, best):

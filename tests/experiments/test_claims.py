@@ -12,13 +12,6 @@ from tests.helpers.small_experiments import SMALL, result_of
 ALL = [(folder, claim) for folder, (paper, _) in overview.PAPERS.items() for claim in paper.CLAIMS]
 KEYS = {heading: key for heading, (key, *_) in {**summaries.SCORES, **summaries.FURTHER_SCORES}.items()}
 PRINTED = {(cell.experiment, cell.score): cell.number[0] for cell in papers.CELLS}
-# Pairs of a claim that the paper's own table contradicts, and why the claim has them all the same.
-AGAINST = {
-    ("LS/table2/imagenet-resnet50v2/symmetric20", "LS0.6", "CE"): "the claim's source says so",
-    ("LS/table5/cifar100-resnet32/symmetric20", "LS-student", "vanilla"): "the source is CIFAR-10 alone",
-    ("LS/table5/cifar100-resnet32/symmetric20", "FC-student", "vanilla"): "the source is CIFAR-10 alone",
-    ("LS/table5/cifar100-resnet56/symmetric20", "FC-student", "vanilla"): "the source is CIFAR-10 alone",
-}
 
 
 def pairs():
@@ -39,17 +32,14 @@ def test_every_comparison_is_of_declared_experiments_with_one_noise_and_setting(
 
 def test_claims_are_the_papers_own():
     """The printed numbers of both experiments, where the paper has them, are for the claim."""
-    compared, against = 0, set()
-    for claim, folder, one, *names in pairs():
+    compared = 0
+    for claim, _, one, *names in pairs():
         numbers = [PRINTED.get((name, KEYS[one.heading])) for name in names]
         if None not in numbers:
             compared += 1
             gain = one.sign * (numbers[0] - numbers[1])
-            if gain <= -(one.within or 0):
-                against.add((folder, one.better, one.worse))
-                assert (folder, one.better, one.worse) in AGAINST, (claim.text, numbers)
+            assert gain > -(one.within or 0), (claim.text, numbers)
     assert compared > 500
-    assert against == AGAINST.keys()
 
 
 def test_every_table_of_results_has_a_claim():
@@ -99,6 +89,20 @@ def test_a_claim_holds_if_all_comparisons_are_for_it(accuracies, verdict, votes)
 def test_two_seeds_decide_nothing():
     found = claims.judge([Comparison("a", "b")], runs({"a": 0.8, "b": 0.1}, seeds=2))
     assert found == claims.Judgement("not run", "Not judged", "")
+
+
+def test_runs_of_one_seed_with_other_wrong_labels_are_no_pair():
+    """Runs whose exact counts had their ties by class index lack what the others say about ties."""
+    found = runs({"a": 0.8, "b": 0.1})
+    noise = {"kind": "symmetric", "rate": 0.4, "exact": True}
+    for method in found.values():
+        for run in method:
+            run["settings"] = {**run["settings"], "noise": noise}
+            run["resolved"] = {"ties": "drawn"}
+    assert claims.judge([Comparison("a", "b")], found).verdict == "holds"
+    for run in found["b"]:
+        run["resolved"] = {}
+    assert claims.judge([Comparison("a", "b")], found).verdict == "not run"
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,14 @@ from experiments.comparison import otherwise
 from experiments.comparison.compared_method import Case
 from experiments.comparison.methods import LEFT_OUT
 from experiments.comparison.training import ComparedSet, Trainer
-from experiments.decision import methods, sets, table
+from experiments.decision import methods, runs, sets, table
 from tfp_noise import losses
 
 RESULTS = pathlib.Path(__file__).parents[2] / "results" / "decision"
 
 
-def scores(last, validation, seconds=1.0):
-    return {"last": last, "best": last / 2, "validation": validation, "best_validation": validation, "seconds": seconds}
+def scores(last, validation):
+    return {"last": last, "best": last / 2, "validation": validation, "best_validation": validation}
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def folder(tmp_path):
     }
     plain = {"CrossEntropy": scores(0.5, 0.5), **grid}
     for name, seed, focal in [("a-b", 0, 0.6), ("a-b", 1, 0.4), ("c", 0, 0.3)]:
-        found = {**plain, "Focal": scores(focal, 0.9, seconds=2.0), "Bootstrap": {"failed": "NaN"}}
+        found = {**plain, "Focal": scores(focal, 0.9), "Bootstrap": {"failed": "NaN"}}
         (tmp_path / f"{name}-pair_flip40-{seed}.json").write_text(json.dumps(found))
     return tmp_path
 
@@ -38,13 +38,13 @@ def test_tables_are_those_of_the_results():
 
 
 def test_differences_are_means_over_sets_of_means_over_runs(folder):
-    found = table.differences(table.load(folder), "last")
+    found = table.differences(runs.load(folder), "last")
     np.testing.assert_allclose(found["Focal"]["pair_flip"], [0, -20], atol=1e-9)
     np.testing.assert_allclose(found["LogisticNormal"]["pair_flip"], [20, 20])  # (1.0, 0.5), the eighth point
     np.testing.assert_allclose(found["searched LogisticNormal"]["pair_flip"], [-30, -30])
     assert "Bootstrap" not in found
-    assert "| `Focal` | 2.0 | -10.0, below on 1 of 2 |" in table.markdown(folder)
-    assert "| searched LogisticNormal | 9.0 | -30.0, below on 2 of 2 |" in table.markdown(folder)
+    assert "| `Focal` | -10.0, below on 1 of 2 |" in table.markdown(folder)
+    assert "| searched LogisticNormal | -30.0, below on 2 of 2 |" in table.markdown(folder)
 
 
 def test_the_summary_names_what_leads_and_what_harms(folder):
@@ -53,21 +53,25 @@ def test_the_summary_names_what_leads_and_what_harms(folder):
     row = made.splitlines()[-1]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells == [
-        "wrong to the next class",
+        "wrong to the next class, 40 %",
         "2",
         "50.0 %",
         "4.3",
         "`LogisticNormal` +20.0",
-        "searched LogisticNormal -30.0, LogisticNormal at MNIST's values -20.0, `Focal` -10.0",
+        "searched LogisticNormal -30.0, LogisticNormal at MNIST's values -20.0",  # Focal by -10.0 is not, for its seeds
     ]
 
 
 def test_standard_errors_are_by_what_lies_between_seeds(folder):
     """One of four rows has a variance of 200, by differences of 10 and -10 points; the sets have two seeds and one."""
-    assert table.standard_errors(folder) == {"pair_flip": pytest.approx(np.sqrt(200 / 4 * (1 / 2 + 1)) / 2)}
+    (found,) = runs.standard_errors(folder).values()
+    assert found.pooled == pytest.approx(np.sqrt(200 / 4 * (1 / 2 + 1)) / 2)
+    assert found.own["Focal"] == found.largest("Focal") == pytest.approx(np.sqrt(200 * (1 / 2 + 1)) / 2)
+    assert (found.own["LogisticNormal"], found.largest("LogisticNormal")) == (0, found.pooled)
+    assert found.repeated == 1
     (folder / "a-b-pair_flip40-1.json").unlink()
-    assert table.standard_errors(folder) == {}
-    assert "| wrong to the next class | 2 | 50.0 % | – | none | none |" in table.summary(folder)
+    assert runs.standard_errors(folder) == {}
+    assert "| wrong to the next class, 40 % | 2 | 50.0 % | – | none | none |" in table.summary(folder)
 
 
 def test_every_loss_is_measured():

@@ -4,6 +4,7 @@ import json
 import pathlib
 import re
 
+import numpy as np
 import pytest
 from scipy import stats
 
@@ -78,6 +79,21 @@ def test_orders_are_compared_with_columns_of_the_same_table_and_noise():
         theirs = [published.TABLE_1[dataset]["symmetric40"][method][0] for method in accuracies]
         assert one.rho == pytest.approx(stats.spearmanr(list(accuracies.values()), theirs).statistic)
         assert (one.run, one.methods) == ("LN/table1/laptop-digits/symmetric40", 5)
+
+
+def test_equal_accuracies_tie_in_whatever_order_they_were_added():
+    assert np.mean([0.1, 0.2, 0.3]) != np.mean([0.3, 0.2, 0.1])
+    accuracies = {"CE": (0.1, 0.2, 0.3), "GCE": (0.3, 0.2, 0.1), "LN": (0.5, 0.5, 0.5), "NAN": (0.9, 0.9, 0.9)}
+    found = [
+        run(f"LN/table1/laptop-digits/none/{method}", seed, accuracy)
+        for method, ones in accuracies.items()
+        for seed, accuracy in enumerate(ones)
+    ]
+    for one in rankings.agreements(papers.CELLS, found):
+        theirs = [
+            published.TABLE_1[one.column.split(": ")[1].split(",")[0]]["none"][method][0] for method in accuracies
+        ]
+        assert one.rho == pytest.approx(stats.spearmanr([2, 2, 5, 9], theirs).statistic)
 
 
 def test_a_papers_own_setting_is_compared_with_its_own_column_alone():

@@ -45,6 +45,14 @@ def test_equal_means_are_all_the_best():
     assert paired_tests.not_worse_than_best(scores) == {"one", "other"}
 
 
+def test_what_is_worse_than_one_of_two_that_tie_is_worse():
+    tied = {"even": by_seed(90.0, 90.0, 90.0), "spread": by_seed(80.0, 90.0, 100.0)}
+    scores = {**tied, "below": by_seed(89.0, 88.9, 89.1)}
+    assert paired_tests.not_worse_than_best({name: scores[name] for name in ("spread", "below")}) == {"spread", "below"}
+    for order in (["even", "spread", "below"], ["spread", "even", "below"]):
+        assert paired_tests.not_worse_than_best({name: scores[name] for name in order}) == {"even", "spread"}
+
+
 def test_one_lucky_seed_takes_the_mark_from_none():
     scores = {"lucky": {0: 99.0}, "best": by_seed(96.0, 95.0, 97.0), "worse": by_seed(90.0, 89.5, 91.0)}
     assert paired_tests.not_worse_than_best(scores) == {"best"}

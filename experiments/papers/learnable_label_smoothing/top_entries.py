@@ -84,8 +84,9 @@ def top_rows(runs, class_rows):
         raise FileNotFoundError(
             f"No finished runs of whole rows and of few entries. Run first\n{missing.command('LLS/top')}"
         )
-    dagger = summaries.legend("", lines).strip()
-    return _HEADER + summaries.markdown_table(lines) + (f"\n{dagger}\n" if dagger else "")
+    shown = summaries.markdown_table(lines)
+    dagger = summaries.legend("", shown)
+    return _HEADER + shown + (f"\n{dagger}\n" if dagger else "")
 
 
 def main():

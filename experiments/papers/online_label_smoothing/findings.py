@@ -85,7 +85,8 @@ def markdown(runs):
 def scores(runs):
     """Return the table of the scores of these results, as Markdown."""
     lines = rows(runs)
-    return f"{summaries.markdown_table(lines)}\n{summaries.legend(_LEGEND, lines)}\n"
+    shown = summaries.markdown_table(lines)
+    return f"{shown}\n{summaries.legend(_LEGEND, shown)}\n"
 
 
 def main():
