@@ -6,6 +6,8 @@ Each table stands between `<!-- generated: NAME -->` and `<!-- end -->`; everyth
 import pathlib
 import re
 
+import numpy as np
+
 from experiments import overview, papers, report, results
 from experiments.console import terminal
 from experiments.decision import table as decision_table
@@ -16,6 +18,7 @@ from tfp_noise import losses
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = tuple(ROOT / f"{name}.md" for name in ("README", "docs/choose_a_loss", "docs/find_wrong_labels", "docs/papers"))
 _MARKED = re.compile(r"(<!-- generated: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_FAR = 2  # of the paper's standard deviations
 _DEMONSTRATION = {
     "CE": ("cross-entropy", "nothing"),
     "LS": ("label smoothing", "the rate"),
@@ -35,6 +38,7 @@ def tables():
         "losses": _losses(),
         "claims": overview.claims_table(list(runs), "results/"),
         "declared": _declared(summaries.by_experiment(runs)),
+        "beside": _beside(summaries.by_experiment(runs)),
         "left out": _left_out(),
         "suspects": retrain.accuracies(ROOT / "results" / "suspects" / "retrain"),
     }
@@ -76,6 +80,29 @@ def _declared(finished):
         declared = [name for name in names if name]
         lines.append([table, *(str(len(one)) for one in (names, declared, [n for n in declared if n in finished]))])
     return summaries.markdown_table(lines)
+
+
+def _beside(finished):
+    """Measured accuracies and the printed ones in brackets: a row for each setting and method, a column for each noise.
+
+    A star stands where they are further apart than two of the paper's standard deviations; the number of seeds where
+    there are several.
+    """
+    rows, noises = {}, {}
+    for name, experiment in papers.EXPERIMENTS.items():
+        group, printed = finished.get(name), experiment.published
+        if group and printed:
+            folder, noise, method = name.rsplit("/", 2)
+            mean = np.mean(summaries.values(group, "test"))
+            far = "*" if printed[1] and abs(mean - printed[0]) > _FAR * printed[1] else ""
+            seeds = f" of {len(group)}" if len(group) > 1 else ""
+            noises[noise] = None
+            rows.setdefault((folder, method), {})[noise] = (
+                f"{mean:.2f}{far}{seeds} [{summaries.number_text(printed, '.2f')}]"
+            )
+    head = ["setting", "method", *noises]
+    body = [[f"`{folder}`", method, *(row.get(one, "") for one in noises)] for (folder, method), row in rows.items()]
+    return summaries.markdown_table([head, *body])
 
 
 def _left_out():

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments import overview, papers, results
-from experiments.evaluation import rankings
+from experiments import overview, papers, readme, results
+from experiments.evaluation import rankings, summaries
+from experiments.papers import method_names
 from experiments.papers.cells import Cell
 from experiments.papers.logistic_normal import published
 from tests.helpers.small_experiments import result_of
@@ -61,6 +62,32 @@ def test_counts_claims_and_left_out_files(tmp_path):
     assert re.search(r"- .*none/LN/seed0.json holds a result of other settings .*epochs: 3 there, 100 now", text)
     count = len(overview.PAPERS["LN"][0].CLAIMS)
     assert f"| [LN](LN/findings.md) | {count} | 0 | 0 | 0 | 0 | 0 | {count} |" in text
+
+
+def test_measured_numbers_stand_beside_the_printed_ones():
+    """Cross-entropy is printed as 99.27 ± 0.07, and LN as 99.38 ± 0.06."""
+    found = [run("LN/table1/mnist/none/CE", 0, 0.9940), run("LN/table1/mnist/none/LN", 0, 0.9924)]
+    found += [run("LN/table1/mnist/none/LN", 1, 0.9926), run("LN/table1/laptop-digits/none/CE", 0, 0.9)]
+    rows = readme._beside(summaries.by_experiment(found)).splitlines()
+    assert rows[0] == "| setting | method | none |"
+    assert rows[2:] == [
+        "| `LN/table1/mnist` | CE | 99.40 [99.27 ± 0.07] |",
+        "| `LN/table1/mnist` | LN | 99.25* of 2 [99.38 ± 0.06] |",
+    ]
+
+
+def test_every_method_of_a_paper_is_named_with_its_loss_and_training():
+    for folder in overview.PAPERS:
+        declared = [one for name, one in papers.EXPERIMENTS.items() if name.startswith(f"{folder}/")]
+        rows = dict(re.findall(r"^\| `(.+?)` \| (.*) \|$", method_names.markdown(declared), re.MULTILINE))
+        assert rows.keys() == {one.method.label for one in declared}
+        for one in declared:
+            assert rows[one.method.label].startswith(one.method.loss.__name__)
+            assert " at 0x" not in rows[one.method.label]
+    assert rows["LLS-teacher"] == "CrossEntropy | distilled from `LLS`"
+    assert rows["LLS"].startswith("LearnableLabelSmoothing(alpha by setting, ")
+    small = [papers.find(f"LLS/table8/laptop-digits/none/{name}") for name in ("CE", "Co")]
+    assert "| `Co` | CrossEntropy | Cutout(fraction=0.5) |" in method_names.markdown(small)
 
 
 def test_orders_are_compared_with_columns_of_the_same_table_and_noise():
