@@ -19,6 +19,7 @@ from tfp_noise.classifier import NoisyLabelClassifier
 
 __all__ = ["cross_predict"]
 
+_FEW = 8  # examples, by whose outputs models are compared
 _CURE = "Does the loss's `from_logits` fit the last layer of the model that `build` returns? Did training diverge?"
 
 
@@ -113,8 +114,9 @@ def cross_predict(
     _class_probabilities.check_labels(model, given, shape)
     stored = None
     if workdir is not None:
-        data = {"features": examples.described(), "labels": described(given), "build": model_digest(model)}
-        facts = {**data, "folds": folds, "seed": seed, "epochs": epochs, "batch_size": batch_size}
+        outputs = model.predict(**examples.inputs(np.arange(min(_FEW, len(given))), batch_size), verbose=0)
+        facts = {"features": examples.described(), "labels": described(given), "folds": folds, "seed": seed}
+        facts |= {"epochs": epochs, "batch_size": batch_size, "build": model_digest(model, outputs)}
         stored = FoldFiles(_validation.check_path("workdir", workdir), facts)
     splitter = StratifiedKFold if given.ndim == 1 else KFold
     splits = splitter(folds, shuffle=True, random_state=seed).split(given, given)

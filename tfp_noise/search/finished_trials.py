@@ -5,6 +5,8 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import tensorflow as tf
+
 from tfp_noise._saving.atomic_files import delete_leftovers
 from tfp_noise._saving.json_files import differences, read_object, write_object
 from tfp_noise._saving.model_digest import model_digest
@@ -12,6 +14,7 @@ from tfp_noise._training.training_facts import described
 
 _EXPECTED = "`workdir` must be of the same search, or empty."
 _CURE = "Delete the file, or pass another folder."
+_FEW = 8  # examples, by whose outputs models are compared
 
 
 class FinishedTrials:
@@ -33,6 +36,7 @@ class FinishedTrials:
             raise ValueError(f"`workdir` must be a folder. Received: {folder}, which is a file.") from error
         delete_leftovers(folder, r"search\.json")
         self._path = folder / "search.json"
+        self._few = tf.constant(data.validation.inputs[:_FEW])
         parts = {"train": data.train, "validation": data.validation}
         described_data = {
             f"data.{name}": described((part.features, part.training_labels)) for name, part in parts.items()
@@ -64,7 +68,7 @@ class FinishedTrials:
             key: value if isinstance(value, (int, float, str, type(None))) else described(value)
             for key, value in arguments.items()
         }
-        key, digest = f"{name} {json.dumps(texts)}", model_digest(model)
+        key, digest = f"{name} {json.dumps(texts)}", model_digest(model, model(self._few, training=False))
         trials = self._stored["trials"]
         if key not in trials:
             trials[key] = {"accuracy": measure(), "build": digest}
