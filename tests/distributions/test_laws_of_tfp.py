@@ -242,6 +242,22 @@ def test_its_own_samples_are_accepted_and_have_a_density():
     assert np.isnan(LogisticNormal([np.nan, 0.0]).log_prob([0.3, 0.3, 0.4]))
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_the_boundary_hides_no_parameter_or_value_that_is_nan(jit_compile):
+    corner, sick = np.array([1.0, 0.0, 0.0], np.float32), np.array([np.nan, 0.0, 1.0], np.float32)
+
+    @tf.function(jit_compile=jit_compile)
+    def log_prob(loc, scale, value):
+        return LogisticNormal(loc, scale_diag=scale).log_prob(value)
+
+    whole, ill = np.zeros(2, np.float32), np.array([np.nan, 0.0], np.float32)
+    one = np.ones(2, np.float32)
+    assert log_prob(whole, one, corner) == -np.inf
+    for given in ((ill, one, corner), (whole, ill + one, corner), (whole, one, sick)):
+        assert np.isnan(log_prob(*given))
+
+
+
 BAD = {
     "loc": ([0.0, 0.0, np.nan], "`loc` must be finite"),
     "scale_diag": ([1.0, np.inf, 1.0], "`scale_diag` must be (positive and )?finite"),

@@ -41,7 +41,7 @@ def test_each_step_is_one_with_the_schedules_value(settings):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
     by_hand.loss.min_scale = float(schedule()(5))
     expected = float(by_hand.loss(LABELS, by_hand(FEATURES)))
-    assert annealed.evaluate(FEATURES, LABELS, verbose=0) == pytest.approx(expected, rel=1e-5)
+    assert float(annealed.loss(LABELS, annealed(FEATURES))) == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_loaded_model_goes_on_at_its_step(tmp_path):
@@ -108,8 +108,28 @@ def test_updates_are_counted_not_batches():
     model = classifier(schedule())
     model.compile(keras.optimizers.SGD(0.01, gradient_accumulation_steps=2), jit_compile=False)
     model.fit(FEATURES, LABELS, batch_size=5, verbose=0)
-    expected = losses.LogisticNormal(3, min_scale=float(schedule()(4)))(LABELS, model(FEATURES))
-    assert model.evaluate(FEATURES, LABELS, verbose=0) == pytest.approx(float(expected), rel=1e-5)
+    outputs = model(FEATURES)
+    expected = losses.LogisticNormal(3, min_scale=float(schedule()(4)))(LABELS, outputs)
+    assert float(model.loss(LABELS, outputs)) == pytest.approx(float(expected), rel=1e-5)
+
+
+ENDS = {
+    "polynomial": (schedule(), 0.1),
+    "cosine": (keras.optimizers.schedules.CosineDecay(1.0, 6, alpha=0.25, warmup_target=2.0, warmup_steps=3), 0.5),
+    "piecewise": (keras.optimizers.schedules.PiecewiseConstantDecay([3, 6], [2.0, 1.0, 0.5]), 0.5),
+    "exponential": (keras.optimizers.schedules.ExponentialDecay(2.0, 10, 0.5), 1.0),
+}
+
+
+@pytest.mark.parametrize(("min_scale", "end"), ENDS.values(), ids=ENDS)
+def test_validation_takes_the_value_at_the_schedules_end(min_scale, end):
+    """A network that does not change has the same loss in each epoch, that of a constant `min_scale`."""
+    model = classifier(min_scale)
+    model.optimizer.learning_rate = 0.0
+    found = model.fit(FEATURES, LABELS, epochs=4, verbose=0, validation_data=(FEATURES, LABELS)).history
+    expected = float(losses.LogisticNormal(3, min_scale=end)(LABELS, model(FEATURES)))
+    np.testing.assert_allclose(found["val_loss"], 4 * [expected], rtol=1e-5)
+    assert np.ptp(found["loss"]) > 0.1
 
 
 @pytest.mark.thorough
@@ -117,5 +137,6 @@ def test_replicas_count_together(two_replicas):
     with two_replicas.scope():
         model = classifier(schedule())
     model.fit(FEATURES, LABELS, batch_size=10, verbose=0)
-    expected = losses.LogisticNormal(3, min_scale=float(schedule()(4)))(LABELS, model(FEATURES))
-    assert model.evaluate(FEATURES, LABELS, batch_size=40, verbose=0) == pytest.approx(float(expected), rel=1e-5)
+    outputs = model(FEATURES)
+    expected = losses.LogisticNormal(3, min_scale=float(schedule()(4)))(LABELS, outputs)
+    assert float(model.loss(LABELS, outputs)) == pytest.approx(float(expected), rel=1e-5)

@@ -248,8 +248,11 @@ class LogisticNormal(tfd.TransformedDistribution):
     def _log_prob(self, y, **kwargs):
         log_prob = super()._log_prob(self._check_classes(y), **kwargs)
         # Towards the boundary the Gaussian density falls faster than the Jacobian grows; at it, the sum is inf - inf.
-        on_face = tf.reduce_any(tf.equal(y, 0), axis=-1)
-        return tf.where(on_face & tf.math.is_nan(log_prob), tf.constant(-np.inf, log_prob.dtype), log_prob)
+        on_face = tf.reduce_any(tf.equal(y, 0), axis=-1) & ~tf.reduce_any(tf.math.is_nan(y), axis=-1)
+        gaussian = self.distribution
+        known = ~tf.math.is_nan(gaussian.log_prob(tf.zeros(gaussian.event_shape, gaussian.dtype)))
+        boundary = on_face & known & tf.math.is_nan(log_prob)
+        return tf.where(boundary, tf.constant(-np.inf, log_prob.dtype), log_prob)
 
     def _check_classes(self, y):
         """`y`; refuses another number of classes, which would be broadcast."""

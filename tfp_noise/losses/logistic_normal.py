@@ -39,7 +39,8 @@ class LogisticNormal(NoisyLabelLoss):
     `min_scale` may be a schedule over the optimizer's updates (annealing): large at first, so that all examples are
     fitted alike, then smaller, so that the examples with the largest residuals are given up. The `NoisyLabelClassifier`
     that owns the loss counts the updates (fewer than batches where gradients are accumulated); without a classifier the
-    schedule stays at step 0.
+    schedule stays at step 0. Validation takes the value at the schedule's end throughout, so that its losses can be
+    compared between epochs.
 
     Args:
         num_classes: int, K >= 2.
@@ -95,7 +96,7 @@ class LogisticNormal(NoisyLabelLoss):
     ):
         super().__init__(num_classes, name=name, **kwargs)
         self.temperature = self._check_number("temperature", temperature, above=0, squared=True)
-        self.min_scale = _check_scale(min_scale, self.dtype)
+        self.min_scale, self._last_scale = _check_scale(min_scale, self.dtype)
         check_state(self)
         self.target_smoothing = self._check_number("target_smoothing", target_smoothing, maximum=1, above=0)
         if self.target_smoothing == 1:
@@ -155,6 +156,11 @@ class LogisticNormal(NoisyLabelLoss):
         "over min_scale^2. Take a lower learning rate than with cross-entropy, or a larger `min_scale`."
     )
 
+    def loss_in_validation(self):
+        if not callable(self.min_scale):
+            return self
+        return type(self).from_config({**self.get_config(), "min_scale": self._last_scale})
+
     def _min_scale_now(self):
         return self.min_scale(self.count_updates()) if callable(self.min_scale) else self.min_scale
 
@@ -183,17 +189,18 @@ class LogisticNormal(NoisyLabelLoss):
 
 
 def _check_scale(value, dtype):
-    """`value` if it is a positive number, or a schedule that starts and ends with one."""
-    if isinstance(value, schedules.LearningRateSchedule):
-        config = value.get_config()
-        last = (config.get("decay_steps") or 0) + (config.get("warmup_steps") or 0)
-        for step in {0, last}:
-            if value(step) > 0:
-                _validation.check_number("min_scale", float(value(step)), dtype=dtype, squared=True)
-            else:
-                raise ValueError(
-                    f"`min_scale` must stay above 0. Received a schedule that gives {float(value(step)):g} at step "
-                    f"{step}. Set its `alpha` or `end_learning_rate`."
-                )
-        return value
-    return _validation.check_number("min_scale", value, above=0, dtype=dtype, squared=True)
+    """`value` if it is a positive number, or a schedule that starts and ends with one; and the value at its end."""
+    if not isinstance(value, schedules.LearningRateSchedule):
+        return 2 * (_validation.check_number("min_scale", value, above=0, dtype=dtype, squared=True),)
+    config = value.get_config()
+    end = (config.get("decay_steps") or 0) + (config.get("warmup_steps") or 0)
+    end += max(config.get("boundaries", [-1])) + 1
+    for step in (0, end):
+        last = float(value(step))
+        if not last > 0:
+            raise ValueError(
+                f"`min_scale` must stay above 0. Received: a schedule that gives {last:g} at step {step}. Set its "
+                "`alpha` or `end_learning_rate`."
+            )
+        _validation.check_number("min_scale", last, dtype=dtype, squared=True)
+    return value, last
