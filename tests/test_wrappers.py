@@ -102,6 +102,20 @@ def test_frames_pass_a_pipeline_and_a_search_compares_losses():
         plain.predict(table.rename(columns={"a": "d"}))
 
 
+REMEMBERING = {one.name for one in losses.available() if getattr(losses, one.name).needs_ids}
+
+
+@pytest.mark.parametrize("name", sorted(REMEMBERING))
+def test_a_loss_that_remembers_examples_is_made_for_those_of_each_training(name):
+    """Folds of 12, 12 and 12 of 36 examples train with 24, and the best one with all of them."""
+    loss = getattr(losses, name)
+    loss = functools.partial(loss, backbone_epochs=1) if name == "PENCIL" else loss
+    search = model_selection.GridSearchCV(classifier(loss), {"epochs": [2]}, cv=3, error_score="raise")
+    search.fit(FEATURES, NAMES)
+    assert search.best_estimator_.model_.loss.num_examples == 36
+    assert base.clone(search.best_estimator_).fit(FEATURES[:20], NAMES[:20]).model_.loss.num_examples == 20
+
+
 def test_clones_are_untrained_and_optimizers_are_not_shared():
     trained = classifier(epochs=1).fit(FEATURES, NAMES)
     with pytest.raises(exceptions.NotFittedError):
@@ -239,7 +253,12 @@ def test_layers_are_not_trained_by_two_folds():
         ({"epochs": 0}, ValueError, "`epochs` must be at least 1. Received: 0"),
         ({"batch_size": 0}, ValueError, "`batch_size` must be at least 1. Received: 0"),
         ({"optimizer": None}, TypeError, "`optimizer` must be the name of an optimizer or .* Received: None"),
-        ({"loss": losses.EarlyLearning}, TypeError, "argument but the number of classes.*'num_examples'.*partial"),
+        ({"loss": losses.DisturbLabel}, TypeError, "argument but the number of classes.*'rate'.*partial"),
+        (
+            {"loss": functools.partial(losses.EarlyLearning, num_examples=35)},
+            ValueError,
+            "`loss` must leave `num_examples` out: it is that of each `fit`, here 36",
+        ),
         ({"loss": losses.CrossEntropy(3)}, TypeError, "`loss` must be a class of `losses`"),
     ],
 )

@@ -33,7 +33,7 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
     Args:
         network: function `(input_shape, num_outputs) -> keras.Model` of a new network that ends without a softmax.
         loss: function `num_classes -> losses.NoisyLabelLoss`, such as a class of `losses`. Further arguments are given
-            by `functools.partial`, also `num_examples` of a loss that remembers each example.
+            by `functools.partial`. A loss that remembers each example gets the `num_examples` of each `fit`.
         optimizer: name of an optimizer, or a `keras.optimizers.Optimizer`, of which each training takes a copy.
         epochs: int, as in `keras.Model.fit`.
         batch_size: int, as in `keras.Model.fit`.
@@ -124,7 +124,7 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
             )
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         keras.utils.set_random_seed(seed)
-        loss = _make_loss(self.loss, len(self.classes_))
+        loss = _make_loss(self.loss, len(self.classes_), len(features))
         self.model_ = NoisyLabelClassifier(self.network(features.shape[1:], loss.num_outputs), loss)
         self.model_.compile(_copy(self.optimizer))
         _check_new(self.model_.network)
@@ -178,18 +178,26 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _make_loss(loss, num_classes):
+def _make_loss(loss, num_classes, num_examples):
     """The loss of a class of `losses`, or of another function of the number of classes."""
     made = None
     if callable(loss) and not isinstance(loss, losses.NoisyLabelLoss):
+        signature = inspect.signature(loss)
+        remembers = "num_examples" in signature.parameters
+        if remembers and signature.parameters["num_examples"].default not in (inspect.Parameter.empty, num_examples):
+            raise ValueError(
+                f"`loss` must leave `num_examples` out: it is that of each `fit`, here {num_examples}. Received: "
+                f"{loss!r:.100}. Pass the class, or a `functools.partial` without it."
+            )
+        arguments = {"num_examples": num_examples} if remembers else {}
         try:
-            inspect.signature(loss).bind(num_classes)
+            signature.bind(num_classes, **arguments)
         except TypeError as error:
             raise TypeError(
                 f"`loss` must need no argument but the number of classes. Received: {loss!r:.100}, {error}. Give it "
                 "the others by `functools.partial`."
             ) from error
-        made = loss(num_classes)
+        made = loss(num_classes, **arguments)
     if not isinstance(made, losses.NoisyLabelLoss):
         raise TypeError(
             "`loss` must be a class of `losses`, or a function that makes one of its losses for a number of classes. "

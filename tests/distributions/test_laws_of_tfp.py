@@ -257,7 +257,6 @@ def test_the_boundary_hides_no_parameter_or_value_that_is_nan(jit_compile):
         assert np.isnan(log_prob(*given))
 
 
-
 BAD = {
     "loc": ([0.0, 0.0, np.nan], "`loc` must be finite"),
     "scale_diag": ([1.0, np.inf, 1.0], "`scale_diag` must be (positive and )?finite"),
