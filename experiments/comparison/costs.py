@@ -7,9 +7,7 @@ from experiments.comparison import sets
 from experiments.comparison.methods import CROSS_ENTROPY, METHODS
 from experiments.comparison.runs import settings_of_today
 from experiments.evaluation import step_costs
-from experiments.experiment import Noise
 
-_NOISE = Noise("symmetric", 0.4)
 _ROUNDS, _CALLS = 40, 3
 
 
@@ -33,7 +31,7 @@ def measure(dataset, methods, folder, data_dir=None):
     """Measure and store the ratio of each method's step to cross-entropy's, if one of them is not stored yet.
 
     Steps are those of the training, input and augmentation included, with the authors' arguments; of a method that
-    corrects labels after a warm-up, those after it.
+    corrects labels after a warm-up, those after it. The labels are those of the data set's strongest noise.
 
     Args:
         dataset: a key of `sets.SETS`.
@@ -44,7 +42,8 @@ def measure(dataset, methods, folder, data_dir=None):
     stored = read(dataset, folder)
     if all(name in stored for name in methods):
         return
-    (case,) = sets.cases(dataset, [_NOISE], 0, data_dir)
+    noise = max(sets.SETS[dataset].noises, key=lambda one: one.rate)
+    (case,) = sets.cases(dataset, [noise], 0, data_dir)
     names = [name for name in dict.fromkeys((*stored, *methods)) if name != CROSS_ENTROPY]
     steps = {name: _steps(METHODS[name], case) for name in names}
     ratios = step_costs.ratios(steps, _steps(METHODS[CROSS_ENTROPY], case), _ROUNDS, _CALLS)

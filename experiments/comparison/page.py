@@ -18,15 +18,16 @@ from experiments.experiment import CLEAN
 _OWN = ("LabelSmoothing", "OnlineLabelSmoothing", "LearnableLabelSmoothing", "LogisticNormal")
 _NOTE = """Made by `python -m experiments.compare --dataset={dataset}`. Accuracy on clean test labels in percent, mean ±
 standard deviation over seeds of noise, weights and order; the number of seeds stands behind the noise, and in
-parentheses behind a cell that has fewer. In bold: the highest mean of a column, and what is not significantly worse by
-a paired t test over the seeds (two-sided, 5 %, three seeds or more, not corrected for the number of methods); "in bold"
-counts such noises. Methods that are told more than the noisy labels stand below and have no part in this. With few
-seeds the test finds little: a method whose seeds differ much may be in bold far below the best. {left_out}
+parentheses behind a cell that has fewer. In bold, where there are three seeds or more: the highest mean of a column,
+and what is not significantly worse by a paired t test over the seeds (two-sided, 5 %, not corrected for the number of
+methods); "in bold" counts such noises. Methods that are told more than the noisy labels stand below and have no part in
+this. With few seeds the test finds little: a method whose seeds differ much may be in bold far below the best.
+{left_out}
 
 Every method trains the same network, {network}, with Adam at a learning rate of {learning_rate:g} for {epochs} epochs
 in batches of {batch_size}, on {train:,} examples; {validation:,} more, with noisy labels, choose {chosen}, and
-{test:,} with true labels test. {noise}. The cost is that of a training step divided by cross-entropy's, measured in
-turn in one process.
+{test:,} with true labels test, which leaves a standard error of up to {sampling:.1f} points. {noise}. The cost is that
+of a training step divided by cross-entropy's, measured in turn in one process.
 
 {search} What is more than a loss trains with cross-entropy where nothing else is said:
 """
@@ -59,6 +60,7 @@ def page(dataset, folder, stored, others):
         others: list of `pathlib.Path`, as `table.stored` returns them for the folder.
     """
     runs, task = table.scores(stored), SETS[dataset]
+    examples = next(iter(stored.values()))["settings"]["examples"]
     methods = {path.stem.rpartition("-")[0] for path in stored}
     text = _NOTE.format(
         dataset=dataset,
@@ -66,11 +68,12 @@ def page(dataset, folder, stored, others):
         epochs=task.epochs,
         batch_size=task.batch_size,
         learning_rate=task.learning_rate,
+        sampling=50 / np.sqrt(examples["test"]),  # at an accuracy of one half
         network=f"`{task.model}`" if task.model else f"two hidden layers of {HIDDEN[0]} units",
         noise=_noise(runs),
         chosen="hyperparameters and the best epoch" if task.searched else "the best epoch",
         search=_search(folder, methods) if task.searched else _NO_SEARCH,
-        **next(iter(stored.values()))["settings"]["examples"],
+        **examples,
     )
     paragraphs = [textwrap.fill(one, _WIDTH, break_on_hyphens=False) for one in text.split("\n\n")]
     text = "\n\n".join([f"# Methods compared on {dataset}", *paragraphs]) + "\n\n"

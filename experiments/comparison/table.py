@@ -6,7 +6,7 @@ from experiments import results
 from experiments.comparison.methods import CROSS_ENTROPY, METHODS
 from experiments.comparison.runs import is_of_today
 from experiments.evaluation import summaries
-from experiments.evaluation.paired_tests import not_worse_than_best
+from experiments.evaluation.paired_tests import FEWEST_SEEDS, not_worse_than_best
 from tfp_noise import visualization
 
 TIMES = {"last": "last epoch", "best": "epoch that is best on given validation labels"}
@@ -116,13 +116,15 @@ def _cells(methods, score, count):
 
 
 def leading(methods, score):
-    """Return the methods under one noise that are not significantly worse than the best, as a set of names.
+    """Return the methods under one noise that are not significantly worse than the best, none of too few seeds.
 
     Args:
         methods: `{method: {seed: scores}}`.
         score: key of the scores.
     """
     compared = {name: runs for name, runs in methods.items() if not METHODS[name].told}
+    if max(map(len, compared.values()), default=0) < FEWEST_SEEDS:
+        return set()
     return not_worse_than_best(
         {name: {seed: one[score] for seed, one in own.items()} for name, own in compared.items()}
     )
