@@ -70,14 +70,14 @@ def test_columns_are_chosen_in_their_order(write):
     ids=["semicolon", "tab", "byte order mark"],
 )
 def test_dialects(write, arguments):
-    columns = {"wéight": WEIGHTS, "colour": ["a, b\nc", 'the "d"'] * 20, "species": SPECIES}
+    columns = {"wéight": WEIGHTS, "colour": ["a, b\nc", 'the "d"', 'the "d"', 'the "d"'] * 10, "species": SPECIES}
     data = datasets.from_csv(write(columns, **arguments), "species")
     assert data.feature_names == ("wéight", "colour=a, b\nc", 'colour=the "d"')
 
 
 def test_spaces_around_features_and_empty_lines_mean_nothing(tmp_path):
     path = tmp_path / "adult.csv"
-    path.write_text("age,work,income\n\n" + "39, State ,<=50K\n 50 ,Private,>50K\n\n" * 10)
+    path.write_text("age,work,income\n\n" + "39, State ,<=50K\n 50 ,Private,>50K\n\n 39,State,>50K\n" * 10)
     data = datasets.from_csv(path, "income", validation_share=0)
     assert data.feature_names == ("age", "work=Private", "work=State")
     assert data.train.features[:2].tolist() == [[39, 0, 1], [50, 1, 0]]
@@ -137,8 +137,47 @@ def test_columns_of_very_many_categories_are_refused(write):
 
 
 def test_none_is_a_category(write):
-    data = datasets.from_csv(write(table(colour=["None", "red"] * 20)), "species")
+    data = datasets.from_csv(write(table(colour=["None", "red", "red"] * 13 + ["red"])), "species")
     assert data.feature_names == ("weight", "colour=None", "colour=red")
+
+
+ROW_NUMBERS = {
+    "index of pandas": ("", range(N), "column '' of 'pets.csv', which has no name"),
+    "index of pandas, read back": ("Unnamed: 0", range(N), "column 'Unnamed: 0' of 'pets.csv', which has no name"),
+    "ids with gaps": (
+        "row",
+        [7 * i + i % 3 for i in range(N)],
+        "column 'row' .* holds integers that rise from row to row",
+    ),
+    "falling": ("row", range(N, 0, -1), "column 'row' .* holds integers that fall"),
+    "floats": ("row", [float(i) for i in range(N)], "column 'row' .* holds integers that rise"),
+    "shuffled": ("row", [7 * i % N for i in range(N)], "column 'row' .* holds each integer from 0 to 39 once"),
+}
+
+
+@pytest.mark.parametrize(("name", "values", "message"), ROW_NUMBERS.values(), ids=ROW_NUMBERS)
+def test_row_numbers_are_features_only_if_they_are_listed(write, name, values, message):
+    path = write({name: values} | table())
+    with pytest.raises(ValueError, match=f"the {message}.* columns in `features`, 'weight', 'colour'.*list '{name}'"):
+        datasets.from_csv(path, "species")
+    assert datasets.from_csv(path, "species", ["weight", "colour"]).feature_names[0] == "weight"
+    assert datasets.from_csv(path, "species", [name, "weight"]).feature_names == (name, "weight")
+
+
+def test_row_numbers_and_free_text_are_refused_together(write):
+    path = write({"row": range(N), "name": [f"name {i}" for i in range(N)]} | table())
+    with pytest.raises(
+        ValueError, match=r"the column 'row' .*; the column 'name' .* in `features`, 'weight', 'colour';"
+    ):
+        datasets.from_csv(path, "species")
+
+
+@pytest.mark.parametrize("values", [["kitten", "puppy"] * 20, [0, 1] * 20, ["0", "1.0", "0.0", "1"] * 10])
+def test_columns_with_a_value_for_each_class_are_warned_of(write, values):
+    path = write(table(code=values))
+    with pytest.warns(UserWarning, match="the column 'code' of 'pets.csv', with one .* `features`, 'weight', 'colour'"):
+        datasets.from_csv(path, "species")
+    datasets.from_csv(path, "species", ["weight", "colour"])
 
 
 def test_missing_cells_are_filled_if_asked(write):

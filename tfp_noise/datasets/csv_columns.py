@@ -2,6 +2,8 @@
 
 import csv
 
+import numpy as np
+
 from tfp_noise import _validation
 from tfp_noise.datasets import own_labels
 
@@ -63,6 +65,19 @@ def read(path):
         )
     columns = zip(*(row for _, row in examples), strict=True)
     return dict(zip(names, map(list, columns), strict=True))
+
+
+def is_missing(cell):
+    """True for a cell of one of `MISSING`, whatever is around it."""
+    return cell.strip() in MISSING
+
+
+def numbers(cells, comma):
+    """Text as float64 `[n]`; `None` if not all of it is numbers, with commas for decimal points if `comma`."""
+    try:
+        return (np.array([cell.replace(",", ".") for cell in cells], object) if comma else cells).astype(np.float64)
+    except ValueError:
+        return None
 
 
 def labels(argument, path, name, cells, class_names=None):
