@@ -1,5 +1,6 @@
-"""Checks of columns that are to be features: row numbers, free text, missing cells, copies of the label."""
+"""Checks of columns that are to be features: row numbers, text, missing cells, copies of the label."""
 
+import collections
 import re
 import warnings
 
@@ -9,6 +10,8 @@ from tfp_noise.datasets import csv_columns
 
 _MOST_CATEGORIES = 1000  # of a column
 _FEWEST_ROWS = 6  # of which fewer rise by chance
+_LISTED = 5
+_FEWEST_NUMBERS = 10  # beside each cell that is none, where that looks like a slip
 _NO_NAME = re.compile(r"(Unnamed: \d+)?")  # as pandas writes the index, and as it reads that back
 
 
@@ -61,6 +64,31 @@ def _free_text(cells, comma):
         return None
     example = next(cell for cell in cells if csv_columns.numbers(np.array([cell], object), comma) is None)
     return f"has {size} different texts in {len(cells)} rows, such as {example!r:.50}"
+
+
+def warn_of_odd_cells(path, filled, numbers, comma):
+    """Warns of columns that are taken for categories because of a few cells that are no numbers.
+
+    Args:
+        path: the file.
+        filled: as of `check_kinds`.
+        numbers: as of `check_kinds`.
+        comma: as of `check_kinds`.
+    """
+    for name, cells in filled.items():
+        if numbers[name] is not None:
+            continue
+        counts = collections.Counter(cells)
+        odd = {one: counts[one] for one in counts if csv_columns.numbers(np.array([one], object), comma) is None}
+        if _FEWEST_NUMBERS * sum(odd.values()) <= len(cells):
+            shown = ", ".join(f"{one!r:.50}" for one in list(odd)[:_LISTED]) + (", ..." if len(odd) > _LISTED else "")
+            warnings.warn(
+                f"`features` should be columns of numbers or of categories. Received: the column {name!r} of "
+                f"{path.name!r}, taken for {len(counts)} categories, where all of {len(cells)} cells but "
+                f"{sum(odd.values())} are numbers. The others are {shown}. Correct these cells; or, if nothing is "
+                "known there, empty them and pass `impute=True`.",
+                stacklevel=3,
+            )
 
 
 def check_missing(path, missing, size, impute):

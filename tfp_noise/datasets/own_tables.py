@@ -47,12 +47,14 @@ def from_csv(
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: no CSV file; a column that is not there; missing cells, of which '', '?', 'NA', 'N/A', 'NaN' and
-            'NULL' are taken for; text that is no category; row numbers; labels that `from_arrays` refuses.
+        ValueError: no CSV file; a column that is not there; missing cells, for which '', '?', 'None' and, in any case,
+            what pandas reads so, such as 'NA', '#N/A', 'NaN' and 'NULL', are taken; text that is no category; row
+            numbers; labels that `from_arrays` refuses.
         TypeError: columns that are not named by strings.
 
     Warns:
-        UserWarning: if a column has one value for each class, such as its code, so that it tells the given label.
+        UserWarning: if a column has one value for each class, such as its code, so that it tells the given label; or if
+            nine cells of ten are numbers in a column that is one-hot encoded because of the others.
 
     Example:
         >>> import pathlib, tempfile
@@ -77,6 +79,7 @@ def from_csv(
     filled = {name: cells[~missing[name]] for name, cells in table.items()}
     numbers = {name: csv_columns.numbers(cells, comma) for name, cells in filled.items()}
     column_checks.check_kinds(file, filled, numbers, comma, are_listed=features is not None)
+    column_checks.warn_of_odd_cells(file, filled, numbers, comma)
     column_checks.check_missing(file, {name: cells[missing[name]] for name, cells in table.items()}, len(given), impute)
     column_checks.warn_of_copies(file, filled, numbers, {name: given[~missing[name]] for name in chosen})
     encoded = [_encode(file, name, table[name], missing[name], numbers[name]) for name in chosen]
