@@ -44,6 +44,7 @@ class Examples:
                 "`labels` must be the true classes, int [n], or `observed` the given ones. Received: None for both. "
                 "Pass labels of unknown truth as `observed`."
             )
+        _validation.check_one_order(vars(self))
         object.__setattr__(self, "features", _validation.check_features("features", self.features))
         for field in ("labels", "observed"):
             if getattr(self, field) is not None:

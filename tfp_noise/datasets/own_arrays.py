@@ -60,8 +60,7 @@ def from_arrays(
         ([0, 1, 0, 1], None)
     """
     feature_names = column_names(features)
-    for name, column in (("labels", labels), ("true_labels", true_labels)):
-        _validation.check_one_order(name, column, features)
+    _validation.check_one_order({"features": features, "labels": labels, "true_labels": true_labels})
     features = check_features("features", features)
     classes, given = own_labels.find("labels", labels, class_names)
     return make(
@@ -158,6 +157,7 @@ def check_test(test, classes, feature_names):
             f"`test` must be a pair, (features, true labels). Received: {test!r:.100}. Leave it out where no true "
             "labels are known."
         )
+    _validation.check_one_order({"test": test})
     if feature_names and column_names(test[0]) not in (None, feature_names):
         raise ValueError(
             f"`test` must have the columns of `features`, in their order. Received: {column_names(test[0])!r:.200}. "

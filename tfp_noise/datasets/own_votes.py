@@ -58,6 +58,7 @@ def from_votes(
         [0.67, 1.0, 1.0, 1.0]
     """
     seed = _validation.check_seed(seed)
+    _validation.check_one_order({"features": features, "true_labels": true_labels})
     feature_names = own_arrays.column_names(features)
     inputs = own_arrays.check_features("features", features)
     is_table = isinstance(votes, dict) or own_arrays.column_names(votes)

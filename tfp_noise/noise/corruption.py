@@ -45,6 +45,7 @@ def corrupt(
         >>> round(float(np.mean(noisy != 0)), 1)
         0.4
     """
+    _validation.check_one_order({"labels": labels, "ids": ids})
     matrix = _validation.check_transition("transition", transition)
     seed = _validation.check_seed(seed)
     num_classes = len(matrix)

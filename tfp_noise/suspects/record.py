@@ -53,6 +53,7 @@ class Suspects:
     joint: np.ndarray
 
     def __post_init__(self) -> None:
+        _validation.check_one_order({name: value for name, value in vars(self).items() if name != "joint"})
         joint = _validation.check_matrix("joint", self.joint)
         if joint.min() < 0:
             raise ValueError(f"`joint` must hold numbers of examples, at least 0. Received: {joint.min():g}.")
