@@ -7,6 +7,7 @@ from tfp_noise._validation import wording
 from tfp_noise._validation.arrays import as_array, as_numbers, check_finite
 
 DISTRIBUTION_TOLERANCE = 1e-3  # of the sum of a row, so that float16 predictions pass
+_ROUNDED = 0.05  # as far as rounding to a few digits may move the sum of a row
 LOGITS_CURE = "Are these logits? Pass their softmax. Did training diverge?"
 _CHUNK_ENTRIES = 2**22
 _NAN = ("nan", "<NA>")  # as NumPy and pandas write a missing value among names
@@ -142,11 +143,19 @@ def check_distribution_rows(name, rows, cure=LOGITS_CURE) -> np.ndarray:
         if not right.all():
             check_finite(name, rows, cure=cure)
             wrong = int(right.argmin())
+            if cure != wording.NORMALISE and _are_of_several_labels(rows):
+                cure = wording.EACH_LABEL
             raise ValueError(
                 f"{wording.distributions(name)} Received: row {part.start + wrong} has the minimum "
                 f"{rows[part][wrong].min():g} and the sum {sums[wrong]:g}. {cure}"
             )
     return rows if rows.dtype.kind == "f" else rows.astype(np.float64)
+
+
+def _are_of_several_labels(rows):
+    """True for numbers in [0, 1] of which most rows have sums that distributions do not get by rounding."""
+    off = np.abs(rows.sum(axis=1, dtype=np.float64) - 1) > _ROUNDED
+    return rows.min() >= 0 and rows.max() <= 1 and off.mean() > 0.5
 
 
 def row_chunks(rows):

@@ -11,6 +11,10 @@ NOT_REGRESSION = "If these are targets of a regression: this library is about no
 FROM_1 = "Do the labels start at 1, or is `num_classes` too small?"
 SEVERAL_LABELS = "For several labels an example, wrap a loss of two classes: `losses.MultiLabel(loss, num_labels)`."
 NORMALISE = f"Divide each row by its sum, or pass class indices. {SEVERAL_LABELS}"
+EACH_LABEL = (
+    "Are these probabilities of several labels an example? Take each label by itself, as two classes: "
+    "`np.stack([1 - p[..., label], p[..., label]], axis=-1)`, beside `labels[..., label]`."
+)
 SIGNS = "If -1 stands for absent and 1 for present, pass `(labels + 1) / 2`."
 UNKNOWN_LABEL = "For labels that nobody knows, pass -1 and give MultiLabel `ignore_class=-1`."
 UNKNOWN_LABEL_255 = "If 255 stands for a label that nobody knows, give MultiLabel `ignore_class=255`."
