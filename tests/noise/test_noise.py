@@ -160,6 +160,11 @@ def test_dataset_keeps_clean_labels_and_what_corrupted_them(exact):
             ValueError,
             "`ids` must be shaped as `labels`.* leave `ids` out",
         ),
+        (
+            lambda: noise.corrupt([0, 1], np.eye(3), 0, ids=[0.0, 1.0]),
+            TypeError,
+            r"`ids` must be integers or strings.* Pass `np.asarray\(ids, int\)`",
+        ),
         (lambda: noise.corrupt(np.int32(0), np.eye(3), 0), ValueError, "`ids` must be given for a single label"),
     ],
 )

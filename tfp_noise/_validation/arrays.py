@@ -31,6 +31,7 @@ def as_array(name, value, cure) -> np.ndarray:
         value: array, tensor, list, or column of a table.
         cure: text, the advice for a list of rows with different lengths.
     """
+    check_dense(name, value)
     parts = value if isinstance(value, (list, tuple)) else [value]
     masked = sum(int(np.ma.count_masked(part)) for part in parts if isinstance(part, np.ma.MaskedArray))
     if masked:
@@ -46,6 +47,12 @@ def as_array(name, value, cure) -> np.ndarray:
         raise ValueError(
             f"`{name}` must be convertible to one array. Received {received} that is not: {error}. {cure}"
         ) from error
+
+
+def check_dense(name, value):
+    """Refuses a sparse matrix of SciPy, as scikit-learn makes some, of which NumPy makes one object."""
+    if hasattr(value, "toarray"):
+        raise TypeError(f"`{name}` must be a dense array. Received a sparse matrix. Pass `{name}.toarray()`.")
 
 
 def check_finite(name, array, where="row", cure=""):

@@ -46,6 +46,15 @@ def label_range(name, num_classes):
     return f"`{name}` must lie in [0, {num_classes})."
 
 
+def no_class(ignored):
+    """The cure for distributions that have rows of zeros, beside a loss with this `ignore_class`, or `None`."""
+    index = -1 if ignored is None else ignored
+    return (
+        f"A row of zeros has no class: pass class indices, `np.where(y.any(axis=-1), y.argmax(axis=-1), {index})`, and "
+        f"give the loss `ignore_class={index}`."
+    )
+
+
 def multi_label_range(name):
     return f"`{name}` must lie in [0, 1]: 0 for an absent label, 1 for one that is present."
 

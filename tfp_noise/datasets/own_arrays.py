@@ -182,8 +182,7 @@ def check_features(name, features):
             f"`{name}` must be one array [n, ...]. Received a dict of {', '.join(map(repr, features)) or 'nothing'}. "
             "Stack columns of numbers: `np.column_stack(list(features.values()))`."
         )
-    if hasattr(features, "toarray"):
-        raise TypeError(f"`{name}` must be a dense array. Received a sparse matrix. Pass `features.toarray()`.")
+    _validation.check_dense(name, features)
     is_table = column_names(features) is not None
     if is_table:
         _check_columns(name, features)

@@ -107,6 +107,7 @@ def from_text(names, class_names=None):
 
 def read(name, labels):
     """`labels` as a list of Python integers, strings or bools, all of one kind and none missing."""
+    _validation.check_dense(name, labels)
     array = to_array(labels)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
