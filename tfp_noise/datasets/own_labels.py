@@ -185,10 +185,7 @@ def _categories(labels):
 
 
 def _named(class_names, values):
-    names = _validation.check_class_names(class_names)
-    twice = [name for name, count in collections.Counter(names).items() if count > 1]
-    if twice:
-        raise ValueError(f"`class_names` must name every class once. Received: {_listed(twice)} more than once.")
+    names = _validation.check_class_names(class_names, once=True)
     return Classes(names if isinstance(values[0], str) else tuple(range(len(names))), names)
 
 
