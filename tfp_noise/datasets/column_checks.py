@@ -46,7 +46,7 @@ def check_kinds(path, filled, numbers, comma, are_listed):
 def _row_numbers(name, values):
     """The reason why a column seems to number the rows, or `None`."""
     if _NO_NAME.fullmatch(name):
-        return "has no name, such as the row numbers that pandas writes"
+        return "has no name, like the row numbers that pandas writes"
     if values is None or len(values) < _FEWEST_ROWS or not np.isfinite(values).all() or (values % 1).any():
         return None
     steps = np.diff(values)
