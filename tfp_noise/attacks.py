@@ -105,6 +105,7 @@ def _ascend(model, features, labels, epsilon, step_size, num_steps, generator=No
     """Signed gradient steps within the box, from the features or, with a generator, from a random point of the box."""
     _backends.require_tensorflow("attacks", "TensorFlow takes their gradients")
     epsilon = _validation.check_number("epsilon", epsilon, 0)
+    _validation.check_one_order({"features": features, "labels": labels})
     features = _validation.check_unit_features("features", features).astype(np.float32)
     if isinstance(model, NoisyLabelClassifier):
         model.scale_check("features", features)

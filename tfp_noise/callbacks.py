@@ -142,6 +142,7 @@ class MarginHistory(keras.callbacks.Callback):
 
     def __init__(self, features: Any, labels: ArrayLike, batch_size: int = 256):
         super().__init__()
+        _validation.check_one_order({"features": features, "labels": labels})
         self._labels = _validation.check_indices("labels", labels, rank=None).astype(np.int64)
         check_examples("features", features, len(self._labels))
         self._features, self._batch_size = features, _validation.check_int("batch_size", batch_size, 1)

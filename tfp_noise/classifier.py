@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfp_noise import _backends, _labels, distribute
+from tfp_noise import _backends, _labels, _validation, distribute
 from tfp_noise._saving.deployment import probabilities_model
 from tfp_noise._saving.input_signature import ModelWithInputSignature
 from tfp_noise._saving.onnx_export import check_onnx, export_onnx
@@ -254,15 +254,16 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             TypeError: if labels are neither integers nor distributions, such as targets of a regression.
             ValueError: if labels lie outside `[0, num_classes)`, rows are not distributions, or the shapes of labels or
                 weights do not fit; if a loss needs ids that are not there, out of range, or come with other labels than
-                before; if features are infinite, or are NaN and the network's outputs are then NaN, too; if a batch
-                cannot be divided among the replicas; or if data, settings, weights, loss, optimizer or seed differ
-                between workers (on every worker).
+                before; if columns of pandas have one index in two orders; if features are infinite, or are NaN and the
+                network's outputs are then NaN, too; if a batch cannot be divided among the replicas; or if data,
+                settings, weights, loss, optimizer or seed differ between workers (on every worker).
             ConnectionError: if one of several workers is lost.
 
         Warns:
             UserWarning: if images are on another scale than the network is made for; once, if a method that corrects
                 labels after a warm-up does not come to that in the epochs so far and those of this call.
         """
+        _validation.check_one_order({"x": x, "y": y, "sample_weight": kwargs.get("sample_weight")})
         x, y = self._checked(x, with_positions(y, self.loss), training=True)
         check_remembered(y, self.loss)
         self._check_weights(kwargs, x, y)
@@ -271,6 +272,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         if validation is not None and not isinstance(validation, (tuple, list)):
             kwargs["validation_data"], _ = self._checked(validation, None, "validation ")
         elif validation is not None:
+            _validation.check_one_order({"validation_data": validation})
             kwargs["validation_data"] = (*self._checked(*validation[:2], "validation "), *validation[2:])
             self._check_weights({"sample_weight": (*validation, None)[2]}, *kwargs["validation_data"][:2])
         data = fit_arguments.data_of(x, y, kwargs)
@@ -288,6 +290,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
 
     def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, **kwargs):
         """Evaluates like `keras.Model.evaluate`, after the checks of `fit`; the loss is `loss.evaluation_loss`."""
+        _validation.check_one_order({"x": x, "y": y, "sample_weight": sample_weight})
         x, y = self._checked(x, y)
         self._check_weights({"sample_weight": sample_weight}, x, y)
         return super().evaluate(x, y, batch_size, verbose, sample_weight, **kwargs)

@@ -214,6 +214,7 @@ def from_confident_counts(
     References:
         Northcutt, Jiang, Chuang, "Confident learning: estimating uncertainty in dataset labels", 2021, Eq. 1 to 3.
     """
+    _validation.check_one_order({"probabilities": probabilities, "labels": labels})
     probabilities, labels = _positions.as_examples(probabilities, labels)
     probabilities = _validation.check_distribution_rows("probabilities", probabilities)
     num_classes = probabilities.shape[1]
@@ -263,6 +264,7 @@ def from_trusted(clean: ArrayLike, observed: ArrayLike, num_classes: int) -> Est
 
 def _count(clean, observed, num_classes):
     """Number of examples by class and observed label, int `[num_classes, num_classes]`."""
+    _validation.check_one_order({"clean": clean, "observed": observed})
     num_classes = _validation.check_int("num_classes", num_classes, 2)
     clean = _validation.check_labels("clean", clean, num_classes)
     observed = _validation.check_labels("observed", observed, num_classes)

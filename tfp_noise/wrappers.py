@@ -100,7 +100,8 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
             TypeError: if an argument of the constructor has another type, the loss needs further arguments, or labels
                 are of several types or of another one.
             ValueError: if features are not finite numbers, a label is missing, there are fewer than two classes, a
-                weight is negative, or `network` returns layers that have been trained already.
+                weight is negative, columns of pandas have one index in two orders, or `network` returns layers that
+                have been trained already.
         """
         if isinstance(self.network, keras.layers.Layer):
             raise TypeError(
@@ -110,6 +111,7 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
         _validation.check_callable("network", self.network, "Pass one of (input_shape, num_outputs).")
         for name in ("epochs", "batch_size"):
             _validation.check_int(name, getattr(self, name), 1)
+        _validation.check_one_order({"X": X, "y": y, "sample_weight": sample_weight})
         _check_columns(X)
         features, labels = validate_data(self, X, _as_labels(y), allow_nd=True)
         check_classification_targets(labels)

@@ -152,8 +152,8 @@ def test_the_model_is_plain_keras(finished, table):
 
 def test_columns_that_give_the_labels_away_are_warned_of(tmp_path):
     with open(tmp_path / "codes.csv", "w", newline="") as stream:
-        csv.writer(stream).writerows([["row", "weight", "species"], *([i, i % 7, "ab"[i % 2]] for i in range(40))])
-    with pytest.warns(UserWarning, match="The column 'row' numbers the rows"):
+        csv.writer(stream).writerows([["code", "weight", "species"], *([i % 2, i % 7, "ab"[i % 2]] for i in range(40))])
+    with pytest.warns(UserWarning, match="the column 'code' of 'codes.csv', with one value for each class"):
         examples = data.load(Settings(csv=str(tmp_path / "codes.csv"), label="species"))
     with pytest.warns(UserWarning, match="Every given label was predicted") as caught:
         ranked = command._ranked(np.eye(2)[examples.labels], examples)

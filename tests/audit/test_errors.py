@@ -34,7 +34,7 @@ def write(path, rows):
         csv.writer(stream).writerows([["weight", "species"], *rows])
 
 
-ROWS = [[i, "cat" if i % 2 else "dog"] for i in range(20)]
+ROWS = [[i + 0.5, "cat" if i % 2 else "dog"] for i in range(20)]
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,7 @@ ROWS = [[i, "cat" if i % 2 else "dog"] for i in range(20)]
         ([*ROWS, [1, "owl"]], ["--label=species"], "one example of 'owl'"),
         ([*ROWS, ["", "cat"]], ["--label=species"], r"missing cells in 'weight' \(1\).*Fill them by `--impute`"),
         ([*ROWS, [1, "Cat "], [2, "Cat "]], ["--label=species"], "'cat' .10 times. and 'Cat '.*if they are several"),
+        ([[i, row[1]] for i, row in enumerate(ROWS)], ["--label=species"], "'weight'.*row numbers.*in `--features`"),
         (ROWS, ["--label=species", "--features=age"], "Unknown column of 'pets.csv': 'age'.*`--features`"),
         (ROWS, ["--label=species", "--folds=1"], "`--folds` must be"),
         (ROWS, ["--label=species", "--epochs=0"], "`--epochs` must be"),

@@ -1,6 +1,7 @@
 """A user's CSV file as a data set: numbers, categories, missing cells, and everything that is refused."""
 
 import csv
+import re
 import statistics
 
 import numpy as np
@@ -70,14 +71,14 @@ def test_columns_are_chosen_in_their_order(write):
     ids=["semicolon", "tab", "byte order mark"],
 )
 def test_dialects(write, arguments):
-    columns = {"wéight": WEIGHTS, "colour": ["a, b\nc", 'the "d"'] * 20, "species": SPECIES}
+    columns = {"wéight": WEIGHTS, "colour": ["a, b\nc", 'the "d"', 'the "d"', 'the "d"'] * 10, "species": SPECIES}
     data = datasets.from_csv(write(columns, **arguments), "species")
     assert data.feature_names == ("wéight", "colour=a, b\nc", 'colour=the "d"')
 
 
 def test_spaces_around_features_and_empty_lines_mean_nothing(tmp_path):
     path = tmp_path / "adult.csv"
-    path.write_text("age,work,income\n\n" + "39, State ,<=50K\n 50 ,Private,>50K\n\n" * 10)
+    path.write_text("age,work,income\n\n" + "39, State ,<=50K\n 50 ,Private,>50K\n\n 39,State,>50K\n" * 10)
     data = datasets.from_csv(path, "income", validation_share=0)
     assert data.feature_names == ("age", "work=Private", "work=State")
     assert data.train.features[:2].tolist() == [[39, 0, 1], [50, 1, 0]]
@@ -87,8 +88,24 @@ def test_spaces_around_features_and_empty_lines_mean_nothing(tmp_path):
 def test_labels_written_as_integers_are_sorted_by_number(write):
     data = datasets.from_csv(write(table(species=[10, 2, 7, 2] * 10)), "species")
     assert data.class_names == ("2", "7", "10")
-    data = datasets.from_csv(write(table(species=["01", "1", "2", "10"] * 10)), "species")
-    assert data.class_names == ("01", "1", "10", "2")  # "01" is text
+    data = datasets.from_csv(write(table(species=["01", "11", "2", "10"] * 10)), "species")
+    assert data.class_names == ("01", "10", "11", "2")  # "01" is text
+
+
+@pytest.mark.parametrize("other", ["1.0", "01", "+1", "1e0"])
+def test_labels_that_are_one_number_are_one_class_or_listed(write, other):
+    path = write(table(species=["1", "2", other, "cat"] * 10))
+    with pytest.raises(
+        ValueError, match=rf"names that are one number: '1' \(10 times\) and '{re.escape(other)}' .* such as '1'; if"
+    ):
+        datasets.from_csv(path, "species")
+    names = ("1", "2", other, "cat")
+    assert datasets.from_csv(path, "species", class_names=names).class_names == names
+
+
+def test_labels_that_only_look_like_one_number_are_several_classes(write):
+    data = datasets.from_csv(write(table(species=["1_0", "10", "inf", "infinity"] * 10)), "species")
+    assert len(data.class_names) == 4
 
 
 def test_class_names_are_the_labels_or_what_integers_number(write):
@@ -98,7 +115,25 @@ def test_class_names_are_the_labels_or_what_integers_number(write):
     assert rows(datasets.from_csv(path, "species", class_names=["cat", "dog"]))[0][1] == "dog"
 
 
-@pytest.mark.parametrize("cell", ["", "?", "NA", "N/A", "NaN", "nan", "NULL", "null", " "])
+PANDAS = [
+    "#N/A",
+    "#N/A N/A",
+    "#NA",
+    "-1.#IND",
+    "-1.#QNAN",
+    "-NaN",
+    "-nan",
+    "1.#IND",
+    "1.#QNAN",
+    "<NA>",
+    "N/A",
+    "NA",
+    "NULL",
+]
+PANDAS += ["NaN", "None", "n/a", "nan", "null"]  # `pandas._libs.parsers.STR_NA_VALUES`, without the empty text
+
+
+@pytest.mark.parametrize("cell", ["", "?", " ", *PANDAS, "Null", "NAN", "<na>"])
 def test_missing_cells_are_counted_by_column(write, cell):
     columns = table(weight=without(cell, 2, 3, values=WEIGHTS), colour=without(cell, 0, values=COLOURS))
     with pytest.raises(
@@ -107,6 +142,8 @@ def test_missing_cells_are_counted_by_column(write, cell):
     ):
         datasets.from_csv(write(columns), "species")
     assert datasets.from_csv(write(columns | {"colour": COLOURS}), "species", ["colour"]).input_shape == (3,)
+    with pytest.raises(ValueError, match=r"`label` must be a column without missing cells\. Received: 2 of 40"):
+        datasets.from_csv(write(table(species=without(cell, 2, 3, values=SPECIES))), "species")
 
 
 @pytest.mark.parametrize(
@@ -137,8 +174,61 @@ def test_columns_of_very_many_categories_are_refused(write):
 
 
 def test_none_is_a_category(write):
-    data = datasets.from_csv(write(table(colour=["None", "red"] * 20)), "species")
-    assert data.feature_names == ("weight", "colour=None", "colour=red")
+    data = datasets.from_csv(write(table(colour=["none", "red", "red"] * 13 + ["red"])), "species")
+    assert data.feature_names == ("weight", "colour=none", "colour=red")
+
+
+def test_a_few_cells_that_make_categories_of_numbers_are_warned_of(write):
+    ages = [str(20 + i % 15) for i in range(N)]
+    path = write(table(age=without("unknown", 3, 9, values=ages)))
+    with pytest.warns(
+        UserWarning,
+        match="column 'age' of 'pets.csv', taken for 16 categories, where all of 40 cells but 2 .* are 'unknown'\\.",
+    ):
+        datasets.from_csv(path, "species")
+    path = write(table(age=without("", 3, 9, values=ages)))  # the cure
+    assert "age" in datasets.from_csv(path, "species", impute=True).feature_names
+    sizes = without("XL", *range(0, N, 8), values=ages)  # 5 of 40, more than one of ten
+    assert "size=XL" in datasets.from_csv(write(table(size=sizes)), "species").feature_names
+
+
+ROW_NUMBERS = {
+    "index of pandas": ("", range(N), "column '' of 'pets.csv', which has no name"),
+    "index of pandas, read back": ("Unnamed: 0", range(N), "column 'Unnamed: 0' of 'pets.csv', which has no name"),
+    "ids with gaps": (
+        "row",
+        [7 * i + i % 3 for i in range(N)],
+        "column 'row' .* holds integers that rise from row to row",
+    ),
+    "falling": ("row", range(N, 0, -1), "column 'row' .* holds integers that fall"),
+    "floats": ("row", [float(i) for i in range(N)], "column 'row' .* holds integers that rise"),
+    "shuffled": ("row", [7 * i % N for i in range(N)], "column 'row' .* holds each integer from 0 to 39 once"),
+}
+
+
+@pytest.mark.parametrize(("name", "values", "message"), ROW_NUMBERS.values(), ids=ROW_NUMBERS)
+def test_row_numbers_are_features_only_if_they_are_listed(write, name, values, message):
+    path = write({name: values} | table())
+    with pytest.raises(ValueError, match=f"the {message}.* columns in `features`, 'weight', 'colour'.*list '{name}'"):
+        datasets.from_csv(path, "species")
+    assert datasets.from_csv(path, "species", ["weight", "colour"]).feature_names[0] == "weight"
+    assert datasets.from_csv(path, "species", [name, "weight"]).feature_names == (name, "weight")
+
+
+def test_row_numbers_and_free_text_are_refused_together(write):
+    path = write({"row": range(N), "name": [f"name {i}" for i in range(N)]} | table())
+    with pytest.raises(
+        ValueError, match=r"the column 'row' .*; the column 'name' .* in `features`, 'weight', 'colour';"
+    ):
+        datasets.from_csv(path, "species")
+
+
+@pytest.mark.parametrize("values", [["kitten", "puppy"] * 20, [0, 1] * 20, ["0", "1.0", "0.0", "1"] * 10])
+def test_columns_with_a_value_for_each_class_are_warned_of(write, values):
+    path = write(table(code=values))
+    with pytest.warns(UserWarning, match="the column 'code' of 'pets.csv', with one .* `features`, 'weight', 'colour'"):
+        datasets.from_csv(path, "species")
+    datasets.from_csv(path, "species", ["weight", "colour"])
 
 
 def test_missing_cells_are_filled_if_asked(write):
@@ -183,7 +273,6 @@ REFUSED = {
     "no feature at all": ({"species": SPECIES}, {}, "there are none beside 'species'"),
     "infinity": (table(weight=without("-inf", 7, values=WEIGHTS)), {}, "-inf in the column 'weight' of 'pets.csv'"),
     "too large": (table(weight=without("1e39", 7, values=WEIGHTS)), {}, r"1e\+39 in the column 'weight'"),
-    "another NaN": (table(weight=without("NAN", 7, values=WEIGHTS)), {}, "nan in the column 'weight'"),
     "one class": (table(species=["cat"] * N), {}, "`label` must be of two classes or more"),
     "class of one": (table(species=["cow", "dog", "dog", *SPECIES[3:]]), {}, "one example of 'cow'"),
     "case and spaces": (table(species=["cat", "Cat ", "cat", "cat"] * 10), {}, r"'cat' \(30 times\) and 'Cat ' \(10"),

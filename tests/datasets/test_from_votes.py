@@ -1,6 +1,7 @@
 """Votes of several annotators as a data set: counts, majority, soft labels, agreement, and what is refused."""
 
 import collections
+import re
 
 import keras
 import numpy as np
@@ -161,6 +162,40 @@ REFUSED = {
 def test_refused_votes(votes, message):
     with pytest.raises(ValueError, match=message):
         datasets.from_votes(FEATURES, votes)
+
+
+# A label of each of three annotators, two of whom agree, at least; the third says -1 or NaN where they saw nothing.
+MATRIX = np.stack([np.arange(N) % K, np.arange(N) % K, np.arange(N) * 7 % 11 % K], axis=1)
+UNSEEN = (np.arange(N)[:, None] % 2 == 0) & (np.arange(3) == 2)
+
+
+@pytest.mark.parametrize(
+    ("votes", "message"),
+    [
+        (MATRIX, "must hold a vote for every example"),
+        (np.where(UNSEEN, -1, MATRIX), "must be counts: 0, 1, 2 and so on. Received: -1"),
+        (np.where(UNSEEN, np.nan, MATRIX), "must be finite"),
+        (MATRIX + 1, "should be counts, a column a class. .* with sums from 3 to 9"),
+    ],
+    ids=["from 0", "-1", "NaN", "from 1"],
+)
+def test_labels_of_each_annotator_are_no_counts(votes, message):
+    kind, error = (pytest.warns, UserWarning) if votes.min() > 0 else (pytest.raises, ValueError)
+    with kind(error, match=f"`votes` {message}.* Are these one label of each annotator") as caught:
+        datasets.from_votes(FEATURES, votes)
+    said = str(caught[0].message if error is UserWarning else caught.value)
+    names = {"np": np, "datasets": datasets, "features": FEATURES, "votes": votes}
+    assignment, call = re.findall(r"`([^`]*\(.*?\))`", said)[-2:]
+    exec(assignment, names)  # the cure
+    found = everything(eval(call, names))["votes"]
+    values = sorted(set(votes[votes >= 0].tolist()))
+    np.testing.assert_array_equal(found, [[np.sum(row == value) for value in values] for row in votes])
+
+
+@pytest.mark.parametrize("counts", [[[1, 1, 0], [0, 2, 0], [2, 1, 0], [0, 0, 3]], [[1, 1], [2, 0], [0, 1], [1, 1]]])
+def test_counts_of_different_sums_are_counts(counts):
+    found = datasets.from_votes(FEATURES, np.tile(np.array(counts), [N // 4, 1]), validation_share=0)
+    assert found.train.votes[:4].tolist() == counts
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,16 @@ def test_dataset_keeps_clean_labels_and_what_corrupted_them(exact):
         ),
         (lambda: noise.corrupt([0], np.eye(3), 2**31), ValueError, r"`seed` must be below 2\^31"),
         (lambda: noise.corrupt([0], np.eye(3), -1), ValueError, "`seed` must be at least 0"),
-        (lambda: noise.corrupt([0, 1], np.eye(3), 0, ids=[4]), ValueError, "`ids` must be shaped as `labels`"),
+        (
+            lambda: noise.corrupt([0, 1], np.eye(3), 0, ids=[4]),
+            ValueError,
+            "`ids` must be shaped as `labels`.* leave `ids` out",
+        ),
+        (
+            lambda: noise.corrupt([0, 1], np.eye(3), 0, ids=[0.0, 1.0]),
+            TypeError,
+            r"`ids` must be integers or strings.* Pass `np.asarray\(ids, int\)`",
+        ),
         (lambda: noise.corrupt(np.int32(0), np.eye(3), 0), ValueError, "`ids` must be given for a single label"),
     ],
 )
@@ -168,6 +177,16 @@ def test_noisy_data_are_not_corrupted_again():
     noisy = noise.corrupt_dataset(datasets.load("digits"), np.eye(10), seed=0)
     with pytest.raises(ValueError, match=r"`dataset` must have clean labels. Received: 'digits'"):
         noise.corrupt_dataset(noisy, np.eye(10), seed=0)
+
+
+@pytest.mark.parametrize("shape", [[500, 1], [5, 10, 10]])
+@pytest.mark.parametrize("kind", [np.array, tf.constant])
+def test_labels_at_positions_are_identified_by_them(skewed, shape, kind):
+    labels = np.random.default_rng(0).integers(0, 4, 500)
+    observed = noise.corrupt(kind(labels.reshape(shape)), skewed, seed=7)
+    np.testing.assert_array_equal(observed, noise.corrupt(labels, skewed, seed=7).reshape(shape))
+    with pytest.raises(ValueError, match=r"`ids` must be shaped as `labels`.* leave `ids` out"):
+        noise.corrupt(kind(labels.reshape(shape)), skewed, 7, ids=np.arange(len(observed)))
 
 
 def test_graph_without_ids_is_refused():

@@ -249,6 +249,19 @@ def test_a_class_without_labels_is_borne():
         np.testing.assert_array_equal(found.joint[:, 4], 0)
 
 
+def test_probabilities_of_several_labels_are_ranked_label_by_label():
+    p, _, labels = predictions(num_classes=3)
+    p, labels = np.sqrt(p), np.eye(3, dtype=int)[labels]
+    names = {"np": np, "p": p, "label": 1}
+    with pytest.raises(ValueError, match="Are these probabilities of several labels") as refused:
+        suspects.rank(p, labels)
+    rows, column = re.findall(r"`(np.stack.*?|labels\[.*?)`", str(refused.value))
+    found = suspects.rank(eval(rows, names), eval(column, names | {"labels": labels}))  # the cure
+    np.testing.assert_allclose(found.score, np.where(labels[:, 1], p[:, 1], 1 - p[:, 1]))
+    with pytest.raises(ValueError, match=r"rows that sum to 1.* divide each row by its sum\.$"):
+        suspects.rank(np.round(p / p.sum(axis=1, keepdims=True), 1), labels.argmax(axis=1))  # rounded
+
+
 def test_input_stays_as_it_was():
     probabilities, labels, _ = predictions()
     kept, given = probabilities.copy(), labels.copy()

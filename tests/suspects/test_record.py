@@ -1,6 +1,7 @@
 """The record of a ranking: order, table, dict, pictures, bad input."""
 
 import csv
+import functools
 import json
 
 import numpy as np
@@ -124,6 +125,15 @@ def test_ids_and_names_that_do_not_fit_are_told(tmp_path):
         record().to_csv(path, ids=[1, 2])
     with pytest.raises(ValueError, match="`class_names` must name 3 classes"):
         record().to_csv(path, class_names=["a", "b"])
+    for ids, message in ((list("abcba"), "'a' for 2 examples"), ([1, 2, 3, 3, 3], "3 for 3 examples")):
+        with pytest.raises(ValueError, match=rf"`ids` must identify each example\. Received: {message}\. Leave `ids`"):
+            record().to_csv(path, ids=ids)
+    twice = ["crane", "cat", "crane"]
+    for write in (functools.partial(record().to_csv, path), record().to_frame):
+        with pytest.raises(ValueError, match=r"`class_names` must name every class once. Received: 'crane'") as refused:
+            write(class_names=twice)
+    apart = eval(str(refused.value).split("`")[-2], {"class_names": twice})  # the cure
+    assert record().to_frame(class_names=apart).given.tolist()[:3] == ["crane 0", "cat 1", "crane 2"]
     assert not list(tmp_path.iterdir())
 
 

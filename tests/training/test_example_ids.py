@@ -162,6 +162,11 @@ WRONG = {
     "too many": ((FEATURES, LABELS), ValueError, r"\[0, 40\), the `num_examples` .* Received: 40 at position 40"),
     "out of range": ((FEATURES, beside(LABELS, IDS - 1)), ValueError, r'`y\["ids"\]` must lie in \[0, 40\)'),
     "no integers": ((FEATURES, beside(LABELS, IDS / 2)), TypeError, r'`y\["ids"\]` must be integers'),
+    "whole floats": (
+        (FEATURES, beside(LABELS, IDS / 1)),
+        TypeError,
+        r'must be integers, .* `np.asarray\(y\["ids"\], int\)`',
+    ),
     "text": ((FEATURES, beside(LABELS, IDS.astype(str))), TypeError, r'`y\["ids"\]` must be integers.*arange'),
     "repeated": ((FEATURES, beside(LABELS, IDS // 2)), ValueError, r'`y\["ids"\]` must be distinct.*0 for 2 examples'),
     "too few": ((FEATURES, beside(LABELS, IDS[:9])), ValueError, r'`y\["ids"\]` must have shape \[48\].*\(9,\)'),

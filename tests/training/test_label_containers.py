@@ -1,11 +1,13 @@
 """Labels in every container and kind of data for `fit` and `evaluate`: equal training, or the same error."""
 
 import functools
+import re
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import sparse
 
 from tests.helpers.small_classifier import FEATURES, LABELS
 from tfp_noise import NoisyLabelClassifier, losses
@@ -79,7 +81,7 @@ WRONG = {
     "votes": (5 * ONE_HOT, ROWS),
     "multi-hot": (np.ones_like(ONE_HOT), ROWS),
     "logits": (FEATURES[:, :3], ROWS),
-    "rows of zeros": (0 * ONE_HOT, ROWS),
+    "rows of zeros": (0 * ONE_HOT, ROWS + ".*A row of zeros has no class"),
     "four columns": (np.eye(4)[LABELS], r"or distributions \[n, 3\]"),
 }
 
@@ -134,6 +136,32 @@ def test_the_same_refusal(container, way, act):
         (TypeError, ValueError, tf.errors.InvalidArgumentError), match=rf"(?s)`y` .*{message}|{message}"
     ):
         getattr(model(), act)(x, y, verbose=0)
+
+
+def test_rows_of_zeros_are_labels_that_are_ignored():
+    y = ONE_HOT.copy()
+    y[5] = 0
+    for ignored in (None, 255):
+        loss = losses.CrossEntropy(3, ignore_class=ignored)
+        ignoring = NoisyLabelClassifier(keras.Sequential([keras.Input([6]), keras.layers.Dense(3)]), loss)
+        with pytest.raises(ValueError, match=r"row 5 .* A row of zeros has no class: pass class indices") as refused:
+            ignoring.fit(FEATURES, y)
+        index, setting = re.findall(r"`(np.where.*?|ignore_class=.*?)`", str(refused.value))
+        labels = eval(index, {"np": np, "y": y})  # the cure
+        assert np.flatnonzero(labels == (ignored or -1)).tolist() == [5]
+        assert setting == f"ignore_class={ignored or -1}"
+
+
+@pytest.mark.parametrize(
+    "loss", [losses.CrossEntropy(3), losses.EarlyLearning(3, len(LABELS)), losses.MultiLabel(losses.CrossEntropy(2), 3)]
+)
+def test_sparse_labels_are_told_to_be_made_dense(loss):
+    y = sparse.csr_matrix(ONE_HOT)
+    trained = NoisyLabelClassifier(keras.Sequential([keras.Input([6]), keras.layers.Dense(3)]), loss)
+    trained.compile("sgd", run_eagerly=True)
+    with pytest.raises(TypeError, match=r"`y` must be a dense array. Received a sparse matrix. Pass `y.toarray\(\)`"):
+        trained.fit(FEATURES, y)
+    trained.fit(FEATURES, y.toarray(), verbose=0)
 
 
 @pytest.mark.parametrize(

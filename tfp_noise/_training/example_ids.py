@@ -17,6 +17,7 @@ def with_positions(y, loss):
     """
     if not loss.needs_ids or not hasattr(y, "__len__"):
         return y
+    _validation.check_dense("y", y)  # which has a length, but does not tell it
     if not _labels.have_ids(y):
         if isinstance(y, Mapping):
             return y  # which is refused as in batches
@@ -28,7 +29,7 @@ def with_positions(y, loss):
                 '`y={"labels": labels, "ids": positions}`.'
             )
         return {"labels": y, "ids": np.arange(len(y))}
-    ids, counts = np.unique(_validation.check_ids('y["ids"]', y["ids"]), return_counts=True)
+    ids, counts = np.unique(_validation.check_ids('y["ids"]', y["ids"], text=False), return_counts=True)
     if (counts > 1).any():
         first = int(np.argmax(counts > 1))
         raise ValueError(
@@ -88,9 +89,7 @@ def split(name, y, num_examples):
 def check_array(name, ids, size, num_examples):
     """`ids` of any container as an int array `[size]` with values in `[0, num_examples)`."""
     name = f'{name}["ids"]'
-    ids = _validation.check_ids(name, ids)
-    if ids.dtype.kind not in "iu":
-        raise TypeError(f"`{name}` must be integers. Received dtype {ids.dtype}. Number the examples: `np.arange(n)`.")
+    ids = _validation.check_ids(name, ids, text=False)
     if ids.shape != (size,):
         raise ValueError(f"`{name}` must have shape [{size}], one for each label. Received shape {ids.shape}.")
     outside = ~_labels.are_known(ids, num_examples)

@@ -40,7 +40,7 @@ class ArrayExamples:
                 "`labels` must be integer class indices. Received: None, which is for a `tf.data.Dataset` of "
                 "`(x, y)`. Pass the given labels of the arrays."
             )
-        _validation.check_one_order("labels", labels, features)
+        _validation.check_one_order({"features": features, "labels": labels})
         self.labels = _validation.check_indices("labels", labels, rank=None).astype(np.int64)
         check_examples("features", features, len(self.labels))
         self._features = features

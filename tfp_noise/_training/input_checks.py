@@ -166,6 +166,7 @@ def _check_arrays(batch, *settings):
     if not isinstance(batch, tuple) or len(batch) < 2:
         return batch
     x, y, *weights = batch
+    _validation.check_one_order(dict(zip(("x", "y", "sample_weight"), batch, strict=False)))
     return *check_data(x, y, *settings), *weights
 
 

@@ -67,7 +67,7 @@ class _OneClass(_Kind):
     def check_tensor(self, name, y, rank):
         """Assertions on a batch of a dataset, and a function that gives its labels once they are made."""
         if _labels.are_distributions(y, self.width, rank):
-            return tensors.assert_distributions(name, y), lambda y: y
+            return tensors.assert_distributions(name, y, self._ignored), lambda y: y
         indices = _labels.are_class_indices(y, rank)
         check = tensors.assert_labels(name, y, self.width, self._ignored)
         return check, lambda y: _labels.to_class_indices(y, self.width, rank) if indices else y

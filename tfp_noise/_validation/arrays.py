@@ -31,6 +31,7 @@ def as_array(name, value, cure) -> np.ndarray:
         value: array, tensor, list, or column of a table.
         cure: text, the advice for a list of rows with different lengths.
     """
+    check_dense(name, value)
     parts = value if isinstance(value, (list, tuple)) else [value]
     masked = sum(int(np.ma.count_masked(part)) for part in parts if isinstance(part, np.ma.MaskedArray))
     if masked:
@@ -46,6 +47,12 @@ def as_array(name, value, cure) -> np.ndarray:
         raise ValueError(
             f"`{name}` must be convertible to one array. Received {received} that is not: {error}. {cure}"
         ) from error
+
+
+def check_dense(name, value):
+    """Refuses a sparse matrix of SciPy, as scikit-learn makes some, of which NumPy makes one object."""
+    if hasattr(value, "toarray"):
+        raise TypeError(f"`{name}` must be a dense array. Received a sparse matrix. Pass `{name}.toarray()`.")
 
 
 def check_finite(name, array, where="row", cure=""):
@@ -93,16 +100,30 @@ def check_unit_features(name, features) -> np.ndarray:
     return features
 
 
-def check_one_order(name, labels, features) -> None:
-    """Refuses a column of pandas whose index is that of the features in another order, as if one alone was shuffled.
+def check_one_order(arguments) -> None:
+    """Refuses columns of pandas that have the same index in different orders, as if only some of them were shuffled.
 
     Everything is matched by position, so that each label would belong to another example.
+
+    Args:
+        arguments: dict from the name of an argument to its value, an array of examples or a nest of such arrays.
     """
-    if not (hasattr(labels, "iloc") and hasattr(features, "iloc")):
-        return
-    own, other = labels.index, features.index
-    if len(own) == len(other) and not own.equals(other) and set(own) == set(other):
-        raise ValueError(
-            f"`{name}` must be in the order of `features`. Received the same index in another order, and position is "
-            f"what counts. Pass `{name}.loc[features.index]`; or, if positions are right, `{name}.to_numpy()`."
-        )
+    columns = [pair for name, value in arguments.items() for pair in _columns(name, value)]
+    for name, column in columns[1:]:
+        first, other = columns[0][0], columns[0][1].index
+        own = column.index
+        if len(own) == len(other) and not own.equals(other) and set(own) == set(other):
+            sort = f"Pass `{name}.loc[{first}.index]`; or, if" if own.is_unique else "Sort one as the other; or, if"
+            raise ValueError(
+                f"`{name}` must be in the order of `{first}`. Received the same index in another order, and position "
+                f"is what counts. {sort} positions are right, `{name}.to_numpy()`."
+            )
+
+
+def _columns(name, value):
+    """Pairs of a name and a column or table of pandas, of all that are in a nest."""
+    if hasattr(value, "iloc"):
+        yield name, value
+    elif isinstance(value, (dict, list, tuple)):
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _columns(f"{name}[{key!r}]", part)

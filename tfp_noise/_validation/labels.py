@@ -7,6 +7,7 @@ from tfp_noise._validation import wording
 from tfp_noise._validation.arrays import as_array, as_numbers, check_finite
 
 DISTRIBUTION_TOLERANCE = 1e-3  # of the sum of a row, so that float16 predictions pass
+_ROUNDED = 0.05  # as far as rounding to a few digits may move the sum of a row
 LOGITS_CURE = "Are these logits? Pass their softmax. Did training diverge?"
 _CHUNK_ENTRIES = 2**22
 _NAN = ("nan", "<NA>")  # as NumPy and pandas write a missing value among names
@@ -99,13 +100,15 @@ def check_labels(name, labels, num_classes, ignored=None, rank=1, no_label=wordi
     return labels
 
 
-def check_ids(name, ids) -> np.ndarray:
-    """`ids` of any container as an array of integers or strings, not of floats, because NaN identifies no example."""
+def check_ids(name, ids, text=True) -> np.ndarray:
+    """`ids` of any container as an array of integers or, if `text`, strings; not of floats, such as NaN."""
     ids = as_array(name, ids, "Give every example one id.")
-    if ids.dtype.kind not in "iuUS":
+    if ids.dtype.kind not in ("iuUS" if text else "iu"):
+        whole = ids.dtype.kind == "f" and np.isfinite(ids).all() and (ids == np.floor(ids)).all()
         raise TypeError(
-            f"`{name}` must be integers or strings, one that identifies each example. Received dtype {ids.dtype}. "
-            "Number the examples: `np.arange(n)`."
+            f"`{name}` must be integers{' or strings' if text else ''}, one that identifies each example. Received "
+            f"dtype {ids.dtype}. "
+            + (f"Pass `np.asarray({name}, int)`." if whole else "Number the examples: `np.arange(n)`.")
         )
     return ids
 
@@ -115,7 +118,8 @@ def check_targets(name, targets, num_classes, ignored=None, rank=2):
     if _labels.are_distributions(targets, num_classes, rank):
         if targets.dtype.kind not in "biuf":
             raise TypeError(f"`{name}` must hold numbers. Received dtype {targets.dtype}. {_label_cure(targets)}")
-        check_distributions(name, targets.reshape(-1, num_classes), cure=wording.NORMALISE)
+        rows = targets.reshape(-1, num_classes)
+        check_distributions(name, rows, lambda row: wording.NORMALISE if row.any() else wording.no_class(ignored))
     elif _labels.are_class_indices(targets, rank):
         indices = targets.reshape(targets.shape[: rank - 1])
         check_labels(name, indices, num_classes, ignored, rank - 1, wording.NO_LABEL_FOR_LOSS)
@@ -132,7 +136,13 @@ def check_distributions(name, rows, cure=LOGITS_CURE) -> np.ndarray:
 
 
 def check_distribution_rows(name, rows, cure=LOGITS_CURE) -> np.ndarray:
-    """`rows` as `check_distributions` returns them, but floats in their own dtype, and without a copy."""
+    """`rows` as `check_distributions` returns them, but floats in their own dtype, and without a copy.
+
+    Args:
+        name: text, the argument's name in errors.
+        rows: numbers in any container.
+        cure: text for predictions; for labels, a function of a row that is none that returns it.
+    """
     rows = as_numbers(name, rows)
     if rows.ndim != 2 or not rows.size:
         raise ValueError(f"`{name}` must have shape [n, num_classes], n at least 1. Received shape {rows.shape}.")
@@ -140,13 +150,24 @@ def check_distribution_rows(name, rows, cure=LOGITS_CURE) -> np.ndarray:
         sums = rows[part].sum(axis=1, dtype=np.float64)
         right = (np.abs(sums - 1) <= DISTRIBUTION_TOLERANCE) & (rows[part].min(axis=1) >= 0)  # false for NaN
         if not right.all():
-            check_finite(name, rows, cure=cure)
             wrong = int(right.argmin())
+            row = rows[part][wrong]
+            if callable(cure):
+                cure = cure(row)
+            elif _are_of_several_labels(rows):
+                cure = wording.EACH_LABEL
+            check_finite(name, rows, cure=cure)
             raise ValueError(
-                f"{wording.distributions(name)} Received: row {part.start + wrong} has the minimum "
-                f"{rows[part][wrong].min():g} and the sum {sums[wrong]:g}. {cure}"
+                f"{wording.distributions(name)} Received: row {part.start + wrong} has the minimum {row.min():g} and "
+                f"the sum {sums[wrong]:g}. {cure}"
             )
     return rows if rows.dtype.kind == "f" else rows.astype(np.float64)
+
+
+def _are_of_several_labels(rows):
+    """True for numbers in [0, 1] of which most rows have sums that distributions do not get by rounding."""
+    off = np.abs(rows.sum(axis=1, dtype=np.float64) - 1) > _ROUNDED
+    return rows.min() >= 0 and rows.max() <= 1 and off.mean() > 0.5
 
 
 def row_chunks(rows):

@@ -1,5 +1,6 @@
 """Checks of objects and text: choices, instances, callables, paths, class names."""
 
+import collections
 import difflib
 import os
 import pathlib
@@ -60,8 +61,14 @@ def check_location(name, value) -> str:
     return os.fspath(value)
 
 
-def check_class_names(class_names, num_classes=None):
-    """`class_names` as a tuple of at least two strings, `num_classes` of them where that is given."""
+def check_class_names(class_names, num_classes=None, once=False):
+    """`class_names` as a tuple of at least two strings, `num_classes` of them where that is given.
+
+    Args:
+        class_names: sequence of strings.
+        num_classes: int, or `None` for any number.
+        once: bool, refuse a name of two classes, by which nobody can tell them apart.
+    """
     if isinstance(class_names, np.ndarray):
         class_names = class_names.tolist()
     is_sequence = isinstance(class_names, Sequence) and not isinstance(class_names, str)
@@ -74,4 +81,11 @@ def check_class_names(class_names, num_classes=None):
         raise ValueError(f"`class_names` must name at least 2 classes. Received: {class_names!r}.")
     if num_classes is not None and len(class_names) != num_classes:
         raise ValueError(f"`class_names` must name {num_classes} classes. Received: {len(class_names)} names.")
+    twice = sorted(name for name, count in collections.Counter(class_names).items() if count > 1)
+    if once and twice:
+        raise ValueError(
+            f"`class_names` must name every class once. Received: {', '.join(map(repr, twice[:10]))} more than once. "
+            "Leave the others out; or, if these are several classes, tell them apart, such as by "
+            '`[f"{name} {index}" for index, name in enumerate(class_names)]`.'
+        )
     return tuple(class_names)

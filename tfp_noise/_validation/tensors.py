@@ -29,13 +29,19 @@ def assert_labels(name, labels, num_classes, ignored=None):
     return tf.debugging.Assert(tf.reduce_all(inside), [message, _where_not(inside, labels), *cures])
 
 
-def assert_distributions(name, rows):
-    """An operation that fails unless all `rows`, numbers or booleans `[..., num_classes]`, are distributions."""
+def assert_distributions(name, rows, ignored=None):
+    """An operation that fails unless all `rows`, numbers or booleans `[..., num_classes]`, are distributions.
+
+    Args:
+        name: text, the argument's name in errors.
+        rows: tensor.
+        ignored: int, class index of examples without a label, or `None`, for the cure.
+    """
     numbers = tf.cast(rows, tf.float32)
     sums = tf.reduce_sum(numbers, axis=-1)
     right = (tf.abs(sums - 1) <= DISTRIBUTION_TOLERANCE) & (tf.reduce_min(numbers, axis=-1) >= 0)
     message = f"{wording.distributions(name)} Received:"
-    return tf.debugging.Assert(tf.reduce_all(right), [message, rows, wording.NORMALISE])
+    return tf.debugging.Assert(tf.reduce_all(right), [message, rows, wording.NORMALISE, wording.no_class(ignored)])
 
 
 def assert_multi_labels(name, labels, ignored=None):

@@ -11,6 +11,10 @@ NOT_REGRESSION = "If these are targets of a regression: this library is about no
 FROM_1 = "Do the labels start at 1, or is `num_classes` too small?"
 SEVERAL_LABELS = "For several labels an example, wrap a loss of two classes: `losses.MultiLabel(loss, num_labels)`."
 NORMALISE = f"Divide each row by its sum, or pass class indices. {SEVERAL_LABELS}"
+EACH_LABEL = (
+    "Are these probabilities of several labels an example? Take each label by itself, as two classes: "
+    "`np.stack([1 - p[..., label], p[..., label]], axis=-1)`, beside `labels[..., label]`."
+)
 SIGNS = "If -1 stands for absent and 1 for present, pass `(labels + 1) / 2`."
 UNKNOWN_LABEL = "For labels that nobody knows, pass -1 and give MultiLabel `ignore_class=-1`."
 UNKNOWN_LABEL_255 = "If 255 stands for a label that nobody knows, give MultiLabel `ignore_class=255`."
@@ -40,6 +44,15 @@ def with_article(noun):
 
 def label_range(name, num_classes):
     return f"`{name}` must lie in [0, {num_classes})."
+
+
+def no_class(ignored):
+    """The cure for distributions that have rows of zeros, beside a loss with this `ignore_class`, or `None`."""
+    index = -1 if ignored is None else ignored
+    return (
+        f"A row of zeros has no class: pass class indices, `np.where(y.any(axis=-1), y.argmax(axis=-1), {index})`, and "
+        f"give the loss `ignore_class={index}`."
+    )
 
 
 def multi_label_range(name):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import pathlib
-import warnings
 
 import numpy as np
 
@@ -75,7 +74,6 @@ def load(settings: Settings) -> AuditedData:
             class_names=settings.class_names,
             validation_share=0.0,
         )
-        _warn_of_row_numbers(found)
         cells = csv_columns.read(pathlib.Path(settings.csv).expanduser())
         cells.pop(settings.label, None)
         title = settings.csv
@@ -96,20 +94,6 @@ def load(settings: Settings) -> AuditedData:
         whole.labels if whole.observed is not None else None,
         cells,
     )
-
-
-def _warn_of_row_numbers(table):
-    """Warns of columns that number the rows, by which a table that is sorted by class tells the given labels."""
-    count = len(table.train)
-    ordered = np.sort(table.train.features, axis=0)
-    numbering = np.all(np.diff(ordered, axis=0) == 1, axis=0) & (count > 2)
-    named = [repr(name) for name, one in zip(table.feature_names, numbering, strict=True) if one]
-    if named:
-        warnings.warn(
-            f"The column {' and '.join(named)} numbers the rows. In a table that is sorted by class, it tells the "
-            "given label, so that wrong ones look right. Leave it out: list the other columns in `--features`.",
-            stacklevel=2,
-        )
 
 
 def _digits_with_hidden_noise(seed: int) -> Dataset:

@@ -119,6 +119,7 @@ def _checked(network, loss, clean):
             "`clean` must be a pair (x, y) of arrays, features and labels that are known to be right. Received: "
             f"{clean!r:.100}. {_CURE}"
         )
+    _validation.check_one_order({"clean": clean})
     x, y = clean[0], _validation.as_label_array("clean", clean[1])
     if not y.ndim or not len(y):
         raise ValueError(f"`clean` must hold at least one example. Received: labels of shape {y.shape}. {_CURE}")

@@ -44,6 +44,7 @@ class Examples:
                 "`labels` must be the true classes, int [n], or `observed` the given ones. Received: None for both. "
                 "Pass labels of unknown truth as `observed`."
             )
+        _validation.check_one_order(vars(self))
         object.__setattr__(self, "features", _validation.check_features("features", self.features))
         for field in ("labels", "observed"):
             if getattr(self, field) is not None:
@@ -146,28 +147,33 @@ def true_labels(name, examples):
     return examples.labels
 
 
-def check_votes(votes):
-    """`votes` as an int array `[n, num_classes]` of counts, at least one vote an example."""
+def check_votes(votes, cure=""):
+    """`votes` as an int array `[n, num_classes]` of counts, at least one vote an example.
+
+    Args:
+        votes: numbers in any container.
+        cure: text, further advice for numbers that are no counts.
+    """
     counts = _validation.as_numbers("votes", votes)
     if counts.ndim != 2 or counts.shape[1] < 2:
         raise ValueError(
             f"`votes` must be counts [n, num_classes], of two classes or more. Received shape {counts.shape}. Pass a "
             "table of single votes as a dict of its columns 'item', 'annotator' and 'label'."
         )
-    _validation.check_finite("votes", counts, "example", "Leave out the examples without votes.")
+    _validation.check_finite("votes", counts, "example", f"Leave out the examples without votes. {cure}")
     wrong = (counts < 0) | (counts != np.floor(counts))
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         raise ValueError(
             f"`votes` must be counts: 0, 1, 2 and so on. Received: {counts[row, column]:g} for example {row}, class "
-            f"{column}. Multiply fractions by the number of annotators."
+            f"{column}. Multiply fractions by the number of annotators. {cure}".rstrip()
         )
     unseen = np.flatnonzero(counts.sum(axis=1) == 0)
     if len(unseen):
         raise ValueError(
             "`votes` must hold a vote for every example. Received: "
             f"{_validation.counted(len(unseen), 'example')} without any, the first at position "
-            f"{unseen[0]}. Leave those out, of the features too."
+            f"{unseen[0]}. Leave those out, of the features too. {cure}".rstrip()
         )
     return counts.astype(np.int64)
 

@@ -2,11 +2,16 @@
 
 import csv
 
+import numpy as np
+
 from tfp_noise import _validation
 from tfp_noise.datasets import own_labels
 
-# Cells that say that nothing is known. "None" is not among them, because it names a category as often.
-MISSING = ("", "?", "NA", "N/A", "NaN", "nan", "NULL", "null")
+# Cells that say that nothing is known, without regard to case: those of pandas, and "?".
+_MISSING = frozenset(
+    ["", "?", "#n/a", "#n/a n/a", "#na", "-1.#ind", "-1.#qnan", "-nan", "1.#ind", "1.#qnan", "<na>", "n/a", "na", "nan"]
+    + ["null"]
+)
 
 _DELIMITERS = ",;\t|"
 
@@ -65,6 +70,20 @@ def read(path):
     return dict(zip(names, map(list, columns), strict=True))
 
 
+def is_missing(cell):
+    """True for a cell that says that nothing is known."""
+    text = cell.strip()  # "none" names a category as often, but Python writes "None"
+    return text.casefold() in _MISSING or text == "None"
+
+
+def numbers(cells, comma):
+    """Text as float64 `[n]`; `None` if not all of it is numbers, with commas for decimal points if `comma`."""
+    try:
+        return (np.array([cell.replace(",", ".") for cell in cells], object) if comma else cells).astype(np.float64)
+    except ValueError:
+        return None
+
+
 def labels(argument, path, name, cells, class_names=None):
     """The labels in a column, integers where all are written as such, so that classes are sorted by number.
 
@@ -76,9 +95,9 @@ def labels(argument, path, name, cells, class_names=None):
         class_names: as of `own_labels.find`.
 
     Raises:
-        ValueError: a cell is one of `MISSING`.
+        ValueError: a cell `is_missing`.
     """
-    missing = [(position, cell) for position, cell in enumerate(cells) if cell.strip() in MISSING]
+    missing = [(position, cell) for position, cell in enumerate(cells) if is_missing(cell)]
     if missing:
         (first, cell), count = missing[0], len(missing)
         raise ValueError(

@@ -60,8 +60,7 @@ def from_arrays(
         ([0, 1, 0, 1], None)
     """
     feature_names = column_names(features)
-    for name, column in (("labels", labels), ("true_labels", true_labels)):
-        _validation.check_one_order(name, column, features)
+    _validation.check_one_order({"features": features, "labels": labels, "true_labels": true_labels})
     features = check_features("features", features)
     classes, given = own_labels.find("labels", labels, class_names)
     return make(
@@ -158,6 +157,7 @@ def check_test(test, classes, feature_names):
             f"`test` must be a pair, (features, true labels). Received: {test!r:.100}. Leave it out where no true "
             "labels are known."
         )
+    _validation.check_one_order({"test": test})
     if feature_names and column_names(test[0]) not in (None, feature_names):
         raise ValueError(
             f"`test` must have the columns of `features`, in their order. Received: {column_names(test[0])!r:.200}. "
@@ -182,8 +182,7 @@ def check_features(name, features):
             f"`{name}` must be one array [n, ...]. Received a dict of {', '.join(map(repr, features)) or 'nothing'}. "
             "Stack columns of numbers: `np.column_stack(list(features.values()))`."
         )
-    if hasattr(features, "toarray"):
-        raise TypeError(f"`{name}` must be a dense array. Received a sparse matrix. Pass `features.toarray()`.")
+    _validation.check_dense(name, features)
     is_table = column_names(features) is not None
     if is_table:
         _check_columns(name, features)

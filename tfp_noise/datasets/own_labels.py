@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import decimal
 import math
 import numbers
 from typing import Any
@@ -106,6 +107,7 @@ def from_text(names, class_names=None):
 
 def read(name, labels):
     """`labels` as a list of Python integers, strings or bools, all of one kind and none missing."""
+    _validation.check_dense(name, labels)
     array = to_array(labels)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -183,28 +185,38 @@ def _categories(labels):
 
 
 def _named(class_names, values):
-    names = _validation.check_class_names(class_names)
-    twice = [name for name, count in collections.Counter(names).items() if count > 1]
-    if twice:
-        raise ValueError(f"`class_names` must name every class once. Received: {_listed(twice)} more than once.")
+    names = _validation.check_class_names(class_names, once=True)
     return Classes(names if isinstance(values[0], str) else tuple(range(len(names))), names)
 
 
 def _check_spellings(name, counts):
-    """Refuses names that differ in case or spaces only: one class in several spellings, or several classes."""
+    """Refuses names that differ in case or spaces only, or as "1" and "1.0": is it one class, or are there several?"""
     spellings = collections.defaultdict(list)
     for value in counts:
-        spellings[" ".join(str(value).split()).casefold()].append(value)
-    same = [
-        " and ".join(f"{one!r} ({counts[one]} times)" for one in some) for some in spellings.values() if len(some) > 1
-    ]
-    if same:
-        raise ValueError(
-            f"`{name}` must spell each class in one way. Received names that differ in case or spaces only: "
-            f"{'; '.join(same[:_LISTED])}{' and so on' if len(same) > _LISTED else ''}. If they are one class, spell "
-            'it in one way, in Python by `[" ".join(label.split()).lower() for label in labels]`; if they are several, '
-            "list all in `class_names`."
-        )
+        spellings[_meaning(str(value))].append(value)
+    several = [some for some in spellings.values() if len(some) > 1]
+    if not several:
+        return
+    same = [" and ".join(f"{one!r} ({counts[one]} times)" for one in some) for some in several]
+    are_numbers = isinstance(_meaning(str(several[0][0])), decimal.Decimal)
+    differ = "are one number" if are_numbers else "differ in case or spaces only"
+    cure = 'in Python by `[" ".join(label.split()).lower() for label in labels]`'
+    raise ValueError(
+        f"`{name}` must spell each class in one way. Received names that {differ}: "
+        f"{'; '.join(same[:_LISTED])}{' and so on' if len(same) > _LISTED else ''}. If they are one class, spell "
+        f"it in one way, {f'such as {min(several[0], key=len)!r}' if are_numbers else cure}; if they are several, "
+        "list all in `class_names`."
+    )
+
+
+def _meaning(text):
+    """The number that a name spells, else the name without differences in case and spaces."""
+    plain = " ".join(text.split()).casefold()
+    try:
+        number = decimal.Decimal(plain)
+    except decimal.InvalidOperation:
+        return plain
+    return number if number.is_finite() and "_" not in plain else plain  # Python reads "1_0" as 10
 
 
 def check_sizes(name, names, sizes):

@@ -7,10 +7,8 @@ import numpy as np
 from sklearn.impute import SimpleImputer
 
 from tfp_noise import _validation
-from tfp_noise.datasets import csv_columns, own_arrays, own_labels
+from tfp_noise.datasets import column_checks, csv_columns, own_arrays, own_labels
 from tfp_noise.datasets.dataset import Dataset
-
-_MOST_CATEGORIES = 1000  # of a column
 
 
 def from_csv(
@@ -29,12 +27,14 @@ def from_csv(
     where ranges differ. Any other column is one-hot encoded, a feature for each of its values, sorted; `feature_names`
     of the data set keep these, such as "colour=red". Of text with more values than half the examples nothing can be
     learned, so that it is refused, and so is text with more than 1000 values, because its features would fill the
-    memory. In a file that is delimited by semicolons, commas are decimal points.
+    memory. Columns that seem to number the rows are refused unless `features` lists them: in a table that is sorted by
+    class they tell the given label. In a file that is delimited by semicolons, commas are decimal points.
 
     Args:
         path: a CSV file in UTF-8 with a header line; delimited by commas, semicolons, tabs or bars.
         label: the column of the given labels.
-        features: the columns to learn from; `None` for all others.
+        features: the columns to learn from; `None` for all others, none of which may have no name, or hold integers
+            that rise or fall from row to row, or each integer of a range once.
         impute: fill missing cells: with the median of a column of numbers, with the most frequent value of another.
         class_names: all classes in their order; `None` for those that occur, sorted, by number where they are integers.
         validation_share: float in [0, 1), the fraction of the examples that is held out, with the classes in the
@@ -47,14 +47,20 @@ def from_csv(
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: no CSV file; a column that is not there; missing cells, of which '', '?', 'NA', 'N/A', 'NaN' and
-            'NULL' are taken for; text that is no category; labels that `from_arrays` refuses.
+        ValueError: no CSV file; a column that is not there; missing cells, for which '', '?', 'None' and, in any case,
+            what pandas reads so, such as 'NA', '#N/A', 'NaN' and 'NULL', are taken; text that is no category; row
+            numbers; labels that `from_arrays` refuses.
         TypeError: columns that are not named by strings.
+
+    Warns:
+        UserWarning: if a column has one value for each class, such as its code, so that it tells the given label; or if
+            nine cells of ten are numbers in a column that is one-hot encoded because of the others.
 
     Example:
         >>> import pathlib, tempfile
         >>> path = pathlib.Path(tempfile.mkdtemp(), "pets.csv")
-        >>> _ = path.write_text("weight,colour,species\n" + "4.1,red,cat\n9.8,grey,dog\n" * 10)
+        >>> rows = "4.1,red,cat\n9.8,grey,dog\n3.9,grey,cat\n9.5,red,dog\n" * 5
+        >>> _ = path.write_text("weight,colour,species\n" + rows)
         >>> data = from_csv(path, label="species")
         >>> data.class_names, data.feature_names, len(data.train), len(data.validation)
         (('cat', 'dog'), ('weight', 'colour=grey', 'colour=red'), 18, 2)
@@ -68,12 +74,14 @@ def from_csv(
     )
     chosen = _check_chosen(features, label, columns, file)
     table = {name: np.array([cell.strip() for cell in columns[name]], object) for name in chosen}
-    missing = {name: np.array([cell in csv_columns.MISSING for cell in cells]) for name, cells in table.items()}
-    _check_missing(file, {name: cells[missing[name]] for name, cells in table.items()}, len(given), impute)
+    missing = {name: np.array([csv_columns.is_missing(cell) for cell in cells]) for name, cells in table.items()}
     comma = csv_columns.delimiter(file) == ";"
     filled = {name: cells[~missing[name]] for name, cells in table.items()}
-    numbers = {name: _numbers(cells, comma) for name, cells in filled.items()}
-    _check_texts(file, {name: cells for name, cells in filled.items() if numbers[name] is None}, comma, chosen)
+    numbers = {name: csv_columns.numbers(cells, comma) for name, cells in filled.items()}
+    column_checks.check_kinds(file, filled, numbers, comma, are_listed=features is not None)
+    column_checks.warn_of_odd_cells(file, filled, numbers, comma)
+    column_checks.check_missing(file, {name: cells[missing[name]] for name, cells in table.items()}, len(given), impute)
+    column_checks.warn_of_copies(file, filled, numbers, {name: given[~missing[name]] for name in chosen})
     encoded = [_encode(file, name, table[name], missing[name], numbers[name]) for name in chosen]
     return own_arrays.make(
         file.stem,
@@ -103,58 +111,6 @@ def _check_chosen(features, label, columns, path):
             f"{path.name!r} there are {others} beside {label!r}."
         )
     return chosen
-
-
-def _check_missing(path, missing, size, impute):
-    """Refuses columns without any value, and others with missing cells unless they are to be filled.
-
-    Args:
-        path: the file.
-        missing: dict from each column to the text of its missing cells.
-        size: int, number of rows.
-        impute: bool.
-    """
-    empty = [name for name, cells in missing.items() if len(cells) == size]
-    if empty:
-        raise ValueError(
-            f"`features` must be columns with values. Received: {', '.join(map(repr, empty))} of {path.name!r}, "
-            f"where all {size} cells are missing. List the other columns in `features`."
-        )
-    found = ", ".join(f"{name!r} ({len(cells)})" for name, cells in missing.items() if len(cells))
-    if found and not impute:
-        marks = sorted(set().union(*missing.values()) - {""})
-        category = f" If {' or '.join(map(repr, marks))} names a category, give it another name there." if marks else ""
-        raise ValueError(
-            f"`features` must be complete. Received missing cells in {found} of {size} rows of {path.name!r}. Fill "
-            "them by `impute=True` (median, or most frequent value), or list the other columns in "
-            f"`features`.{category}"
-        )
-
-
-def _numbers(cells, comma):
-    """Text as float64 `[n]`; `None` if not all of it is numbers, with commas for decimal points if `comma`."""
-    try:
-        return (np.array([cell.replace(",", ".") for cell in cells], object) if comma else cells).astype(np.float64)
-    except ValueError:
-        return None
-
-
-def _check_texts(path, texts, comma, chosen):
-    """Refuses columns of text with more values than half the examples or than can be features, all at once."""
-    sizes = {name: len(set(cells)) for name, cells in texts.items()}
-    free = {name: cells for name, cells in texts.items() if sizes[name] > min(len(cells) / 2, _MOST_CATEGORIES)}
-    if not free:
-        return
-    received = "; ".join(
-        f"the column {name!r} of {path.name!r}, which has {sizes[name]} different texts in {len(cells)} rows, such as "
-        f"{next(cell for k, cell in enumerate(cells) if _numbers(cells[k : k + 1], comma) is None)!r:.50}"
-        for name, cells in free.items()
-    )
-    others = ", ".join(repr(name) for name in chosen if name not in free)
-    raise ValueError(
-        f"`features` must be columns of numbers or of categories. Received: {received}. List the other columns "
-        f"in `features`{f', {others}' if others else ''}; or correct cells that are meant to be numbers."
-    )
 
 
 def _encode(path, name, column, missing, numbers):

@@ -1,5 +1,6 @@
 """Votes of several annotators as a data set: the majority as the given label, and how far they agree."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,11 @@ from tfp_noise.datasets import own_arrays, own_labels
 from tfp_noise.datasets.base import check_votes
 from tfp_noise.datasets.dataset import Dataset
 
+_SINGLE_VOTES = (
+    "Are these one label of each annotator? Then pass `item, annotator = np.nonzero(votes >= 0)` and their labels: "
+    '`datasets.from_votes(features, {"item": item, "annotator": annotator, '
+    '"label": votes[item, annotator].astype(int)})`.'
+)
 _COLUMNS = ("item", "annotator", "label")
 
 
@@ -49,6 +55,10 @@ def from_votes(
             positions; two votes of one annotator on one item; or what `from_arrays` refuses.
         TypeError: as of `from_arrays`.
 
+    Warns:
+        UserWarning: if counts look like a label of each annotator: in most rows more than half are one number above 0,
+            and the rows have different sums.
+
     Example:
         >>> votes = {"item": [0, 0, 0, 1, 1, 2, 3], "annotator": list("abcabaa"), "label": list("xyxyyxy")}
         >>> train = from_votes(np.eye(4), votes, validation_share=0).train
@@ -58,6 +68,7 @@ def from_votes(
         [0.67, 1.0, 1.0, 1.0]
     """
     seed = _validation.check_seed(seed)
+    _validation.check_one_order({"features": features, "true_labels": true_labels})
     feature_names = own_arrays.column_names(features)
     inputs = own_arrays.check_features("features", features)
     is_table = isinstance(votes, dict) or own_arrays.column_names(votes)
@@ -81,15 +92,28 @@ def from_votes(
 
 def _check_counts(votes, size, class_names):
     """Counts as an int array `[size, num_classes]`, and the classes."""
-    counts = check_votes(votes)
+    counts = check_votes(votes, _SINGLE_VOTES)
     if len(counts) != size:
         raise ValueError(
             f"`votes` must have a row for each of the {size} rows of `features`. Received: {len(counts)} rows. Pass "
             "single votes as a dict of the columns 'item', 'annotator' and 'label'."
         )
+    if _look_like_labels(counts):
+        warnings.warn(
+            "`votes` should be counts, a column a class. Received: numbers of which more than half are equal in most "
+            f"rows, with sums from {counts.sum(axis=1).min()} to {counts.sum(axis=1).max()}. {_SINGLE_VOTES}",
+            stacklevel=3,
+        )
     names = tuple(map(str, range(counts.shape[1]))) if class_names is None else class_names
     names = _validation.check_class_names(names, counts.shape[1])
     return counts, own_labels.Classes(tuple(range(len(names))), names)
+
+
+def _look_like_labels(counts):
+    """True if most rows have a number above 0 that most annotators would have given, and rows have different sums."""
+    middle = np.sort(counts, axis=1)[:, counts.shape[1] // 2]  # which a number in more than half the row is
+    alike = (counts == middle[:, None]).mean(axis=1) > 0.5
+    return np.ptp(counts.sum(axis=1)) > 0 and (alike & (middle > 0)).mean() > 0.5
 
 
 def _count(table, size, class_names):

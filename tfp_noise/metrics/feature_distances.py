@@ -35,6 +35,7 @@ def class_distances(features: ArrayLike, labels: ArrayLike) -> np.ndarray:
     References:
         "LLS: regulating neural network training via learnable label smoothing", section 5.2, Figures 5 and 8.
     """
+    _validation.check_one_order({"features": features, "labels": labels})
     features = _validation.as_numbers("features", features).astype(np.float64)
     _validation.check_finite("features", features)
     labels = _validation.check_labels("labels", labels, np.iinfo(np.int32).max)

@@ -52,6 +52,7 @@ def label_dependent_term(
             f"Received: {loss!r:.100}."
         )
     _validation.check_bool("identity", identity)
+    _validation.check_one_order({"y_true": y_true, "y_pred": y_pred})
     outputs = _validation.as_numbers("y_pred", y_pred).astype(np.float64)
     _validation.check_finite("y_pred", outputs)
     if outputs.ndim != 2 or outputs.shape[1] != loss.num_outputs:

@@ -138,6 +138,7 @@ def mean_kl_divergence(targets: ArrayLike, probabilities: ArrayLike, where: Arra
     References:
         Zhang et al. Delving deep into label smoothing. IEEE TIP, 2021, Table XII.
     """
+    _validation.check_one_order({"targets": targets, "probabilities": probabilities, "where": where})
     targets, probabilities = _check_rows("targets", targets), _check_rows("probabilities", probabilities)
     if targets.shape != probabilities.shape:
         raise ValueError(
@@ -214,6 +215,7 @@ def split_accuracy(probabilities: ArrayLike, examples: Examples) -> dict[str, fl
 
 def check_predictions(probabilities, labels) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities as float64 with rows that sum to 1, and labels as int32 of the same length."""
+    _validation.check_one_order({"probabilities": probabilities, "labels": labels})
     probabilities = _check_rows("probabilities", probabilities)
     labels = _validation.check_labels("labels", labels, probabilities.shape[1]).astype(np.int32)
     if len(labels) != len(probabilities):

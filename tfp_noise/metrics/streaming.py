@@ -91,6 +91,7 @@ class ExpectedCalibrationError(keras.metrics.Metric):
 
 def _check_batch(y_true, y_pred, sample_weight):
     """Labels as an array, after a check that they and the weights fit the predictions `[..., num_classes]`."""
+    _validation.check_one_order({"y_true": y_true, "y_pred": y_pred, "sample_weight": sample_weight})
     y_true = _validation.as_label_array("y_true", y_true)
     num_classes = _validation.check_distributions("y_pred", _positions.as_rows("y_pred", y_pred)).shape[1]
     rank, sizes = len(np.shape(y_pred)), np.shape(y_pred)[:-1]

@@ -53,6 +53,7 @@ def instance_dependent(probabilities: ArrayLike, labels: ArrayLike, rate: float)
         label noise. AAAI 2021. Their algorithm 1 flips the hardest examples, each to its most probable wrong class;
         here both are drawn.
     """
+    _validation.check_one_order({"probabilities": probabilities, "labels": labels})
     others = _validation.check_distributions("probabilities", probabilities, _CURE).copy()
     labels = _validation.check_labels("labels", labels, others.shape[1])
     rate = _validation.check_number("rate", rate, 0, 1)
@@ -120,6 +121,7 @@ def draw_labels(distributions: ArrayLike, seed: int, ids: ArrayLike | None = Non
         >>> draw_labels(np.eye(3)[[2, 0, 1]], seed=0).tolist()
         [2, 0, 1]
     """
+    _validation.check_one_order({"distributions": distributions, "ids": ids})
     rows = _validation.check_distributions("distributions", distributions, _CURE)
     seed = _validation.check_seed(seed)
     ids = check_example_ids(np.arange(len(rows)) if ids is None else ids)
@@ -150,6 +152,7 @@ def mean_transition(distributions: ArrayLike, labels: ArrayLike) -> np.ndarray:
         >>> mean_transition([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]], [0, 0, 1]).tolist()
         [[0.75, 0.25], [0.0, 1.0]]
     """
+    _validation.check_one_order({"distributions": distributions, "labels": labels})
     rows = _validation.check_distributions("distributions", distributions, _CURE)
     labels = _validation.check_labels("labels", labels, rows.shape[1])
     if len(labels) != len(rows):

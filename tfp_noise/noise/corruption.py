@@ -21,7 +21,8 @@ def corrupt(
     The same example gets the same label from an array, inside `tf.data.Dataset.map`, or in another process.
 
     Args:
-        labels: integers `[n]` (or a scalar, with `ids`), NumPy or tensor, in `[0, K)`.
+        labels: integers `[n]`, `[n, 1]` or, with a label at each position, `[n, ...]` (or a scalar, with `ids`), NumPy
+            or tensor, in `[0, K)`.
         transition: float `[K, K]`, rows sum to 1.
         seed: int in [0, 2^31).
         ids: integers or strings, shaped as `labels`, one that identifies each example. Defaults to positions in the
@@ -45,6 +46,7 @@ def corrupt(
         >>> round(float(np.mean(noisy != 0)), 1)
         0.4
     """
+    _validation.check_one_order({"labels": labels, "ids": ids})
     matrix = _validation.check_transition("transition", transition)
     seed = _validation.check_seed(seed)
     num_classes = len(matrix)
@@ -52,15 +54,18 @@ def corrupt(
     symbolic = from_tensor and not hasattr(labels, "numpy")
     given = _check_symbolic_labels(labels, num_classes) if symbolic else _check_labels(labels, num_classes)
     if ids is None:
-        if symbolic or given.shape.rank != 1:
+        if symbolic or not given.shape.rank:
             raise ValueError(
                 "`ids` must be given for a single label in `labels`, and inside a graph (`tf.data`), where a position "
                 "does not identify the example. Received: None. Pass ids, for instance from `Dataset.enumerate`."
             )
-        ids = np.arange(len(given))
+        ids = np.arange(int(tf.size(given))).reshape(given.shape)
     ids = check_example_ids(ids)
     if not symbolic and tuple(ids.shape) != tuple(given.shape):
-        raise ValueError(f"`ids` must be shaped as `labels`, {given.shape}. Received shape {tuple(ids.shape)}.")
+        raise ValueError(
+            f"`ids` must be shaped as `labels`, {given.shape}. Received shape {tuple(ids.shape)}. Give each label an "
+            "id of its own; or leave `ids` out to identify labels by their positions."
+        )
     observed = _inverse_transform(given, _random.hashed_uniform(seed, tf.convert_to_tensor(ids)), matrix)
     return observed if from_tensor else observed.numpy()
 

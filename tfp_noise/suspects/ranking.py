@@ -58,8 +58,8 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str | ArrayLike = "
         `is_suspect.reshape(labels.shape)` are maps, and means of them scores of examples.
 
     Raises:
-        TypeError, ValueError: if the rows are no distributions, the labels do not fit or are of one class only, or the
-            score is unknown.
+        TypeError, ValueError: if the rows are no distributions, the labels do not fit or are of one class only, the
+            score is unknown, or columns of pandas have one index in two orders.
 
     Warns:
         UserWarning: if every label is the most probable class, as for a model that has memorised them; or if so few are
@@ -81,6 +81,7 @@ def rank(probabilities: ArrayLike, labels: ArrayLike, score: str | ArrayLike = "
         scores. Departure: `log(1 + x) / x` maps the weighted entropy to [0, 1].
     """
     name = _validation.check_choice("score", score, (*BY_PREDICTION, _BY_POSTERIOR)) if isinstance(score, str) else ""
+    _validation.check_one_order({"probabilities": probabilities, "labels": labels, "score": score})
     predicted, given = _checked(probabilities, labels)
     (n, num_classes), dtype = predicted.shape, np.result_type(predicted, np.float32)
     bayes = Posterior(confident_joint(predicted, given)[1])

@@ -53,6 +53,7 @@ class Suspects:
     joint: np.ndarray
 
     def __post_init__(self) -> None:
+        _validation.check_one_order({name: value for name, value in vars(self).items() if name != "joint"})
         joint = _validation.check_matrix("joint", self.joint)
         if joint.min() < 0:
             raise ValueError(f"`joint` must hold numbers of examples, at least 0. Received: {joint.min():g}.")
@@ -103,8 +104,8 @@ class Suspects:
 
         Args:
             path: the file, which is written whole or not at all.
-            ids: int or str `[n]`, an identity for each example; by default its position.
-            class_names: a name a class; by default the indices.
+            ids: int or str `[n]`, an identity for each example, each once; by default its position.
+            class_names: a name a class, each once; by default the indices.
 
         Raises:
             TypeError, ValueError: if the identities or names do not fit.
@@ -125,6 +126,12 @@ class Suspects:
         identities = np.arange(len(self)) if ids is None else _validation.check_ids("ids", ids)
         if identities.shape != self.labels.shape:
             raise ValueError(f"`ids` must have shape [{len(self)}]. Received: {identities.shape}.")
+        different, counts = np.unique(identities, return_counts=True)
+        if len(different) < len(identities):
+            raise ValueError(
+                f"`ids` must identify each example. Received: {different[counts.argmax()].item()!r} for "
+                f"{counts.max()} examples. Leave `ids` out to identify them by their positions."
+            )
         names = np.array(self._names(class_names), object)
 
         def write(temporary):
@@ -158,7 +165,7 @@ class Suspects:
 
         Args:
             index: `[n]`, the index of the frame, such as that of the table with the features; by default positions.
-            class_names: a name a class; by default the indices.
+            class_names: a name a class, each once; by default the indices.
 
         Returns:
             A `pandas.DataFrame` with the columns `given`, `suggested`, `score` and `is_suspect`.
@@ -194,7 +201,7 @@ class Suspects:
         Args:
             images: `[n, height, width]` or `[n, height, width, channels]` with 1 or 3 channels, the pictures of all
                 examples; integers from 0 to 255 or floats in [0, 1].
-            class_names: a name a class; by default the indices.
+            class_names: a name a class, each once; by default the indices.
             count: int, how many pictures; fewer are drawn where there are fewer suspects.
             title: text above the pictures.
 
@@ -222,4 +229,4 @@ class Suspects:
 
     def _names(self, class_names):
         names = list(map(str, range(len(self.joint)))) if class_names is None else class_names
-        return _validation.check_class_names(names, len(self.joint))
+        return _validation.check_class_names(names, len(self.joint), once=True)

@@ -95,6 +95,7 @@ def label_dependent_densities(
         2023, Figures 6 and 7.
     """
     _style.check_some("terms", terms, "panel")
+    _validation.check_one_order({"mislabelled": mislabelled, "terms": terms})
     mislabelled = _validation.as_numbers("mislabelled", mislabelled)
     if mislabelled.dtype != bool or mislabelled.ndim != 1:
         raise TypeError(

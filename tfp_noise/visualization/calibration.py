@@ -40,6 +40,7 @@ def reliability_diagram(
         Guo, Pleiss, Sun, Weinberger. On calibration of modern neural networks. ICML 2017, Figure 1.
     """
     _style.check_some("probabilities_by_method", probabilities_by_method, "method")
+    _validation.check_one_order({"labels": labels, "probabilities_by_method": probabilities_by_method})
     labels = _validation.check_indices("labels", labels)
     for method, probabilities in probabilities_by_method.items():
         name = f"probabilities_by_method[{method!r}]"

@@ -60,6 +60,7 @@ def feature_clusters(
         Zhang et al. Delving deep into label smoothing. 2021, Figure 3.
     """
     _style.check_some("features", features, "method")
+    _validation.check_one_order({"labels": labels, "features": features})
     names = _validation.check_class_names(class_names)
     labels = _validation.check_labels("labels", labels, len(names))
     classes = np.arange(len(names)) if classes is None else _validation.check_labels("classes", classes, len(names))

@@ -33,6 +33,7 @@ def logit_gaps(logits: ArrayLike, labels: ArrayLike) -> np.ndarray:
     References:
         Lukasik et al., "Does label smoothing mitigate label noise?", 2020, section 4.1, "Model confidence".
     """
+    _validation.check_one_order({"logits": logits, "labels": labels})
     logits = _style.check_floats("logits", logits, ("n", "num_classes"))
     labels, _ = _style.check_label_pair(labels, labels, logits.shape[1])
     if len(labels) != len(logits):
@@ -73,6 +74,7 @@ def logit_gap_densities(
         Lukasik et al., "Does label smoothing mitigate label noise?", 2020, Figures 3 and 7.
     """
     _style.check_some("logits", logits, "method")
+    _validation.check_one_order({"labels": labels, "observed": observed, "logits": logits})
     labels = _validation.check_indices("labels", labels)
     for method, one in logits.items():
         _style.check_floats(f"logits[{method!r}]", one, (len(labels), "num_classes"))

@@ -55,6 +55,7 @@ def decision_regions(
         Englesson, Mehrpanah, Azizpour. Logistic-Normal likelihoods for heteroscedastic label noise in classification.
         2023, Figure 3.
     """
+    _validation.check_one_order({"points": points, "labels": labels, "observed": observed})
     labels, observed = _style.check_label_pair(labels, observed, 2)
     points = _style.check_floats("points", points, (len(labels), 2))
     _style.check_some("classifiers", classifiers, "method")

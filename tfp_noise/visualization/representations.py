@@ -92,6 +92,8 @@ def class_plane_projection(
     for method, pair in representations.items():
         _, vectors = _style.check_pair(f"representations[{method!r}]", pair, "(features, class_vectors)")
         _style.check_floats(f"representations[{method!r}] class_vectors", vectors, ("size", "num_classes"))
+    shown = {method: features for method, (features, _) in representations.items()}
+    _validation.check_one_order({"labels": labels, "observed": observed, "representations": shown})
     num_classes = min(np.shape(class_vectors)[-1] for _, class_vectors in representations.values())
     labels, observed = _style.check_label_pair(labels, observed, num_classes)
     classes = _check_classes(classes, labels, num_classes)

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from tfp_noise import _validation
 from tfp_noise.visualization import _style
 
 
@@ -45,6 +46,7 @@ def linear_separators(
     References:
         Lukasik et al., "Does label smoothing mitigate label noise?", 2020, Figure 5.
     """
+    _validation.check_one_order({"points": points, "labels": labels, "observed": observed})
     labels, observed = _style.check_label_pair(labels, observed, 2)
     points = _style.check_floats("points", points, (len(labels), 2))
     _style.check_some("separators", separators, "panel")
