@@ -224,7 +224,7 @@ def _classifier_table():
 
 
 def _about(made_by):
-    """Where the numbers come from, and what the columns' names mean."""
+    """Text above the tables: the command, commit and machine, and what the columns' names mean."""
     versions = ", ".join(f"{name} {version}" for name, version in made_by["versions"].items())
     return (
         f"{made_by['command']}, commit {made_by['commit']}\n{made_by['cores']} cores of {made_by['processor']}; "

@@ -1,4 +1,4 @@
-"""What the methods' names on a paper's page stand for, made from the declared experiments."""
+"""Table of the methods' names on a paper's page, with loss and training, made from the declared experiments."""
 
 from experiments.evaluation import summaries
 
