@@ -126,7 +126,8 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         Metrics leave out labels of the loss's `ignore_class` and positions under a mask of Keras: the means of
         functions that have a value for each label, `metrics.ExpectedCalibrationError`, and metrics of any other class
         if they have an `ignore_class` of their own, such as `MeanIoU`. Others are refused here or when the first batch
-        comes, and so are metrics that cannot read the labels, the probabilities or the weights.
+        comes, and so are metrics that cannot read the labels, the probabilities or the weights. `Recall`, `AUC`,
+        `F1Score` and others that compare entries read one-hot labels, not class indices.
 
         Args:
             optimizer: as in Keras.

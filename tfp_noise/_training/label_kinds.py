@@ -30,8 +30,8 @@ class _Kind:
         """Refuses metrics that cannot read labels of `for_metrics`, or predictions with its mask."""
         form = len(y.shape), get_keras_mask(predictions) is not None
         if form not in self._forms_checked:
-            self._check_form(metrics, y, predictions)
             metric_checks.check_leave_out(metrics, self._ignored, y, predictions, self.num_labels)
+            self._check_form(metrics, y, predictions)
             self._forms_checked.add(form)
 
     def _check_form(self, metrics, y, predictions):

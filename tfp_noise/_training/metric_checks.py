@@ -121,8 +121,9 @@ def refused_in_words(metric, labels, predictions, weights=None):
 def check_forms(metrics, labels, predictions):
     """Refuses metrics of one class of several that read labels or predictions in another form than they have.
 
-    They are Keras's metrics over a confusion matrix, and the means of its functions: those with "sparse" in their
-    names read class indices, all others labels of the shape of the predictions.
+    Of Keras's metrics, those with "sparse" in their names and `IoU` with `sparse_y_true` read class indices, all others
+    labels of the shape of the predictions: class indices beside these are paired with entries of another example, or
+    with none, by the size of the batch.
     """
     sparse = len(labels.shape) < len(predictions.shape)
     form = "class indices" if sparse else "distributions"
@@ -140,6 +141,19 @@ def check_forms(metrics, labels, predictions):
                 f"Received: {metric.name!r} of the class {type(metric).__name__}. Take `MeanIoU` or `IoU` with "
                 f"`sparse_y_true={sparse}, sparse_y_pred=False`."
             )
+        if sparse and not hasattr(metric, "sparse_y_true") and _compares_entries(metric):
+            raise ValueError(
+                f"`metrics` must read class indices as labels, which {type(metric).__name__} does not. Received: "
+                f"{metric.name!r}. Pass one-hot labels in their place, which every loss takes: "
+                f"`keras.utils.to_categorical(y, {predictions.shape[-1]})`."
+            )
+
+
+def _compares_entries(metric):
+    """True for metrics of Keras whose own `update_state` pairs labels with predictions, entry by entry."""
+    update = type(metric).update_state
+    wrapped = isinstance(metric, keras.metrics.MeanMetricWrapper)
+    return not wrapped and update.__module__.startswith("keras.") and "y_true" in inspect.signature(update).parameters
 
 
 def check_reads_several_labels(metric):
