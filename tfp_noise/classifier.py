@@ -137,9 +137,9 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             **kwargs: other arguments of `keras.Model.compile`.
 
         Raises:
-            ValueError: if `loss` or `loss_weights` is given; if a metric cannot read several labels an example, or
-                cannot leave out those that nobody knows; or, on several replicas, if an optimizer or a metric was not
-                made in the scope of their strategy.
+            ValueError: if `loss` or `loss_weights` is given; if a metric reads raw outputs, is a loss that reduces a
+                batch to one number, cannot read several labels an example, or cannot leave out those that nobody knows;
+                or, on several replicas, if an optimizer or a metric was not made in the scope of their strategy.
         """
         if loss is not None or loss_weights is not None:
             raise ValueError(

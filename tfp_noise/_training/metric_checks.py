@@ -8,6 +8,8 @@ import keras
 import tensorflow as tf
 from keras.src.backend import compute_output_spec, get_keras_mask
 
+from tfp_noise import _validation
+from tfp_noise.losses import NoisyLabelLoss
 from tfp_noise.metrics import ExpectedCalibrationError
 
 _UPDATES_WITH_MASK = keras.metrics.MeanMetricWrapper.update_state, ExpectedCalibrationError.update_state
@@ -118,6 +120,36 @@ def refused_in_words(metric, labels, predictions, weights=None):
         ) from error
 
 
+def check_reads_probabilities(metric, cross_entropy):
+    """Refuses as metrics what reads raw outputs in place of probabilities, and loss objects that reduce a batch.
+
+    Args:
+        metric: as `compile` takes it.
+        cross_entropy: text, the metrics of Keras that are the cross-entropy of the labels.
+    """
+    function = None if metric is None or isinstance(metric, str) else _function_of(metric)
+    of = getattr(function, "func", function)
+    arguments = getattr(function, "keywords", None) or getattr(of, "_fn_kwargs", {})
+    kind = type(metric if isinstance(metric, keras.Metric) else of).__name__
+    received = f"Received: {getattr(metric, 'name', metric)!r}, {_validation.with_article(kind)}"
+    if isinstance(of, NoisyLabelLoss):
+        raise ValueError(
+            f"`metrics` must read probabilities, which losses of raw outputs do not. {received}. `fit` reports the "
+            f'classifier\'s own loss as "loss" and "val_loss"; for cross-entropy take {cross_entropy}.'
+        )
+    if isinstance(of, keras.Loss) and of.reduction not in (None, "none"):
+        name = type(of).__name__
+        cure = f"`keras.metrics.{name}()`" if hasattr(keras.metrics, name) else "it with `reduction=None`"
+        raise ValueError(
+            f"`metrics` must have a value for each label, of which Keras takes the mean. {received}: a loss "
+            f"that reduces a batch to one number, so that a smaller batch would count as much as others. Take {cure}."
+        )
+    if arguments.get("from_logits") or getattr(of, "from_logits", False) or getattr(of, "_from_logits", False):
+        raise ValueError(
+            f"`metrics` must read probabilities. {received}, with `from_logits=True`. Leave `from_logits` out."
+        )
+
+
 def check_forms(metrics, labels, predictions):
     """Refuses metrics of one class of several that read labels or predictions in another form than they have.
 
@@ -129,7 +161,11 @@ def check_forms(metrics, labels, predictions):
     form = "class indices" if sparse else "distributions"
     for metric in metrics:
         name, of_keras = _name_of(_function_of(metric))
-        if of_keras and not isinstance(_function_of(metric), keras.Metric) and name.startswith("sparse_") != sparse:
+        if (
+            of_keras
+            and not isinstance(_function_of(metric), keras.Metric)
+            and name.lower().startswith("sparse") != sparse
+        ):
             raise ValueError(
                 f"`metrics` must read {form} as labels, which {name} does not. Received: {metric.name!r}. Take "
                 f'"accuracy", a metric {"with" if sparse else "without"} "sparse" in its name, or labels that are '
