@@ -15,7 +15,7 @@ from tfp_noise._training import fit_arguments
 from tfp_noise._training.example_ids import check_remembered, with_positions
 from tfp_noise._training.fit_callbacks import backups_released, with_own_callbacks
 from tfp_noise._training.image_scale import ScaleCheck
-from tfp_noise._training.input_checks import check_data, with_text_tensors
+from tfp_noise._training.input_checks import as_keras_takes, check_data
 from tfp_noise._training.label_kinds import label_kind
 from tfp_noise._training.metric_updates import update_metrics
 from tfp_noise._training.missing_features import takes_missing
@@ -309,7 +309,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             UserWarning: if images are on another scale than in training.
         """
         self.scale_check("x", x)
-        return super().predict(with_text_tensors(x), *args, **kwargs)
+        return super().predict(as_keras_takes(x), *args, **kwargs)
 
     def _check_weights(self, arguments, x, y):
         y, loss = _labels.without_ids(y), self.loss
@@ -321,7 +321,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         self.scale_check(name, features, training)
 
     def _checked(self, x, y, prefix="", training=False):
-        x = with_text_tensors(x)
+        x = as_keras_takes(x, f"{prefix}x")
         look = functools.partial(self._check_scale, training=training)
         takes_nan = functools.partial(takes_missing, self, x)
         rank_of = functools.partial(outputs_rank, self)

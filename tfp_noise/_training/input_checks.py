@@ -66,31 +66,48 @@ def is_array(value):
     return hasattr(value, "__array__") and not keras.backend.is_keras_tensor(value)
 
 
-def with_text_tensors(features):
-    """Features or batches, with tensors in place of arrays and columns of text, for which Keras has no dtype."""
+def as_keras_takes(features, name="x"):
+    """Features or batches with tensors of text, and arrays of numbers in place of objects and mixed tables.
+
+    Keras has no dtype for text of NumPy or pandas, for objects, nor for the nullable numbers of pandas.
+
+    Args:
+        features: as in `fit`.
+        name: text, the argument's name in errors.
+
+    Raises:
+        TypeError: for tables and objects of other than numbers or text.
+    """
     if isinstance(features, keras.utils.PyDataset):
-        return _TextBatches(features)
+        return _BatchesAsKerasTakes(features)
     if isinstance(features, types.GeneratorType):
-        return (with_text_tensors(batch) for batch in features)
-    if not any(map(_is_text, keras.tree.flatten(features))):
+        return (as_keras_takes(batch, name) for batch in features)
+    if not any(map(_needs_conversion, keras.tree.flatten(features))):
         return features
-    return keras.tree.map_structure(lambda leaf: _text_tensor(leaf) if _is_text(leaf) else leaf, features)
+    return keras.tree.map_structure(lambda leaf: _converted(leaf, name) if _needs_conversion(leaf) else leaf, features)
 
 
-def _text_tensor(leaf):
+def _needs_conversion(leaf):
+    """True for text, objects, and tables of pandas with bools or nullable numbers; T is NumPy's `StringDType`."""
+    of_pandas = hasattr(leaf, "iloc")
+    dtypes = leaf.dtypes if hasattr(leaf, "columns") and of_pandas else [getattr(leaf, "dtype", None)]
+    kinds = "bOSTU" if of_pandas else "OSTU"
+    return any(dtype.kind in kinds if isinstance(dtype, np.dtype) else of_pandas for dtype in dtypes)
+
+
+def _converted(leaf, name):
+    """A tensor of text, or an array of numbers."""
     array = np.asarray(leaf)
-    return tf.constant(array.astype(object) if array.dtype.kind == "T" else array)
-
-
-def _is_text(leaf):
-    """True for text in an array of NumPy, or in a column or a table of pandas; a table has no dtype of its own."""
-    kind = getattr(getattr(leaf, "dtype", None), "kind", "O" if hasattr(leaf, "iloc") else None)
-    if kind not in ("O", "S", "T", "U"):  # before an array of it is made; T is NumPy's `StringDType`
-        return False
-    array = np.asarray(leaf)
-    return array.dtype.kind in "STU" or (
+    if array.dtype.kind in "STU" or (
         array.dtype == object and all(isinstance(one, (str, bytes)) for one in array.flat)
-    )
+    ):
+        return tf.constant(array.astype(object) if array.dtype.kind == "T" else array)
+    if hasattr(leaf, "columns"):
+        _validation.check_columns(name, leaf)
+        if array.dtype == object:  # of bools beside numbers, or of nullable numbers
+            return np.asarray(leaf.astype(float))
+    array = _validation.as_numbers(name, array)
+    return array[:, np.newaxis] if hasattr(leaf, "iloc") and array.ndim == 1 else array  # a column, as Keras takes it
 
 
 def check_examples(name, features, size):
@@ -176,8 +193,8 @@ def _checked_batches(batches, check_scale, *settings):
         check_scale = None
 
 
-class _TextBatches(keras.utils.PyDataset):
-    """The batches of a `PyDataset`, with tensors of text."""
+class _BatchesAsKerasTakes(keras.utils.PyDataset):
+    """The batches of a `PyDataset`, each by `as_keras_takes`."""
 
     def __init__(self, batches):
         own = ("workers", "use_multiprocessing", "max_queue_size")
@@ -192,7 +209,7 @@ class _TextBatches(keras.utils.PyDataset):
         return self._batches.num_batches
 
     def __getitem__(self, index):
-        return with_text_tensors(self._batches[index])
+        return as_keras_takes(self._batches[index])
 
     def on_epoch_begin(self):
         self._batches.on_epoch_begin()
@@ -201,7 +218,7 @@ class _TextBatches(keras.utils.PyDataset):
         self._batches.on_epoch_end()
 
 
-class _CheckedBatches(_TextBatches):
+class _CheckedBatches(_BatchesAsKerasTakes):
     """The batches of a `PyDataset`, each checked when it is made."""
 
     def __init__(self, batches, check_scale, *settings):

@@ -1,6 +1,13 @@
 """Checks of arguments: every message names the argument, the expectation, the value received, and the likely cure."""
 
-from tfp_noise._validation.arrays import as_numbers, check_features, check_finite, check_one_order, check_unit_features
+from tfp_noise._validation.arrays import (
+    as_numbers,
+    check_columns,
+    check_features,
+    check_finite,
+    check_one_order,
+    check_unit_features,
+)
 from tfp_noise._validation.labels import (
     as_label_array,
     check_distribution_rows,
@@ -41,6 +48,7 @@ __all__ = [
     "check_callable",
     "check_choice",
     "check_class_names",
+    "check_columns",
     "check_distribution_rows",
     "check_distributions",
     "check_features",
