@@ -13,9 +13,10 @@ from tfp_noise._saving.onnx_export import check_onnx, export_onnx
 from tfp_noise._saving.resumable import ResumableModel
 from tfp_noise._training import fit_arguments
 from tfp_noise._training.example_ids import check_remembered, with_positions
+from tfp_noise._training.feature_containers import as_keras_takes
 from tfp_noise._training.fit_callbacks import backups_released, with_own_callbacks
 from tfp_noise._training.image_scale import ScaleCheck
-from tfp_noise._training.input_checks import as_keras_takes, check_data
+from tfp_noise._training.input_checks import check_data
 from tfp_noise._training.label_kinds import label_kind
 from tfp_noise._training.metric_updates import update_metrics
 from tfp_noise._training.missing_features import takes_missing

@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_noise import _validation
-from tfp_noise._training.input_checks import as_keras_takes, check_examples
+from tfp_noise._training.feature_containers import as_keras_takes
+from tfp_noise._training.input_checks import check_examples
 from tfp_noise._training.training_facts import described
 from tfp_noise.datasets.base import Examples
 from tfp_noise.datasets.dataset import Dataset

@@ -3,11 +3,11 @@
 import types
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfp_noise import _positions, _validation
 from tfp_noise._training import example_ids
+from tfp_noise._training.feature_containers import BatchesAsKerasTakes, check_are_arrays
 
 _CHECKED = "_tfp_noise_checked"
 
@@ -46,6 +46,7 @@ def check_data(x, y, kind, prefix, takes_nan, rank_of, num_examples=None, check_
         return _CheckedBatches(x, check_scale, *settings), y
     if isinstance(x, types.GeneratorType):
         return _checked_batches(x, check_scale, *settings), y
+    check_are_arrays(f"{prefix}x", x)
     if check_scale:
         check_scale(f"{prefix}x", x)
     for leaf in keras.tree.flatten(x):
@@ -66,50 +67,6 @@ def is_array(value):
     return hasattr(value, "__array__") and not keras.backend.is_keras_tensor(value)
 
 
-def as_keras_takes(features, name="x"):
-    """Features or batches with tensors of text, and arrays of numbers in place of objects and mixed tables.
-
-    Keras has no dtype for text of NumPy or pandas, for objects, nor for the nullable numbers of pandas.
-
-    Args:
-        features: as in `fit`.
-        name: text, the argument's name in errors.
-
-    Raises:
-        TypeError: for tables and objects of other than numbers or text.
-    """
-    if isinstance(features, keras.utils.PyDataset):
-        return _BatchesAsKerasTakes(features)
-    if isinstance(features, types.GeneratorType):
-        return (as_keras_takes(batch, name) for batch in features)
-    if not any(map(_needs_conversion, keras.tree.flatten(features))):
-        return features
-    return keras.tree.map_structure(lambda leaf: _converted(leaf, name) if _needs_conversion(leaf) else leaf, features)
-
-
-def _needs_conversion(leaf):
-    """True for text, objects, and tables of pandas with bools or nullable numbers; T is NumPy's `StringDType`."""
-    of_pandas = hasattr(leaf, "iloc")
-    dtypes = leaf.dtypes if hasattr(leaf, "columns") and of_pandas else [getattr(leaf, "dtype", None)]
-    kinds = "bOSTU" if of_pandas else "OSTU"
-    return any(dtype.kind in kinds if isinstance(dtype, np.dtype) else of_pandas for dtype in dtypes)
-
-
-def _converted(leaf, name):
-    """A tensor of text, or an array of numbers."""
-    array = np.asarray(leaf)
-    if array.dtype.kind in "STU" or (
-        array.dtype == object and all(isinstance(one, (str, bytes)) for one in array.flat)
-    ):
-        return tf.constant(array.astype(object) if array.dtype.kind == "T" else array)
-    if hasattr(leaf, "columns"):
-        _validation.check_columns(name, leaf)
-        if array.dtype == object:  # of bools beside numbers, or of nullable numbers
-            return np.asarray(leaf.astype(float))
-    array = _validation.as_numbers(name, array)
-    return array[:, np.newaxis] if hasattr(leaf, "iloc") and array.ndim == 1 else array  # a column, as Keras takes it
-
-
 def check_examples(name, features, size):
     """Refuses features that are not arrays or data frames of so many examples; NaN may be among them.
 
@@ -119,9 +76,10 @@ def check_examples(name, features, size):
         size: int, how many examples there are.
 
     Raises:
-        TypeError: for what is no array, such as batches, and for arrays of other than numbers or text.
+        TypeError: for what is no array, such as lists or batches, and for arrays of other than numbers or text.
         ValueError: for another number of examples, or infinite features.
     """
+    check_are_arrays(name, features)
     leaves = keras.tree.flatten_with_path(features)
     if not leaves:
         raise ValueError(f"`{name}` must hold at least one array. Received: {features!r:.100}.")
@@ -141,7 +99,7 @@ def _check_labels(x, y, kind, prefix, takes_nan, rank_of, num_examples):
     """Labels in memory, with their ids if these are needed."""
     del takes_nan
     y, ids = example_ids.split(f"{prefix}y", y, num_examples)
-    if keras.backend.is_keras_tensor(y) or isinstance(y, dict):
+    if keras.backend.is_keras_tensor(y):
         return y
     y = _validation.as_label_array(f"{prefix}y", y)
     y = kind.check_array(f"{prefix}y", y, rank_of(x, y))
@@ -193,32 +151,7 @@ def _checked_batches(batches, check_scale, *settings):
         check_scale = None
 
 
-class _BatchesAsKerasTakes(keras.utils.PyDataset):
-    """The batches of a `PyDataset`, each by `as_keras_takes`."""
-
-    def __init__(self, batches):
-        own = ("workers", "use_multiprocessing", "max_queue_size")
-        super().__init__(**{name: getattr(batches, name) for name in own})
-        self._batches = batches
-
-    def __len__(self):
-        return len(self._batches)
-
-    @property
-    def num_batches(self):
-        return self._batches.num_batches
-
-    def __getitem__(self, index):
-        return as_keras_takes(self._batches[index])
-
-    def on_epoch_begin(self):
-        self._batches.on_epoch_begin()
-
-    def on_epoch_end(self):
-        self._batches.on_epoch_end()
-
-
-class _CheckedBatches(_BatchesAsKerasTakes):
+class _CheckedBatches(BatchesAsKerasTakes):
     """The batches of a `PyDataset`, each checked when it is made."""
 
     def __init__(self, batches, check_scale, *settings):
