@@ -21,7 +21,7 @@ from tfp_noise._training.label_kinds import label_kind
 from tfp_noise._training.metric_updates import update_metrics
 from tfp_noise._training.missing_features import takes_missing
 from tfp_noise._training.model_checks import check_batches, check_labels_given, check_weights
-from tfp_noise._training.network_and_loss import check_parts, check_width
+from tfp_noise._training.network_and_loss import check_parts, check_width, warn_of_own_steps
 from tfp_noise._training.outputs_rank import outputs_rank
 from tfp_noise._training.raw_outputs import check_raw_outputs
 from tfp_noise._training.replication import ReplicatedModel
@@ -66,6 +66,9 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             belongs to another classifier.
         RuntimeError: on another backend of Keras than TensorFlow.
 
+    Warns:
+        UserWarning: if the network has a `train_step` or another step of its own, which is never run.
+
     Example:
         >>> import numpy as np
         >>> from tfp_noise import losses
@@ -89,6 +92,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
     ):
         _backends.require_tensorflow(type(self).__name__, "it overrides steps of TensorFlow's trainer")
         check_parts(network, loss)
+        warn_of_own_steps(network)
         super().__init__(name=name, dtype=dtype or network.dtype_policy, **kwargs)
         self._takes_nan = None  # an answer that `takes_missing` keeps
         self._outputs_rank = None  # known once the network is built
