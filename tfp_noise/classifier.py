@@ -13,14 +13,15 @@ from tfp_noise._saving.onnx_export import check_onnx, export_onnx
 from tfp_noise._saving.resumable import ResumableModel
 from tfp_noise._training import fit_arguments
 from tfp_noise._training.example_ids import check_remembered, with_positions
+from tfp_noise._training.feature_containers import as_keras_takes
 from tfp_noise._training.fit_callbacks import backups_released, with_own_callbacks
 from tfp_noise._training.image_scale import ScaleCheck
-from tfp_noise._training.input_checks import check_data, with_text_tensors
+from tfp_noise._training.input_checks import check_data
 from tfp_noise._training.label_kinds import label_kind
 from tfp_noise._training.metric_updates import update_metrics
 from tfp_noise._training.missing_features import takes_missing
 from tfp_noise._training.model_checks import check_batches, check_labels_given, check_weights
-from tfp_noise._training.network_and_loss import check_parts, check_width
+from tfp_noise._training.network_and_loss import check_parts, check_width, warn_of_own_steps
 from tfp_noise._training.outputs_rank import outputs_rank
 from tfp_noise._training.raw_outputs import check_raw_outputs
 from tfp_noise._training.replication import ReplicatedModel
@@ -65,6 +66,9 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             belongs to another classifier.
         RuntimeError: on another backend of Keras than TensorFlow.
 
+    Warns:
+        UserWarning: if the network has a `train_step` or another step of its own, which is never run.
+
     Example:
         >>> import numpy as np
         >>> from tfp_noise import losses
@@ -88,6 +92,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
     ):
         _backends.require_tensorflow(type(self).__name__, "it overrides steps of TensorFlow's trainer")
         check_parts(network, loss)
+        warn_of_own_steps(network)
         super().__init__(name=name, dtype=dtype or network.dtype_policy, **kwargs)
         self._takes_nan = None  # an answer that `takes_missing` keeps
         self._outputs_rank = None  # known once the network is built
@@ -126,7 +131,8 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         Metrics leave out labels of the loss's `ignore_class` and positions under a mask of Keras: the means of
         functions that have a value for each label, `metrics.ExpectedCalibrationError`, and metrics of any other class
         if they have an `ignore_class` of their own, such as `MeanIoU`. Others are refused here or when the first batch
-        comes, and so are metrics that cannot read the labels, the probabilities or the weights.
+        comes, and so are metrics that cannot read the labels, the probabilities or the weights. `Recall`, `AUC`,
+        `F1Score` and others that compare entries read one-hot labels, not class indices.
 
         Args:
             optimizer: as in Keras.
@@ -136,9 +142,9 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             **kwargs: other arguments of `keras.Model.compile`.
 
         Raises:
-            ValueError: if `loss` or `loss_weights` is given; if a metric cannot read several labels an example, or
-                cannot leave out those that nobody knows; or, on several replicas, if an optimizer or a metric was not
-                made in the scope of their strategy.
+            ValueError: if `loss` or `loss_weights` is given; if a metric reads raw outputs, is a loss that reduces a
+                batch to one number, cannot read several labels an example, or cannot leave out those that nobody knows;
+                or, on several replicas, if an optimizer or a metric was not made in the scope of their strategy.
         """
         if loss is not None or loss_weights is not None:
             raise ValueError(
@@ -311,7 +317,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
             UserWarning: if images are on another scale than in training.
         """
         self.scale_check("x", x)
-        return super().predict(with_text_tensors(x), *args, **kwargs)
+        return super().predict(as_keras_takes(x), *args, **kwargs)
 
     def _check_weights(self, arguments, x, y):
         y, loss = _labels.without_ids(y), self.loss
@@ -323,7 +329,7 @@ class NoisyLabelClassifier(ModelWithInputSignature, ReplicatedModel, ResumableMo
         self.scale_check(name, features, training)
 
     def _checked(self, x, y, prefix="", training=False):
-        x = with_text_tensors(x)
+        x = as_keras_takes(x, f"{prefix}x")
         look = functools.partial(self._check_scale, training=training)
         takes_nan = functools.partial(takes_missing, self, x)
         rank_of = functools.partial(outputs_rank, self)

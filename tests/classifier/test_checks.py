@@ -221,3 +221,27 @@ def test_softmax_as_an_operation_is_refused():
     network = keras.Model(inputs, keras.ops.softmax(keras.layers.Dense(3)(inputs)))
     with pytest.raises(ValueError, match="`network` must end in raw outputs"):
         NoisyLabelClassifier(network, losses.LabelSmoothing(3))
+
+
+@pytest.mark.parametrize("name", ["train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"])
+def test_a_step_of_the_network_itself_is_warned_of_because_it_is_never_run(name):
+    def never(*args, **kwargs):
+        raise AssertionError
+
+    own = type("OwnSteps", (keras.Sequential,), {name: never})
+    with pytest.warns(
+        UserWarning, match=f"`network` should have no steps.*an OwnSteps with `{name}`, never.*data_loss"
+    ):
+        model = NoisyLabelClassifier(own([keras.Input([6]), keras.layers.Dense(3)]), losses.CrossEntropy(3))
+    model.compile("sgd", metrics=["accuracy"], jit_compile=False)
+    fit(model)
+    model.evaluate(FEATURES, LABELS, verbose=0)
+    model.predict(FEATURES, verbose=0)
+
+
+def test_a_subclassed_network_without_steps_of_its_own_is_not_warned_of():
+    class Subclassed(keras.Model):
+        def call(self, inputs):
+            return inputs
+
+    NoisyLabelClassifier(Subclassed(), losses.CrossEntropy(3))

@@ -62,3 +62,24 @@ def test_weights_stored_without_random_generators_load():
     before = model._random_states()[0].numpy()
     model.load_own_variables({})
     np.testing.assert_array_equal(model._random_states()[0], before)
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".hdf5", ".weights.h5"])
+def test_whole_models_in_hdf5_are_refused_before_an_epoch_is_spent(suffix, tmp_path):
+    model, path = classifier(losses.CrossEntropy(3)), tmp_path / f"of.two{suffix}"
+    acts = [lambda: model.save(path)]
+    if suffix == ".h5":
+        acts.append(lambda: fit(model, callbacks=[keras.callbacks.ModelCheckpoint(str(path))]))
+    for act in acts:
+        with pytest.raises(ValueError, match=r"`filepath` must end in .keras.*Received: ") as refused:
+            act()
+        cures = [str(tmp_path / name) for name in ("of.two.keras", "of.two.weights.h5")]
+        assert all(f"{cure!r}" in str(refused.value) for cure in cures)
+    assert not list(tmp_path.iterdir())
+    assert int(model.optimizer.iterations) == 0
+    model.save(cures[0])
+    model.save_weights(cures[1])
+    weights = keras.callbacks.ModelCheckpoint(cures[1], save_weights_only=True)
+    fit(model, callbacks=[weights, keras.callbacks.ModelCheckpoint(cures[0])])
+    expected = model.predict(FEATURES, verbose=0)
+    np.testing.assert_array_equal(keras.models.load_model(cures[0]).predict(FEATURES, verbose=0), expected)

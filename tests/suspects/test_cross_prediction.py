@@ -288,7 +288,7 @@ BAD = {
         r"Received: Dataset of .*\. Pass .* `data\.train\.inputs, data\.train\.training_labels`",
     ),
     "a split": ({"features": OWN.train}, TypeError, r"Received: Examples of .*`data\.train\.inputs, "),
-    "a list of numbers": ({"features": list(range(N))}, TypeError, r"`features\[0\]` must be an array.*Received: 0"),
+    "a list of numbers": ({"features": list(range(N))}, TypeError, r"`features` must hold arrays.*0, a single entry"),
     "nothing": ({"features": {}}, ValueError, "`features` must hold at least one array"),
     "a model": ({"make": build()()}, TypeError, "`build` must be a function that makes a model"),
     "no model": ({"make": lambda: None}, TypeError, "`build` must give a compiled Keras model. Received: None"),

@@ -319,3 +319,20 @@ def test_two_replicas_remember_what_one_device_does(build, two_replicas):
     other = np.where(np.arange(N) == ids[-1], (LABELS + 1) % 3, LABELS)  # in the last batch, of the second replica
     with pytest.raises(FloatingPointError, match="step 3 of epoch 1: the loss"):
         both.fit(pipeline.shard_batches(batches(other)), shuffle=False, verbose=0)
+
+
+@pytest.mark.parametrize("way", ["arrays", "dataset", "evaluate"])
+@pytest.mark.parametrize("keys", [["label"], ["labels"], ["labels", "id"]], ids=", ".join)
+def test_a_dict_of_other_keys_is_refused_where_no_ids_are_needed(way, keys):
+    data = tf.data.Dataset.from_tensor_slices
+    model, y = classifier(losses.CrossEntropy(3)), dict.fromkeys(keys, LABELS)
+    cure = f"y['{keys[0]}']" if len(keys) == 1 else '{"labels": labels, "ids": ids}'
+    act = {
+        "arrays": lambda y: model.fit(FEATURES, y, verbose=0),
+        "dataset": lambda y: model.fit(data((FEATURES, y)).batch(16), shuffle=False, verbose=0),
+        "evaluate": lambda y: model.evaluate(FEATURES, y, verbose=0),
+    }[way]
+    with pytest.raises(ValueError, match=r"`y` must be labels, or .*Received: a dict of \['") as refused:
+        act(y)
+    assert str(refused.value).endswith(f"Pass `{cure}`.")
+    act(eval(cure, {"y": y, "labels": LABELS, "ids": np.arange(len(LABELS))}))

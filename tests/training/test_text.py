@@ -90,6 +90,57 @@ def test_text_beside_gaps_that_the_network_fills():
     assert np.isfinite(compiled().fit(x, LABELS, verbose=0).history["loss"]).all()
 
 
+ACTS = {
+    "fit": lambda x: compiled().fit(x, LABELS, verbose=0),
+    "validation": lambda x: compiled().fit(features(WORDS), LABELS, validation_data=(x, LABELS), verbose=0),
+    "predict": lambda x: compiled().predict(x, verbose=0),
+    "evaluate": lambda x: compiled().evaluate(x, LABELS, verbose=0),
+    "cross_predict": lambda x: cross_predict(compiled, x, LABELS, folds=2, epochs=1, verbose=0),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("words", [WORDS.tolist(), list(WORDS)], ids=["of text", "of NumPy's text"])
+def test_lists_of_text_are_refused_with_an_array_in_their_place(act, words):
+    x = features(words)
+    name = {"cross_predict": "features", "validation": "validation x"}.get(act, "x")
+    with pytest.raises(TypeError, match=f"`{name}` must hold arrays.*'rot'.*, a single entry, as in a list") as refused:
+        ACTS[act](x)
+    cure = f"np.array({name.split()[-1]}['word'], dtype=object)"
+    assert f"`{cure}`" in str(refused.value)
+    cured = features(eval(cure, {"np": np, "x": x, "features": x}))
+    assert compiled().predict(cured, verbose=0).shape == (N, 3)
+
+
+@pytest.mark.parametrize("x", [["rot", "blau"], [[1.0, 2.0], [3.0, 4.0]], ["rot"]], ids=["text", "numbers", "one"])
+def test_lists_are_refused_by_their_name(x):
+    kind = ", dtype=object" if x[0] == "rot" else ""
+    for act in (lambda: compiled().fit(x, [0, 1], verbose=0), lambda: compiled().predict(x, verbose=0)):
+        with pytest.raises(TypeError, match=rf"`x` must hold arrays.*Pass `np.array\(x{kind}\)`"):
+            act()
+
+
+def test_a_generator_of_lists_is_refused():
+    batches = (([[1.0, 2.0]] * 4, [0, 1, 2, 0]) for _ in range(2))
+    with pytest.raises(TypeError, match=r"`x` must hold arrays.*1.0, a single entry.*Pass `np.array\(x\)`"):
+        compiled().fit(batches, steps_per_epoch=2, shuffle=False, verbose=0)
+
+
+def test_a_column_of_text_goes_on_where_arrays_of_one_column_were():
+    """TensorFlow knows no number of axes for features that had one axis in one call and two in another."""
+    pandas, words = pytest.importorskip("pandas"), WORDS[:, np.newaxis]
+    keras.utils.set_random_seed(0)
+    word = keras.Input([1], dtype="string")
+    number = keras.layers.StringLookup(vocabulary=["rot", "grün", "blau"])(word)
+    embedded = keras.layers.Flatten()(keras.layers.Embedding(4, 3)(number))
+    model = NoisyLabelClassifier(keras.Model(word, keras.layers.Dense(3)(embedded)), losses.CrossEntropy(3))
+    model.compile(keras.optimizers.Adam(0.1), jit_compile=False)
+    of_array = model.predict(words, verbose=0)
+    np.testing.assert_array_equal(model.predict(pandas.Series(WORDS), verbose=0), of_array)
+    model.fit(words, LABELS, verbose=0)
+    assert np.isfinite(model.fit(pandas.Series(WORDS), LABELS, verbose=0).history["loss"]).all()
+
+
 @pytest.mark.parametrize("words", [WORDS, tf.constant(WORDS)], ids=["array", "tensor"])
 def test_cross_prediction_of_text(words):
     probabilities = cross_predict(compiled, features(words), LABELS, folds=2, epochs=1, verbose=0)

@@ -22,7 +22,12 @@ class ResumableModel(keras.Model):
     """
 
     def save(self, filepath, overwrite=True, zipped=None, **kwargs):
-        """Saves the model like `keras.Model.save`; the chief writes a `.keras` file atomically."""
+        """Saves the model like `keras.Model.save`; the chief writes a `.keras` file atomically.
+
+        Raises:
+            ValueError: for a file of HDF5, such as `.h5`.
+        """
+        check_can_be_loaded(filepath)
         self.build_optimizer()
         if distribute.is_chief(self.distribute_strategy):
             atomic_save(self, filepath, overwrite, zipped, **kwargs)
@@ -98,6 +103,18 @@ class ResumableModel(keras.Model):
                 f"Received one with the state of {saved or 'a loss that has none'}. To load the network alone, save "
                 "and load `model.network`."
             )
+
+
+def check_can_be_loaded(filepath):
+    """Refuses HDF5 files for whole models: Keras finds no class of a package in them, and no random generators."""
+    name = str(filepath)
+    if name.endswith((".h5", ".hdf5")):
+        stem = name.rsplit(".", 1)[0].removesuffix(".weights")
+        raise ValueError(
+            f"`filepath` must end in .keras, because Keras loads no classifier from HDF5. Received: {name!r}. Save it "
+            f"as {f'{stem}.keras'!r}; or its weights alone, by `save_weights` or by `save_weights_only=True` of a "
+            f"`ModelCheckpoint`, as {f'{stem}.weights.h5'!r}."
+        )
 
 
 def atomic_save(model, filepath, overwrite=True, zipped=None, **kwargs):

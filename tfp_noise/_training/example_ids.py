@@ -73,6 +73,12 @@ def split(name, y, num_examples):
         num_examples: int, how many examples the loss remembers; `None` for a loss that needs no ids.
     """
     if num_examples is None:
+        if isinstance(y, Mapping) and not _labels.have_ids(y):
+            cure = f"y[{next(iter(y))!r}]" if len(y) == 1 else '{"labels": labels, "ids": ids}'
+            raise ValueError(
+                f'`{name}` must be labels, or {{"labels": labels, "ids": ids}}. Received: a dict of '
+                f"{sorted(map(str, y))}. Pass `{cure}`."
+            )
         return _labels.without_ids(y), None
     if not _labels.have_ids(y):
         received = f"a dict of {sorted(map(str, y))}" if isinstance(y, dict) else "labels alone"

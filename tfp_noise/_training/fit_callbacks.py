@@ -5,6 +5,7 @@ import contextlib
 import keras
 
 from tfp_noise._saving.backup import BackupAndRestore
+from tfp_noise._saving.resumable import check_can_be_loaded
 from tfp_noise._training.batch_statistics import AverageBatchStatistics
 from tfp_noise._training.learned_rows_on_board import LearnedRowsOnBoard
 from tfp_noise._training.non_finite import StopAtDivergence
@@ -59,6 +60,8 @@ def _in_order(callbacks, model, facts):
     for callback in callbacks:
         if isinstance(callback, BackupAndRestore):
             callback.others, callback.facts = callbacks, facts
+        if isinstance(callback, keras.callbacks.ModelCheckpoint) and not callback.save_weights_only:
+            check_can_be_loaded(callback.filepath)  # now, not after the first epoch
     return [*_own_before(callbacks, model), *callbacks]
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_noise import _validation
-from tfp_noise._training.input_checks import check_examples, with_text_tensors
+from tfp_noise._training.feature_containers import as_keras_takes
+from tfp_noise._training.input_checks import check_examples
 from tfp_noise._training.training_facts import described
 from tfp_noise.datasets.base import Examples
 from tfp_noise.datasets.dataset import Dataset
@@ -55,7 +56,7 @@ class ArrayExamples:
         taken = keras.tree.map_structure(
             lambda leaf: leaf.iloc[positions] if hasattr(leaf, "iloc") else np.asarray(leaf)[positions], self._features
         )
-        return {"x": with_text_tensors(taken), "batch_size": batch_size}
+        return {"x": as_keras_takes(taken, "features"), "batch_size": batch_size}
 
     def training(self, positions, batch_size, one_hot, with_ids=False):
         """Arguments of `model.fit` for these positions.

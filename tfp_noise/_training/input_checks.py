@@ -3,11 +3,11 @@
 import types
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfp_noise import _positions, _validation
 from tfp_noise._training import example_ids
+from tfp_noise._training.feature_containers import BatchesAsKerasTakes, check_are_arrays
 
 _CHECKED = "_tfp_noise_checked"
 
@@ -46,6 +46,7 @@ def check_data(x, y, kind, prefix, takes_nan, rank_of, num_examples=None, check_
         return _CheckedBatches(x, check_scale, *settings), y
     if isinstance(x, types.GeneratorType):
         return _checked_batches(x, check_scale, *settings), y
+    check_are_arrays(f"{prefix}x", x)
     if check_scale:
         check_scale(f"{prefix}x", x)
     for leaf in keras.tree.flatten(x):
@@ -66,33 +67,6 @@ def is_array(value):
     return hasattr(value, "__array__") and not keras.backend.is_keras_tensor(value)
 
 
-def with_text_tensors(features):
-    """Features or batches, with tensors in place of arrays and columns of text, for which Keras has no dtype."""
-    if isinstance(features, keras.utils.PyDataset):
-        return _TextBatches(features)
-    if isinstance(features, types.GeneratorType):
-        return (with_text_tensors(batch) for batch in features)
-    if not any(map(_is_text, keras.tree.flatten(features))):
-        return features
-    return keras.tree.map_structure(lambda leaf: _text_tensor(leaf) if _is_text(leaf) else leaf, features)
-
-
-def _text_tensor(leaf):
-    array = np.asarray(leaf)
-    return tf.constant(array.astype(object) if array.dtype.kind == "T" else array)
-
-
-def _is_text(leaf):
-    """True for text in an array of NumPy, or in a column or a table of pandas; a table has no dtype of its own."""
-    kind = getattr(getattr(leaf, "dtype", None), "kind", "O" if hasattr(leaf, "iloc") else None)
-    if kind not in ("O", "S", "T", "U"):  # before an array of it is made; T is NumPy's `StringDType`
-        return False
-    array = np.asarray(leaf)
-    return array.dtype.kind in "STU" or (
-        array.dtype == object and all(isinstance(one, (str, bytes)) for one in array.flat)
-    )
-
-
 def check_examples(name, features, size):
     """Refuses features that are not arrays or data frames of so many examples; NaN may be among them.
 
@@ -102,9 +76,10 @@ def check_examples(name, features, size):
         size: int, how many examples there are.
 
     Raises:
-        TypeError: for what is no array, such as batches, and for arrays of other than numbers or text.
+        TypeError: for what is no array, such as lists or batches, and for arrays of other than numbers or text.
         ValueError: for another number of examples, or infinite features.
     """
+    check_are_arrays(name, features)
     leaves = keras.tree.flatten_with_path(features)
     if not leaves:
         raise ValueError(f"`{name}` must hold at least one array. Received: {features!r:.100}.")
@@ -124,7 +99,7 @@ def _check_labels(x, y, kind, prefix, takes_nan, rank_of, num_examples):
     """Labels in memory, with their ids if these are needed."""
     del takes_nan
     y, ids = example_ids.split(f"{prefix}y", y, num_examples)
-    if keras.backend.is_keras_tensor(y) or isinstance(y, dict):
+    if keras.backend.is_keras_tensor(y):
         return y
     y = _validation.as_label_array(f"{prefix}y", y)
     y = kind.check_array(f"{prefix}y", y, rank_of(x, y))
@@ -177,32 +152,7 @@ def _checked_batches(batches, check_scale, *settings):
         check_scale = None
 
 
-class _TextBatches(keras.utils.PyDataset):
-    """The batches of a `PyDataset`, with tensors of text."""
-
-    def __init__(self, batches):
-        own = ("workers", "use_multiprocessing", "max_queue_size")
-        super().__init__(**{name: getattr(batches, name) for name in own})
-        self._batches = batches
-
-    def __len__(self):
-        return len(self._batches)
-
-    @property
-    def num_batches(self):
-        return self._batches.num_batches
-
-    def __getitem__(self, index):
-        return with_text_tensors(self._batches[index])
-
-    def on_epoch_begin(self):
-        self._batches.on_epoch_begin()
-
-    def on_epoch_end(self):
-        self._batches.on_epoch_end()
-
-
-class _CheckedBatches(_TextBatches):
+class _CheckedBatches(BatchesAsKerasTakes):
     """The batches of a `PyDataset`, each checked when it is made."""
 
     def __init__(self, batches, check_scale, *settings):

@@ -26,12 +26,18 @@ class _Kind:
         """Facts that the checks of a dataset's labels depend on."""
         return type(self), self.width, self._ignored
 
+    def metrics(self, metrics):
+        """Metrics as `compile` is given them, after a check that they read probabilities."""
+        for metric in keras.tree.flatten(metrics):
+            metric_checks.check_reads_probabilities(metric, self.cross_entropy)
+        return metrics
+
     def check_metrics(self, metrics, y, predictions):
         """Refuses metrics that cannot read labels of `for_metrics`, or predictions with its mask."""
         form = len(y.shape), get_keras_mask(predictions) is not None
         if form not in self._forms_checked:
-            self._check_form(metrics, y, predictions)
             metric_checks.check_leave_out(metrics, self._ignored, y, predictions, self.num_labels)
+            self._check_form(metrics, y, predictions)
             self._forms_checked.add(form)
 
     def _check_form(self, metrics, y, predictions):
@@ -46,6 +52,8 @@ class _OneClass(_Kind):
     Keras chooses the metric for "accuracy" by the form of the first batch. Labels in the other form, such as class
     indices in validation after mixed labels in training, would give that metric wrong numbers; they are converted.
     """
+
+    cross_entropy = "`keras.metrics.SparseCategoricalCrossentropy()`, or without `Sparse` beside distributions"
 
     def __init__(self, loss):
         super().__init__(loss)
@@ -71,10 +79,6 @@ class _OneClass(_Kind):
         indices = _labels.are_class_indices(y, rank)
         check = tensors.assert_labels(name, y, self.width, self._ignored)
         return check, lambda y: _labels.to_class_indices(y, self.width, rank) if indices else y
-
-    def metrics(self, metrics):
-        """Metrics as `compile` is given them."""
-        return metrics
 
     def for_metrics(self, y, y_pred):
         """Labels as metrics read them, and the mask of the predictions, without the examples of `ignore_class`."""
@@ -107,6 +111,8 @@ class _SeveralLabels(_Kind):
     The methods are those of `_OneClass`. Metrics see 0 or 1: probabilities above one half count as present.
     """
 
+    cross_entropy = "`keras.metrics.BinaryCrossentropy()`"
+
     def __init__(self, loss):
         super().__init__(loss)
         self.width = self.num_labels = loss.num_labels
@@ -136,7 +142,7 @@ class _SeveralLabels(_Kind):
                 metric_checks.check_has_value_for_each(metric, like, like, 2, self._ignored)
             return metric
 
-        return keras.tree.map_structure(named, metrics)
+        return keras.tree.map_structure(named, super().metrics(metrics))
 
     def for_metrics(self, y, y_pred):
         mask = get_keras_mask(_positions.with_mask_of_labels(y_pred, self.width))

@@ -8,6 +8,8 @@ import keras
 import tensorflow as tf
 from keras.src.backend import compute_output_spec, get_keras_mask
 
+from tfp_noise import _validation
+from tfp_noise.losses import NoisyLabelLoss
 from tfp_noise.metrics import ExpectedCalibrationError
 
 _UPDATES_WITH_MASK = keras.metrics.MeanMetricWrapper.update_state, ExpectedCalibrationError.update_state
@@ -118,17 +120,52 @@ def refused_in_words(metric, labels, predictions, weights=None):
         ) from error
 
 
+def check_reads_probabilities(metric, cross_entropy):
+    """Refuses as metrics what reads raw outputs in place of probabilities, and loss objects that reduce a batch.
+
+    Args:
+        metric: as `compile` takes it.
+        cross_entropy: text, the metrics of Keras that are the cross-entropy of the labels.
+    """
+    function = None if metric is None or isinstance(metric, str) else _function_of(metric)
+    of = getattr(function, "func", function)
+    arguments = getattr(function, "keywords", None) or getattr(of, "_fn_kwargs", {})
+    kind = type(metric if isinstance(metric, keras.Metric) else of).__name__
+    received = f"Received: {getattr(metric, 'name', metric)!r}, {_validation.with_article(kind)}"
+    if isinstance(of, NoisyLabelLoss):
+        raise ValueError(
+            f"`metrics` must read probabilities, which losses of raw outputs do not. {received}. `fit` reports the "
+            f'classifier\'s own loss as "loss" and "val_loss"; for cross-entropy take {cross_entropy}.'
+        )
+    if isinstance(of, keras.Loss) and of.reduction not in (None, "none"):
+        name = type(of).__name__
+        cure = f"`keras.metrics.{name}()`" if hasattr(keras.metrics, name) else "it with `reduction=None`"
+        raise ValueError(
+            f"`metrics` must have a value for each label, of which Keras takes the mean. {received}: a loss "
+            f"that reduces a batch to one number, so that a smaller batch would count as much as others. Take {cure}."
+        )
+    if arguments.get("from_logits") or getattr(of, "from_logits", False) or getattr(of, "_from_logits", False):
+        raise ValueError(
+            f"`metrics` must read probabilities. {received}, with `from_logits=True`. Leave `from_logits` out."
+        )
+
+
 def check_forms(metrics, labels, predictions):
     """Refuses metrics of one class of several that read labels or predictions in another form than they have.
 
-    They are Keras's metrics over a confusion matrix, and the means of its functions: those with "sparse" in their
-    names read class indices, all others labels of the shape of the predictions.
+    Of Keras's metrics, those with "sparse" in their names and `IoU` with `sparse_y_true` read class indices, all others
+    labels of the shape of the predictions: class indices beside these are paired with entries of another example, or
+    with none, by the size of the batch.
     """
     sparse = len(labels.shape) < len(predictions.shape)
     form = "class indices" if sparse else "distributions"
     for metric in metrics:
         name, of_keras = _name_of(_function_of(metric))
-        if of_keras and not isinstance(_function_of(metric), keras.Metric) and name.startswith("sparse_") != sparse:
+        if (
+            of_keras
+            and not isinstance(_function_of(metric), keras.Metric)
+            and name.lower().startswith("sparse") != sparse
+        ):
             raise ValueError(
                 f"`metrics` must read {form} as labels, which {name} does not. Received: {metric.name!r}. Take "
                 f'"accuracy", a metric {"with" if sparse else "without"} "sparse" in its name, or labels that are '
@@ -140,6 +177,19 @@ def check_forms(metrics, labels, predictions):
                 f"Received: {metric.name!r} of the class {type(metric).__name__}. Take `MeanIoU` or `IoU` with "
                 f"`sparse_y_true={sparse}, sparse_y_pred=False`."
             )
+        if sparse and not hasattr(metric, "sparse_y_true") and _compares_entries(metric):
+            raise ValueError(
+                f"`metrics` must read class indices as labels, which {type(metric).__name__} does not. Received: "
+                f"{metric.name!r}. Pass one-hot labels in their place, which every loss takes: "
+                f"`keras.utils.to_categorical(y, {predictions.shape[-1]})`."
+            )
+
+
+def _compares_entries(metric):
+    """True for metrics of Keras whose own `update_state` pairs labels with predictions, entry by entry."""
+    update = type(metric).update_state
+    wrapped = isinstance(metric, keras.metrics.MeanMetricWrapper)
+    return not wrapped and update.__module__.startswith("keras.") and "y_true" in inspect.signature(update).parameters
 
 
 def check_reads_several_labels(metric):

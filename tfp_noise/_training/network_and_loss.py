@@ -1,5 +1,7 @@
 """Checks that a network and a loss can make a classifier."""
 
+import warnings
+
 import keras
 
 from tfp_noise import _validation
@@ -27,6 +29,21 @@ def check_parts(network, loss):
         raise ValueError(
             f"`loss.reduction` must give one number per batch. Received: {loss.reduction!r}. "
             "Leave `reduction` out; to weight examples, use `sample_weight`."
+        )
+
+
+def warn_of_own_steps(network):
+    """Warns of a network with steps of its own, such as a `train_step`, which a classifier never runs."""
+    steps = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
+    methods = {name: getattr(type(network), name) for name in steps if isinstance(network, keras.Model)}
+    own = [f"`{name}`" for name, method in methods.items() if not method.__module__.startswith("keras.")]
+    if own:
+        warnings.warn(
+            "`network` should have no steps of its own, because a classifier only calls it. Received: "
+            f"{_validation.with_article(type(network).__name__)} with {', '.join(own)}, never run here. Override "
+            "`data_loss`, or those methods, in a subclass of the classifier; or train the network itself: "
+            "`network.compile(optimizer, loss)`. See docs/training_loops.md.",
+            stacklevel=3,
         )
 
 

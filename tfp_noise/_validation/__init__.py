@@ -2,6 +2,7 @@
 
 from tfp_noise._validation.arrays import (
     as_numbers,
+    check_columns,
     check_dense,
     check_features,
     check_finite,
@@ -48,6 +49,7 @@ __all__ = [
     "check_callable",
     "check_choice",
     "check_class_names",
+    "check_columns",
     "check_dense",
     "check_distribution_rows",
     "check_distributions",

@@ -85,6 +85,17 @@ def check_features(name, features, takes_nan=lambda: False) -> np.ndarray:
     return array
 
 
+def check_columns(name, table):
+    """Refuses a pandas `DataFrame` with columns of anything but numbers and bools."""
+    others = [str(column) for column, kind in table.dtypes.items() if getattr(kind, "kind", "O") not in "biuf"]
+    if others:
+        raise TypeError(
+            f"`{name}` must be columns of numbers. Received others in {', '.join(map(repr, others))}. Encode "
+            "categories: `pandas.get_dummies(table)`, or read the file by `datasets.from_csv`. If all entries are "
+            "numbers, kept as objects: `table.infer_objects()`."
+        )
+
+
 def check_unit_features(name, features) -> np.ndarray:
     """`features` as an array of floats that all lie in [0, 1]."""
     features = check_features(name, features)

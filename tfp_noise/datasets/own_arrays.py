@@ -204,12 +204,7 @@ def check_features(name, features):
 
 def _check_columns(name, table):
     """Refuses a pandas `DataFrame` with columns of anything but numbers, or with missing values."""
-    others = [str(column) for column, kind in table.dtypes.items() if getattr(kind, "kind", "O") not in "biuf"]
-    if others:
-        raise TypeError(
-            f"`{name}` must be columns of numbers. Received others in {', '.join(map(repr, others))}. Encode "
-            "categories: `pandas.get_dummies(table)`, or read the file by `datasets.from_csv`."
-        )
+    _validation.check_columns(name, table)
     missing = {str(column): int(count) for column, count in table.isna().sum().items() if count}
     if missing:
         raise ValueError(
