@@ -29,11 +29,13 @@ def as_examples(probabilities, labels=None):
     """
     rows, shape = as_rows("probabilities", probabilities), np.shape(probabilities)
     if labels is not None and len(shape) > 2:
-        labels = _validation.check_indices("labels", labels, len(shape) - 1)
+        labels = _validation.check_indices("labels", labels, rank=None)
         if labels.shape != shape[:-1]:
+            in_list = shape == (1, *labels.shape, shape[-1])
+            cure = " Are `probabilities` in a list? Pass the array in it." if in_list else ""
             raise ValueError(
                 f"`labels` must have the shape {shape[:-1]} of `probabilities` without the classes. Received: "
-                f"{labels.shape}."
+                f"{labels.shape}.{cure}"
             )
         labels = labels.reshape(-1)
     return rows, labels

@@ -363,7 +363,7 @@ def test_labels_at_each_position_are_ranked_as_examples():
     )
     np.testing.assert_array_equal(ours.is_suspect, theirs.is_suspect)
     for wrong in (labels[0], labels.ravel()):
-        with pytest.raises(ValueError, match="`labels` must have shape"):
+        with pytest.raises(ValueError, match="`labels` must have the shape"):
             suspects.rank(p, wrong)
 
 

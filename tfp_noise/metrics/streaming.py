@@ -98,6 +98,11 @@ def _check_batch(y_true, y_pred, sample_weight):
     whole = y_true.dtype.kind == "f" and (y_true == np.floor(y_true)).all()
     if whole and not _labels.are_distributions(y_true, num_classes, rank):
         y_true = y_true.astype(np.int64)  # Keras's own metrics accept class indices as floats
+    if rank > 2 and y_true.ndim not in (rank - 1, rank):
+        raise ValueError(
+            f"`y_true` must have the axes {sizes} of `y_pred`. Received shape {y_true.shape}. Is `y_pred` in a list? "
+            "Pass the array in it."
+        )
     _validation.check_targets("y_true", y_true, num_classes, rank=rank)
     if len(y_true) != len(y_pred):
         raise ValueError(f"`y_true` and `y_pred` must have the same length. Received: {len(y_true)} and {len(y_pred)}.")
