@@ -235,4 +235,4 @@ def entry_positions(indices):
 def _check_distributions(name, rows, complete):
     learned = rows.any(axis=1, keepdims=True) | complete
     cure = "Pass the `class_rows` of a loss: probabilities, not logits or counts."
-    _validation.check_distributions(name, np.where(learned, rows, 1 / rows.shape[1]), cure)
+    _validation.check_distributions(name, np.where(learned, rows, 1 / rows.shape[1]), lambda _: cure)

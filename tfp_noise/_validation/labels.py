@@ -141,7 +141,7 @@ def check_distribution_rows(name, rows, cure=LOGITS_CURE) -> np.ndarray:
     Args:
         name: text, the argument's name in errors.
         rows: numbers in any container.
-        cure: text for predictions; for labels, a function of a row that is none that returns it.
+        cure: text for predictions; for other rows, a function of a wrong one that returns it.
     """
     rows = as_numbers(name, rows)
     if rows.ndim != 2 or not rows.size:

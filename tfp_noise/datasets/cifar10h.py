@@ -62,7 +62,7 @@ def _read(path):
     try:
         with open(path, "rb") as stream:
             fractions = packed_arrays.read_npy(stream, path.stat().st_size)
-        rows = _validation.check_distributions(str(path), fractions, cure="Is it the file of counts?")
+        rows = _validation.check_distributions(str(path), fractions, cure=lambda _: "Is it the file of counts?")
         if rows.shape[1] != 10:
             raise ValueError(f"it has the shape {rows.shape}")
     except Exception as error:  # a damaged header can raise anything
