@@ -3,6 +3,7 @@
 Each table stands between `<!-- generated: NAME -->` and `<!-- end -->`; everything else is left as it is.
 """
 
+import functools
 import pathlib
 import re
 
@@ -28,17 +29,18 @@ _DEMONSTRATION = {
 }
 
 
+@functools.cache  # four pages have tables of the same thousand files
 def tables():
     """The text of each marked table by its name."""
     runs = results.load(ROOT / "results").values()
-    rows = report.rows(runs)
+    rows, finished = report.rows(runs), summaries.by_experiment(runs)
     return {
         "demonstration": _demonstration(rows),
         "decision": decision_table.summary(ROOT / "results" / "decision"),
         "losses": _losses(),
         "claims": overview.claims_table(list(runs), "results/"),
-        "declared": _declared(summaries.by_experiment(runs)),
-        "beside": _beside(summaries.by_experiment(runs)),
+        "declared": _declared(finished),
+        "beside": _beside(finished),
         "left out": _left_out(),
         "suspects": retrain.accuracies(ROOT / "results" / "suspects" / "retrain"),
     }
