@@ -225,9 +225,7 @@ def test_tables_of_text_and_categories_are_refused_by_the_names_of_their_columns
     trained = classifier(epochs=1).fit(table, NAMES)
     for column in (pandas.Categorical(NAMES), NAMES, pandas.date_range("2020", periods=36)):
         for use in (lambda table: classifier().fit(table, NAMES), trained.predict):
-            with pytest.raises(
-                ValueError, match=r"`X` must be a table of numbers\. Received .*: \{'b': .*OneHotEncoder"
-            ):
+            with pytest.raises(TypeError, match=r"`X` must be columns of numbers\. Received .* 'b'\. .*OneHotEncoder"):
                 use(table.assign(b=column))
     assert classifier(epochs=1).fit(table.assign(b=GROUPS > 1).convert_dtypes(), NAMES).predict(table).shape == (36,)
 

@@ -97,8 +97,8 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
             The estimator itself.
 
         Raises:
-            TypeError: if an argument of the constructor has another type, the loss needs further arguments, or labels
-                are of several types or of another one.
+            TypeError: if an argument of the constructor has another type, the loss needs further arguments, columns
+                of a data frame are no numbers, or labels are of several types or of another one.
             ValueError: if features are not finite numbers, a label is missing, there are fewer than two classes, a
                 weight is negative, columns of pandas have one index in two orders, or `network` returns layers that
                 have been trained already.
@@ -151,7 +151,7 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
 
         Raises:
             sklearn.exceptions.NotFittedError: before `fit`.
-            ValueError: if the features do not fit those of `fit`.
+            TypeError, ValueError: if the features do not fit those of `fit`.
         """
         check_is_fitted(self)
         _check_columns(X)
@@ -169,7 +169,7 @@ class SKLearnClassifier(ClassifierMixin, BaseEstimator):
 
         Raises:
             sklearn.exceptions.NotFittedError: before `fit`.
-            ValueError: if the features do not fit those of `fit`.
+            TypeError, ValueError: if the features do not fit those of `fit`.
         """
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
@@ -234,15 +234,9 @@ def _as_labels(labels):
 
 def _check_columns(table):
     """Refuses a data frame with columns of text, categories, dates or Python objects, by their names."""
-    dtypes = getattr(table, "dtypes", None)
-    if not hasattr(table, "columns") or not hasattr(dtypes, "items"):
-        return
-    others = {name: str(dtype) for name, dtype in dtypes.items() if getattr(dtype, "kind", "f") not in "biuf"}
-    if others:
-        raise ValueError(
-            f"`X` must be a table of numbers. Received columns of other types: {others!r:.200}. Encode them before, "
-            "in a `Pipeline`, categories by `sklearn.preprocessing.OneHotEncoder(sparse_output=False)`."
-        )
+    if hasattr(table, "columns") and hasattr(table, "iloc"):
+        cure = "In a `Pipeline`, encode categories by `sklearn.preprocessing.OneHotEncoder(sparse_output=False)`."
+        _validation.check_columns("X", table, cure)
 
 
 def _check_new(network):

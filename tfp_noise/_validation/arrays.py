@@ -4,6 +4,8 @@ import numpy as np
 
 from tfp_noise._validation import wording
 
+_ENCODE = "Encode categories: `pandas.get_dummies(table)`, or read the file by `datasets.from_csv`."
+
 
 def as_numbers(name, value) -> np.ndarray:
     """`value` of any container as an array of real numbers that keeps its dtype. Every numeric argument passes here.
@@ -85,14 +87,19 @@ def check_features(name, features, takes_nan=lambda: False) -> np.ndarray:
     return array
 
 
-def check_columns(name, table):
-    """Refuses a pandas `DataFrame` with columns of anything but numbers and bools."""
+def check_columns(name, table, cure=_ENCODE):
+    """Refuses a pandas `DataFrame` with columns of anything but numbers and bools.
+
+    Args:
+        name: text, the argument's name in errors.
+        table: the data frame.
+        cure: text, how categories become numbers.
+    """
     others = [str(column) for column, kind in table.dtypes.items() if getattr(kind, "kind", "O") not in "biuf"]
     if others:
         raise TypeError(
-            f"`{name}` must be columns of numbers. Received others in {', '.join(map(repr, others))}. Encode "
-            "categories: `pandas.get_dummies(table)`, or read the file by `datasets.from_csv`. If all entries are "
-            "numbers, kept as objects: `table.infer_objects()`."
+            f"`{name}` must be columns of numbers. Received others in {', '.join(map(repr, others))}. {cure} If all "
+            "entries are numbers, kept as objects: `table.infer_objects()`."
         )
 
 
