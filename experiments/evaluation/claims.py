@@ -2,7 +2,7 @@
 
 A claim is a list of comparisons of two methods by a score, in each setting that it is made for. A setting decides it by
 paired t tests over at least three seeds that both methods have, at 5 %, two-sided, with Holm's correction for the
-comparisons of the claim.
+comparisons of the claim. A gain that counts is as good as refuted, too, where five seeds or more bound it from above.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +20,9 @@ _SMALLEST_GAIN = {
     "ECE 100": 0.005,
     "divergence": 0.005,
 }  # else half a point: less is not worth the word
+# By the fewest seeds that can bound a gain: in steps of one test example, three of them are too easily the same.
+_FEWEST_SEEDS_FOR_NONE = 5
+_VOTES = {"for": "+", "against": "-", "without gain": "=", "undecided": "?"}
 
 
 class Comparison(NamedTuple):
@@ -81,7 +84,9 @@ def differences(methods, comparison):
 
 
 def decide(gains, comparisons):
-    """Return the verdict on each comparison: +1 for the claim, -1 against it, 0 undecided.
+    """Return the verdict on each comparison, a list of marks.
+
+    "+" is for the claim, "-" against it, "=" is a gain, if there is one, below the smallest that counts, "?" undecided.
 
     Args:
         gains: list of float `[seeds]`, as `differences` returns them.
@@ -90,22 +95,32 @@ def decide(gains, comparisons):
     p = p_values(gains)
     ranks = np.argsort(np.argsort(p))
     holm = np.maximum.accumulate(np.sort(p) * (len(p) - np.arange(len(p))))[ranks]
-    decided = []
-    for one, gain, adjusted in zip(comparisons, gains, holm, strict=True):
-        mean = gain.mean()
-        if one.within is None:
-            smallest = _SMALLEST_GAIN.get(one.heading, 0.5)
-            decided.append(int(np.sign(mean)) if adjusted <= LEVEL and abs(mean) >= smallest else 0)
-        else:
-            reach = stats.t.isf(LEVEL / 2 / len(gains), len(gain) - 1) * standard_error(gain)
-            decided.append(1 if mean - reach > -one.within else -1 if mean + reach < -one.within else 0)
-    return decided
+    return [_mark(*one, len(gains)) for one in zip(comparisons, gains, holm, strict=True)]
+
+
+def _mark(comparison, gain, p, number):
+    """The mark of one of several comparisons.
+
+    Args:
+        comparison: a `Comparison`.
+        gain: float `[seeds]`.
+        p: its p value, corrected for the number of comparisons.
+        number: how many comparisons the claim has.
+    """
+    mean, reach = gain.mean(), stats.t.isf(LEVEL / 2 / number, len(gain) - 1) * standard_error(gain)
+    if comparison.within is not None:
+        return "+" if mean - reach > -comparison.within else "-" if mean + reach < -comparison.within else "?"
+    smallest = _SMALLEST_GAIN.get(comparison.heading, 0.5)
+    if p <= LEVEL and abs(mean) >= smallest:
+        return "+" if mean > 0 else "-"
+    return "=" if mean + reach < smallest and len(gain) >= _FEWEST_SEEDS_FOR_NONE else "?"
 
 
 def judge(comparisons, methods):
     """Return the `Judgement` of one setting.
 
-    The claim holds if each comparison is for it, and does not hold if one is against it: it is made for all of them.
+    The claim holds if each comparison is for it, and does not hold if one is against it or without gain: it is made for
+    all of them.
 
     Args:
         comparisons: list of `Comparison`, those of the claim in this setting.
@@ -116,21 +131,27 @@ def judge(comparisons, methods):
         return Judgement("not run", "Not judged", "")
     tested, gains = zip(*found, strict=True)
     decided = decide(gains, tested)
-    votes = {word: decided.count(sign) for word, sign in (("for", 1), ("against", -1), ("undecided", 0))}
+    votes = {word: decided.count(mark) for word, mark in _VOTES.items()}
     votes["not run"] = len(comparisons) - len(tested)
-    verdict = "does not hold" if votes["against"] else "holds" if votes["for"] == len(comparisons) else "undecided"
-    unanimous = {"for": "Holds", "against": "The opposite holds", "undecided": "Undecided"}
+    fails = votes["against"] or votes["without gain"]
+    verdict = "does not hold" if fails else "holds" if votes["for"] == len(comparisons) else "undecided"
+    unanimous = {
+        "for": "Holds",
+        "against": "The opposite holds",
+        "without gain": "No gain",
+        "undecided": "Undecided",
+    }
     words = next((word for key, word in unanimous.items() if votes[key] == len(comparisons)), None)
     words = words or ", ".join(f"{count} {word}" for word, count in votes.items() if count).capitalize()
     figures = [_figure(*one) for one in zip(tested, gains, decided, strict=True)]
     return Judgement(verdict, words, "; ".join(figures))
 
 
-def _figure(comparison, gain, sign):
+def _figure(comparison, gain, mark):
     digits = summaries.decimals(comparison.heading)
     mean, error = (f"{value:{form}.{digits}f}" for value, form in ((gain.mean(), "+"), (standard_error(gain), "")))
     better, worse = (name.removeprefix("/") for name in (comparison.better, comparison.worse))
-    return f"{better} against {worse} {mean} ± {error} ({'?+-'[sign]})"
+    return f"{better} against {worse} {mean} ± {error} ({mark})"
 
 
 def overall(verdicts):

@@ -18,9 +18,11 @@ _HOW = f"""\
 Accuracies in percent, mean ± standard deviation over seeds. Each claim compares pairs of methods: their difference in
 the claim's direction, mean ± standard error over paired seeds. A difference is for (+) or against (-) the claim by a
 paired t test at 5 %, two-sided, with Holm's correction for the comparisons of the claim, if it is at least half a point
-of accuracy, or 0.005 of calibration error; else it is undecided (?). For a claim of "at most 1 point", a difference is
-for it if its 95 % interval, by Bonferroni, lies above -1, and against it if below; the papers say "comparable" or the
-like, and such bounds are ours. Only runs with the same wrong labels are a pair. Seeds vary the noise, the
+of accuracy, or 0.005 of calibration error. It is without gain (=) if five seeds or more put its 95 % interval, by
+Bonferroni, below that least difference: there may be a smaller advantage, or none. Else it is undecided (?). For a
+claim of "at most 1 point", a difference is for it if that interval lies above -1, and against it if below; the papers
+say "comparable" or the like, and such bounds are ours. Seeds were added where three left a claim undecided, which makes
+a wrong verdict somewhat likelier than 5 %. Only runs with the same wrong labels are a pair. Seeds vary the noise, the
 initialisation and the order, but not the test set. The sampling error of the test set comes on top: at 88 % accuracy
 1.7 points on the 360 test digits, and 0.3 on 10,000 images; a calibration error of 15 bins has one of about 0.005 on
 360 digits at 98 %, where that of a perfect model is about 0.010.
@@ -30,8 +32,8 @@ _VERDICTS = f"""
 
 ## Verdicts
 
-A claim *holds* in a setting if each of its comparisons is for it, and *does not hold* if one is against it. It is *not
-run* there if no pair has {FEWEST_SEEDS} seeds. The verdict is that of the settings that decide the claim;
+A claim *holds* in a setting if each of its comparisons is for it, and *does not hold* if one is against it or without
+gain. It is *not run* there if no pair has {FEWEST_SEEDS} seeds. The verdict is that of the settings that decide the claim;
 the counts are of settings: data, network and, for some, noise. A setting with `laptop` in its name is smaller than the
 paper's, and speaks about small data and networks only. Where nothing is decided, the last column has the cheapest
 setting with missing runs: their number, their time at the speed of the finished runs of the same data and network, and

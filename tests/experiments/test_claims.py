@@ -86,6 +86,23 @@ def test_a_claim_holds_if_all_comparisons_are_for_it(accuracies, verdict, votes)
     assert found.figures.count(";") == max(len(accuracies) - 2, 0)
 
 
+@pytest.mark.parametrize(
+    ("gain", "seeds", "verdict", "votes"),
+    [
+        (0.0, 4, "undecided", "Undecided"),
+        (0.0, 5, "does not hold", "No gain"),
+        (0.003, 5, "does not hold", "No gain"),
+        (0.0048, 5, "undecided", "Undecided"),
+        (0.0055, 5, "holds", "Holds"),
+        (-0.004, 5, "does not hold", "No gain"),
+        (-0.006, 5, "does not hold", "The opposite holds"),
+    ],
+)
+def test_five_seeds_can_bound_a_gain_by_half_a_point(gain, seeds, verdict, votes):
+    found = claims.judge([Comparison("a", "b")], runs({"a": 0.8 + gain, "b": 0.8}, seeds))
+    assert (found.verdict, found.votes) == (verdict, votes)
+
+
 def test_two_seeds_decide_nothing():
     found = claims.judge([Comparison("a", "b")], runs({"a": 0.8, "b": 0.1}, seeds=2))
     assert found == claims.Judgement("not run", "Not judged", "")

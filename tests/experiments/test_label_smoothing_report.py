@@ -104,18 +104,25 @@ def test_loss_against_the_true_transition(gap, verdict):
 
 
 def test_holm_is_stepwise():
-    """Four comparisons: p of 0.012 stands below 0.05 / 4 only; 0.04 does not, though nothing is left to correct for."""
+    """Four comparisons: p of 0.012 stands below 0.05 / 4 only; 0.04 does not, though nothing is left to correct for.
+
+    A gain that is not for or against the claim is bounded by a one-sided test against half a point, by Bonferroni.
+    """
     rng = np.random.default_rng(1)
-    one = claims.Comparison("a", "b")
+    one, seen = claims.Comparison("a", "b"), set()
     for _ in range(200):
-        gains = [rng.normal(rng.uniform(0, 4), 1, size=6) for _ in range(4)]
+        gains = [rng.normal(rng.uniform(-1, 4), rng.choice([0.1, 1]), size=rng.integers(4, 8)) for _ in range(4)]
         p = [stats.ttest_1samp(gain, 0).pvalue for gain in gains]
-        expected, alive = [0] * 4, True
+        below = [stats.ttest_1samp(gain, 0.5, alternative="less").pvalue for gain in gains]
+        expected = ["=" if one < 0.05 / 8 and len(gain) >= 5 else "?" for one, gain in zip(below, gains, strict=True)]
+        alive = True
         for rank, index in enumerate(np.argsort(p)):
             alive = alive and p[index] <= 0.05 / (4 - rank)
             if alive and abs(gains[index].mean()) >= 0.5:
-                expected[index] = int(np.sign(gains[index].mean()))
+                expected[index] = "+" if gains[index].mean() > 0 else "-"
+        seen.update(expected)
         assert claims.decide(gains, [one] * 4) == expected
+    assert seen == set("+-=?")
 
 
 def test_differences_are_paired_by_seed():
