@@ -101,6 +101,7 @@ def test_certain_models_are_attacked_too():
     ],
     ids=lambda loss: loss.name,
 )
+@pytest.mark.daily("logistic_normal", "heteroscedastic")
 def test_the_loss_that_grows_is_that_of_predict(loss):
     """Finite differences of the predicted probabilities, for losses whose outputs are not logits."""
     keras.utils.set_random_seed(1)

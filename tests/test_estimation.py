@@ -122,6 +122,7 @@ def test_class_never_predicted_and_bad_condition_are_said():
 
 
 @pytest.mark.parametrize(("num_classes", "n"), [(5, 200), (10, 1_000), (100, 1_000)])
+@pytest.mark.daily("10-1000")
 def test_check_says_what_chance_alone_would_give(num_classes, n):
     """The true matrix has, on average over many subsets, the errors that `check` expects."""
     transition = noise.symmetric(num_classes, 0.2)

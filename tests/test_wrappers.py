@@ -106,6 +106,7 @@ REMEMBERING = {one.name for one in losses.available() if getattr(losses, one.nam
 
 
 @pytest.mark.parametrize("name", sorted(REMEMBERING))
+@pytest.mark.daily("PENCIL")
 def test_a_loss_that_remembers_examples_is_made_for_those_of_each_training(name):
     """Folds of 12, 12 and 12 of 36 examples train with 24, and the best one with all of them."""
     loss = getattr(losses, name)
@@ -150,6 +151,7 @@ def test_images_keep_their_axes():
         ("int16", "int16"),
     ],
 )
+@pytest.mark.daily("Int64-int64", "boolean-bool", "category-int64")
 def test_classes_are_of_the_type_of_the_labels(dtype, expected):
     """scikit-learn reads pandas' nullable types as floats, and knows no classes in objects."""
     labels = pandas.Series(GROUPS % 2).astype(dtype)

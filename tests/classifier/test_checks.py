@@ -224,6 +224,7 @@ def test_softmax_as_an_operation_is_refused():
 
 
 @pytest.mark.parametrize("name", ["train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"])
+@pytest.mark.daily("train_step", "compute_loss")
 def test_a_step_of_the_network_itself_is_warned_of_because_it_is_never_run(name):
     def never(*args, **kwargs):
         raise AssertionError

@@ -80,7 +80,7 @@ def obstacles(function, *arguments):
 
 # All settings take too long: one of each class, of which a few run every day, and a few with state from step to step.
 FIRST_OF_CLASS = first_of_class({name: build() for name, build in BUILDS.items()})
-COMPILED_DAILY = ["noise_against_noise", "online", "learnable", "early_learning", "logistic_normal"]
+COMPILED_DAILY = ["noise_against_noise", "learnable", "logistic_normal"]
 TRAINED_DAILY = {"early_learning", "noise_against_noise", "logistic_normal_annealed", "online_steps_top"}
 
 

@@ -65,6 +65,7 @@ def test_weights_stored_without_random_generators_load():
 
 
 @pytest.mark.parametrize("suffix", [".h5", ".hdf5", ".weights.h5"])
+@pytest.mark.daily(".h5")
 def test_whole_models_in_hdf5_are_refused_before_an_epoch_is_spent(suffix, tmp_path):
     model, path = classifier(losses.CrossEntropy(3)), tmp_path / f"of.two{suffix}"
     acts = [lambda: model.save(path)]

@@ -219,6 +219,7 @@ def test_a_loss_that_remembers_each_example_trains_or_is_refused(case):
         drawless(remembering)
 
 
+@a_few_daily
 def test_a_subclassed_network_trains_and_is_deployed_or_is_refused(case):
     if not case.takes_subclassed:
         with pytest.raises(ValueError, match="`network` must be a Functional or Sequential model"):

@@ -195,6 +195,7 @@ def wait_for_another(addresses, index):
     distribute.barrier(strategy)
 
 
+@pytest.mark.thorough
 def test_sigterm_ends_a_worker_that_waits_and_one_that_sleeps(workers, tmp_path):
     folders = [tmp_path / "0", tmp_path / "1"]
     for folder in folders:

@@ -55,6 +55,13 @@ def value_and_gradients(dtype, values, target=TARGET):
     [(1, 2, SIZES[4:5]), (N, 2, SIZES[::2]), (N, 7, SIZES[4:5])]
     + [pytest.param(n, rank, SIZES, marks=pytest.mark.torture) for n in (1, 5, 40) for rank in (2, 3, 7)],
 )
+@pytest.mark.daily(
+    "1-2-sizes0-0-vector",
+    "5-2-sizes1-0.0001-scalar",
+    "5-2-sizes1-1-vector",
+    "5-7-sizes2-0-scalar",
+    "5-7-sizes2-0.0001-vector",
+)
 def test_large_collinear_columns_keep_their_digits(n, rank, sizes, angle, vector):
     """The tolerance is the effect of rounding columns to float32: 1e-3 of value and gradient at an angle of 1e-4."""
     target = np.full(n + 1, 0.01 / (n + 1)) + 0.99 * (np.arange(n + 1) == n // 2)

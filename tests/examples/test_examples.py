@@ -61,7 +61,7 @@ def test_every_example_is_run():
 
 
 @pytest.mark.parametrize("name", SMALL)
-@pytest.mark.daily("distillation", "table_with_categories")
+@pytest.mark.daily("table_with_categories")
 def test_examples_run(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names = run(name, **SMALL[name])

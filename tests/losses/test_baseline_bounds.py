@@ -75,6 +75,7 @@ def test_tempered_probabilities_sum_to_one_before_they_are_normalised(num_classe
 
 
 @pytest.mark.parametrize(("num_classes", "t2"), [(2, 1.001), (2, 4.0), (14, 1.1), (14, 2.0), (14, 5.0)])
+@pytest.mark.daily("2-1.001", "14-5.0")
 def test_probabilities_in_the_loss_sum_to_one_although_it_takes_no_needless_steps(num_classes, t2):
     """With t1 = 1 the loss of each class is `-log p`; rows that need many steps stand beside rows that need none."""
     rng = np.random.default_rng(0)

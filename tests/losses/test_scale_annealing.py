@@ -122,6 +122,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize(("min_scale", "end"), ENDS.values(), ids=ENDS)
+@pytest.mark.daily("cosine", "piecewise")
 def test_validation_takes_the_value_at_the_schedules_end(min_scale, end):
     """A network that does not change has the same loss in each epoch, that of a constant `min_scale`."""
     model = classifier(min_scale)

@@ -84,7 +84,7 @@ def test_outputs_are_linear(name):
 
 
 @pytest.mark.parametrize("name", FAST)
-@pytest.mark.daily("resnet29", "mlp", "alexnet", "lenet5")
+@pytest.mark.daily("mlp", "resnet29")
 def test_saves_and_clones_without_custom_objects(name, tmp_path):
     shape = NETWORKS[name][0]
     network = built(name)

@@ -20,6 +20,7 @@ def within_tf_data(labels, transition):
 
 
 @pytest.mark.parametrize(("dtype", "num_classes"), CASES)
+@pytest.mark.daily("int8-127", "int8-128", "int8-129", "uint8-256", "uint8-300", "int16-300", "int64-2")
 def test_a_narrow_type_holds_as_many_classes_as_it_has_values(dtype, num_classes):
     labels = np.arange(min(num_classes, np.iinfo(dtype).max + 1))[-5:]
     transition = noise.symmetric(num_classes, 0.5)

@@ -214,6 +214,7 @@ class TakesBack(Keeps):
 @pytest.mark.parametrize(
     "state", [{"x": {1, 2}}, {5: "text"}, np.array(["text"]), [np.array([None])], {"x": np.zeros(1, "V2")}]
 )
+@pytest.mark.daily("state0", "state2")
 def test_a_state_that_a_file_does_not_give_back_is_refused(state, tmp_path):
     with pytest.raises(TypeError, match=r"must be made of dicts with text for keys.*Received: "):
         fit(classifier(), 1, TakesBack(state), BackupAndRestore(tmp_path))
@@ -224,6 +225,7 @@ def test_a_state_that_nobody_takes_back_is_refused(tmp_path):
         fit(classifier(), 1, Keeps({}), BackupAndRestore(tmp_path))
 
 
+@pytest.mark.thorough
 def test_backups_keep_a_distance_but_for_the_last(tmp_path):
     fit(classifier(), 5, BackupAndRestore(tmp_path, delete_checkpoint=False, min_seconds=1000))
     assert [path.name for path in tmp_path.iterdir()] == ["backup000005.weights.h5"]
@@ -338,6 +340,7 @@ def test_on_a_full_disk_a_checkpoint_fails_and_the_last_good_one_stays(tmp_path,
 
 
 @pytest.mark.parametrize(("name", "save"), [("model.keras", "save"), ("model.weights.h5", "save_weights")])
+@pytest.mark.thorough
 def test_on_a_full_disk_a_deployable_model_fails_and_the_last_good_one_stays(tmp_path, name, save):
     path, model = tmp_path / name, classifier().deployable()
     assert type(model).__module__.startswith("keras.")
@@ -353,6 +356,7 @@ def test_on_a_full_disk_a_deployable_model_fails_and_the_last_good_one_stays(tmp
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.thorough
 def test_a_users_own_copy_of_a_backup_is_no_backup(tmp_path):
     """Files whose names lack the epoch's number are neither read, nor deleted, nor counted."""
     _, newest = two_backups(tmp_path)
@@ -367,6 +371,7 @@ def test_a_users_own_copy_of_a_backup_is_no_backup(tmp_path):
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == own
 
 
+@pytest.mark.thorough
 def test_keras_own_callback_loses_a_training_where_this_one_does_not(tmp_path, monkeypatch):
     """Killed between its two files, Keras's callback repeats an epoch with the weights from that epoch's end."""
     theirs = keras.callbacks.BackupAndRestore(tmp_path / "theirs")

@@ -135,7 +135,7 @@ OUTPUTS = {
 
 
 @pytest.mark.parametrize(("make", "of_outputs"), OUTPUTS.values(), ids=OUTPUTS)
-@pytest.mark.daily("probabilities", "one-hot labels and logits", "a classifier with more outputs")
+@pytest.mark.daily("one-hot labels and logits", "a classifier with more outputs")
 def test_outputs_are_read_as_the_loss_declares_them(make, of_outputs):
     kept = []
     result = predicted(lambda: kept.append(make()) or kept[-1], epochs=1)
@@ -148,6 +148,7 @@ def test_outputs_are_read_as_the_loss_declares_them(make, of_outputs):
 
 
 @pytest.mark.parametrize("from_logits", [True, False])
+@pytest.mark.daily("False")
 def test_one_output_is_that_of_class_one(from_logits):
     make = build(None if from_logits else "sigmoid", 1, loss=keras.losses.BinaryCrossentropy(from_logits=from_logits))
     result = predicted(make, labels=(FEATURES[:, 0] > FEATURES[:, 0].mean()).astype(int), epochs=12)

@@ -323,6 +323,7 @@ def test_two_replicas_remember_what_one_device_does(build, two_replicas):
 
 @pytest.mark.parametrize("way", ["arrays", "dataset", "evaluate"])
 @pytest.mark.parametrize("keys", [["label"], ["labels"], ["labels", "id"]], ids=", ".join)
+@pytest.mark.daily("label-dataset", "labels-evaluate", "labels, id-arrays")
 def test_a_dict_of_other_keys_is_refused_where_no_ids_are_needed(way, keys):
     data = tf.data.Dataset.from_tensor_slices
     model, y = classifier(losses.CrossEntropy(3)), dict.fromkeys(keys, LABELS)

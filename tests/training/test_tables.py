@@ -44,6 +44,7 @@ def of_array(*columns):
 
 
 @pytest.mark.parametrize("name", TABLES)
+@pytest.mark.daily("floats and bools", "nullable of both kinds")
 def test_tables_of_numbers_and_bools_train_like_an_array(name):
     columns = TABLES[name]
     table = pd.DataFrame(dict(zip("ab", columns, strict=True)), index=INDEX)
@@ -51,6 +52,7 @@ def test_tables_of_numbers_and_bools_train_like_an_array(name):
 
 
 @pytest.mark.parametrize("dtype", ["Int64", "float32", "object"])
+@pytest.mark.daily("Int64")
 def test_a_column_of_numbers_trains_like_an_array_of_one_column(dtype):
     assert results(pd.Series(COUNTS, index=INDEX).astype(dtype)) == pytest.approx(of_array(COUNTS), rel=1e-5)
 

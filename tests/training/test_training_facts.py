@@ -68,7 +68,7 @@ def test_the_same_call_differs_in_nothing(one_epoch, tmp_path):
         ("validation_data", {"validation_data": (X, FLIPPED)}),
     ],
 )
-@pytest.mark.daily("loss.q-changes1", "x-changes3", "shuffle-changes6", "validation_data-changes9")
+@pytest.mark.daily("loss.q-changes1", "validation_data-changes9")
 def test_what_differs_is_named_once(name, changes, one_epoch, tmp_path, caplog):
     found = resumed(one_epoch, tmp_path, **changes)
     assert [text.split(":")[0] for text in found] == [name]
