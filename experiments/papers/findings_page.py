@@ -33,8 +33,8 @@ _VERDICTS = f"""
 ## Verdicts
 
 A claim *holds* in a setting if each of its comparisons is for it, and *does not hold* if one is against it or without
-gain. It is *not run* there if no pair has {FEWEST_SEEDS} seeds. The verdict is that of the settings that decide the claim;
-the counts are of settings: data, network and, for some, noise. A setting with `laptop` in its name is smaller than the
+gain. It is *not run* there if no pair has {FEWEST_SEEDS} seeds. The verdict is that of the settings that decide it; the
+counts are of settings: data, network and, for some, noise. A setting with `laptop` in its name is smaller than the
 paper's, and speaks about small data and networks only. Where nothing is decided, the last column has the cheapest
 setting with missing runs: their number, their time at the speed of the finished runs of the same data and network, and
 the FOLDER for `python -m experiments.sweep --under=FOLDER --seeds={",".join(map(str, SEEDS))} --workdir=results`, which
