@@ -2,12 +2,13 @@
 
 import functools
 import pickle
+import re
 
 import keras
 import numpy as np
 import pandas
 import pytest
-from sklearn import base, exceptions, model_selection, pipeline, preprocessing
+from sklearn import base, compose, exceptions, model_selection, pipeline, preprocessing
 from sklearn.utils.estimator_checks import check_estimator
 
 from tfp_noise import NoisyLabelClassifier, losses, wrappers
@@ -225,10 +226,21 @@ def test_what_fit_refuses():
 def test_tables_of_text_and_categories_are_refused_by_the_names_of_their_columns():
     table = pandas.DataFrame(FEATURES, columns=["a", "b", "c"])
     trained = classifier(epochs=1).fit(table, NAMES)
-    for column in (pandas.Categorical(NAMES), NAMES, pandas.date_range("2020", periods=36)):
-        for use in (lambda table: classifier().fit(table, NAMES), trained.predict):
-            with pytest.raises(TypeError, match=r"`X` must be columns of numbers\. Received .* 'b'\. .*OneHotEncoder"):
+    for use in (lambda table: classifier().fit(table, NAMES), trained.predict):
+        for column in (pandas.Categorical(NAMES), NAMES):
+            with pytest.raises(
+                TypeError, match=r"`X` must be columns of numbers\. Received .* 'b' .*OneHot"
+            ) as refused:
                 use(table.assign(b=column))
+        with pytest.raises(TypeError, match=r"others in 'b' \(datetime64\[.s\]\)\. Make numbers of dates"):
+            use(table.assign(b=pandas.date_range("2020", periods=36)))
+        with pytest.raises(TypeError, match=r"`X` must be dense\. .* Pass `X.sparse.to_dense\(\)`"):
+            use(table.astype(pandas.SparseDtype(float)))
+    cure = re.search("`(make_column_transformer.*?)`", str(refused.value))[1]
+    known = {"make_column_transformer": compose.make_column_transformer, "COLUMNS": ["b"]}
+    encoder = eval(cure, {**known, "OneHotEncoder": preprocessing.OneHotEncoder})
+    encoded = pipeline.make_pipeline(encoder, classifier(epochs=1)).fit(table.assign(b=NAMES), NAMES)
+    assert encoded.predict(table.assign(b=NAMES)).shape == (36,)
     assert classifier(epochs=1).fit(table.assign(b=GROUPS > 1).convert_dtypes(), NAMES).predict(table).shape == (36,)
 
 

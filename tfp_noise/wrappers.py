@@ -233,10 +233,12 @@ def _as_labels(labels):
 
 
 def _check_columns(table):
-    """Refuses a data frame with columns of text, categories, dates or Python objects, by their names."""
+    """Refuses a data frame with columns of text, categories, dates or Python objects, or of sparse numbers alone."""
+    if hasattr(table, "sparse"):
+        raise TypeError("`X` must be dense. Received a sparse data frame. Pass `X.sparse.to_dense()`.")
     if hasattr(table, "columns") and hasattr(table, "iloc"):
-        cure = "In a `Pipeline`, encode categories by `sklearn.preprocessing.OneHotEncoder(sparse_output=False)`."
-        _validation.check_columns("X", table, cure)
+        one_hot = "make_column_transformer((OneHotEncoder(sparse_output=False), COLUMNS), remainder='passthrough')"
+        _validation.check_columns("X", table, f"Encode categories in a `Pipeline`, by `{one_hot}`.")
 
 
 def _check_new(network):

@@ -2,7 +2,7 @@
 
 A claim is a list of comparisons of two methods by a score, in each setting that it is made for. A setting decides it by
 paired t tests over at least three seeds that both methods have, at 5 %, two-sided, with Holm's correction for the
-comparisons of the claim. A gain that counts is as good as refuted, too, where five seeds or more bound it from above.
+comparisons of the claim. Five seeds or more can also refute a gain that counts, by an upper bound below it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,14 @@ from experiments.evaluation import summaries
 from experiments.evaluation.paired_tests import FEWEST_SEEDS, LEVEL, p_values, standard_error
 
 VERDICTS = ("holds", "does not hold", "undecided", "not run")
+# Less is not worth the word: half a point of accuracy, or 0.005 of what is measured from 0 to 1.
 _SMALLEST_GAIN = {
-    "ECE 15": 0.005,
-    "ECE 100": 0.005,
-    "divergence": 0.005,
-}  # else half a point: less is not worth the word
-# By the fewest seeds that can bound a gain: in steps of one test example, three of them are too easily the same.
-_FEWEST_SEEDS_FOR_NONE = 5
-_VOTES = {"for": "+", "against": "-", "without gain": "=", "undecided": "?"}
+    **dict.fromkeys(("test", "ensemble of 20", "FGSM", "PGD", "clean part", "noisy: true", "noisy: fit"), 0.5),
+    **dict.fromkeys(("ECE 15", "ECE 100", "divergence"), 0.005),
+}
+_OF_TEST_EXAMPLES = ("test", "ensemble of 20", "FGSM", "PGD")
+_FEWEST_SEEDS_FOR_A_BOUND = 5
+_VOTES = {"for": "+", "against": "-", "without a gain that counts": "=", "undecided": "?"}
 
 
 class Comparison(NamedTuple):
@@ -64,94 +64,117 @@ class Judgement(NamedTuple):
     figures: str
 
 
-def differences(methods, comparison):
-    """Return `sign (better - worse)` of a comparison, one number for each draw of the noise that both methods have.
+class Sample(NamedTuple):
+    """Paired differences of two methods, in the unit of the heading.
+
+    Args:
+        gains: float `[seeds]`, `sign (better - worse)` for each draw of the noise that both methods have.
+        room: the largest mean gain that `worse` leaves, up to the bound of the score.
+        step: that of an accuracy from one example to the next, the least standard deviation that is believed; 0 for
+            scores that are no counts, NaN where nobody knows of how many.
+    """
+
+    gains: np.ndarray
+    room: float
+    step: float
+
+
+def sample(methods, comparison):
+    """Return the `Sample` of a comparison.
 
     Args:
         methods: a dict `{method: its results}`.
         comparison: a `Comparison`.
-
-    Returns:
-        float `[seeds]`, in the heading's unit.
     """
+    heading, sign = comparison.heading, comparison.sign
     by_draw = [
-        {summaries.draw(result): summaries.values([result], comparison.heading) for result in methods.get(method, ())}
+        {summaries.draw(result): summaries.values([result], heading) for result in methods.get(method, ())}
         for method in (comparison.better, comparison.worse)
     ]
     common = sorted(draw for draw in by_draw[0].keys() & by_draw[1].keys() if by_draw[0][draw] and by_draw[1][draw])
     better, worse = (np.array([one[draw] for draw in common]).reshape(-1) for one in by_draw)
-    return comparison.sign * (better - worse)
+    is_accuracy = _SMALLEST_GAIN[heading] == 0.5
+    mean = worse.mean() if common else np.nan
+    room = (100 if is_accuracy else 1) - mean if sign > 0 else mean
+    return Sample(sign * (better - worse), room, _step(methods.values(), heading) if is_accuracy else 0.0)
 
 
-def decide(gains, comparisons):
+def _step(groups, heading):
+    """The step of an accuracy from one test example to the next, in points; NaN where no result has their number."""
+    confusions = (result.get("test_confusion") for group in groups for result in group)
+    counts = next((confusion for confusion in confusions if confusion), None)
+    return 100 / np.sum(counts) if counts and heading in _OF_TEST_EXAMPLES else np.nan
+
+
+def decide(samples, comparisons, number):
     """Return the verdict on each comparison, a list of marks.
 
-    "+" is for the claim, "-" against it, "=" is a gain, if there is one, below the smallest that counts, "?" undecided.
+    "+" is for the claim, "-" against it, "=" has no gain that counts, "?" is undecided.
 
     Args:
-        gains: list of float `[seeds]`, as `differences` returns them.
+        samples: list of `Sample`.
         comparisons: list of `Comparison`, of the same length.
+        number: how many comparisons the claim has, with those that were not run.
     """
-    p = p_values(gains)
+    p = p_values([one.gains for one in samples], [one.step for one in samples])
     ranks = np.argsort(np.argsort(p))
-    holm = np.maximum.accumulate(np.sort(p) * (len(p) - np.arange(len(p))))[ranks]
-    return [_mark(*one, len(gains)) for one in zip(comparisons, gains, holm, strict=True)]
+    holm = np.maximum.accumulate(np.sort(p) * (number - np.arange(len(p))))[ranks]
+    return [_mark(*one, number) for one in zip(comparisons, samples, holm, strict=True)]
 
 
-def _mark(comparison, gain, p, number):
-    """The mark of one of several comparisons.
-
-    Args:
-        comparison: a `Comparison`.
-        gain: float `[seeds]`.
-        p: its p value, corrected for the number of comparisons.
-        number: how many comparisons the claim has.
-    """
-    mean, reach = gain.mean(), stats.t.isf(LEVEL / 2 / number, len(gain) - 1) * standard_error(gain)
+def _mark(comparison, sample, p, number):
+    """The mark of one of several comparisons, by its p value after Holm's correction, or by an interval."""
+    gains, room, step = sample
+    mean, reach = gains.mean(), stats.t.isf(LEVEL / 2 / number, len(gains) - 1) * standard_error(gains, step)
     if comparison.within is not None:
         return "+" if mean - reach > -comparison.within else "-" if mean + reach < -comparison.within else "?"
-    smallest = _SMALLEST_GAIN.get(comparison.heading, 0.5)
+    smallest = _SMALLEST_GAIN[comparison.heading]
     if p <= LEVEL and abs(mean) >= smallest:
         return "+" if mean > 0 else "-"
-    return "=" if mean + reach < smallest and len(gain) >= _FEWEST_SEEDS_FOR_NONE else "?"
+    bounded = mean + reach < smallest and len(gains) >= _FEWEST_SEEDS_FOR_A_BOUND
+    # A small gain is a gain; where none would fit, that there is none says nothing; few counts are equal by chance.
+    says_something = not (p <= LEVEL and mean > 0) and room > smallest and not np.isnan(step)
+    return "=" if bounded and says_something else "?"
 
 
 def judge(comparisons, methods):
     """Return the `Judgement` of one setting.
 
-    The claim holds if each comparison is for it, and does not hold if one is against it or without gain: it is made for
-    all of them.
+    The claim holds if each comparison is for it, and does not hold if one is against it or without a gain that counts:
+    it is made for all of them.
 
     Args:
         comparisons: list of `Comparison`, those of the claim in this setting.
-        methods: as in `differences`.
+        methods: as in `sample`.
     """
-    found = [(one, gains) for one in comparisons if len(gains := differences(methods, one)) >= FEWEST_SEEDS]
+    samples = [(one, sample(methods, one)) for one in comparisons]
+    found = [(one, paired) for one, paired in samples if len(paired.gains) >= FEWEST_SEEDS]
     if not found:
         return Judgement("not run", "Not judged", "")
-    tested, gains = zip(*found, strict=True)
-    decided = decide(gains, tested)
+    tested, samples = zip(*found, strict=True)
+    decided = decide(samples, tested, len(comparisons))
     votes = {word: decided.count(mark) for word, mark in _VOTES.items()}
     votes["not run"] = len(comparisons) - len(tested)
-    fails = votes["against"] or votes["without gain"]
+    fails = votes["against"] or votes["without a gain that counts"]
     verdict = "does not hold" if fails else "holds" if votes["for"] == len(comparisons) else "undecided"
     unanimous = {
         "for": "Holds",
         "against": "The opposite holds",
-        "without gain": "No gain",
+        "without a gain that counts": "No gain that counts",
         "undecided": "Undecided",
     }
     words = next((word for key, word in unanimous.items() if votes[key] == len(comparisons)), None)
     words = words or ", ".join(f"{count} {word}" for word, count in votes.items() if count).capitalize()
-    figures = [_figure(*one) for one in zip(tested, gains, decided, strict=True)]
+    figures = [_figure(*one) for one in zip(tested, samples, decided, strict=True)]
     return Judgement(verdict, words, "; ".join(figures))
 
 
-def _figure(comparison, gain, mark):
+def _figure(comparison, sample, mark):
     digits = summaries.decimals(comparison.heading)
-    mean, error = (f"{value:{form}.{digits}f}" for value, form in ((gain.mean(), "+"), (standard_error(gain), "")))
+    mean = round(sample.gains.mean(), digits) + 0.0  # no "-0.00"
     better, worse = (name.removeprefix("/") for name in (comparison.better, comparison.worse))
-    return f"{better} against {worse} {mean} ± {error} ({mark})"
+    error = standard_error(sample.gains, sample.step)
+    return f"{better} against {worse} {mean:+.{digits}f} ± {error:.{digits}f} ({mark})"
 
 
 def overall(verdicts):

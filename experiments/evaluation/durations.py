@@ -6,6 +6,7 @@ from typing import NamedTuple
 from experiments.evaluation.paired_tests import FEWEST_SEEDS
 
 SEEDS = tuple(range(FEWEST_SEEDS))  # those of a sweep that lets a claim be decided
+MORE_SEEDS = tuple(range(10))  # and where they leave it undecided
 
 
 class Bill(NamedTuple):

@@ -7,11 +7,12 @@ LEVEL = 0.05
 FEWEST_SEEDS = 3
 
 
-def p_values(differences):
+def p_values(differences, least=0.0):
     """Return the two-sided p value of each paired difference, 1 where all of its values are 0.
 
     Args:
         differences: list of float `[seeds]`, two seeds or more in each.
+        least: as in `standard_error`, a float or one for each difference.
 
     Returns:
         float `[len(differences)]`.
@@ -21,15 +22,22 @@ def p_values(differences):
         [0.0742, 1.0]
     """
     means = np.array([one.mean() for one in differences])
-    errors = np.array([standard_error(one) for one in differences])
+    least = np.broadcast_to(least, len(differences))
+    errors = np.array([standard_error(*one) for one in zip(differences, least, strict=True)])
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.abs(means) / errors
     return np.nan_to_num(2 * stats.t.sf(t, [len(one) - 1 for one in differences]), nan=1.0)
 
 
-def standard_error(difference):
-    """Return the standard error of the mean of a sample, a float."""
-    return difference.std(ddof=1) / np.sqrt(len(difference))
+def standard_error(difference, least=0.0):
+    """Return the standard error of the mean of a sample, a float.
+
+    Args:
+        difference: float `[seeds]`.
+        least: the smallest standard deviation that is believed, if it is known, else NaN; a few counts may all be the
+            same by chance.
+    """
+    return np.fmax(difference.std(ddof=1), least) / np.sqrt(len(difference))
 
 
 def not_worse_than_best(scores):

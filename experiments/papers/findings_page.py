@@ -8,37 +8,45 @@ from typing import NamedTuple
 from experiments import papers, results
 from experiments.console import terminal
 from experiments.evaluation import claims, summaries
-from experiments.evaluation.durations import SEEDS, Speeds
+from experiments.evaluation.durations import MORE_SEEDS, SEEDS, Speeds
 from experiments.evaluation.paired_tests import FEWEST_SEEDS
 from experiments.papers import method_names, missing
 from experiments.papers.drawing import seeds_text
 
+_OF_MORE_SEEDS = f", of {len(MORE_SEEDS)} seeds"
 _FEW = 3  # so many experiments are not listed, but the folder that they have in common
 _HOW = f"""\
 Accuracies in percent, mean ± standard deviation over seeds. Each claim compares pairs of methods: their difference in
 the claim's direction, mean ± standard error over paired seeds. A difference is for (+) or against (-) the claim by a
-paired t test at 5 %, two-sided, with Holm's correction for the comparisons of the claim, if it is at least half a point
-of accuracy, or 0.005 of calibration error. It is without gain (=) if five seeds or more put its 95 % interval, by
-Bonferroni, below that least difference: there may be a smaller advantage, or none. Else it is undecided (?). For a
-claim of "at most 1 point", a difference is for it if that interval lies above -1, and against it if below; the papers
-say "comparable" or the like, and such bounds are ours. Seeds were added where three left a claim undecided, which makes
-a wrong verdict somewhat likelier than 5 %. Only runs with the same wrong labels are a pair. Seeds vary the noise, the
-initialisation and the order, but not the test set. The sampling error of the test set comes on top: at 88 % accuracy
-1.7 points on the 360 test digits, and 0.3 on 10,000 images; a calibration error of 15 bins has one of about 0.005 on
-360 digits at 98 %, where that of a perfect model is about 0.010.
+paired t test at 5 %, two-sided, with Holm's correction for the comparisons of the claim, if its mean is at least half
+a point of accuracy, or 0.005 of calibration error or divergence. It has no gain that counts (=) if five seeds or more
+put its 95 % interval, by Bonferroni, below that least difference, unless it is a smaller gain for certain, or the
+other score is as close to its bound. Else it is undecided (?). Accuracies on test examples are taken to have a
+standard deviation of at least one example. For a claim of "at most 1 point", a difference is for it if that interval
+lies above -1, and against it if below; the papers say "comparable" or the like, and such bounds are ours. Nothing
+corrects for the number of claims and of their settings. Only runs with the same wrong labels are a pair. Seeds vary
+the noise, the initialisation and the order, but not the test set. The sampling error of the test set comes on top: at
+88 % accuracy 1.7 points on the 360 test digits, and 0.3 on 10,000 images; a calibration error of 15 bins has one of
+about 0.005 on 360 digits at 98 %, where that of a perfect model is about 0.010.
 
 Columns: {summaries.COLUMNS}"""
+_MORE_SEEDS = f"""
+
+Where methods have more than {FEWEST_SEEDS} seeds, the further ones may have been run because {FEWEST_SEEDS} left a
+claim undecided. Such a second look finds two equal methods to differ in nearly 10 % of comparisons, not in 5."""
 _VERDICTS = f"""
 
 ## Verdicts
 
-A claim *holds* in a setting if each of its comparisons is for it, and *does not hold* if one is against it or without
-gain. It is *not run* there if no pair has {FEWEST_SEEDS} seeds. The verdict is that of the settings that decide it; the
-counts are of settings: data, network and, for some, noise. A setting with `laptop` in its name is smaller than the
-paper's, and speaks about small data and networks only. Where nothing is decided, the last column has the cheapest
-setting with missing runs: their number, their time at the speed of the finished runs of the same data and network, and
-the FOLDER for `python -m experiments.sweep --under=FOLDER --seeds={",".join(map(str, SEEDS))} --workdir=results`, which
-makes all runs of that folder.
+A claim *holds* in a setting if each of its comparisons is for it, and *does not hold* if one is against it or has no
+gain that counts. It is *not run* there if no pair has {FEWEST_SEEDS} seeds. The verdict is that of the settings that
+decide it; the counts are of settings: data, network and, for some, noise. A setting with `laptop` in its name is
+smaller than the paper's, and speaks about small data and networks only. Where nothing is decided, the last column has
+the cheapest setting with missing runs: their number, their time at the speed of the finished runs of the same data and
+network, and the FOLDER for
+`python -m experiments.sweep --under=FOLDER --seeds={",".join(map(str, SEEDS))} --workdir=results`,
+which makes all runs of that folder. "{_OF_MORE_SEEDS[2:]}": those seeds are there, and leave the claim undecided; take
+`--seeds={",".join(map(str, MORE_SEEDS))}`.
 
 """
 _NAMES = """
@@ -95,22 +103,21 @@ def _cheapest(claim, experiments, speeds):
     """The missing runs of a claim in words."""
     bills = []
     for folder, comparisons in claim.settings.items():
-        names = experiments_of(folder, comparisons).values()
-        bill = speeds.bill([experiments[name] for name in names])
-        if bill.runs:
-            bills.append(bill)
+        named = [experiments[name] for name in experiments_of(folder, comparisons).values()]
+        found = ((speeds.bill(named, seeds), label) for seeds, label in ((SEEDS, ""), (MORE_SEEDS, _OF_MORE_SEEDS)))
+        bills += [(bill, label) for bill, label in found if bill.runs][:1]
     if not bills:
         return "–"
-    cheapest = min(bills, key=lambda bill: (bill.seconds is None, bill.seconds or bill.runs))
-    folders = cheapest.names if len(cheapest.names) < _FEW else [posixpath.commonpath(cheapest.names)]
-    return f"{cheapest.text}: {', '.join(f'`{folder}`' for folder in folders)}"
+    bill, label = min(bills, key=lambda one: (one[0].seconds is None, one[0].seconds or one[0].runs))
+    folders = bill.names if len(bill.names) < _FEW else [posixpath.commonpath(bill.names)]
+    return f"{bill.text}{label}: {', '.join(f'`{folder}`' for folder in folders)}"
 
 
 def _verdict_table(paper, runs, experiments):
     speeds = Speeds(runs)
     rows = [["claim", "paper", "verdict", *claims.VERDICTS, "what is missing"]]
     for claim, verdict, counts in verdicts(paper, runs):
-        missing = "–" if verdict in ("holds", "does not hold") else _cheapest(claim, experiments, speeds)
+        missing = _cheapest(claim, experiments, speeds) if verdict in ("undecided", "not run") else "–"
         rows.append([claim.text, claim.source, verdict, *map(str, counts.values()), missing])
     return summaries.markdown_table(rows)
 
@@ -153,7 +160,8 @@ def markdown(paper, runs, experiments, table=lambda _, methods: method_table(met
     if not groups.keys() & experiments.keys():
         raise ValueError(_nothing_to_read(experiments))
     title = f"# {paper.TITLE}\n\nMade by `python -m {paper.MADE_BY}` from the finished runs beside this file.\n"
-    text = _VERDICTS + _verdict_table(paper, runs, experiments)
+    more = any(len(group) > FEWEST_SEEDS for name, group in groups.items() if name in experiments)
+    text = _MORE_SEEDS * more + _VERDICTS + _verdict_table(paper, runs, experiments)
     for folder in sorted({folder for claim in paper.CLAIMS for folder in claim.settings}):
         judged = [(claim, claim.settings[folder]) for claim in paper.CLAIMS if folder in claim.settings]
         methods = _methods(folder, [one for _, ones in judged for one in ones], groups)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from unittest import mock
 
 import keras
@@ -13,7 +14,7 @@ import tensorflow as tf
 
 from tests.helpers import processes
 from tfp_noise import distribute
-from tfp_noise.distribute import _rendezvous
+from tfp_noise.distribute import _lost_workers, _rendezvous
 
 
 def test_default_is_one_replica():
@@ -195,7 +196,6 @@ def wait_for_another(addresses, index):
     distribute.barrier(strategy)
 
 
-@pytest.mark.thorough
 def test_sigterm_ends_a_worker_that_waits_and_one_that_sleeps(workers, tmp_path):
     folders = [tmp_path / "0", tmp_path / "1"]
     for folder in folders:
@@ -245,3 +245,29 @@ def test_a_worker_that_dies_after_the_meeting_ends_the_other(workers, tmp_path):
         for one in both:
             one.kill()
             one.join()
+
+
+@pytest.mark.parametrize(
+    ("addresses", "message", "lost"),
+    [
+        (["a:1", "b:2"], "nothing is said", r"worker 1 \(b:2\)"),
+        (["a:1", "b:2", "c:3"], "from /job:worker/replica:0/task:2 to /job:worker/task:0", r"worker 2 \(c:3\)"),
+        (
+            ["a:1", "b:2", "c:3"],
+            "task:1 and /job:worker/task:1, /job:worker/task:2",
+            r"worker 1 .* or worker 2 \(c:3\)",
+        ),
+        (["a:1", "b:2", "c:3"], "nothing is said", "one of them"),
+    ],
+)
+def test_a_lost_worker_is_named(addresses, message, lost, monkeypatch):
+    cluster = tf.train.ClusterSpec({"worker": addresses})
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(cluster, task_type="worker", task_id=0)
+    strategy = types.SimpleNamespace(cluster_resolver=resolver)
+    error = tf.errors.UnavailableError(None, None, message)
+    with pytest.raises(tf.errors.UnavailableError), _lost_workers.naming_lost_workers(strategy):
+        raise error
+    monkeypatch.setattr(_lost_workers, "is_multi_worker", lambda strategy: True)
+    named = rf"Lost: {lost}, as seen by worker 0\. Look at its log, then start all"
+    with pytest.raises(ConnectionError, match=named), _lost_workers.naming_lost_workers(strategy):
+        raise error

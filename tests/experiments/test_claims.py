@@ -60,6 +60,7 @@ def runs(accuracies, seeds=4):
         method: [
             {
                 "settings": {"name": method, "seed": seed},
+                "test_confusion": [[10000]],
                 "scores": {"test_accuracy": accuracy + 1e-4 * ((seed * (2 + index)) % 3), "train": {}},
             }
             for seed in range(seeds)
@@ -90,17 +91,67 @@ def test_a_claim_holds_if_all_comparisons_are_for_it(accuracies, verdict, votes)
     ("gain", "seeds", "verdict", "votes"),
     [
         (0.0, 4, "undecided", "Undecided"),
-        (0.0, 5, "does not hold", "No gain"),
-        (0.003, 5, "does not hold", "No gain"),
-        (0.0048, 5, "undecided", "Undecided"),
-        (0.0055, 5, "holds", "Holds"),
-        (-0.004, 5, "does not hold", "No gain"),
+        (0.0, 5, "does not hold", "No gain that counts"),
+        (0.003, 5, "undecided", "Undecided"),  # a gain for certain, if a small one
+        (-0.004, 5, "does not hold", "No gain that counts"),
         (-0.006, 5, "does not hold", "The opposite holds"),
+        (0.0055, 5, "holds", "Holds"),
     ],
 )
 def test_five_seeds_can_bound_a_gain_by_half_a_point(gain, seeds, verdict, votes):
     found = claims.judge([Comparison("a", "b")], runs({"a": 0.8 + gain, "b": 0.8}, seeds))
     assert (found.verdict, found.votes) == (verdict, votes)
+
+
+def marks(better, worse, comparison, examples=10000):
+    """The mark of a comparison of two methods whose scores are given by seed, in the unit of a result."""
+    methods = {
+        name: [
+            {
+                "settings": {"name": name, "seed": seed},
+                "scores": {"train": {}, KEYS[comparison.heading]: score},
+                **({"test_confusion": [[examples]]} if examples else {}),
+            }
+            for seed, score in enumerate(scores)
+        ]
+        for name, scores in (("a", better), ("b", worse))
+    }
+    return claims.judge([comparison], methods).figures[-2]
+
+
+FEW, MORE = np.linspace(-1e-3, 1e-3, 5), np.linspace(1e-3, -1e-3, 5)
+
+
+@pytest.mark.parametrize(
+    ("mark", "arguments"),
+    [
+        ("=", (0.8 + FEW, 0.8 + MORE, Comparison("a", "b"))),
+        ("?", (0.998 + FEW, 0.998 + MORE, Comparison("a", "b"))),  # no room for half a point below 100 %
+        ("=", (0.8 + FEW, 0.8 + MORE, Comparison("a", "b", sign=-1))),
+        ("?", (0.002 + FEW, 0.002 + MORE, Comparison("a", "b", sign=-1))),  # nor above 0
+        ("?", (0.8 + FEW, 0.8 + MORE, Comparison("a", "b"), 200)),  # one of 200 examples is half a point itself
+        ("?", (np.full(5, 0.8), np.full(5, 0.8), Comparison("a", "b"), 200)),
+        ("?", (0.8 + FEW, 0.8 + MORE, Comparison("a", "b"), None)),  # nobody knows what an example changes
+        ("?", (0.8 + FEW, 0.8 + MORE, Comparison("a", "b", "noisy: fit"))),
+        ("=", (0.1 + FEW, 0.1 + MORE, Comparison("a", "b", "ECE 15", sign=-1), None)),
+        ("?", (0.004 + FEW, 0.004 + MORE, Comparison("a", "b", "ECE 15", sign=-1))),
+        ("+", (0.1 + FEW, 0.12 + MORE, Comparison("a", "b", "ECE 15", sign=-1))),
+        ("?", (np.full(3, 0.806), np.full(3, 0.8), Comparison("a", "b"), 360)),  # two examples, three times by chance
+        ("+", (np.full(3, 0.806), np.full(3, 0.8), Comparison("a", "b"), 10000)),
+    ],
+)
+def test_equal_counts_and_scores_at_their_bound_decide_nothing(mark, arguments):
+    assert marks(*arguments) == mark
+
+
+def test_comparisons_that_were_not_run_count_in_the_correction():
+    gains = [claims.Sample(np.array([1.0, 1.3, 0.7]), 50.0, 0.0)]  # p = 0.03
+    assert claims.decide(gains, [Comparison("a", "b")], 1) == ["+"]
+    assert claims.decide(gains, [Comparison("a", "b")], 2) == ["?"]
+
+
+def test_every_score_of_a_claim_has_a_smallest_gain():
+    assert {one.heading for _, _, one, *_ in pairs()} <= claims._SMALLEST_GAIN.keys()
 
 
 def test_two_seeds_decide_nothing():
@@ -181,6 +232,22 @@ def test_page_has_verdicts_counts_and_the_price_of_missing_runs():
     assert (first.verdict, second.counts["not run"]) == ("holds", 1)
 
 
+def test_more_seeds_are_asked_for_where_those_of_a_sweep_decide_nothing():
+    names = [f"OLS/table8/laptop-digits/none/{method}" for method in ("CE", "OLS")]
+    others = [f"LN/table1/laptop-digits/none/{method}" for method in ("CE", "LN")]
+    accuracies = np.random.default_rng(0).permuted(np.linspace(0.6, 0.9, 20).reshape(2, 10), axis=1)
+    experiments = [papers.find(name) for name in (*names, *others)]
+    for seeds, missing in ((2, "2 runs, about 1 min: "), (3, "14 runs, about 5 min, of 10 seeds: "), (10, "–")):
+        found = [
+            finished(name, seed, accuracy if index else 0.7 + 1e-3 * seed)
+            for index, name in enumerate(names)
+            for seed, accuracy in enumerate(accuracies[:, :seeds].mean(0))
+        ]
+        text = findings_page.markdown(Paper, found, experiments)
+        assert f"| {missing}" in text.partition("| Ours is cheap |")[2].partition("\n")[0]
+        assert ("more than 3 seeds" in text) == (seeds > 3)
+
+
 @pytest.mark.parametrize("folder", overview.PAPERS)
 def test_a_paper_without_runs_says_which_command_makes_some(folder):
     _, page = overview.PAPERS[folder]
@@ -195,4 +262,4 @@ def test_differences_of_scores_within_a_dict():
     for method, group in found.items():
         for result in group:
             result["scores"]["ensembles"] = {"20": 0.9 if method == "a" else 0.6}
-    np.testing.assert_allclose(claims.differences(found, Comparison("a", "b", "ensemble of 20")), [30.0] * 4)
+    np.testing.assert_allclose(claims.sample(found, Comparison("a", "b", "ensemble of 20")).gains, [30.0] * 4)

@@ -136,7 +136,7 @@ def test_training_learns_and_evaluation_leaves_what_was_learned_untouched(name):
 
 
 @pytest.mark.parametrize("name", ["online_steps", "online_top", "learnable_top"])  # whole rows: in `test_two_workers`
-@pytest.mark.thorough
+@pytest.mark.daily("learnable_top")
 def test_two_replicas_have_the_state_of_one_device(name, two_replicas):
     """The statistics cover the examples of both replicas, and are equal on both."""
     batches = pipeline.shard_batches(

@@ -225,7 +225,6 @@ def test_a_state_that_nobody_takes_back_is_refused(tmp_path):
         fit(classifier(), 1, Keeps({}), BackupAndRestore(tmp_path))
 
 
-@pytest.mark.thorough
 def test_backups_keep_a_distance_but_for_the_last(tmp_path):
     fit(classifier(), 5, BackupAndRestore(tmp_path, delete_checkpoint=False, min_seconds=1000))
     assert [path.name for path in tmp_path.iterdir()] == ["backup000005.weights.h5"]

@@ -289,7 +289,7 @@ def test_training_goes_on_bit_for_bit_after_save_and_load(tmp_path):
 @pytest.mark.parametrize(
     "build", [losses.EarlyLearning, lambda k, n: losses.PENCIL(k, n, backbone_epochs=1, joint_epochs=1)]
 )
-@pytest.mark.thorough
+@pytest.mark.daily("EarlyLearning")
 def test_two_replicas_remember_what_one_device_does(build, two_replicas):
     """Some ids are in both parts of a batch: the last example counts."""
     ids = np.where(np.arange(N) % 3 == 0, IDS % 7, IDS)

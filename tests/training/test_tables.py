@@ -1,5 +1,7 @@
 """Tables of pandas and arrays of objects as features: numbers and bools train like an array, others are refused."""
 
+import decimal
+
 import keras
 import numpy as np
 import pytest
@@ -86,17 +88,34 @@ ACTS = {
     [
         (pd.Categorical(["red", "blue"] * (N // 2)), "pandas.get_dummies(table)", 3),
         (["red", "blue"] * (N // 2), "pandas.get_dummies(table)", 3),
-        (pd.Series(COUNTS).astype(object), "table.infer_objects()", 2),
+        (pd.Series(COUNTS).astype(object), "table.apply(pandas.to_numeric)", 2),
+        (pd.Series(COUNTS).astype(str), "table.apply(pandas.to_numeric)", 2),
+        (pd.Series([*map(decimal.Decimal, range(N))]), "table.apply(pandas.to_numeric)", 2),
     ],
-    ids=["categories", "text", "numbers as objects"],
+    ids=["categories", "text", "numbers as objects", "numbers as text", "decimals"],
 )
 def test_columns_of_others_are_refused_with_a_cure_that_works(act, column, cure, width):
     table = pd.DataFrame({"size": SIZES, "colour": column})
-    with pytest.raises(TypeError, match=r"`x` must be columns of numbers. Received others in 'colour'") as refused:
+    with pytest.raises(TypeError, match=r"`x` must be columns of numbers. Received others in 'colour' \(") as refused:
         ACTS[act](table)
     assert f"`{cure}`" in str(refused.value)
     cured = eval(cure, {"pandas": pd, "table": table})
     assert compiled(width).predict(cured, verbose=0).shape == (N, 3)
+
+
+def test_dates_and_frames_without_columns_are_refused_with_a_cure_that_works():
+    table = pd.DataFrame({"size": SIZES, "day": pd.date_range("2020-01-01", periods=N)})
+    with pytest.raises(TypeError, match=r"others in 'day' \(datetime64\[.s\]\)\. Make numbers of dates") as refused:
+        fit(table)
+    column, cure = table["day"], "(column - column.min()) / pandas.Timedelta(days=1)"
+    assert f"`{cure}`" in str(refused.value)
+    assert "categories" not in str(refused.value)
+    fit(table.assign(day=eval(cure, {"pandas": pd, "column": column})))
+    with pytest.raises(ValueError, match=r"`x` must have a column\. Received a data frame of shape \(\d+, 0\)"):
+        fit(table[[]])
+    many = pd.DataFrame({f"c{i}": ["red", "blue"] * (N // 2) for i in range(300)})
+    with pytest.raises(TypeError, match=r"'c4' \(\w+\) and 295 more\. Encode"):
+        fit(many.assign(size=SIZES))
 
 
 @pytest.mark.parametrize("dtype", ["Int64", "float64"])

@@ -106,18 +106,47 @@ def test_another_version_is_named(one_epoch, tmp_path, monkeypatch):
     assert names == [f"versions.{name}" for name in ("tensorflow", "keras", "tensorflow-probability", "numpy")]
 
 
-def test_workers_on_unlike_machines_are_told(monkeypatch, caplog):
+@pytest.fixture
+def second_worker(monkeypatch):
+    """A dict of the facts and one of the machine's, in which a second worker differs from this one."""
+    other_facts, other_machine = {}, {}
+
     def from_two_workers(strategy, text):
         facts, machine = json.loads(text)
-        return [text, json.dumps([facts, {**machine, "cores": "97"}])]
+        return [text, json.dumps([{**facts, **other_facts}, {**machine, **other_machine}])]
 
     monkeypatch.setattr(worker_agreement, "is_multi_worker", lambda strategy: True)
     monkeypatch.setattr(worker_agreement, "gather_texts", from_two_workers)
+    return other_facts, other_machine
+
+
+def compiled():
     network = keras.Sequential([keras.Input([4]), keras.layers.Dense(K)])
     model = NoisyLabelClassifier(network, losses.GeneralizedCrossEntropy(K))
     model.compile("sgd")
-    worker_agreement.check_workers_alike(model, {"x": X, "y": Y}, shuffle=False)
+    return model
+
+
+def test_workers_on_unlike_machines_are_told(second_worker, caplog):
+    second_worker[1]["cores"] = "97"
+    worker_agreement.check_workers_alike(compiled(), {"x": X, "y": Y}, shuffle=False)
     assert f"`cores` is {environment()['cores']} on worker 0, 97 on worker 1" in caplog.text
+
+
+def test_workers_whose_fit_differs_are_refused(second_worker):
+    second_worker[0]["loss.q"] = "0.5"
+    with pytest.raises(
+        ValueError, match=r"call the same `fit`\. Received: `loss\.q` is 0\.7 on worker 0, 0\.5 on worker"
+    ):
+        compiled().fit(X, Y, shuffle=False, verbose=0)
+
+
+def test_workers_that_would_shuffle_apart_are_refused(second_worker, monkeypatch):
+    model = compiled()
+    monkeypatch.setattr(worker_agreement.context, "global_seed", lambda: None)
+    with pytest.raises(ValueError, match=r"Workers must shuffle arrays with one seed\. Received: no seed"):
+        model.fit(X, Y, verbose=0)
+    model.fit(X, Y, shuffle=False, verbose=0)
 
 
 @pytest.mark.parametrize("at", [0, 11, 23])

@@ -49,13 +49,16 @@ def _as_keras_takes(features, name="x"):
 
 
 def _needs_conversion(leaf):
-    """True for text, objects, and tables of pandas with bools or nullable numbers; T is NumPy's `StringDType`."""
+    """True for text, objects, and tables of pandas without columns or with others than floats and integers.
+
+    Tables are not all refused here: bools and nullable numbers become numbers. T is NumPy's `StringDType`.
+    """
     if isinstance(leaf, np.generic):
         return False  # which `check_are_arrays` refuses among features
     of_pandas = hasattr(leaf, "iloc")
     dtypes = leaf.dtypes if hasattr(leaf, "columns") and of_pandas else [getattr(leaf, "dtype", None)]
-    kinds = "bOSTU" if of_pandas else "OSTU"
-    return any(dtype.kind in kinds if isinstance(dtype, np.dtype) else of_pandas for dtype in dtypes)
+    kinds = "bOSTUmM" if of_pandas else "OSTU"
+    return not len(dtypes) or any(dtype.kind in kinds if isinstance(dtype, np.dtype) else of_pandas for dtype in dtypes)
 
 
 def _converted(leaf, name):

@@ -5,6 +5,8 @@ import numpy as np
 from tfp_noise._validation import wording
 
 _ENCODE = "Encode categories: `pandas.get_dummies(table)`, or read the file by `datasets.from_csv`."
+_DATES = "Make numbers of dates: `(column - column.min()) / pandas.Timedelta(days=1)`."
+_NUMBERS_AS_OTHERS = "If all entries are numbers, kept as objects or text: `table.apply(pandas.to_numeric)`."
 
 
 def as_numbers(name, value) -> np.ndarray:
@@ -87,20 +89,24 @@ def check_features(name, features, takes_nan=lambda: False) -> np.ndarray:
     return array
 
 
-def check_columns(name, table, cure=_ENCODE):
-    """Refuses a pandas `DataFrame` with columns of anything but numbers and bools.
+def check_columns(name, table, encode=_ENCODE):
+    """Refuses a pandas `DataFrame` without columns, or with columns of anything but numbers and bools.
 
     Args:
         name: text, the argument's name in errors.
         table: the data frame.
-        cure: text, how categories become numbers.
+        encode: text, the cure for categories.
     """
-    others = [str(column) for column, kind in table.dtypes.items() if getattr(kind, "kind", "O") not in "biuf"]
+    if not len(table.columns):
+        raise ValueError(f"`{name}` must have a column. Received a data frame of shape {table.shape}, without any.")
+    kinds = [(str(column), dtype, getattr(dtype, "kind", "O")) for column, dtype in table.dtypes.items()]
+    others = [(column, dtype, kind) for column, dtype, kind in kinds if kind not in "biuf"]
     if others:
-        raise TypeError(
-            f"`{name}` must be columns of numbers. Received others in {', '.join(map(repr, others))}. {cure} If all "
-            "entries are numbers, kept as objects: `table.infer_objects()`."
-        )
+        listed = ", ".join(f"{column!r} ({dtype})" for column, dtype, _ in others[:5])
+        listed += f" and {len(others) - 5} more" * (len(others) > 5)
+        dates = [kind in "mM" for *_, kind in others]
+        cures = [encode, _NUMBERS_AS_OTHERS] * (not all(dates)) + [_DATES] * any(dates)
+        raise TypeError(f"`{name}` must be columns of numbers. Received others in {listed}. {' '.join(cures)}")
 
 
 def check_unit_features(name, features) -> np.ndarray:
