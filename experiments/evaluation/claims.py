@@ -15,12 +15,12 @@ from experiments.evaluation import summaries
 from experiments.evaluation.paired_tests import FEWEST_SEEDS, LEVEL, p_values, standard_error
 
 VERDICTS = ("holds", "does not hold", "undecided", "not run")
-# Less is not worth the word: half a point of accuracy, or 0.005 of what is measured from 0 to 1.
-_SMALLEST_GAIN = {
-    **dict.fromkeys(("test", "ensemble of 20", "FGSM", "PGD", "clean part", "noisy: true", "noisy: fit"), 0.5),
+_ON_TEST_EXAMPLES = ("test", "ensemble of 20", "FGSM", "PGD")
+_ACCURACIES = (*_ON_TEST_EXAMPLES, "clean part", "noisy: true", "noisy: fit")  # in percent
+_SMALLEST_GAIN = {  # less is not worth the word
+    **dict.fromkeys(_ACCURACIES, 0.5),
     **dict.fromkeys(("ECE 15", "ECE 100", "divergence"), 0.005),
 }
-_OF_TEST_EXAMPLES = ("test", "ensemble of 20", "FGSM", "PGD")
 _FEWEST_SEEDS_FOR_A_BOUND = 5
 _VOTES = {"for": "+", "against": "-", "without a gain that counts": "=", "undecided": "?"}
 
@@ -93,17 +93,16 @@ def sample(methods, comparison):
     ]
     common = sorted(draw for draw in by_draw[0].keys() & by_draw[1].keys() if by_draw[0][draw] and by_draw[1][draw])
     better, worse = (np.array([one[draw] for draw in common]).reshape(-1) for one in by_draw)
-    is_accuracy = _SMALLEST_GAIN[heading] == 0.5
     mean = worse.mean() if common else np.nan
-    room = (100 if is_accuracy else 1) - mean if sign > 0 else mean
-    return Sample(sign * (better - worse), room, _step(methods.values(), heading) if is_accuracy else 0.0)
+    highest, step = (100, _step(methods.values(), heading)) if heading in _ACCURACIES else (1, 0.0)
+    return Sample(sign * (better - worse), highest - mean if sign > 0 else mean, step)
 
 
 def _step(groups, heading):
     """The step of an accuracy from one test example to the next, in points; NaN where no result has their number."""
     confusions = (result.get("test_confusion") for group in groups for result in group)
     counts = next((confusion for confusion in confusions if confusion), None)
-    return 100 / np.sum(counts) if counts and heading in _OF_TEST_EXAMPLES else np.nan
+    return 100 / np.sum(counts) if counts and heading in _ON_TEST_EXAMPLES else np.nan
 
 
 def decide(samples, comparisons, number):

@@ -13,7 +13,7 @@ from experiments.evaluation.paired_tests import FEWEST_SEEDS
 from experiments.papers import method_names, missing
 from experiments.papers.drawing import seeds_text
 
-_OF_MORE_SEEDS = f", of {len(MORE_SEEDS)} seeds"
+_OF_MORE_SEEDS = f"of {len(MORE_SEEDS)} seeds"
 _FEW = 3  # so many experiments are not listed, but the folder that they have in common
 _HOW = f"""\
 Accuracies in percent, mean ± standard deviation over seeds. Each claim compares pairs of methods: their difference in
@@ -45,7 +45,7 @@ smaller than the paper's, and speaks about small data and networks only. Where n
 the cheapest setting with missing runs: their number, their time at the speed of the finished runs of the same data and
 network, and the FOLDER for
 `python -m experiments.sweep --under=FOLDER --seeds={",".join(map(str, SEEDS))} --workdir=results`,
-which makes all runs of that folder. "{_OF_MORE_SEEDS[2:]}": those seeds are there, and leave the claim undecided; take
+which makes all runs of that folder. "{_OF_MORE_SEEDS}": those seeds are there, and leave the claim undecided; take
 `--seeds={",".join(map(str, MORE_SEEDS))}`.
 
 """
@@ -104,7 +104,9 @@ def _cheapest(claim, experiments, speeds):
     bills = []
     for folder, comparisons in claim.settings.items():
         named = [experiments[name] for name in experiments_of(folder, comparisons).values()]
-        found = ((speeds.bill(named, seeds), label) for seeds, label in ((SEEDS, ""), (MORE_SEEDS, _OF_MORE_SEEDS)))
+        found = (
+            (speeds.bill(named, seeds), label) for seeds, label in ((SEEDS, ""), (MORE_SEEDS, f", {_OF_MORE_SEEDS}"))
+        )
         bills += [(bill, label) for bill, label in found if bill.runs][:1]
     if not bills:
         return "–"

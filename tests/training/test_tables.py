@@ -111,7 +111,7 @@ def test_dates_and_frames_without_columns_are_refused_with_a_cure_that_works():
     assert f"`{cure}`" in str(refused.value)
     assert "categories" not in str(refused.value)
     fit(table.assign(day=eval(cure, {"pandas": pd, "column": column})))
-    with pytest.raises(ValueError, match=r"`x` must have a column\. Received a data frame of shape \(\d+, 0\)"):
+    with pytest.raises(ValueError, match=r"`x` must have a column .*\. Received a data frame of shape \(12, 0\)\. Has"):
         fit(table[[]])
     many = pd.DataFrame({f"c{i}": ["red", "blue"] * (N // 2) for i in range(300)})
     with pytest.raises(TypeError, match=r"'c4' \(\w+\) and 295 more\. Encode"):

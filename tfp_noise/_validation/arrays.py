@@ -98,7 +98,10 @@ def check_columns(name, table, encode=_ENCODE):
         encode: text, the cure for categories.
     """
     if not len(table.columns):
-        raise ValueError(f"`{name}` must have a column. Received a data frame of shape {table.shape}, without any.")
+        raise ValueError(
+            f"`{name}` must have a column of numbers for each feature. Received a data frame of shape {table.shape}. "
+            "Has a selection left none? `table.select_dtypes('number')` has all that are numbers."
+        )
     kinds = [(str(column), dtype, getattr(dtype, "kind", "O")) for column, dtype in table.dtypes.items()]
     others = [(column, dtype, kind) for column, dtype, kind in kinds if kind not in "biuf"]
     if others:
