@@ -104,10 +104,11 @@ def _cheapest(claim, experiments, speeds):
     bills = []
     for folder, comparisons in claim.settings.items():
         named = [experiments[name] for name in experiments_of(folder, comparisons).values()]
-        found = (
-            (speeds.bill(named, seeds), label) for seeds, label in ((SEEDS, ""), (MORE_SEEDS, f", {_OF_MORE_SEEDS}"))
-        )
-        bills += [(bill, label) for bill, label in found if bill.runs][:1]
+        bill, label = speeds.bill(named), ""
+        if not bill.runs:
+            bill, label = speeds.bill(named, MORE_SEEDS), f", {_OF_MORE_SEEDS}"
+        if bill.runs:
+            bills.append((bill, label))
     if not bills:
         return "–"
     bill, label = min(bills, key=lambda one: (one[0].seconds is None, one[0].seconds or one[0].runs))

@@ -19,10 +19,14 @@ X, Y = RNG.normal(size=(24, 4)).astype("float32"), RNG.integers(0, K, 24)
 FLIPPED = np.where(np.arange(24) == 7, (Y + 1) % K, Y)
 
 
+def classifier(*q):
+    network = keras.Sequential([keras.Input([4]), keras.layers.Dense(K)])
+    return NoisyLabelClassifier(network, losses.GeneralizedCrossEntropy(K, *q))
+
+
 def fit(folder, epochs, seed=0, loss=(0.7,), optimizer=("SGD", 0.1), x=X, y=Y, **kwargs):
     keras.utils.set_random_seed(seed)
-    network = keras.Sequential([keras.Input([4]), keras.layers.Dense(K)])
-    model = NoisyLabelClassifier(network, losses.GeneralizedCrossEntropy(K, *loss))
+    model = classifier(*loss)
     model.compile(getattr(keras.optimizers, optimizer[0])(optimizer[1]), run_eagerly=True, jit_compile=False)
     backup = BackupAndRestore(folder, delete_checkpoint=False)
     model.fit(x, y, epochs=epochs, callbacks=[backup], verbose=0, **{"batch_size": 12} | kwargs)
@@ -121,8 +125,7 @@ def second_worker(monkeypatch):
 
 
 def compiled():
-    network = keras.Sequential([keras.Input([4]), keras.layers.Dense(K)])
-    model = NoisyLabelClassifier(network, losses.GeneralizedCrossEntropy(K))
+    model = classifier()
     model.compile("sgd")
     return model
 
@@ -175,8 +178,7 @@ def test_a_config_of_any_form_has_its_facts():
 
 def test_other_data_for_a_model_that_has_been_trained_are_named(tmp_path):
     keras.utils.set_random_seed(0)
-    network = keras.Sequential([keras.Input([4]), keras.layers.Dense(K)])
-    model = NoisyLabelClassifier(network, losses.GeneralizedCrossEntropy(K))
+    model = classifier()
     model.compile("sgd", run_eagerly=True)
     for epochs, labels in (1, Y), (2, FLIPPED):
         backup = BackupAndRestore(tmp_path, delete_checkpoint=False)
@@ -186,9 +188,7 @@ def test_other_data_for_a_model_that_has_been_trained_are_named(tmp_path):
 
 def test_a_model_that_goes_on_with_a_smaller_rate_has_not_changed_its_mind(tmp_path):
     keras.utils.set_random_seed(0)
-    model = NoisyLabelClassifier(
-        keras.Sequential([keras.Input([4]), keras.layers.Dense(K)]), losses.GeneralizedCrossEntropy(K)
-    )
+    model = classifier()
     model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
     for epochs in 1, 2:
         backup = BackupAndRestore(tmp_path, delete_checkpoint=False)
