@@ -53,6 +53,19 @@ def pytest_collection_modifyitems(config, items):
             raise pytest.UsageError(f"`daily` must name parameters of {name}. Received: {sorted(ids)}")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup():
+    """A fixture of any scope, and a test, draws the same numbers whatever ran before: what passed passes again."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call():
+    pytest_fixture_setup()
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _collected():
     """Frees what a module's tests have left, and does not look again at what is still there."""
