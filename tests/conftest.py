@@ -1,5 +1,6 @@
 import gc
 import os
+import random
 import socket
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -55,10 +56,8 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_fixture_setup():
-    """A fixture of any scope, and a test, draws the same numbers whatever ran before: what passed passes again."""
-    import keras
-
-    keras.utils.set_random_seed(0)
+    """Gives each test, and each fixture of any scope, the numbers that Keras draws seeds from, whatever ran before."""
+    random.seed(0)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -69,6 +68,9 @@ def pytest_runtest_call():
 @pytest.fixture(autouse=True, scope="module")
 def _collected():
     """Frees what a module's tests have left, and does not look again at what is still there."""
+    import keras
+
+    keras.utils.set_random_seed(0)  # once a module: it empties TensorFlow's caches, too
     yield
     gc.collect()
     gc.freeze()
