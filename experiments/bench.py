@@ -215,7 +215,7 @@ def _step_table():
 
 def _classifier_table():
     """The table of whole calls of `fit`, beside plain Keras."""
-    title = "LeNet-5, batch 256: fit beside plain Keras's with the same loss, median and quartiles of five to ten turns"
+    title = "LeNet-5, batch 256, one core: fit beside plain Keras's with the same loss, median and quartiles of turns"
     table = Table("loss", "classifier / plain", "plain / plain", title=title, box=box.SIMPLE_HEAD)
     for name, ratios in step_costs.of_classifier().items():
         quartiles = [np.quantile(one, (0.5, 0.25, 0.75)) for one in ratios]

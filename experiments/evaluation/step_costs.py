@@ -1,6 +1,7 @@
 """Costs of whole training steps: small networks, a wide last layer and its memory, and `fit` beside plain Keras's."""
 
 import multiprocessing
+import os
 import pathlib
 import time
 
@@ -71,37 +72,55 @@ def of_small_network(model, shape, batch, rounds=200, calls=3, methods=METHODS):
     return ratios({name: step(build(10)) for name, build in methods.items()}, step(cross_entropy(10)), rounds, calls)
 
 
-def of_classifier(rounds=10, epochs=3, steps=80):
+def of_classifier():
     """Return what `fit` of the classifier costs beside that of plain Keras with the same network, loss and metric.
 
-    LeNet-5, batches of 256, as experiments run it: two models of each kind, whole calls of `fit` in turn. The two plain
-    models beside each other tell what the method resolves.
+    A process with a core of its own measures it, as `--jobs` trains: two cores wait for the slower one, and what else
+    the machine does makes single calls take up to twice as long.
 
     Returns:
         A dict from loss to two arrays `[rounds]`: the classifiers' time divided by the plain models', and that of one
-        plain model divided by the other's.
+        plain model divided by the other's, which tells what the method resolves.
+    """
+    with multiprocessing.get_context("spawn").Pool(1, _keep_one_core) as pool:
+        return {name: pool.apply(beside_plain_keras, [loss]) for name, loss in _FITTED.items()}
+
+
+def _keep_one_core():
+    """Leave this process one core, before TensorFlow counts them, where the system can."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+
+
+def beside_plain_keras(build_loss, rounds=10, epochs=3, steps=80):
+    """Return the two arrays of `of_classifier` for one loss: whole calls of `fit`, two models of each kind in turn.
+
+    LeNet-5, batches of 256, as experiments run it.
+
+    Args:
+        build_loss: function from a number of classes to a loss.
+        rounds: as in `seconds_in_turn`.
+        epochs: int, of a call.
+        steps: int, of an epoch.
     """
     shape, batch = (28, 28, 1), 256
     batches = pipeline.batches(made_up(shape, steps * batch), batch)
 
-    def fit(build, loss):
-        network = models.build("lenet5", shape, loss.num_outputs)
-        model, arguments = build(network, loss)
+    def fit(build):
+        loss = build_loss(10)
+        model, arguments = build(models.build("lenet5", shape, loss.num_outputs), loss)
         execution = {"steps_per_execution": batches.steps_per_execution, "jit_compile": False}
         model.compile("adam", metrics=["accuracy"], **execution, **arguments)
         data = {"epochs": epochs, "steps_per_epoch": steps, "shuffle": False, "verbose": 0}
         return lambda: model.fit(batches.train, **data)
 
-    found = {}
-    for name, loss in _FITTED.items():
-        functions = {}
-        for copy in range(2):
-            functions["ours", copy] = fit(lambda network, own: (NoisyLabelClassifier(network, own), {}), loss(10))
-            functions["plain", copy] = fit(lambda network, own: (network, {"loss": own}), loss(10))
-        seconds = seconds_in_turn(functions, rounds, calls=1)
-        ours, plain = ([seconds[kind, copy] for copy in range(2)] for kind in ("ours", "plain"))
-        found[name] = sum(ours) / sum(plain), plain[0] / plain[1]
-    return found
+    functions = {}
+    for copy in range(2):
+        functions["ours", copy] = fit(lambda network, loss: (NoisyLabelClassifier(network, loss), {}))
+        functions["plain", copy] = fit(lambda network, loss: (network, {"loss": loss}))
+    seconds = seconds_in_turn(functions, rounds, calls=1)
+    ours, plain = ([seconds[kind, copy] for copy in range(2)] for kind in ("ours", "plain"))
+    return sum(ours) / sum(plain), plain[0] / plain[1]
 
 
 class Clock(keras.callbacks.Callback):

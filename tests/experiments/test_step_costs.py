@@ -1,6 +1,8 @@
 """Costs of whole steps: turns in one process, and steps that do train."""
 
 import itertools
+import multiprocessing
+import os
 import pathlib
 import resource
 
@@ -11,6 +13,7 @@ import pytest
 import models
 from experiments import bench
 from experiments.evaluation import step_costs
+from tfp_noise import losses
 
 
 def clocked(monkeypatch, costs):
@@ -59,16 +62,15 @@ def test_a_wide_step_trains_the_loss_that_it_is_named_for(monkeypatch, name):
 
 
 @pytest.mark.thorough
-def test_the_classifier_and_the_plain_model_train_the_same_network(monkeypatch):
+@pytest.mark.parametrize("build_loss", step_costs._FITTED.values())
+def test_the_classifier_and_the_plain_model_train_the_same_network(build_loss, monkeypatch):
     """Equal histories from equal starts: what is compared is the same work."""
-    found = []
+    histories = {}
 
     def run_once(functions, rounds, calls):
-        histories = {}
         for name, function in functions.items():
             keras.utils.set_random_seed(0)
             histories[name] = function().history
-        found.append(histories)
         return {
             **{("ours", 0): np.array([9.0, 3.0]), ("ours", 1): np.array([3.0, 5.0])},
             **{("plain", 0): np.array([2.0, 4.0]), ("plain", 1): np.array([4.0, 4.0])},
@@ -77,16 +79,21 @@ def test_the_classifier_and_the_plain_model_train_the_same_network(monkeypatch):
     build = models.build
     monkeypatch.setattr(step_costs.models, "build", lambda *args: keras.utils.set_random_seed(0) or build(*args))
     monkeypatch.setattr(step_costs, "seconds_in_turn", run_once)
-    for beside_plain, plain in step_costs.of_classifier(epochs=1, steps=2).values():
-        assert beside_plain.tolist() == [2, 1]
-        assert plain.tolist() == [0.5, 1]
-    for histories in found:
-        assert all(one.keys() == {"loss", "accuracy"} for one in histories.values())
-        for one in histories.values():
-            np.testing.assert_allclose(one["loss"], histories["plain", 0]["loss"], rtol=1e-5)
-    # Plain Keras reads the scales among the outputs of a Logistic-Normal loss as further classes.
-    for one in found[0].values():
-        np.testing.assert_allclose(one["accuracy"], found[0]["plain", 0]["accuracy"], rtol=1e-5)
+    beside_plain, plain = step_costs.beside_plain_keras(build_loss, epochs=1, steps=2)
+    assert beside_plain.tolist() == [2, 1]
+    assert plain.tolist() == [0.5, 1]
+    assert all(one.keys() == {"loss", "accuracy"} for one in histories.values())
+    for one in histories.values():
+        np.testing.assert_allclose(one["loss"], histories["plain", 0]["loss"], rtol=1e-5)
+        # Plain Keras reads the scales among the outputs of a Logistic-Normal loss as further classes.
+        if build_loss is losses.CrossEntropy:
+            np.testing.assert_allclose(one["accuracy"], histories["plain", 0]["accuracy"], rtol=1e-5)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system does not tie a process to a core")
+def test_the_process_that_measures_the_classifier_has_one_core():
+    with multiprocessing.get_context("spawn").Pool(1, step_costs._keep_one_core) as pool:
+        assert pool.apply(os.sched_getaffinity, [0]) == {min(os.sched_getaffinity(0))}
 
 
 def test_the_table_of_the_classifier_has_medians_and_quartiles(monkeypatch):
