@@ -41,7 +41,7 @@ results: $(READY)
 		$(BIN)/python -m experiments.$$page --workdir=results || exit 1; done
 	for study in decision dense detection heteroscedastic multi_label suspects; do \
 		$(BIN)/python -m experiments.$$study.table || exit 1; done
-	for set in cifar10n-worst digits fashion_mnist; do \
+	for set in cifar10n-aggregate cifar10n-worst digits fashion_mnist; do \
 		$(BIN)/python -m experiments.compare --dataset=$$set --notrain || exit 1; done
 	$(BIN)/python -m experiments.readme
 

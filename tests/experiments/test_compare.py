@@ -288,7 +288,7 @@ def test_runs_without_cross_entropy_have_a_figure_without_its_line(tmp_path):
     assert [float(x) for line in axes.lines for x in line.get_xdata()] == pytest.approx([80, 20])
 
 
-@pytest.mark.parametrize("dataset", ["cifar10n-worst", "digits", "fashion_mnist"])
+@pytest.mark.parametrize("dataset", ["cifar10n-aggregate", "cifar10n-worst", "digits", "fashion_mnist"])
 def test_tables_are_those_of_the_results(dataset):
     assert (RESULTS / f"{dataset}.md").read_text(encoding="utf-8") == page.page(
         dataset, RESULTS / dataset, *table.stored(dataset, RESULTS / dataset)
