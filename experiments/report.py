@@ -123,7 +123,7 @@ def refresh(folder, changed=None):
     results.write_text(folder / "table.md", text)
     groups = {}  # by folder: a search's trials lie below their method, and sort before the next one
     for path, result in found.items():
-        groups.setdefault(path.parent.parent, {}).setdefault(path.parent.name, (path, result))
+        groups.setdefault(path.parent.parent, {}).setdefault(path.parent.name, []).append((path, result))
     drawn = groups if changed is None else {(folder / name).parent for name in changed}
     kept = 0
     for group, methods in groups.items():
@@ -142,17 +142,17 @@ def compare(methods):
     """Return figures that compare methods on one data set.
 
     Args:
-        methods: a dict `{method: (path, result)}`, one finished run each.
+        methods: a dict `{method: [(path, result), ...]}` with the finished runs of each, one a seed.
 
     Returns:
-        A dict from name to figure: learning curves; reliability, if the predictions of every method lie beside its run,
-        so that no method is missing without a word; and where predictions hold it, the transition.
+        A dict from name to figure: learning curves of all runs; reliability of each method's first one, if its
+        predictions lie beside it for every method, so that none is missing without a word; and where predictions hold
+        it, the transition.
     """
-    settings = next(iter(methods.values()))[1]["settings"]
+    settings = next(iter(methods.values()))[0][1]["settings"]
     title = f"{settings['dataset']}, {_noise(settings)}"
-    curves = {method: result["curves"] for method, (_, result) in methods.items()}
-    figures = {"learning_curves": visualization.learning_curves(curves, title)}
-    files = {method: path.with_suffix(".npz") for method, (path, _) in methods.items()}
+    figures = {"learning_curves": _learning_curves(methods, title)}
+    files = {method: runs[0][0].with_suffix(".npz") for method, runs in methods.items()}
     arrays = {method: results.read_predictions(file) for method, file in files.items() if file.exists()}
     if arrays:
         one = next(iter(arrays.values()))
@@ -162,6 +162,15 @@ def compare(methods):
         if "transition" in one:
             figures["transition"] = visualization.transition_matrix(one["transition"], one["class_names"], title)
     return figures
+
+
+def _learning_curves(methods, title):
+    """Learning curves under a title that says what the numbers of seeds in the legend are, where there are several."""
+    curves = {method: [result["curves"] for _, result in runs] for method, runs in methods.items()}
+    if any(len(runs) > 1 for runs in curves.values()):
+        title = f"{title}; means over seeds, whose number is in parentheses"
+        curves = {f"{method} ({len(runs)})": runs for method, runs in curves.items()}
+    return visualization.learning_curves(curves, title)
 
 
 def main():

@@ -61,7 +61,7 @@ def reported_result(folder):
         (found,) = results.load(folder).values()
         report.table([found])
         report.markdown([found])
-        report.compare({"FC": (path, found)})
+        report.compare({"FC": [(path, found)]})
         return found
 
     return path, read

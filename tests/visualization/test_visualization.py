@@ -68,6 +68,30 @@ def test_learning_curves_compare_methods_by_colour(tmp_path):
     assert_tidy(figure, tmp_path)
 
 
+@pytest.mark.parametrize("name", [None, "LN"])
+def test_learning_curves_of_several_runs_are_their_means_with_a_band(name, tmp_path):
+    runs = [history(seed) for seed in range(3)]
+    figure = visualization.learning_curves(runs if name is None else {name: runs, "CE": history(3)})
+    test, train = figure.axes
+    every = {key: np.array([run[key] for run in runs]) for key in ("test_accuracy", *KEYS)}
+    np.testing.assert_allclose(test.lines[0].get_ydata(), every["test_accuracy"].sum(axis=0) / 3)
+    for line, key in zip(train.lines, KEYS, strict=False):
+        np.testing.assert_allclose(line.get_ydata(), every[key].sum(axis=0) / 3)
+    (band,) = test.collections
+    corners = band.get_paths()[0].vertices
+    for epoch, lowest, highest in zip(range(1, 13), *np.sort(every["test_accuracy"], axis=0)[[0, 2]], strict=True):
+        assert {lowest, highest} <= set(corners[corners[:, 0] == epoch, 1])
+    assert legend_texts(figure)[0][-1] == "lowest to highest run"
+    assert_tidy(figure, tmp_path)
+
+
+def test_learning_curves_refuse_runs_that_were_measured_at_other_epochs():
+    with pytest.raises(ValueError, match=r"`history` of 'LN' must have runs measured at the same epochs"):
+        visualization.learning_curves({"LN": [history(0), history(1, epochs=11)]})
+    with pytest.raises(ValueError, match="at least one history"):
+        visualization.learning_curves({"LN": []})
+
+
 def test_learning_curves_tell_many_methods_apart():
     figure = visualization.learning_curves({f"method {index}": history(index) for index in range(20)})
     looks = {(line.get_color(), line.get_marker()) for line in figure.axes[0].lines}

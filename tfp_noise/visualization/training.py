@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from tfp_noise import _validation
@@ -19,16 +20,21 @@ _TRAINING_LINES = {
 }
 _MEMORISATION = ("train_accuracy_clean", "train_accuracy_mislabelled")
 _HISTORY_KEYS = ("epoch", "test_accuracy", *_TRAINING_LINES)
+_BAND = {"alpha": 0.15, "linewidth": 0}
 
 
-def learning_curves(history: Mapping[Any, Any], title: str | None = None) -> Figure:
+def learning_curves(history: Mapping[Any, Any] | list[Mapping[str, Any]], title: str | None = None) -> Figure:
     """Test accuracy, and training accuracy on correctly labelled and mislabelled examples, over the epochs.
+
+    Lines of several runs, such as those of several seeds, are their means; the test accuracy has a band from the lowest
+    run to the highest.
 
     Args:
         history: a dict of lists with one value per epoch under the keys `epoch`, `test_accuracy` (clean labels),
             `train_accuracy_clean`, `train_accuracy_mislabelled` and `train_accuracy_mislabelled_true`. The values are
-            accuracies from 0 to 1, such as those of `metrics.split_accuracy`, or `None` where nothing was measured. To
-            compare methods, a dict `{method: history}`, which is drawn with one colour per method.
+            accuracies from 0 to 1, such as those of `metrics.split_accuracy`, or `None` where nothing was measured. Of
+            several runs, a list of such dicts. To compare methods, a dict `{method: history}`, which is drawn with one
+            colour per method.
         title: text above the panels.
 
     Returns:
@@ -36,7 +42,7 @@ def learning_curves(history: Mapping[Any, Any], title: str | None = None) -> Fig
 
     Raises:
         TypeError: if a history is not a dict of lists of numbers.
-        ValueError: if there is no history, a key is missing, or lists differ in length.
+        ValueError: if there is no history, a key is missing, lists differ in length, or runs of a method in epochs.
 
     Example:
         >>> history = {key: [0.5, 0.75] for key in ("test_accuracy", "train_accuracy_clean")}
@@ -49,17 +55,23 @@ def learning_curves(history: Mapping[Any, Any], title: str | None = None) -> Fig
         Englesson, Mehrpanah, Azizpour. Logistic-Normal likelihoods for heteroscedastic label noise in classification.
         2023, Figure 4.
     """
+    if isinstance(history, list):
+        history = {None: history}
     _style.check_some("history", history, "history")
     histories = {None: history} if "epoch" in history else history
-    histories = {method: _check_history("history", method, one) for method, one in histories.items()}
+    histories = {method: _check_runs(method, one) for method, one in histories.items()}
     figure = Figure(figsize=(10, 4.8), layout="constrained")
     test, train = figure.subplots(1, 2)
     # After eight methods the colours repeat, with markers.
     looks = itertools.cycle(itertools.product(("", "o", "s"), _style.PALETTE))
-    for (method, curves), (marker, color) in zip(histories.items(), looks, strict=False):
+    for (method, runs), (marker, color) in zip(histories.items(), looks, strict=False):
+        curves = {key: values.mean(axis=0) for key, values in runs.items()}
         every = -(-len(curves["epoch"]) // 10)  # matplotlib fails on a fraction if nothing was measured
         look = {"color": color, "marker": marker, "markevery": every, "markersize": 4}
         test.plot(curves["epoch"], curves["test_accuracy"], linewidth=1.8, label=method, **look)
+        if len(runs["epoch"]) > 1:
+            accuracies = runs["test_accuracy"]
+            test.fill_between(curves["epoch"], accuracies.min(axis=0), accuracies.max(axis=0), color=color, **_BAND)
         for key, (_, line) in _TRAINING_LINES.items():
             train.plot(curves["epoch"], curves[key], **line, **look)
     for axes, name in ((test, "Test accuracy"), (train, "Training accuracy")):
@@ -67,7 +79,10 @@ def learning_curves(history: Mapping[Any, Any], title: str | None = None) -> Fig
         axes.set_xlabel("epoch")
         _open_accuracy_frame(axes)
     train.set_ylim(-0.02, 1.02)
-    figure.legend(handles=_kinds(_TRAINING_LINES, histories.values()), loc="outside lower right", frameon=False)
+    kinds = _kinds(_TRAINING_LINES, histories.values())
+    if test.collections:
+        kinds.append(Patch(color=_style.GREY, label="lowest to highest run", **_BAND))
+    figure.legend(handles=kinds, loc="outside lower right", frameon=False)
     if None not in histories:
         figure.legend(handles=test.lines, loc="outside lower left", ncols=-(-len(histories) // 3), frameon=False)
     figure.suptitle(title)
@@ -147,6 +162,19 @@ def _kinds(keys, histories):
     """Legend handles that explain which line style stands for which kind of training examples, of those measured."""
     measured = [key for key in keys if any(np.isfinite(curves[key]).any() for curves in histories)]
     return [Line2D([], [], color=_style.GREY, label=_TRAINING_LINES[k][0], **_TRAINING_LINES[k][1]) for k in measured]
+
+
+def _check_runs(method, runs):
+    """Curves of one method's histories, float arrays `[runs, epochs]`."""
+    runs = runs if isinstance(runs, list) else [runs]
+    of = f" of {method!r}" if method else ""
+    if not runs:
+        raise ValueError(f"`history`{of} must hold at least one history. Received an empty list.")
+    checked = [_check_history("history", method, one) for one in runs]
+    epochs = [one["epoch"].tolist() for one in checked]
+    if any(one != epochs[0] for one in epochs):
+        raise ValueError(f"`history`{of} must have runs measured at the same epochs. Received: {epochs!r:.100}.")
+    return {key: np.stack([one[key] for one in checked]) for key in _HISTORY_KEYS}
 
 
 def _check_history(argument, method, history):

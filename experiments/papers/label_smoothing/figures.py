@@ -72,10 +72,14 @@ def draw(experiments, classes, workdir, data_dir):
     planes = {label: (features, kernel) for label, (_, features, kernel) in seen.items()}
     found = results.load(workdir)
     runs = list(found.values())
-    by_run = {
-        (result["settings"]["name"], result["settings"]["seed"]): (path, result) for path, result in found.items()
-    }
-    methods = {e.method.label: by_run[e.name, e.seed] for e in experiments}
+    by_name = {}
+    for path, result in found.items():
+        by_name.setdefault(result["settings"]["name"], []).append((path, result))
+
+    def of_its_seed_first(experiment):
+        return sorted(by_name[experiment.name], key=lambda run: run[1]["settings"]["seed"] != experiment.seed)
+
+    methods = {experiment.method.label: of_its_seed_first(experiment) for experiment in experiments}
     figures = report.compare(methods) | {
         "figure1": losses_by_margin(experiments),
         "figure3": visualization.logit_gap_densities(logits, *labels, under),
