@@ -55,22 +55,22 @@ def pytest_collection_modifyitems(config, items):
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_fixture_setup():
-    """Gives each test, and each fixture of any scope, the numbers that Keras draws seeds from, whatever ran before."""
-    random.seed(0)
+def pytest_fixture_setup(fixturedef):
+    """Keras draws seeds from here: a fixture has the same ones whatever ran before, and not those of its test."""
+    random.seed(fixturedef.argname)
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_call():
-    pytest_fixture_setup()
+def pytest_runtest_call(item):
+    random.seed(item.name)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _collected():
-    """Frees what a module's tests have left, and does not look again at what is still there."""
+    """Seeds TensorFlow and NumPy for a module, frees what its tests have left, and never looks again at the rest."""
     import keras
 
-    keras.utils.set_random_seed(0)  # once a module: it empties TensorFlow's caches, too
+    keras.utils.set_random_seed(0)  # for each test it would take as long as the tests: TensorFlow's caches go, too
     yield
     gc.collect()
     gc.freeze()

@@ -18,10 +18,11 @@ from experiments.experiment import CLEAN
 _OWN = ("LabelSmoothing", "OnlineLabelSmoothing", "LearnableLabelSmoothing", "LogisticNormal")
 _NOTE = """Made by `python -m experiments.compare --dataset={dataset}`. Accuracy on clean test labels in percent, mean ±
 standard deviation over seeds of noise, weights and order; the number of seeds stands behind the noise, and in
-parentheses behind a cell that has fewer. In bold, where there are three seeds or more: the highest mean of a column,
-and what is not significantly worse by a paired t test over the seeds (two-sided, 5 %, not corrected for the number of
-methods); "in bold" counts such noises. Methods that are told more than the noisy labels stand below and have no part in
-this. With few seeds the test finds little: a method whose seeds differ much may be in bold far below the best.
+parentheses behind a cell that has fewer. In bold, where two methods have three seeds or more: the highest mean of a
+column, and what is not significantly worse by a paired t test over the seeds (two-sided, 5 %, not corrected for the
+number of methods); "in bold" counts such noises. Methods that are told more than the noisy labels stand below and have
+no part in this. With few seeds the test finds little: a method whose seeds differ much may be in bold far below the
+best.
 {left_out}
 
 Every method trains the same network, {network}, with Adam at a learning rate of {learning_rate:g} for {epochs} epochs

@@ -116,14 +116,14 @@ def _cells(methods, score, count):
 
 
 def leading(methods, score):
-    """Return the methods under one noise that are not significantly worse than the best, none of too few seeds.
+    """Return the methods under one noise that are not significantly worse than the best, none without two to compare.
 
     Args:
         methods: `{method: {seed: scores}}`.
         score: key of the scores.
     """
     compared = {name: runs for name, runs in methods.items() if not METHODS[name].told}
-    if max(map(len, compared.values()), default=0) < FEWEST_SEEDS:
+    if sum(len(runs) >= FEWEST_SEEDS for runs in compared.values()) < 2:
         return set()
     return not_worse_than_best(
         {name: {seed: one[score] for seed, one in own.items()} for name, own in compared.items()}

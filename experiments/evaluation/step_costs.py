@@ -75,8 +75,8 @@ def of_small_network(model, shape, batch, rounds=200, calls=3, methods=METHODS):
 def of_classifier():
     """Return what `fit` of the classifier costs beside that of plain Keras with the same network, loss and metric.
 
-    A process with a core of its own measures it, as `--jobs` trains: two cores wait for the slower one, and what else
-    the machine does makes single calls take up to twice as long.
+    A process that is tied to one core measures it, where the system can tie it: two cores wait for the slower one, so
+    that on a shared machine single calls take up to twice as long as others.
 
     Returns:
         A dict from loss to two arrays `[rounds]`: the classifiers' time divided by the plain models', and that of one

@@ -223,5 +223,5 @@ def _line(claim, comparisons, methods):
     judged = claims.judge(comparisons, methods)
     title = f"{claim.text} ({claim.source})"
     if not judged.figures:
-        return f"- **{judged.votes}**: fewer than {FEWEST_SEEDS} seeds. {title}.\n"
+        return f"- **{judged.votes}**: fewer than {FEWEST_SEEDS} seeds of a method that it compares. {title}.\n"
     return f"- **{judged.votes}.** {title}: {judged.figures}.\n"

@@ -40,6 +40,7 @@ def test_margins_of_a_classifier_are_averaged_over_epochs(loss):
 
 @pytest.mark.parametrize("from_logits", [True, False])
 def test_plain_models_give_the_same_margins_by_logits_and_by_probabilities(from_logits):
+    keras.utils.set_random_seed(0)
     dense = keras.layers.Dense(3, activation=None if from_logits else "softmax")
     model = keras.Sequential([keras.Input([6]), dense])
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits), jit_compile=False)

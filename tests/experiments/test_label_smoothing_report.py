@@ -72,7 +72,7 @@ def test_verdicts():
     assert line(text, "Alpha above the noise rate").startswith("- **2 for, 1 against.**")
     assert line(text, "Correction harms calibration").startswith("- **")
     few = findings.markdown([run for run in runs_of(ACCURACIES) if run["settings"]["seed"] < 2])
-    assert line(few, "Smoothing improves accuracy").startswith("- **Not judged**: fewer than 3 seeds.")
+    assert line(few, "Smoothing improves accuracy").startswith("- **Not judged**: fewer than 3 seeds of a method ")
     assert "| LS | 73.05 ± " in text
     assert "| LS, paper: ResNet-32, CIFAR-100 | 0.111 | 0.108 | 0.156 | – | – |" in text
     worse = findings.markdown(runs_of(smoothed_to(0.6)))

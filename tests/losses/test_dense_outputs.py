@@ -207,6 +207,7 @@ def test_masks_of_another_shape_are_refused(shape):
 
 def test_a_plain_keras_model_hands_masks_and_weights_on():
     """Padding is masked, and a token of `ignore_class` is left out; Keras divides by the number of the others."""
+    keras.utils.set_random_seed(0)
     layers = [keras.layers.Embedding(5, 4, mask_zero=True), keras.layers.Dense(K)]
     model = keras.Sequential(layers)
     model.compile("sgd", loss=losses.GeneralizedCrossEntropy(K, ignore_class=-1), run_eagerly=True)

@@ -118,6 +118,7 @@ def test_views_that_differ_cost_more_than_their_mean():
 
 
 def test_views_of_one_network_train_and_its_first_view_is_served():
+    keras.utils.set_random_seed(0)
     inputs, classify = keras.Input([6]), keras.layers.Dense(K)
     views = [classify(keras.layers.GaussianNoise(0.5)(inputs)) for _ in range(2)]
     loss = losses.JensenShannon(K, 0.9, views=2)

@@ -237,6 +237,7 @@ def test_a_narrow_dtype_policy_changes_nothing(augmentation):
 )
 @pytest.mark.daily("LogisticNormal-Compose")
 def test_losses_train_and_report_the_accuracy_of_untouched_data(digits, augmentation, build):
+    keras.utils.set_random_seed(0)
     loss = build(10)
     layers = [keras.Input([8, 8, 1]), keras.layers.Flatten(), keras.layers.Dense(loss.num_outputs)]
     model = NoisyLabelClassifier(keras.Sequential(layers), loss)

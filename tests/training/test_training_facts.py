@@ -177,6 +177,7 @@ def test_a_config_of_any_form_has_its_facts():
 
 
 def test_other_data_for_a_model_that_has_been_trained_are_named(tmp_path):
+    keras.utils.set_random_seed(0)
     model = classifier()
     model.compile("sgd", run_eagerly=True)
     for epochs, labels in (1, Y), (2, FLIPPED):
@@ -186,6 +187,7 @@ def test_other_data_for_a_model_that_has_been_trained_are_named(tmp_path):
 
 
 def test_a_model_that_goes_on_with_a_smaller_rate_has_not_changed_its_mind(tmp_path):
+    keras.utils.set_random_seed(0)
     model = classifier()
     model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
     for epochs in 1, 2:

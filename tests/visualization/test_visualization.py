@@ -81,15 +81,27 @@ def test_learning_curves_of_several_runs_are_their_means_with_a_band(name, tmp_p
     corners = band.get_paths()[0].vertices
     for epoch, lowest, highest in zip(range(1, 13), *np.sort(every["test_accuracy"], axis=0)[[0, 2]], strict=True):
         assert {lowest, highest} <= set(corners[corners[:, 0] == epoch, 1])
-    assert legend_texts(figure)[0][-1] == "lowest to highest run"
+    assert legend_texts(figure)[0][-1] == "test accuracy: lowest to highest run"
     assert_tidy(figure, tmp_path)
 
 
-def test_learning_curves_refuse_runs_that_were_measured_at_other_epochs():
-    with pytest.raises(ValueError, match=r"`history` of 'LN' must have runs measured at the same epochs"):
+def test_learning_curves_are_means_of_the_runs_that_were_measured():
+    gaps = {"test_accuracy": [None, 0.5], KEYS[0]: [0.5, 0.5], KEYS[1]: [None, None], KEYS[2]: [None, None]}
+    runs = {"epoch": [1, 2]} | gaps, {"epoch": [1, 2], **{key: [0.75, 1.0] for key in gaps}}
+    test, train = visualization.learning_curves(runs).axes
+    assert test.lines[0].get_ydata().tolist() == [0.75, 0.75]
+    assert [line.get_ydata().tolist() for line in train.lines] == [[0.625, 0.75], [0.75, 1.0], [0.75, 1.0]]
+    assert set(test.collections[0].get_paths()[0].vertices[:, 1]) == {0.75, 0.5, 1.0}
+
+
+def test_learning_curves_refuse_runs_by_their_number():
+    found = "Received 12 epochs up to 12 in run 0 and 11 up to 11 in run 1"
+    with pytest.raises(ValueError, match=rf"`history` of 'LN' must have runs measured at the same epochs\. {found}"):
         visualization.learning_curves({"LN": [history(0), history(1, epochs=11)]})
-    with pytest.raises(ValueError, match="at least one history"):
+    with pytest.raises(ValueError, match=r"`history` of 'LN' must hold at least one history. Received an empty list"):
         visualization.learning_curves({"LN": []})
+    with pytest.raises(TypeError, match=r"`history\[1\]` of 0 must be a dict of lists\. Received: 3\."):
+        visualization.learning_curves({0: [history(0), 3]})
 
 
 def test_learning_curves_tell_many_methods_apart():

@@ -1,7 +1,7 @@
 """Figures of accuracy over the epochs of training."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,25 +23,25 @@ _HISTORY_KEYS = ("epoch", "test_accuracy", *_TRAINING_LINES)
 _BAND = {"alpha": 0.15, "linewidth": 0}
 
 
-def learning_curves(history: Mapping[Any, Any] | list[Mapping[str, Any]], title: str | None = None) -> Figure:
+def learning_curves(history: Mapping[Any, Any] | Sequence[Mapping[str, Any]], title: str | None = None) -> Figure:
     """Test accuracy, and training accuracy on correctly labelled and mislabelled examples, over the epochs.
 
-    Lines of several runs, such as those of several seeds, are their means; the test accuracy has a band from the lowest
-    run to the highest.
+    Lines of several runs, such as those of several seeds, are the means of those that were measured; the test accuracy
+    has a band from the lowest run to the highest.
 
     Args:
         history: a dict of lists with one value per epoch under the keys `epoch`, `test_accuracy` (clean labels),
             `train_accuracy_clean`, `train_accuracy_mislabelled` and `train_accuracy_mislabelled_true`. The values are
             accuracies from 0 to 1, such as those of `metrics.split_accuracy`, or `None` where nothing was measured. Of
-            several runs, a list of such dicts. To compare methods, a dict `{method: history}`, which is drawn with one
-            colour per method.
+            several runs, a list of such dicts, measured at the same epochs. To compare methods, a dict
+            `{method: history or list of histories}`, which is drawn with one colour per method.
         title: text above the panels.
 
     Returns:
         A `matplotlib.figure.Figure` with two panels.
 
     Raises:
-        TypeError: if a history is not a dict of lists of numbers.
+        TypeError: if a history is neither a dict of lists of numbers nor a list of such dicts.
         ValueError: if there is no history, a key is missing, lists differ in length, or runs of a method in epochs.
 
     Example:
@@ -55,23 +55,24 @@ def learning_curves(history: Mapping[Any, Any] | list[Mapping[str, Any]], title:
         Englesson, Mehrpanah, Azizpour. Logistic-Normal likelihoods for heteroscedastic label noise in classification.
         2023, Figure 4.
     """
-    if isinstance(history, list):
+    if isinstance(history, (list, tuple)):
         history = {None: history}
     _style.check_some("history", history, "history")
     histories = {None: history} if "epoch" in history else history
     histories = {method: _check_runs(method, one) for method, one in histories.items()}
+    means = {method: _over_runs(np.ma.mean, runs) for method, runs in histories.items()}
     figure = Figure(figsize=(10, 4.8), layout="constrained")
     test, train = figure.subplots(1, 2)
     # After eight methods the colours repeat, with markers.
     looks = itertools.cycle(itertools.product(("", "o", "s"), _style.PALETTE))
     for (method, runs), (marker, color) in zip(histories.items(), looks, strict=False):
-        curves = {key: values.mean(axis=0) for key, values in runs.items()}
+        curves = means[method]
         every = -(-len(curves["epoch"]) // 10)  # matplotlib fails on a fraction if nothing was measured
         look = {"color": color, "marker": marker, "markevery": every, "markersize": 4}
         test.plot(curves["epoch"], curves["test_accuracy"], linewidth=1.8, label=method, **look)
         if len(runs["epoch"]) > 1:
-            accuracies = runs["test_accuracy"]
-            test.fill_between(curves["epoch"], accuracies.min(axis=0), accuracies.max(axis=0), color=color, **_BAND)
+            band = [_over_runs(extreme, runs)["test_accuracy"] for extreme in (np.ma.min, np.ma.max)]
+            test.fill_between(curves["epoch"], *band, color=color, **_BAND)
         for key, (_, line) in _TRAINING_LINES.items():
             train.plot(curves["epoch"], curves[key], **line, **look)
     for axes, name in ((test, "Test accuracy"), (train, "Training accuracy")):
@@ -79,9 +80,9 @@ def learning_curves(history: Mapping[Any, Any] | list[Mapping[str, Any]], title:
         axes.set_xlabel("epoch")
         _open_accuracy_frame(axes)
     train.set_ylim(-0.02, 1.02)
-    kinds = _kinds(_TRAINING_LINES, histories.values())
+    kinds = _kinds(_TRAINING_LINES, means.values())
     if test.collections:
-        kinds.append(Patch(color=_style.GREY, label="lowest to highest run", **_BAND))
+        kinds.append(Patch(color=_style.GREY, label="test accuracy: lowest to highest run", **_BAND))
     figure.legend(handles=kinds, loc="outside lower right", frameon=False)
     if None not in histories:
         figure.legend(handles=test.lines, loc="outside lower left", ncols=-(-len(histories) // 3), frameon=False)
@@ -99,7 +100,8 @@ def training_by_noise_rate(
     is memorised.
 
     Args:
-        histories: a dict `{method: {rate: history}}` with rates from 0 to 1 and histories as in `learning_curves`.
+        histories: a dict `{method: {rate: history}}` with rates from 0 to 1 and one history each, as in
+            `learning_curves`.
         title: text above the panels.
 
     Returns:
@@ -166,20 +168,32 @@ def _kinds(keys, histories):
 
 def _check_runs(method, runs):
     """Curves of one method's histories, float arrays `[runs, epochs]`."""
-    runs = runs if isinstance(runs, list) else [runs]
-    of = f" of {method!r}" if method else ""
+    if not isinstance(runs, (list, tuple)):
+        runs = [runs]
+    of = "" if method is None else f" of {method!r}"
     if not runs:
-        raise ValueError(f"`history`{of} must hold at least one history. Received an empty list.")
-    checked = [_check_history("history", method, one) for one in runs]
-    epochs = [one["epoch"].tolist() for one in checked]
-    if any(one != epochs[0] for one in epochs):
-        raise ValueError(f"`history`{of} must have runs measured at the same epochs. Received: {epochs!r:.100}.")
+        raise ValueError(f"`history`{of} must hold at least one history. Received an empty {type(runs).__name__}.")
+    name = "history" if len(runs) == 1 else "history[{}]"
+    checked = [_check_history(name.format(number), method, one) for number, one in enumerate(runs)]
+    first = checked[0]["epoch"]
+    for number, one in enumerate(checked):
+        if not np.array_equal(one["epoch"], first, equal_nan=True):
+            raise ValueError(
+                f"`history`{of} must have runs measured at the same epochs. Received {len(first)} epochs up to "
+                f"{max(first, default=0):g} in run 0 and {len(one['epoch'])} up to {max(one['epoch'], default=0):g} in "
+                f"run {number}."
+            )
     return {key: np.stack([one[key] for one in checked]) for key in _HISTORY_KEYS}
+
+
+def _over_runs(reduce, runs):
+    """Curves that are the mean, or the like, of what was measured, with NaN where nothing was."""
+    return {key: np.ma.filled(reduce(np.ma.masked_invalid(values), axis=0), np.nan) for key, values in runs.items()}
 
 
 def _check_history(argument, method, history):
     """Curves of one history as float arrays of the same length, with NaN for `None`."""
-    of = f" of {method!r}" if method else ""
+    of = "" if method is None else f" of {method!r}"
     if not isinstance(history, Mapping):
         raise TypeError(f"`{argument}`{of} must be a dict of lists. Received: {history!r:.100}.")
     missing = [key for key in _HISTORY_KEYS if key not in history]
