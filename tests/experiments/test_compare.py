@@ -212,6 +212,14 @@ def put(folder, noise, name, accuracies, **more):
         (folder / noise / f"{name}-{seed}.json").write_text(json.dumps({"settings": settings, "scores": scores}))
 
 
+def test_the_only_method_of_enough_seeds_is_not_in_bold(tmp_path):
+    put(tmp_path, "symmetric40", "CrossEntropy", [0.70, 0.74])
+    put(tmp_path, "symmetric40", "Focal", [0.80, 0.90, 0.85])
+    _, best, other = table.rows(table.scores(table.stored("digits", tmp_path)[0]), "last", {})
+    assert best == ["`Focal`", "85.0 ± 5.0"]
+    assert other == ["`CrossEntropy`", "72.0 ± 2.8 (2)"]
+
+
 def test_tables_count_mark_and_order(tmp_path):
     put(tmp_path, "symmetric40", "CrossEntropy", [0.70, 0.74, 0.72], memorised=0.25)
     put(tmp_path, "symmetric40", "Focal", [0.80, 0.90, 0.85])

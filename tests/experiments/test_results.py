@@ -72,6 +72,18 @@ def test_table_and_figures_come_from_the_files(finished):
     assert {path.name for path in group.glob("*.png")} == {"learning_curves.png", "reliability.png", "transition.png"}
 
 
+def test_learning_curves_are_of_all_seeds_and_say_how_many(finished):
+    workdir, result = finished
+    path = workdir / SMALL.name / "seed0.json"
+    better = {key: [2 * (value or 0) for value in values] for key, values in result["curves"].items()}
+    runs = [(path, result), (path, {**result, "curves": {**better, "epoch": result["curves"]["epoch"]}})]
+    figure = report.compare({"FC": runs, "LN": runs[:1]})["learning_curves"]
+    lines = figure.axes[0].lines
+    assert [line.get_label() for line in lines] == ["FC (2)", "LN (1)"]
+    assert lines[0].get_ydata().tolist() == pytest.approx([1.5 * one for one in result["curves"]["test_accuracy"]])
+    assert figure.get_suptitle() == "digits, symmetric 40%; means over seeds, whose number is in parentheses"
+
+
 def test_a_figure_of_all_methods_is_not_replaced_by_one_of_some(finished, tmp_path, capsys):
     workdir, result = finished
     shutil.copytree(workdir / "small", tmp_path / "small")
