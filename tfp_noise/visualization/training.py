@@ -1,7 +1,7 @@
 """Figures of accuracy over the epochs of training."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,9 @@ _HISTORY_KEYS = ("epoch", "test_accuracy", *_TRAINING_LINES)
 _BAND = {"alpha": 0.15, "linewidth": 0}
 
 
-def learning_curves(history: Mapping[Any, Any] | Sequence[Mapping[str, Any]], title: str | None = None) -> Figure:
+def learning_curves(
+    history: Mapping[Any, Any] | list[Mapping[str, Any]] | tuple[Mapping[str, Any], ...], title: str | None = None
+) -> Figure:
     """Test accuracy, and training accuracy on correctly labelled and mislabelled examples, over the epochs.
 
     Lines of several runs, such as those of several seeds, are the means of those that were measured; the test accuracy
