@@ -62,7 +62,7 @@ def learning_curves(
     _style.check_some("history", history, "history")
     histories = {None: history} if "epoch" in history else history
     histories = {method: _check_runs(method, one) for method, one in histories.items()}
-    means = {method: _over_runs(np.ma.mean, runs) for method, runs in histories.items()}
+    means = {m: {key: _over_runs(np.ma.mean, runs[key]) for key in runs} for m, runs in histories.items()}
     figure = Figure(figsize=(10, 4.8), layout="constrained")
     test, train = figure.subplots(1, 2)
     # After eight methods the colours repeat, with markers.
@@ -73,7 +73,7 @@ def learning_curves(
         look = {"color": color, "marker": marker, "markevery": every, "markersize": 4}
         test.plot(curves["epoch"], curves["test_accuracy"], linewidth=1.8, label=method, **look)
         if len(runs["epoch"]) > 1:
-            band = [_over_runs(extreme, runs)["test_accuracy"] for extreme in (np.ma.min, np.ma.max)]
+            band = [_over_runs(extreme, runs["test_accuracy"]) for extreme in (np.ma.min, np.ma.max)]
             test.fill_between(curves["epoch"], *band, color=color, **_BAND)
         for key, (_, line) in _TRAINING_LINES.items():
             train.plot(curves["epoch"], curves[key], **line, **look)
@@ -188,9 +188,9 @@ def _check_runs(method, runs):
     return {key: np.stack([one[key] for one in checked]) for key in _HISTORY_KEYS}
 
 
-def _over_runs(reduce, runs):
-    """Curves that are the mean, or the like, of what was measured, with NaN where nothing was."""
-    return {key: np.ma.filled(reduce(np.ma.masked_invalid(values), axis=0), np.nan) for key, values in runs.items()}
+def _over_runs(reduce, curves):
+    """The mean, or the like, of what was measured of curves `[runs, epochs]`, with NaN where nothing was."""
+    return np.ma.filled(reduce(np.ma.masked_invalid(curves), axis=0), np.nan)
 
 
 def _check_history(argument, method, history):

@@ -72,12 +72,10 @@ def draw(experiments, classes, workdir, data_dir):
     planes = {label: (features, kernel) for label, (_, features, kernel) in seen.items()}
     found = results.load(workdir)
     runs = list(found.values())
-    by_name = {}
-    for path, result in found.items():
-        by_name.setdefault(result["settings"]["name"], []).append((path, result))
 
     def of_its_seed_first(experiment):
-        return sorted(by_name[experiment.name], key=lambda run: run[1]["settings"]["seed"] != experiment.seed)
+        same = [run for run in found.items() if run[1]["settings"]["name"] == experiment.name]
+        return sorted(same, key=lambda run: run[1]["settings"]["seed"] != experiment.seed)
 
     methods = {experiment.method.label: of_its_seed_first(experiment) for experiment in experiments}
     figures = report.compare(methods) | {
