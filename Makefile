@@ -39,7 +39,7 @@ results: $(READY)
 	$(BIN)/python -m experiments.overview --workdir=results
 	for page in papers.online_label_smoothing.findings papers.learnable_label_smoothing.findings; do \
 		$(BIN)/python -m experiments.$$page --workdir=results || exit 1; done
-	for study in decision dense detection heteroscedastic multi_label suspects; do \
+	for study in decision dense detection heteroscedastic multi_label reconstruction suspects; do \
 		$(BIN)/python -m experiments.$$study.table || exit 1; done
 	for set in cifar10n-aggregate cifar10n-worst digits fashion_mnist; do \
 		$(BIN)/python -m experiments.compare --dataset=$$set --notrain || exit 1; done
