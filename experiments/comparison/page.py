@@ -7,7 +7,6 @@ import numpy as np
 from experiments import results
 from experiments.comparison import costs, table
 from experiments.comparison.methods import CROSS_ENTROPY, METHODS
-from experiments.comparison.runs import SEARCH_SEEDS
 from experiments.comparison.sets import SETS
 from experiments.comparison.training import HIDDEN
 from experiments.evaluation import summaries
@@ -73,7 +72,7 @@ def page(dataset, folder, stored, others):
         network=f"`{task.model}`" if task.model else f"two hidden layers of {HIDDEN[0]} units",
         noise=_noise(runs),
         chosen="hyperparameters and the best epoch" if task.searched else "the best epoch",
-        search=_search(folder, methods) if task.searched else _NO_SEARCH,
+        search=_search(task, folder, methods) if task.searched else _NO_SEARCH,
         **examples,
     )
     paragraphs = [textwrap.fill(one, _WIDTH, break_on_hyphens=False) for one in text.split("\n\n")]
@@ -106,10 +105,10 @@ def _noise(runs):
     return "; ".join(words).capitalize() if words else "No label is wrong"
 
 
-def _search(folder, methods):
+def _search(task, folder, methods):
     """The paragraph on the search over values."""
     return _SEARCH.format(
-        search_seeds=len(SEARCH_SEEDS),
+        search_seeds=len(task.search_seeds),
         searched=_searched(folder),
         not_searched=_and([f"`{name}`" for name in METHODS if name in methods and not METHODS[name].space]),
     )

@@ -13,10 +13,8 @@ from experiments.comparison.training import HIDDEN
 from experiments.console import terminal
 from tfp_noise.search.walk import points
 
-SEARCH_SEEDS = (0, 1)
 
-
-def measure(dataset, noises, methods, seeds, folder, data_dir=None):
+def measure(dataset, noises, methods, seeds, folder, data_dir=None, values_only=False):
     """Train what is missing: for each method and seed on each noise.
 
     A run that diverges is stored as such. One that fails otherwise is named, and does not stop the others.
@@ -28,6 +26,7 @@ def measure(dataset, noises, methods, seeds, folder, data_dir=None):
         seeds: list of int.
         folder: `pathlib.Path` of the results of the data set.
         data_dir: folder of prepared data sets, or `None`.
+        values_only: bool, try the values that the methods are searched over, and train nothing else.
 
     Returns:
         A list of text, the runs that failed.
@@ -39,7 +38,10 @@ def measure(dataset, noises, methods, seeds, folder, data_dir=None):
         for case in cases:
             title = f"{method}, {case.noise.name}, seed {case.seed}"
             try:
-                _find_or_train(method, case, folder, trainers, title, data_dir)
+                if not values_only:
+                    _find_or_train(method, case, folder, trainers, title, data_dir)
+                elif METHODS[method].space:
+                    _search(method, case, folder, trainers, data_dir)
             except Exception as error:  # of any kind, because the other runs have nothing to do with it
                 failed.append(title)
                 terminal.console().print(f"{title}: failed: {type(error).__name__}: {error}", markup=False)
@@ -74,25 +76,26 @@ def _find_or_train(name, case, folder, trainers, title, data_dir):
 def _search(name, case, folder, trainers, data_dir):
     """The point of the method's space with the highest accuracy on given validation labels, the first of equals.
 
-    The accuracy is the mean at the end of trainings with `SEARCH_SEEDS`, all of which must finish. Stored when all
-    points are done.
+    The accuracy is the mean at the end of trainings with the data set's `search_seeds`, all of which must finish. Each
+    point is stored when it is done, and the choice when all of them are.
     """
-    path, method = path_of(folder, case.noise, name, "search"), METHODS[name]
-    settings = {**_settings(name, case, method.space), "seed": list(SEARCH_SEEDS)}
-    if _is_there(path, settings):
-        return results.read_measured(path)["chosen"]
-    cases = [one for seed in SEARCH_SEEDS for one in sets.cases(case.dataset, [case.noise], seed, data_dir)]
-    trials = [
-        {"arguments": point, "seeds": [_scores(method, one, point, trainers) for one in cases]}
-        for point in points(method.space)
-    ]
+    path, method, seeds = path_of(folder, case.noise, name, "search"), METHODS[name], case.task.search_seeds
+    settings = {**_settings(name, case, method.space), "seed": list(seeds)}
+    found = results.read_measured(path) if _is_there(path, settings) else {"settings": settings, "trials": []}
+    if "chosen" in found:
+        return found["chosen"]
+    cases = [one for seed in seeds for one in sets.cases(case.dataset, [case.noise], seed, data_dir)]
+    trials, found["made_by"] = found["trials"], results.made_by()
+    for point in points(method.space)[len(trials) :]:
+        trials.append({"arguments": point, "seeds": [_scores(method, one, point, trainers) for one in cases]})
+        results.write_json(path, found)
+        terminal.console().print(f"{path}: {point}, {len(trials)} values of {len(points(method.space))}", markup=False)
     finished = [trial for trial in trials if not any("failed" in scores for scores in trial["seeds"])]
     if not finished:
         raise ValueError(f"none of the {len(trials)} trials of {path} finished: {trials[0]['seeds']}")
-    chosen = max(finished, key=lambda trial: sum(scores["validation"] for scores in trial["seeds"]))["arguments"]
-    found = {"settings": settings, "trials": trials, "chosen": chosen, "made_by": results.made_by()}
-    results.write_json(path, found)
-    return chosen
+    best = max(finished, key=lambda trial: sum(scores["validation"] for scores in trial["seeds"]))
+    results.write_json(path, {**found, "chosen": best["arguments"]})
+    return best["arguments"]
 
 
 def _settings(name, case, arguments):

@@ -42,24 +42,31 @@ def scores(contents):
         method, _, seed = path.stem.rpartition("-")
         if "failed" not in content["scores"]:
             found.setdefault(path.parent.name, {}).setdefault(method, {})[int(seed)] = content["scores"]
-    return {noise: found[noise] for noise in sorted(found, key=_place)}
+    return {noise: found[noise] for noise in sorted(found, key=place)}
 
 
-def _place(noise):
-    kind, rate = _parts(noise)
-    return _KINDS.index(kind), rate
+def place(noise):
+    """Return what noises are ordered by in tables, a tuple: their kind, and their rate."""
+    name, rate = _parts(noise)
+    return _KINDS.index(name), rate
 
 
 def _parts(noise):
     """Kind and rate in percent of a noise's name."""
-    kind = noise.rstrip("0123456789")
-    return kind, int(noise[len(kind) :] or 0)
+    name = noise.rstrip("0123456789")
+    return name, int(noise[len(name) :] or 0)
+
+
+def kind(noise):
+    """Return the kind of a noise as a table prints it, as "symmetric"."""
+    name, _ = _parts(noise)
+    return _TITLES.get(name, name.replace("_", " "))
 
 
 def title(noise):
     """Return the name of a noise as a table prints it, as "symmetric 40 %"."""
-    kind, rate = _parts(noise)
-    return f"{kind.replace('_', ' ')} {rate} %" if rate else _TITLES[kind]
+    _, rate = _parts(noise)
+    return f"{kind(noise)} {rate} %" if rate else kind(noise)
 
 
 def mean(runs, name, score="last"):

@@ -35,6 +35,7 @@ class ComparedSet:
         learning_rate: float, Adam's.
         searched: bool, search over the values of the methods that declare some; without it each method has its
             authors' values, or its defaults.
+        search_seeds: tuple of int, the seeds of a search's trainings with each value.
     """
 
     load: Callable
@@ -46,6 +47,7 @@ class ComparedSet:
     model: str | None = None
     learning_rate: float = 5e-3
     searched: bool = True
+    search_seeds: tuple[int, ...] = (0, 1)
 
     def network(self, input_shape, num_outputs):
         """Return a new network, whose stages of layers are named "stage1" and so on.
