@@ -43,6 +43,7 @@ results: $(READY)
 		$(BIN)/python -m experiments.$$study.table || exit 1; done
 	for set in cifar10n-aggregate cifar10n-worst digits fashion_mnist; do \
 		$(BIN)/python -m experiments.compare --dataset=$$set --notrain || exit 1; done
+	$(BIN)/python -m experiments.comparison.values
 	$(BIN)/python -m experiments.readme
 
 # Three random committed runs, made again; PICK=20261129 draws the same ones.
