@@ -3,6 +3,7 @@
 import json
 import pathlib
 
+import numpy as np
 import pytest
 
 from experiments.comparison import methods, runs, values
@@ -15,6 +16,15 @@ BETAS = methods.METHODS[NAME].space["beta"]
 
 def test_page_is_that_of_the_results():
     assert (RESULTS / "values.md").read_text(encoding="utf-8") == values.page(RESULTS)
+
+
+def test_what_choose_a_loss_says_of_logistic_normal_is_what_the_table_says():
+    heading, *rows = values.rows("LogisticNormal", values._searches(RESULTS)["LogisticNormal"])
+    found = {(row[0], row[1].split()[0]): [float(cell.strip("*")) for cell in row[2:-1]] for row in rows}
+    default, one = found["1.0", "0.5"], found["1.0", "1.0"]
+    assert len(default) == len(heading) - 3 >= 5
+    assert all(better > worse for better, worse in zip(one, default, strict=True))
+    assert abs(np.mean(found["0.5", "0.5"]) - np.mean(one)) < 2
 
 
 def put(root, place, accuracies, chosen):
