@@ -32,12 +32,13 @@ class LogisticNormal(NoisyLabelLoss):
         diagonal    S = diag(c^2 + min_scale)                n
         low_rank    S = C C' + min_scale I   (Eq. 9)         n * rank, row-major [n, rank]
 
-    `temperature` and `min_scale` decide together which examples are given up. Residuals are at most `temperature *
-    log(s_label / s_other)` long at the start, 7 for ten classes at a temperature of 1, and those longer than `min_scale`
-    are attenuated. A large `temperature / min_scale` gives up right examples, too, before they are learned, and learning
-    is slow; a small one learns wrong labels. The defaults are the paper's for MNIST and CIFAR-10 under 40 % symmetric
-    noise. Elsewhere a ratio of 1 was better in most of this package's measurements, on photographs one of 1/2: begin
-    there and search, as the paper does for each data set (`tfp_noise.search.choose_loss`).
+    `temperature` and `min_scale` decide together which examples are given up. The residual of an untrained network is
+    about `temperature * log(s_label / s_other)` long, 7 for ten classes at a temperature of 1, and gradients of
+    residuals longer than `min_scale` are attenuated. A large `temperature / min_scale` therefore gives up right
+    examples, too, before they are learned, and learning is slow; a small one learns wrong labels. The defaults are the
+    paper's for MNIST and CIFAR-10 under 40 % symmetric noise. In this package's measurements a ratio of 1 was mostly
+    better, and on photographs one of 1/2: begin there and search, as the paper does for each data set
+    (`tfp_noise.search.choose_loss`).
 
     The low-rank form costs O(n rank^2) and makes no n x n matrix. Rank 1 has a closed form; higher ranks solve a system
     of as many unknowns in float64, which takes 4 to 13 times as long on a CPU (rank 4, K = 10 to 21,843), and is right
