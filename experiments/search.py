@@ -22,7 +22,6 @@ from experiments.console import shared_flags, terminal
 from experiments.papers.logistic_normal.methods import preset, space
 from experiments.results import locks
 from experiments.run import run, run_all
-from experiments.sweep import check_seeds
 from tfp_noise.search.walk import walk
 
 _OBJECTIVE = "validation_accuracy_observed"
@@ -138,7 +137,7 @@ def main():
     args = flags.FLAGS
     experiment = papers.find(args.experiment).with_seed(args.seed)
     method, dataset = experiment.method.label, experiment.dataset
-    more_seeds = check_seeds(args.more_seeds) if args.more_seeds else []
+    more_seeds = shared_flags.check_seeds(args.more_seeds) if args.more_seeds else []
     grid = space(method, dataset)
     published = {name: preset(method, dataset, experiment.noise)[name] for name in grid}
     outcome = search(experiment, grid, args.workdir, args.data_dir)

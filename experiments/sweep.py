@@ -8,22 +8,7 @@ from absl import flags
 
 from experiments import papers
 from experiments.console import shared_flags, terminal
-from experiments.experiment import MAX_SEED
 from experiments.run import run_all
-
-
-def check_seeds(texts):
-    """Return the seeds of a flag as ints.
-
-    Args:
-        texts: list of text.
-
-    Raises:
-        ValueError: if one is no seed, or there is none.
-    """
-    if not texts or not all(text.isdigit() and int(text) <= MAX_SEED for text in texts):
-        raise ValueError(f"Seeds must be integers from 0 to {MAX_SEED}, as in 0,1,2. Received: {texts}.")
-    return [int(text) for text in texts]
 
 
 def check_jobs(jobs, strategy):
@@ -52,7 +37,7 @@ def check_jobs(jobs, strategy):
 def main():
     """Run the experiments of the flags, seed by seed, and print the table."""
     args = flags.FLAGS
-    seeds = check_seeds(args.seeds)
+    seeds = shared_flags.check_seeds(args.seeds)
     check_jobs(args.jobs, args.strategy)
     found, strategy = papers.under(args.under), shared_flags.build_strategy()
     experiments = [shared_flags.adapted(one.with_seed(seed), strategy) for seed in seeds for one in found]

@@ -118,8 +118,9 @@ def _searched(folder):
     """The methods that were searched over, with the number of points, as text."""
     counts = {}
     for path in sorted(folder.glob("*/*-search.json")):
-        name, trials = path.stem.removesuffix("-search"), results.read_measured(path)["trials"]
-        counts[name] = max(counts.get(name, 0), len(trials))
+        name, found = path.stem.removesuffix("-search"), results.read_measured(path)
+        if "chosen" in found:
+            counts[name] = max(counts.get(name, 0), len(found["trials"]))
     return ", ".join(f"`{name}` {counts[name]}" for name in sorted(counts)) or "none"
 
 

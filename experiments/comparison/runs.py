@@ -85,9 +85,11 @@ def _search(name, case, folder, trainers, data_dir):
     if "chosen" in found:
         return found["chosen"]
     cases = [one for seed in seeds for one in sets.cases(case.dataset, [case.noise], seed, data_dir)]
-    trials, found["made_by"] = found["trials"], results.made_by()
+    trials, made_by = found["trials"], results.made_by()
+    found.setdefault("made_by", made_by)  # of the first; each trial has the commit of its own
     for point in points(method.space)[len(trials) :]:
-        trials.append({"arguments": point, "seeds": [_scores(method, one, point, trainers) for one in cases]})
+        scores = [_scores(method, one, point, trainers) for one in cases]
+        trials.append({"arguments": point, "seeds": scores, "commit": made_by["commit"]})
         results.write_json(path, found)
         terminal.console().print(f"{path}: {point}, {len(trials)} values of {len(points(method.space))}", markup=False)
     finished = [trial for trial in trials if not any("failed" in scores for scores in trial["seeds"])]

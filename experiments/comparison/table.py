@@ -42,10 +42,10 @@ def scores(contents):
         method, _, seed = path.stem.rpartition("-")
         if "failed" not in content["scores"]:
             found.setdefault(path.parent.name, {}).setdefault(method, {})[int(seed)] = content["scores"]
-    return {noise: found[noise] for noise in sorted(found, key=place)}
+    return {noise: found[noise] for noise in sorted(found, key=order)}
 
 
-def place(noise):
+def order(noise):
     """Return what noises are ordered by in tables, a tuple: their kind, and their rate."""
     name, rate = _parts(noise)
     return _KINDS.index(name), rate
@@ -67,6 +67,18 @@ def title(noise):
     """Return the name of a noise as a table prints it, as "symmetric 40 %"."""
     _, rate = _parts(noise)
     return f"{kind(noise)} {rate} %" if rate else kind(noise)
+
+
+def span(noises):
+    """Return what noises of one kind are called together, as "symmetric 20 to 80 % (4 noises)".
+
+    Args:
+        noises: list of their names, in the order of their rates.
+    """
+    if len(noises) == 1:
+        return title(noises[0])
+    (_, lowest), (_, highest) = _parts(noises[0]), _parts(noises[-1])
+    return f"{kind(noises[0])} {lowest} to {highest} % ({len(noises)} noises)"
 
 
 def mean(runs, name, score="last"):

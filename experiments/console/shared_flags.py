@@ -36,6 +36,20 @@ def define_seed(text="Seed of noise, initialisation, order and augmentation."):
     flags.DEFINE_integer("seed", 0, text, lower_bound=0, upper_bound=MAX_SEED)
 
 
+def check_seeds(texts):
+    """Return the seeds of a flag as ints.
+
+    Args:
+        texts: list of text.
+
+    Raises:
+        ValueError: if one is no seed, or there is none.
+    """
+    if not texts or not all(text.isdigit() and int(text) <= MAX_SEED for text in texts):
+        raise ValueError(f"Seeds must be integers from 0 to {MAX_SEED}, as in 0,1,2. Received: {texts}.")
+    return [int(text) for text in texts]
+
+
 def define_training():
     """Define the flags of a script that trains: `--workdir`, `--data_dir`, `--smoke`, `--resume`, and where."""
     define_workdir_to_write()

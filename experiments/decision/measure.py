@@ -24,7 +24,7 @@ def main():
     args = flags.FLAGS
     for name in args.sets:
         try:
-            measure(name, METHODS, list(map(int, args.seeds)), pathlib.Path(args.results), args.data_dir)
+            measure(name, METHODS, shared_flags.check_seeds(args.seeds), pathlib.Path(args.results), args.data_dir)
         except FileNotFoundError as error:
             terminal.console().print(f"{name} is left out: {error}", markup=False)
 

@@ -23,6 +23,7 @@ LOSSES = {
     "online label smoothing": lambda _: losses.OnlineLabelSmoothing(**_of_anchors()),
     "focal": lambda _: losses.Focal(**_of_anchors(gamma=2.0)),
     "Logistic-Normal": lambda _: losses.LogisticNormal(**_of_anchors()),
+    "Logistic-Normal (0.5, 0.5)": lambda _: losses.LogisticNormal(**_of_anchors(temperature=0.5)),
     "Logistic-Normal (0.5, 1)": lambda _: losses.LogisticNormal(**_of_anchors(temperature=0.5, min_scale=1.0)),
     "forward correction": lambda transition: losses.ForwardCorrection(**_of_anchors(transition=transition)),
 }

@@ -25,10 +25,10 @@ anchors: none is learned.
 Scores are the mean average precision at an IoU of 0.5, after non-maximum suppression, for {test} canvases of other
 digits with their true labels: mean and standard deviation over {seeds} seeds of canvases, noise and networks; in how
 many of them a loss has more than cross-entropy, and p of a paired t test. Hyperparameters are the defaults, but for
-the focal loss's `gamma` of 2, and a second row of Logistic-Normal with a `temperature` of 0.5 and a `min_scale` of 1,
-which learn more of what is hard ([by values](../compare/values.md)). Forward correction knows the transition matrix; that of true labels is the identity, with
-which it is cross-entropy but for rounding errors, so that the difference of these two rows is what they make of a
-training. Zhang et al. (2021), Table X, have on Pascal VOC with YOLO and MobileNetV2 {paper}.
+the focal loss's `gamma` of 2, and two further rows of Logistic-Normal, whose `temperature` and `min_scale` stand in
+parentheses: the defaults are 1 and 0.5. Forward correction knows the transition matrix; that of true labels is the
+identity, with which it is cross-entropy but for rounding errors, so that the difference of these two rows is what they
+make of a training. Zhang et al. (2021), Table X, have on Pascal VOC with YOLO and MobileNetV2 {paper}.
 """
 _TITLES = {"clean": "True labels", "pair_flip30": "{rate:.0f} % of the digits have the label of the next class"}
 

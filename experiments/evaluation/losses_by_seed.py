@@ -5,7 +5,7 @@ import pathlib
 from absl import flags
 
 from experiments import results
-from experiments.console import terminal
+from experiments.console import shared_flags, terminal
 
 
 def define_flags(losses, folder):
@@ -29,7 +29,7 @@ def measure(load, measured, prefix=""):
         prefix: text before the seed in the names of the files.
     """
     args = flags.FLAGS
-    for seed in map(int, args.seeds):
+    for seed in shared_flags.check_seeds(args.seeds):
         path = pathlib.Path(args.results) / f"{prefix}{seed}.json"
         found = results.read_measured(path)
         for name in [name for name in args.losses if name not in found]:

@@ -19,6 +19,7 @@ LOSSES = {
     "generalized cross-entropy": lambda *_: losses.GeneralizedCrossEntropy(2),
     "symmetric cross-entropy": lambda *_: losses.SymmetricCrossEntropy(2),
     "Logistic-Normal": lambda *_: losses.LogisticNormal(2),
+    "Logistic-Normal (0.5, 0.5)": lambda *_: losses.LogisticNormal(2, temperature=0.5),
     "Logistic-Normal (0.5, 1)": lambda *_: losses.LogisticNormal(2, temperature=0.5, min_scale=1.0),
     "forward, transition known": lambda *_: losses.ForwardCorrection(2, attributes.TRANSITION),
     "forward, estimated": lambda x, y: [losses.ForwardCorrection(2, one) for one in estimated(x, y)],

@@ -16,10 +16,10 @@ Handwritten digits, each with {labels} labels, present or absent: {names}.
 {missed:.0f} % of the present labels are given as absent, and {added:.0f} % of the absent ones as present. Scores are
 for other digits with their true labels, means over the labels: mean and standard deviation over {seeds} seeds of
 noise and networks; in how many of them a loss has more than binary cross-entropy, and p of a paired t test. Each loss
-is one of two classes in `losses.MultiLabel`, with its default hyperparameters, but for a second row of
-Logistic-Normal with a `temperature` of 0.5 and a `min_scale` of 1, which learn more of what is hard ([by
-values](../compare/values.md)). The estimated transitions, one a label, are those of `estimation.from_confident_counts` for predictions of networks that were trained on the other half
-of the digits.
+is one of two classes in `losses.MultiLabel`, with its default hyperparameters, but for two further rows of
+Logistic-Normal, whose `temperature` and `min_scale` stand in parentheses: the defaults are 1 and 0.5. The estimated
+transitions, one a label, are those of `estimation.from_confident_counts` for predictions of networks that were trained
+on the other half of the digits.
 """
 
 

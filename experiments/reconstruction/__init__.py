@@ -1,1 +1,1 @@
-"""The authors' training with the Logistic-Normal likelihood, put together from TFP and Keras 2, beside ours."""
+"""A reconstruction of the authors' training with the Logistic-Normal likelihood, by TFP and Keras 2, beside ours."""

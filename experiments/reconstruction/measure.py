@@ -1,11 +1,14 @@
-"""The authors' training on MNIST, put together anew: `python -m experiments.reconstruction.measure --seeds=0,1,2`.
+"""A reconstruction of the authors' training on MNIST: `python -m experiments.reconstruction.measure --seeds=0,1,2`.
 
-Nothing of `tfp_noise` trains here: the likelihood is assembled from TFP's distributions and bijectors, as the paper's
-appendix D says, and Keras 2 has layers, their initial weights, the order of examples, and Adam. Images and given labels
-are those of the experiment with the same seed. One JSON file a seed; what is there already is not trained again.
+No loss and no classifier of `tfp_noise` trains here: the likelihood is assembled from TFP's distributions and
+bijectors, as the paper's appendix D says, and Keras 2 has layers, their initial weights, the order of examples, and
+Adam. Images, split and given labels are those of the experiment with the same seed, and so do not differ. One JSON file
+a seed; what is there already is not trained again.
 """
 
+import json
 import pathlib
+import re
 
 import numpy as np
 import tensorflow as tf
@@ -27,17 +30,38 @@ _LAYERS, _STEPS = tf_keras.layers, 40
 def main():
     """Train the seeds of the flags that have no file."""
     folder = pathlib.Path(flags.FLAGS.results)
-    for seed in map(int, flags.FLAGS.seeds):
-        path = path_of(folder, seed)
-        if not path.exists():
-            found = trained(papers.find(EXPERIMENT).with_seed(seed), flags.FLAGS.data_dir)
-            results.write_json(path, {**found, "made_by": results.made_by()})
-            terminal.console().print(f"{path}: clean test accuracy {found['scores']['test_accuracy']:.2%}")
+    for seed in shared_flags.check_seeds(flags.FLAGS.seeds):
+        experiment, path = papers.find(EXPERIMENT).with_seed(seed), folder / f"training-{seed}.json"
+        if path.exists():
+            read(path)
+            continue
+        found = {"settings": _settings(experiment), **trained(experiment, flags.FLAGS.data_dir)}
+        results.write_json(path, {**found, "made_by": results.made_by()})
+        terminal.console().print(f"{path}: clean test accuracy {found['scores']['test_accuracy']:.2%}")
 
 
-def path_of(folder, seed):
-    """Return the file of a seed, in a `pathlib.Path`."""
-    return folder / f"training-{seed}.json"
+def read(path):
+    """Return a stored training.
+
+    Args:
+        path: `pathlib.Path` of its file.
+
+    Raises:
+        ValueError: if the file is torn, or holds a training of another seed or of other settings.
+    """
+    found, named = results.read_measured(path), re.fullmatch(r"training-(\d+)\.json", path.name)
+    if not named or found.get("settings") != _settings(papers.find(EXPERIMENT).with_seed(int(named[1]))):
+        raise ValueError(
+            f"{path} must hold a training with today's settings and the seed of its name. Received: "
+            f"{found.get('settings')}. Move it out of the folder, and train again."
+        )
+    return found
+
+
+def _settings(experiment):
+    """The settings that a training depends on, as JSON has them."""
+    found = {name: getattr(experiment, name) for name in ("name", "model", "epochs", "batch_size", "optimizer", "seed")}
+    return json.loads(json.dumps({**found, "arguments": dict(experiment.method.arguments)}))
 
 
 def trained(experiment, data_dir=None):

@@ -1,4 +1,4 @@
-"""Page of the authors' training beside ours: `python -m experiments.reconstruction.table`."""
+"""Page of our training beside a reconstruction of the authors': `python -m experiments.reconstruction.table`."""
 
 import pathlib
 
@@ -13,20 +13,21 @@ from experiments.evaluation.paired_tests import FEWEST_SEEDS
 from experiments.reconstruction import measure
 
 _PRINTED_SEEDS = 5  # of each number of the paper's Table 1
-_HEAD = ["seed", "ours: test", "most wrong labels", "at the end"]
-_HEAD += ["anew: test", "with the dummy class", "most wrong labels", "at the end"]
-_NOTE = """# Logistic-Normal on MNIST beside the authors' training put together anew
+_HEAD = ["seed", "ours: test", "wrong labels learned, peak", "at the end"]
+_HEAD += ["reconstruction: test", "with the dummy class", "its wrong labels learned, peak", "at the end"]
+_NOTE = """# Logistic-Normal on MNIST beside a reconstruction of the authors' training
 
 The Logistic-Normal likelihood under asymmetric noise of 40 %, LeNet-5 of the authors' code, 45,000 images, 100 epochs:
-our runs of `{experiment}`, and the same training without the losses and the
-classifier of this package, by TensorFlow Probability's distribution and bijectors and by Keras 2
-([program](../../experiments/reconstruction/measure.py)). The two have the same images and, where the seed is the same,
-the same wrong labels; initial weights and the order of examples differ. The paper prints {mean:.2f} ± {deviation:.2f},
+our runs of `{experiment}`, and a reconstruction without the losses and the classifier
+of this package, by TensorFlow Probability's distribution and bijectors, as appendix D of Englesson et al. says, and by
+Keras 2 ([program](../../experiments/reconstruction/measure.py)). Loss, layers, initial weights, order of examples and
+optimizer are the reconstruction's own. Images, split and, where the seed is the same, wrong labels are ours, so that it
+says nothing of those; and its libraries are today's, not those of 2023. The paper prints {mean:.2f} ± {deviation:.2f},
 of {printed} seeds.
 
 Test: accuracy on clean test labels after the last epoch, %; with the dummy class: where it may be predicted, too, as
-the authors count. Most wrong labels: the highest fraction of a sample of the wrong training labels that is predicted
-after an epoch, %, and that epoch; then the fraction at the end. Ours are measured after every fourth epoch. Empty cells
+the authors count. Wrong labels learned: the fraction of a sample of the wrong training labels that is predicted, at the
+epoch in parentheses, where it is highest, and at the end, %; ours is measured after every fourth epoch. Empty cells
 were not measured.
 
 Made by `python -m experiments.reconstruction.measure`, which trains the seeds that are missing, half an hour each on
@@ -47,23 +48,34 @@ def page(folder, workdir):
     Args:
         folder: `pathlib.Path` of the results of `experiments.reconstruction.measure`.
         workdir: `pathlib.Path` of finished runs.
+
+    Raises:
+        FileNotFoundError: if there is no run and no reconstruction.
+        ValueError: if a file is torn, of other settings, or of other images and labels than the run of its seed.
     """
     mean, deviation = papers.find(measure.EXPERIMENT).published
     note = _NOTE.format(experiment=measure.EXPERIMENT, mean=mean, deviation=deviation, printed=_PRINTED_SEEDS)
     sound = results.load_sound(workdir / measure.EXPERIMENT, papers.EXPERIMENTS)
-    runs = {result["settings"]["seed"]: result for result in sound.values()}
-    found = {int(path.stem.split("-")[1]): results.read_measured(path) for path in folder.glob("training-*.json")}
-    for seed in runs.keys() & found.keys():
-        ours, theirs = runs[seed]["resolved"].get("data"), found[seed]["data"]
-        if ours not in (None, theirs):
-            raise ValueError(f"Seed {seed} must have the same images and labels in both. Received: {ours}, {theirs}.")
-    seeds = sorted(runs.keys() | found.keys())
-    rows = [[f"{seed}", *_ours(runs.get(seed)), *_anew(found.get(seed))] for seed in seeds]
-    ends = {
-        "ours": {seed: 100 * result["scores"]["test_accuracy"] for seed, result in runs.items()},
-        "anew": {seed: 100 * result["scores"]["test_accuracy"] for seed, result in found.items()},
-    }
-    return note + summaries.markdown_table([_HEAD, *rows]) + "\n" + "\n".join(_compared(ends, mean, deviation)) + "\n"
+    ours = {result["settings"]["seed"]: result for result in sound.values()}
+    theirs = {one["settings"]["seed"]: one for one in map(measure.read, sorted(folder.glob("training-*.json")))}
+    if not ours and not theirs:
+        raise FileNotFoundError(
+            f"No run of {measure.EXPERIMENT} under {workdir}, and no reconstruction in {folder}. `python -m "
+            "experiments.reconstruction.measure` makes the latter."
+        )
+    for seed in ours.keys() & theirs.keys():
+        data = ours[seed]["resolved"].get("data"), theirs[seed]["data"]
+        if data[0] not in (None, data[1]):  # runs of the past say nothing of their data
+            raise ValueError(f"Seed {seed} must have the same images and labels in both. Received: {data}.")
+    seeds = sorted(ours.keys() | theirs.keys())
+    rows = [[f"{seed}", *_ours(ours.get(seed)), *_theirs(theirs.get(seed))] for seed in seeds]
+    ends = [[100 * one["scores"]["test_accuracy"] for _, one in sorted(group.items())] for group in (ours, theirs)]
+    lines = [
+        f"- Ours: {_against_printed(ends[0], mean, deviation)}.",
+        f"- Reconstruction: {_against_printed(ends[1], mean, deviation)}.",
+        f"- Ours against the reconstruction, as unpaired samples: {_against_each_other(*ends)}.",
+    ]
+    return note + summaries.markdown_table([_HEAD, *rows]) + "\n" + "\n".join(lines) + "\n"
 
 
 def _ours(result):
@@ -71,46 +83,48 @@ def _ours(result):
     if result is None:
         return [""] * 3
     curves = result["curves"]
-    predicted = _predicted(curves["train_accuracy_mislabelled"], curves["epoch"])
-    return [_percent(result["scores"]["test_accuracy"]), *predicted]
+    learned = _learned(curves["train_accuracy_mislabelled"], curves["epoch"])
+    return [_percent(result["scores"]["test_accuracy"]), *learned]
 
 
-def _anew(result):
-    """The cells of a training that was put together anew."""
+def _theirs(result):
+    """The cells of a reconstruction."""
     if result is None:
         return [""] * 4
     curve = result["curves"]["memorised"]
     ends = [_percent(result["scores"][name]) for name in ("test_accuracy", "test_accuracy_with_dummy_class")]
-    return [*ends, *_predicted(curve, range(1, len(curve) + 1))]
+    return [*ends, *_learned(curve, range(1, len(curve) + 1))]
 
 
-def _predicted(curve, epochs):
+def _learned(curve, epochs):
     """The highest and the last of the fractions of wrong labels that are predicted."""
     highest = int(np.argmax(curve))
-    return f"{_percent(curve[highest])}, epoch {epochs[highest]}", _percent(curve[-1])
+    return f"{_percent(curve[highest])} ({epochs[highest]})", _percent(curve[-1])
 
 
 def _percent(value):
     return f"{100 * value:.2f}"
 
 
-def _compared(ends, mean, deviation):
-    """A sentence for each training, and one for both of them."""
-    for name, scores in ends.items():
-        values = list(scores.values())
-        if len(values) < FEWEST_SEEDS:
-            yield f"- {name}: {len(values)} seeds, too few to compare."
-            continue
-        own = np.mean(values), np.std(values, ddof=1)
-        p = stats.ttest_ind_from_stats(*own, len(values), mean, deviation, _PRINTED_SEEDS, equal_var=False).pvalue
-        text = f"- {name}: {own[0]:.2f} ± {own[1]:.2f}, {len(values)} seeds; Welch's test against the printed number, "
-        yield text + f"p = {p:.3f}."
-    ours, anew = (list(scores.values()) for scores in ends.values())
-    if min(len(ours), len(anew)) >= FEWEST_SEEDS:
-        p = stats.ttest_ind(ours, anew, equal_var=False).pvalue
-        ranks = stats.mannwhitneyu(ours, anew).pvalue
-        gap = np.mean(ours) - np.mean(anew)
-        yield f"- ours against anew: {gap:+.2f}, Welch's p = {p:.3f}, Mann-Whitney's p = {ranks:.3f}."
+def _against_printed(values, mean, deviation):
+    if len(values) < FEWEST_SEEDS:
+        return f"{len(values)} seeds, too few to compare"
+    own = np.mean(values), np.std(values, ddof=1)
+    p = stats.ttest_ind_from_stats(*own, len(values), mean, deviation, _PRINTED_SEEDS, equal_var=False).pvalue
+    return f"{own[0]:.2f} ± {own[1]:.2f}, {len(values)} seeds; against the printed number {_p(p)} by Welch's t test"
+
+
+def _against_each_other(ours, theirs):
+    if min(len(ours), len(theirs)) < FEWEST_SEEDS:
+        return "too few seeds to compare"
+    welch = stats.ttest_ind(ours, theirs, equal_var=False).pvalue
+    ranks = stats.mannwhitneyu(ours, theirs).pvalue
+    gap = np.mean(ours) - np.mean(theirs)
+    return f"{gap:+.2f}, {_p(welch)} by Welch's t test, {_p(ranks)} by Mann and Whitney's"
+
+
+def _p(value):
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def main():
     args = flags.FLAGS
     workdir = pathlib.Path(args.workdir)
     for name in args.sets:
-        for seed in map(int, args.seeds):
+        for seed in shared_flags.check_seeds(args.seeds):
             noisy_set = SETS[name]
             _, true, given = data = noisy_set.load(seed, args.data_dir, workdir)
             path = pathlib.Path(args.results) / f"{name}-{seed}.json"

@@ -100,7 +100,7 @@ def main():
     """Trains what the flags ask for and is not there yet, then writes the table."""
     args = flags.FLAGS
     folder, kept = pathlib.Path(args.results), pathlib.Path(args.workdir)
-    for seed in map(int, args.seeds):
+    for seed in shared_flags.check_seeds(args.seeds):
         for name in args.sets:
             clean = flat(datasets.load(name, args.data_dir, validation_share=0.0), SETS[name].examples)
             for kind, transition in NOISES.items():

@@ -230,7 +230,8 @@ def test_tables_count_mark_and_order(tmp_path):
     put(tmp_path, "none", "LabelSmoothing", [0.99])
     old = tmp_path / "none" / "LabelSmoothing-0.json"
     old.write_text(old.read_text().replace('"epochs": 30', '"epochs": 20'))
-    (tmp_path / "symmetric40" / "LogitClip-search.json").write_text(json.dumps({"trials": [{}, {}]}))
+    (tmp_path / "symmetric40" / "LogitClip-search.json").write_text(json.dumps({"trials": [{}, {}], "chosen": {}}))
+    (tmp_path / "symmetric40" / "Focal-search.json").write_text(json.dumps({"trials": [{}]}))  # not finished
     found = table.scores(table.stored("digits", tmp_path)[0])
     assert list(found) == ["none", "symmetric40"]
     assert table.rows(found, "last", {"CrossEntropy": 1.0, "Focal": 1.234}) == [

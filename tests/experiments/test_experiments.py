@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pathlib
 import shutil
 import sys
 
@@ -9,8 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from experiments import report, results, sweep
-from experiments.console import terminal
+from experiments import report, results
+from experiments.console import shared_flags, terminal
 from experiments.experiment import Method, Noise
 from experiments.run import run, run_all, trained
 from tests.helpers import processes
@@ -249,10 +250,17 @@ def test_predecessors_that_do_not_fit(changes, message):
 
 
 @pytest.mark.parametrize("seeds", [[], ["a"], ["-1"], ["0", "1000000"]])
-def test_bad_seeds_of_a_sweep(seeds):
+def test_bad_seeds_are_refused(seeds):
     with pytest.raises(ValueError, match="Seeds must be integers from 0 to 999999"):
-        sweep.check_seeds(seeds)
-    assert sweep.check_seeds(["0", "12"]) == [0, 12]
+        shared_flags.check_seeds(seeds)
+    assert shared_flags.check_seeds(["0", "12"]) == [0, 12]
+
+
+def test_every_script_with_a_list_of_seeds_checks_it():
+    scripts = {path: path.read_text(encoding="utf-8") for path in pathlib.Path(report.__file__).parent.rglob("*.py")}
+    with_seeds = {path: text for path, text in scripts.items() if 'DEFINE_list("seeds"' in text}
+    assert len(with_seeds) >= 6
+    assert [path.name for path, text in with_seeds.items() if "shared_flags.check_seeds(" not in text] == []
 
 
 def test_an_annealed_scale_can_be_declared():

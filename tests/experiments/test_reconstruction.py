@@ -1,4 +1,4 @@
-"""The authors' training put together anew: its likelihood and network are ours, and the page is that of the results."""
+"""A reconstruction of the authors' training: its likelihood and network, and the page beside our runs."""
 
 import dataclasses
 import pathlib
@@ -53,23 +53,66 @@ def test_a_short_training_learns_and_says_what_it_learned_from():
     assert found["data"].startswith("1293 examples, CRC-32 ")
 
 
-def _stored(folder, seeds, data):
+def _stored(folder, seeds, data, **settings):
     for seed, accuracy in seeds.items():
-        scores = {"test_accuracy": accuracy, "test_accuracy_with_dummy_class": accuracy, "memorised": 0.25}
+        scores = {"test_accuracy": accuracy, "test_accuracy_with_dummy_class": accuracy - 0.01, "memorised": 0.25}
         curves = {"test_accuracy": [0.9, 0.7, accuracy], "memorised": [0.1, 0.5, 0.25]}
-        results.write_json(measure.path_of(folder, seed), {"data": data, "scores": scores, "curves": curves})
+        of_seed = {**measure._settings(papers.find(measure.EXPERIMENT).with_seed(seed)), **settings}
+        found = {"settings": of_seed, "data": data, "scores": scores, "curves": curves}
+        results.write_json(folder / f"training-{seed}.json", found)
 
 
 def test_trainings_are_compared_by_welchs_test(tmp_path):
     _stored(tmp_path, {3: 0.94, 4: 0.96, 11: 0.98}, "45000 examples, CRC-32 fbcd7a5c")
     page = table.page(tmp_path, tmp_path)
-    assert "| 11 |  |  |  | 98.00 | 98.00 | 50.00, epoch 2 | 25.00 |" in page
-    assert "- ours: 0 seeds, too few to compare." in page
+    assert "| 11 |  |  |  | 98.00 | 97.00 | 50.00 (2) | 25.00 |" in page
+    assert "- Ours: 0 seeds, too few to compare." in page
     # t = (96 - 96.54) / sqrt(4 / 3 + 1.44 / 5) = -0.424, with 2.8 degrees of freedom
-    assert "- anew: 96.00 ± 2.00, 3 seeds; Welch's test against the printed number, p = 0.701." in page
+    assert "- Reconstruction: 96.00 ± 2.00, 3 seeds; against the printed number p = 0.701 by Welch's t test." in page
+    assert "as unpaired samples: too few seeds to compare." in page
 
 
-def test_a_training_on_other_labels_is_refused(tmp_path):
-    _stored(tmp_path, {1: 0.9}, "45000 examples, CRC-32 00000000")
-    with pytest.raises(ValueError, match="Seed 1 must have the same images and labels"):
+def test_ranks_and_means_of_two_samples():
+    """The samples do not overlap, as in two of the 20 ways to choose three of six."""
+    assert table._against_each_other([1.0, 2.0, 3.0], [4.0, 5.0, 6.0]).endswith("p = 0.100 by Mann and Whitney's")
+    # t = -3 / sqrt(2 / 3), with 4 degrees of freedom
+    assert table._against_each_other([1.0, 2.0, 3.0], [4.0, 5.0, 6.0]).startswith("-3.00, p = 0.021 by Welch's")
+    assert "p < 0.001 by Welch's" in table._against_each_other([1.0, 1.1, 1.2], [9.0, 9.1, 9.2])
+
+
+def test_runs_of_ours_stand_beside_the_reconstruction(tmp_path):
+    page = table.page(tmp_path, RESULTS)
+    run = results.read_measured(RESULTS / measure.EXPERIMENT / "seed1.json")
+    curves = run["curves"]
+    highest = max(curves["train_accuracy_mislabelled"])
+    epoch = curves["epoch"][curves["train_accuracy_mislabelled"].index(highest)]
+    test, last = run["scores"]["test_accuracy"], curves["train_accuracy_mislabelled"][-1]
+    assert f"| 1 | {100 * test:.2f} | {100 * highest:.2f} ({epoch}) | {100 * last:.2f} |  |  |  |  |" in page
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"data": "45000 examples, CRC-32 00000000"}, "Seed 1 must have the same images and labels in both"),
+        ({"epochs": 2}, "must hold a training with today's settings and the seed of its name"),
+        ({"seed": 2}, r"training-1\.json must hold a training with today's settings"),
+    ],
+)
+def test_a_training_of_something_else_is_refused(change, error, tmp_path):
+    data = change.pop("data", "45000 examples, CRC-32 66ea9a06")
+    _stored(tmp_path, {1: 0.9}, data, **change)
+    with pytest.raises(ValueError, match=error):
         table.page(tmp_path, RESULTS)
+
+
+@pytest.mark.parametrize("name", ["training-0-old.json", "training--1.json", "training-old.json"])
+def test_a_stray_file_is_refused_by_name(name, tmp_path):
+    _stored(tmp_path, {0: 0.9}, "45000 examples, CRC-32 66ea9a06")
+    (tmp_path / "training-0.json").rename(tmp_path / name)
+    with pytest.raises(ValueError, match=name):
+        table.page(tmp_path, tmp_path)
+
+
+def test_no_training_at_all_is_an_error_with_a_command(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"`python -m experiments\.reconstruction\.measure` makes the latter"):
+        table.page(tmp_path, tmp_path)

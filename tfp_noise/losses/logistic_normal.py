@@ -32,13 +32,12 @@ class LogisticNormal(NoisyLabelLoss):
         diagonal    S = diag(c^2 + min_scale)                n
         low_rank    S = C C' + min_scale I   (Eq. 9)         n * rank, row-major [n, rank]
 
-    `temperature` and `min_scale` decide together which examples are given up. The residual of an untrained network is
-    about `temperature * log(s_label / s_other)` long, 7 for ten classes at a temperature of 1, and gradients of
-    residuals longer than `min_scale` are attenuated. A large `temperature / min_scale` therefore gives up right
-    examples, too, before they are learned, and learning is slow; a small one learns wrong labels. The defaults are the
-    paper's for MNIST and CIFAR-10 under 40 % symmetric noise. In this package's measurements a ratio of 1 was mostly
-    better, and on photographs one of 1/2: begin there and search, as the paper does for each data set
-    (`tfp_noise.search.choose_loss`).
+    `temperature` and `min_scale` decide together which examples are given up: gradients are attenuated where a residual
+    is longer than `min_scale`, and that of an untrained network is `temperature * log(s_label / s_other)` long, for ten
+    classes and the default target 14 times the default `min_scale`. So a large `temperature` with a small `min_scale`
+    learns slowly, and the other way round more wrong labels are learned. The defaults are the paper's for MNIST and
+    CIFAR-10 under 40 % symmetric noise. In this package's shorter trainings `temperature=0.5`, or `min_scale=1`, was
+    mostly better: begin there and search, as the paper does for each data set (`tfp_noise.search.choose_loss`).
 
     The low-rank form costs O(n rank^2) and makes no n x n matrix. Rank 1 has a closed form; higher ranks solve a system
     of as many unknowns in float64, which takes 4 to 13 times as long on a CPU (rank 4, K = 10 to 21,843), and is right
