@@ -35,10 +35,10 @@ _SEARCH = """Losses with hyperparameters, and most classifiers, are searched ove
 accuracy on given validation labels at the end of trainings with {search_seeds} seeds; the best are kept for all seeds.
 Settings that are tried under each noise: {searched}. Other arguments are defaults, or stand in
 `experiments/comparison/methods.py` and `otherwise.py`, some of them in proportion to the shorter training. Nothing is
-searched over for {not_searched}."""
+searched over for {not_searched}. What each value brought is in [values.md](values.md)."""
 _NO_SEARCH = """Nothing is searched over: a method has the values that its authors use, which stand in
 `experiments/comparison/methods.py` and `otherwise.py`, some of them in proportion to the shorter training, or its
-defaults."""
+defaults. What other values brought, where they were tried, is in [values.md](values.md)."""
 # The start of a noise's name, and what the noise is.
 _NOISES = {
     "symmetric": "symmetric noise draws a label from all classes, the true one included",
