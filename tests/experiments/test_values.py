@@ -3,6 +3,7 @@
 import json
 import pathlib
 
+import numpy as np
 import pytest
 from absl import flags
 
@@ -30,6 +31,14 @@ def test_scales_of_logistic_normal_that_choose_a_loss_names_are_better_than_the_
     }
     assert [sum(gain > 0 for gain in one) for one in gains.values()] == [10, 8]
     assert all(sum(one) / len(one) > 5 for one in gains.values())
+
+
+def test_temperatures_of_heteroscedastic_that_choose_a_loss_names_differ_as_it_says():
+    heading, *rows = values.rows("Heteroscedastic", values.searches(RESULTS)[0]["Heteroscedastic"])
+    found = {row[0]: [float(cell.strip("*")) for cell in row[1:-1]] for row in rows}
+    assert [one.split(", ")[1].split()[0] for one in heading[1:-1]] == ["no", "symmetric", "asymmetric"]
+    gains = np.subtract(found["20.0"], found["1.0 (default)"])
+    assert gains.round().tolist() == [-1, 16, 4]
 
 
 def put(root, place, ends, chosen=None, **changed):

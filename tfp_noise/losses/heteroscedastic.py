@@ -66,7 +66,8 @@ class Heteroscedastic(NoisyLabelLoss):
 
     Args:
         num_classes: int, K >= 2.
-        temperature: float > 0, T, divides the logits.
+        temperature: float > 0, T, divides the logits. At 1 wrong labels are learned nearly as by cross-entropy; at 10
+            or 20 later, so that short trainings learned fewer (docs/choose_a_loss.md).
         rank: int >= 0, R, the number of columns of the factor.
         train_samples: int >= 1, the number of random samples of each example in training; `None` for points.
         test_samples: int >= 1, the number of points in prediction and evaluation.
