@@ -30,8 +30,8 @@ the authors count. Wrong labels learned: the fraction of a sample of the wrong t
 epoch in parentheses, where it is highest, and at the end, %; ours is measured after every fourth epoch. Empty cells
 were not measured.
 
-Made by `python -m experiments.reconstruction.measure`, which trains the seeds that are missing, half an hour each on
-one core, then `.table`.
+Made by `python -m experiments.reconstruction.measure`, which trains the seeds that are missing, a quarter of an hour
+each on one core, then `.table`.
 
 """
 
@@ -108,7 +108,7 @@ def _percent(value):
 
 def _against_printed(values, mean, deviation):
     if len(values) < FEWEST_SEEDS:
-        return f"{len(values)} seeds, too few to compare"
+        return f"too few seeds to compare, {len(values)}"
     own = np.mean(values), np.std(values, ddof=1)
     p = stats.ttest_ind_from_stats(*own, len(values), mean, deviation, _PRINTED_SEEDS, equal_var=False).pvalue
     return f"{own[0]:.2f} ± {own[1]:.2f}, {len(values)} seeds; against the printed number {_p(p)} by Welch's t test"

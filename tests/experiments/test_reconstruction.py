@@ -66,7 +66,7 @@ def test_trainings_are_compared_by_welchs_test(tmp_path):
     _stored(tmp_path, {3: 0.94, 4: 0.96, 11: 0.98}, "45000 examples, CRC-32 fbcd7a5c")
     page = table.page(tmp_path, tmp_path)
     assert "| 11 |  |  |  | 98.00 | 97.00 | 50.00 (2) | 25.00 |" in page
-    assert "- Ours: 0 seeds, too few to compare." in page
+    assert "- Ours: too few seeds to compare, 0." in page
     # t = (96 - 96.54) / sqrt(4 / 3 + 1.44 / 5) = -0.424, with 2.8 degrees of freedom
     assert "- Reconstruction: 96.00 ± 2.00, 3 seeds; against the printed number p = 0.701 by Welch's t test." in page
     assert "as unpaired samples: too few seeds to compare." in page
