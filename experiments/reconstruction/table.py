@@ -74,6 +74,7 @@ def page(folder, workdir):
         f"- Ours: {_against_printed(ends[0], mean, deviation)}.",
         f"- Reconstruction: {_against_printed(ends[1], mean, deviation)}.",
         f"- Ours against the reconstruction, as unpaired samples: {_against_each_other(*ends)}.",
+        f"- Both together: {_against_printed([*ends[0], *ends[1]], mean, deviation)}.",
     ]
     return note + summaries.markdown_table([_HEAD, *rows]) + "\n" + "\n".join(lines) + "\n"
 

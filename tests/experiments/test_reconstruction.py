@@ -70,6 +70,7 @@ def test_trainings_are_compared_by_welchs_test(tmp_path):
     # t = (96 - 96.54) / sqrt(4 / 3 + 1.44 / 5) = -0.424, with 2.8 degrees of freedom
     assert "- Reconstruction: 96.00 ± 2.00, 3 seeds; against the printed number p = 0.701 by Welch's t test." in page
     assert "as unpaired samples: too few seeds to compare." in page
+    assert "- Both together: 96.00 ± 2.00, 3 seeds;" in page
 
 
 def test_ranks_and_means_of_two_samples():
