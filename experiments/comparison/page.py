@@ -47,7 +47,6 @@ _NOISES = {
     "pair_flip": "asymmetric noise gives each class the label of the next one",
     "human": "the wrong labels are those that people gave",
 }
-_WIDTH = 120
 
 
 def page(dataset, folder, stored, others):
@@ -75,8 +74,8 @@ def page(dataset, folder, stored, others):
         search=_search(task, folder, methods) if task.searched else _NO_SEARCH,
         **examples,
     )
-    paragraphs = [textwrap.fill(one, _WIDTH, break_on_hyphens=False) for one in text.split("\n\n")]
-    text = "\n\n".join([f"# Methods compared on {dataset}", *paragraphs]) + "\n\n"
+    paragraphs = text.split("\n\n")
+    text = f"# Methods compared on {dataset}\n\n{filled(paragraphs)}\n"
     about = {name: METHODS[name].about for name in METHODS if name in methods and METHODS[name].about}
     text += "".join(f"- `{name}`: {words}\n" for name, words in about.items())
     text += f"\n## Which one to take\n\n{choice(runs)}"
@@ -153,7 +152,12 @@ def choice(runs):
         "In parentheses stand the noises under which a method is better than cross-entropy, and worse, by the same "
         "test, of those with three seeds or more.",
     ]
-    return "\n\n".join(textwrap.fill(one, _WIDTH, break_on_hyphens=False) for one in lines) + "\n"
+    return filled(lines)
+
+
+def filled(paragraphs):
+    """Return paragraphs, a list of text, in lines of at most 120 characters."""
+    return "\n\n".join(textwrap.fill(one, 120, break_on_hyphens=False) for one in paragraphs) + "\n"
 
 
 def against_cross_entropy(runs, name):

@@ -8,7 +8,6 @@ trained again.
 import inspect
 import pathlib
 import sys
-import textwrap
 
 import numpy as np
 from absl import flags
@@ -16,6 +15,7 @@ from absl import flags
 from experiments import results
 from experiments.comparison import runs, sets, table
 from experiments.comparison.methods import METHODS
+from experiments.comparison.page import filled
 from experiments.console import shared_flags, terminal
 from experiments.evaluation import summaries
 from tfp_noise import _validation
@@ -75,8 +75,8 @@ def page(root):
         if others
         else "",
     )
-    paragraphs = [textwrap.fill(one, 120, break_on_hyphens=False) for one in note.split("\n\n")]
-    text = "\n\n".join(["# Values of the methods' arguments", *paragraphs]) + "\n"
+    paragraphs = note.split("\n\n")
+    text = f"# Values of the methods' arguments\n\n{filled(paragraphs)}"
     for name in sorted(found):
         text += f"\n## {name}\n\n{summaries.markdown_table(rows(name, found[name]))}"
     return text
