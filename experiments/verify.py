@@ -26,6 +26,7 @@ _CELLS = 3
 _LONGEST = 90.0  # seconds, with the runs that one builds on
 _LEVEL = 0.01
 _LEAST_REACH = 0.5  # points: seeds that agree to the last example leave room for one of another machine
+_LARGEST_REACH = 10.0  # points: what hardly any run could fail is no check
 
 
 class Check(NamedTuple):
@@ -58,7 +59,8 @@ class Check(NamedTuple):
 def candidates(runs):
     """Return the groups of results that a cell may be taken from, a dict from the experiment's name to its results.
 
-    Results with a dagger in the tables are not among them, because their noise is another one now.
+    Results with a dagger in the tables are not among them, because their noise is another one now, nor are seeds so
+    different that the interval reaches more than 10 points each way.
 
     Args:
         runs: list of results.
@@ -69,7 +71,7 @@ def candidates(runs):
         is_small = "/laptop-" in name and name in papers.EXPERIMENTS
         if is_small and len(group) >= FEWEST_SEEDS and not summaries.mark(group):
             seconds = speeds.bill([papers.find(name)], seeds=[0]).seconds
-            if seconds is not None and seconds <= _LONGEST:
+            if seconds is not None and seconds <= _LONGEST and _agreement(group)[1] <= _LARGEST_REACH:
                 found[name] = group
     return found
 
@@ -94,22 +96,27 @@ def chosen(groups, pick):
     return [groups[name][rng.integers(len(groups[name]))] for name in names]
 
 
+def _agreement(group):
+    """The mean accuracy of the seeds, and how far from it one more run may be.
+
+    That is the 99 % prediction interval of one more seed, by Student, and at least half a point.
+    """
+    accuracies = np.array(summaries.values(group, "test"))
+    spread = accuracies.std(ddof=1) * np.sqrt(1 + 1 / len(accuracies))
+    return accuracies.mean(), max(stats.t.isf(_LEVEL / 2, len(accuracies) - 1) * spread, _LEAST_REACH)
+
+
 def check(result, group, again):
     """Return the `Check` of a run that was made again.
-
-    It agrees within the 99 % prediction interval of one more seed, by Student, and at least half a point around the
-    mean.
 
     Args:
         result: the stored result.
         group: list of the stored results of all seeds.
         again: the result now.
     """
-    accuracies = np.array(summaries.values(group, "test"))
-    spread = accuracies.std(ddof=1) * np.sqrt(1 + 1 / len(accuracies))
-    reach = max(stats.t.isf(_LEVEL / 2, len(accuracies) - 1) * spread, _LEAST_REACH)
+    mean, reach = _agreement(group)
     (stored,), (now,) = (summaries.values([one], "test") for one in (result, again))
-    mean, settings = accuracies.mean(), result["settings"]
+    settings = result["settings"]
     return Check(settings["name"], settings["seed"], stored, now, mean - reach, mean + reach)
 
 

@@ -12,7 +12,7 @@ from experiments import papers, verify
 from tests.helpers.small_experiments import result_of
 
 NAMES = [f"LS/alpha/laptop-digits/symmetric20/{method}" for method in ("CE", "LS0.1", "LS0.2", "FC0.1", "FC-Patrini")]
-ACCURACIES = (0.80, 0.82, 0.87)
+ACCURACIES = (0.800, 0.804, 0.814)
 
 
 def stored(name, accuracies=ACCURACIES, seconds=10.0):
@@ -35,6 +35,7 @@ def test_short_runs_of_laptop_scale_with_three_seeds_are_drawn(runs):
         *stored("LN/table1/mnist/none/CE"),
         *stored("LS/alpha/laptop-fashion_mnist/symmetric20/CE", seconds=100.0),
         *stored("LS/table2/laptop-digits/symmetric20/CE", ACCURACIES[:2]),
+        *stored("LS/table2/laptop-digits/symmetric20/LS0.1", (0.80, 0.82, 0.83)),  # 0.70 and 0.93 would agree with them
         *stored("OLS/table7/laptop-digits/symmetric_other40/CE"),  # ties went by class index
     ]
     assert verify.candidates([*runs, *others]).keys() == set(NAMES)
@@ -75,7 +76,7 @@ def test_seeds_that_agree_leave_half_a_point():
     assert checked((0.9, 0.9, 0.9), 0.8949).verdict == "OFF"
 
 
-@pytest.mark.parametrize("accuracy", [0.82, 0.1])
+@pytest.mark.parametrize("accuracy", [0.804, 0.1])
 def test_a_run_that_is_off_ends_with_an_error(runs, accuracy, monkeypatch, capsys):
     made = []
 
