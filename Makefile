@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+PAPERS = $(BIN)/python -m experiments.papers
 READY = $(VENV)/.ready
 ON_TWO_CORES = -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -32,18 +33,26 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python -m experiments.bench
 
-# Every page of committed runs, and the figures beside them, made anew; nothing is trained, measured or downloaded. What
-# needs models, data or a quiet machine (top_entries, footprint, bench, figures of the papers) is in docs/experiments.md.
+# Every page and figure that is made of committed runs alone, made anew; nothing is trained, measured or downloaded. What
+# needs models, data or a quiet machine is in docs/experiments.md: top_entries, footprint, bench, and of the papers'
+# figures LN 3 and 6, LS 3 and 4, LLS 4, 6 and 8.
 results: $(READY)
 	$(BIN)/python -m experiments.report --workdir=results
-	$(BIN)/python -m experiments.overview --workdir=results
-	for page in papers.online_label_smoothing.findings papers.learnable_label_smoothing.findings; do \
-		$(BIN)/python -m experiments.$$page --workdir=results || exit 1; done
+	$(PAPERS).online_label_smoothing.findings --workdir=results
+	$(PAPERS).learnable_label_smoothing.findings --workdir=results
+	$(PAPERS).logistic_normal.figures --workdir=results --figures=1 --figures=2 --figures=4 --figures=5
+	$(PAPERS).online_label_smoothing.figures --workdir=results
+	$(PAPERS).learnable_label_smoothing.figures --workdir=results --figures=7 --figures=9 --label=laptop-digits
+	$(PAPERS).label_smoothing.figures --workdir=results --figures=6
+	for group in digits/symmetric20 digits/symmetric40 fashion_mnist/symmetric20 fashion_mnist_10k/symmetric20; do \
+		$(PAPERS).label_smoothing.figures --workdir=results --figures=1 --figures=2 \
+			--under=LS/alpha/laptop-$$group || exit 1; done
 	for study in decision dense detection heteroscedastic multi_label reconstruction suspects; do \
 		$(BIN)/python -m experiments.$$study.table || exit 1; done
 	for set in cifar10n-aggregate cifar10n-worst digits fashion_mnist; do \
 		$(BIN)/python -m experiments.compare --dataset=$$set --notrain || exit 1; done
 	$(BIN)/python -m experiments.comparison.values
+	$(BIN)/python -m experiments.overview --workdir=results
 	$(BIN)/python -m experiments.readme
 
 # Three random committed runs, made again; PICK=20261129 draws the same ones.

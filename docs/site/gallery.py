@@ -16,8 +16,11 @@ COMMANDS = {
         rf"{_PAPER}.logistic_normal.figures --figures=6 --label=\1 --noises=\2 --workdir=results"
     ),
     r"LS/figure5/figure5\.png": f"{_PAPER}.label_smoothing.separators --workdir=results/LS/figure5",
-    r"(LS/(?:alpha|table\d).*)/(?:figure|table)\d\.png": (
-        rf"{_PAPER}.label_smoothing.figures --under=\1 --workdir=results"
+    r"(LS/(?:alpha|table\d).*)/figure(\d)\.png": (
+        rf"{_PAPER}.label_smoothing.figures --figures=\2 --under=\1 --workdir=results"
+    ),
+    r"(LS/(?:alpha|table\d).*)/table4\.png": (
+        rf"{_PAPER}.label_smoothing.figures --figures=2 --under=\1 --workdir=results"
     ),
     r"OLS/figure(\w+)/([\w-]+)\.png": (
         rf"{_PAPER}.online_label_smoothing.figures --figures=\1 --label=\2 --workdir=results"

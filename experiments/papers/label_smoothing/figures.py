@@ -3,24 +3,23 @@
 `python -m experiments.papers.label_smoothing.figures --under=LS/alpha/laptop-digits/symmetric20 --workdir=DIR`
 
     figure1    the losses of the methods as functions of the margin
-    figure2    test accuracy against alpha, and table4 the calibration error
+    figure2    test accuracy against alpha, and table4 the calibration error (`--figures=2`), all seeds
     figure3    logit of the true and of the observed label above the mean logit (Figures 3 and 7)
     figure4    pre-logits of three classes on the plane of their class vectors (Figures 4, 8 and 9)
-    figure6    a student's test accuracy against its teacher's alpha, if such runs are at hand
+    figure6    a student's test accuracy against its teacher's alpha, all seeds
 
-and those that compare the methods' learning and reliability. Models that are missing are trained: they are not under
-version control. Figure 5, which no experiment stands behind, is `experiments.papers.label_smoothing.separators`. The
-paper calls the quantity of Figures 3 and 7 a logit; their range would also fit probabilities.
+Models of Figures 3 and 4 that are missing are trained: they are not under version control. Figure 5, which no
+experiment stands behind, is `experiments.papers.label_smoothing.separators`. The paper calls the quantity of Figures 3
+and 7 a logit; their range would also fit probabilities.
 """
 
-import pathlib
 import types
 
 from absl import flags
 
-from experiments import evaluation, papers, report, results
+from experiments import evaluation, papers, results
 from experiments.console import shared_flags, terminal
-from experiments.papers.drawing import by_alpha, check_classes
+from experiments.papers.drawing import by_alpha, check_classes, draw, missing_run
 from experiments.papers.label_smoothing.methods import FAMILIES, names
 from experiments.run import trained
 from tfp_noise import visualization
@@ -51,60 +50,86 @@ def representations(model, examples):
     return features @ kernel + bias, features, kernel
 
 
-def draw(experiments, classes, workdir, data_dir):
-    """Draw all figures of one group.
+def of_models(args, panel, draw_one):
+    """Draw Figure 3 or 4: a panel a method, of the same training examples.
 
     Args:
-        experiments: those to compare in Figures 1, 3 and 4, of one group and seed.
-        classes: the three classes of Figure 4.
-        workdir: folder of finished runs.
-        data_dir: where TensorFlow Datasets keeps its data.
-
-    Returns:
-        A dict from name to figure.
+        args: flags.
+        panel: a function from logits, features and kernel to what one panel shows.
+        draw_one: a function from the panels by method, the true and the observed labels, and a title to the figure.
     """
-    first = experiments[0]
-    examples = evaluation.sample(first.noisy_data(data_dir).train)
-    seen = {e.method.label: representations(trained(e, workdir, data_dir), examples) for e in experiments}
-    under = first.name.rsplit("/", 1)[0]
-    labels = (examples.labels, examples.observed)
-    logits = {label: logits for label, (logits, _, _) in seen.items()}
-    planes = {label: (features, kernel) for label, (_, features, kernel) in seen.items()}
-    found = results.load(workdir)
-    runs = list(found.values())
+    chosen = compared(args)
+    examples = evaluation.sample(chosen[0].noisy_data(args.data_dir).train)
+    seen = {e.method.label: panel(*representations(trained(e, args.workdir, args.data_dir), examples)) for e in chosen}
+    return draw_one(seen, examples.labels, examples.observed, f"{args.under}, seed {args.seed}")
 
-    def of_its_seed_first(experiment):
-        same = [run for run in found.items() if run[1]["settings"]["name"] == experiment.name]
-        return sorted(same, key=lambda run: run[1]["settings"]["seed"] != experiment.seed)
 
-    methods = {experiment.method.label: of_its_seed_first(experiment) for experiment in experiments}
-    figures = report.compare(methods) | {
-        "figure1": losses_by_margin(experiments),
-        "figure3": visualization.logit_gap_densities(logits, *labels, under),
-        "figure4": visualization.class_plane_projection(planes, *labels, classes, under),
-    }
-    for name, heading in {"figure2": "test", "table4": "ECE 100"}.items():
-        scores = {family: by_alpha(runs, under, names(family), heading) for family in FAMILIES}
-        figures[name] = visualization.score_by_alpha({f: s for f, s in scores.items() if s}, _AXES[heading], under)
+def scores_by_alpha(args, heading):
+    """Draw Figure 2 or Table 4: a score of all finished runs of the group, a line a family of methods.
+
+    Raises:
+        FileNotFoundError: if there is none.
+    """
+    runs = results.load(args.workdir).values()
+    scores = {family: by_alpha(runs, args.under, names(family), heading) for family in FAMILIES}
+    scores = {family: points for family, points in scores.items() if points}
+    if not scores:
+        raise missing_run(args.under, args.workdir, args.seed)
+    return visualization.score_by_alpha(scores, _AXES[heading], args.under)
+
+
+def students(args):
+    """Draw Figure 6: students of the group's data and noise, all seeds; nothing for a group that has none.
+
+    Raises:
+        FileNotFoundError: if none was run.
+    """
+    folder = args.under.replace("/alpha/", "/figure6/")
     teachers = {alpha: f"teacher-{name}" for alpha, name in names("LS").items()}
-    students = by_alpha(runs, under.replace("/alpha/", "/figure6/"), teachers, "test")
-    if students:
-        figures["figure6"] = visualization.score_by_alpha({"student": students}, _AXES["test"], f"{under}, distilled")
-    return figures
+    if not papers.EXPERIMENTS.keys() & {f"{folder}/{name}" for name in teachers.values()}:
+        return {}
+    scores = by_alpha(results.load(args.workdir).values(), folder, teachers, "test")
+    if not scores:
+        raise missing_run(folder, args.workdir, args.seed)
+    return {"figure6": visualization.score_by_alpha({"student": scores}, _AXES["test"], f"{args.under}, distilled")}
+
+
+def compared(args):
+    """Return the experiments of the flags' methods."""
+    return [papers.find(f"{args.under}/{method}").with_seed(args.seed) for method in args.methods]
+
+
+def _gaps(args):
+    return of_models(args, lambda logits, *_: logits, visualization.logit_gap_densities)
+
+
+def _planes(args):
+    def draw_one(planes, labels, observed, title):
+        return visualization.class_plane_projection(planes, labels, observed, check_classes(args.classes), title)
+
+    return of_models(args, lambda _, features, kernel: (features, kernel), draw_one)
+
+
+_FIGURES = {
+    "1": lambda args: {"figure1": losses_by_margin(compared(args))},
+    "2": lambda args: {"figure2": scores_by_alpha(args, "test"), "table4": scores_by_alpha(args, "ECE 100")},
+    "3": lambda args: {"figure3": _gaps(args)},
+    "4": lambda args: {"figure4": _planes(args)},
+    "6": students,
+}
 
 
 def main():
-    """Draw the figures of the flags' group."""
+    """Draw the figures of the flags."""
     args = flags.FLAGS
-    under = args.under.rstrip("/")
-    experiments = [papers.find(f"{under}/{method}").with_seed(args.seed) for method in args.methods]
-    figures = draw(experiments, check_classes(args.classes), args.workdir, args.data_dir)
-    for name, figure in figures.items():
-        results.write_figure(pathlib.Path(args.workdir) / under / f"{name}.png", figure)
-    terminal.console().print(f"{', '.join(sorted(figures))}: {args.workdir}/{under}/")
+    args.under = args.under.rstrip("/")
+    compared(args)  # an unknown method ends the script before anything is trained, and so does a class
+    check_classes(args.classes)
+    draw(_FIGURES, args, args.under)
 
 
 if __name__ == "__main__":
+    flags.DEFINE_multi_enum("figures", list(_FIGURES), list(_FIGURES), "Figures to draw.")
     flags.DEFINE_string("under", "LS/alpha/laptop-digits/symmetric20", "Folder of the runs of one data set and noise.")
     flags.DEFINE_list("methods", ["CE", "LS0.2", "FC0.2", "BC0.2"], "Methods to compare.")
     flags.DEFINE_list("classes", ["0", "1", "2"], "The three classes of Figure 4.")
