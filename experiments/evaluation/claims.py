@@ -22,6 +22,8 @@ _SMALLEST_GAIN = {  # less is not worth the word
     **dict.fromkeys(("ECE 15", "ECE 100", "divergence"), 0.005),
 }
 _FEWEST_SEEDS_FOR_A_BOUND = 5
+TEST_EXAMPLES = {"digits": 360, "two_moons": 1_000, "two_circles": 1_000}  # of the data sets that are run
+TEST_EXAMPLES |= dict.fromkeys(("mnist", "fashion_mnist", "digit_pairs", "cifar10", "cifar10n"), 10_000)
 _VOTES = {"for": "+", "against": "-", "without a gain that counts": "=", "undecided": "?"}
 
 
@@ -70,8 +72,8 @@ class Sample(NamedTuple):
     Args:
         gains: float `[seeds]`, `sign (better - worse)` for each draw of the noise that both methods have.
         room: the largest mean gain that `worse` leaves, up to the bound of the score.
-        step: that of an accuracy from one example to the next, the least standard deviation that is believed; 0 for
-            scores that are no counts, NaN where nobody knows of how many.
+        step: that of an accuracy from one test example to the next, the least standard deviation that is believed; 0
+            for scores that are no counts, NaN for counts of other examples.
     """
 
     gains: np.ndarray
@@ -99,10 +101,11 @@ def sample(methods, comparison):
 
 
 def _step(groups, heading):
-    """The step of an accuracy from one test example to the next, in points; NaN where no result has their number."""
-    confusions = (result.get("test_confusion") for group in groups for result in group)
-    counts = next((confusion for confusion in confusions if confusion), None)
-    return 100 / np.sum(counts) if counts and heading in _ON_TEST_EXAMPLES else np.nan
+    """The step of an accuracy from one test example to the next, in points."""
+    if heading not in _ON_TEST_EXAMPLES:
+        return np.nan
+    datasets = [result["settings"]["dataset"].partition(":")[0] for group in groups for result in group]
+    return 100 / TEST_EXAMPLES.get(datasets[0], np.nan) if datasets else np.nan
 
 
 def decide(samples, comparisons, number):

@@ -1,14 +1,17 @@
 """Claims of the papers against the papers' own numbers, and the rules by which runs decide them."""
 
+import pathlib
+
 import numpy as np
 import pytest
 
-from experiments import overview, papers
+from experiments import overview, papers, results
 from experiments.evaluation import claims, summaries
 from experiments.evaluation.claims import Claim, Comparison
 from experiments.papers import findings_page
 from tests.helpers.small_experiments import SMALL, result_of
 
+RESULTS = pathlib.Path(__file__).parents[2] / "results"
 ALL = [(folder, claim) for folder, (paper, _) in overview.PAPERS.items() for claim in paper.CLAIMS]
 KEYS = {heading: key for heading, (key, *_) in {**summaries.SCORES, **summaries.FURTHER_SCORES}.items()}
 PRINTED = {(cell.experiment, cell.score): cell.number[0] for cell in papers.CELLS}
@@ -59,8 +62,7 @@ def runs(accuracies, seeds=4):
     return {
         method: [
             {
-                "settings": {"name": method, "seed": seed},
-                "test_confusion": [[10000]],
+                "settings": {"name": method, "seed": seed, "dataset": "mnist"},
                 "scores": {"test_accuracy": accuracy + 1e-4 * ((seed * (2 + index)) % 3), "train": {}},
             }
             for seed in range(seeds)
@@ -108,15 +110,27 @@ def marks(better, worse, comparison, examples=10000):
     methods = {
         name: [
             {
-                "settings": {"name": name, "seed": seed},
+                "settings": {"name": name, "seed": seed, "dataset": "made_up"},
                 "scores": {"train": {}, KEYS[comparison.heading]: score},
-                **({"test_confusion": [[examples]]} if examples else {}),
             }
             for seed, score in enumerate(scores)
         ]
         for name, scores in (("a", better), ("b", worse))
     }
-    return claims.judge([comparison], methods).figures[-2]
+    with pytest.MonkeyPatch.context() as patch:
+        if examples:
+            patch.setitem(claims.TEST_EXAMPLES, "made_up", examples)
+        return claims.judge([comparison], methods).figures[-2]
+
+
+def test_accuracies_are_of_so_many_test_examples():
+    """Every committed accuracy is a whole number of them."""
+    for result in results.load(RESULTS).values():
+        examples = claims.TEST_EXAMPLES[result["settings"]["dataset"].partition(":")[0]]
+        for heading in claims._ON_TEST_EXAMPLES:
+            for accuracy in summaries.values([result], heading):
+                right = accuracy / 100 * examples
+                assert right == pytest.approx(round(right), abs=1e-3), result["settings"]["name"]
 
 
 FEW, MORE = np.linspace(-1e-3, 1e-3, 5), np.linspace(1e-3, -1e-3, 5)

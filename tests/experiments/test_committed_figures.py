@@ -30,7 +30,9 @@ def _drawn_by():
     for paper, (module, chosen) in numbers.items():
         args = types.SimpleNamespace(**DEFAULTS, methods=methods.get(paper))
         for number in chosen:
-            name = f"{paper}/figure{number}" + ("" if (paper, number) in [("LN", "1"), ("LN", "2")] else "/laptop-digits")
+            name = f"{paper}/figure{number}" + (
+                "" if (paper, number) in [("LN", "1"), ("LN", "2")] else "/laptop-digits"
+            )
             found[name] = functools.partial(_one, module._FIGURES[number], args, name.partition("/")[2])
     for group in SMOOTHED:
         under = f"LS/alpha/laptop-{group}"
