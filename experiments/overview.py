@@ -4,6 +4,7 @@ Makes `DIR/README.md` and the papers' `DIR/PAPER/findings.md` anew from the fini
 """
 
 import pathlib
+import textwrap
 
 import numpy as np
 from absl import flags
@@ -11,7 +12,7 @@ from absl import flags
 from experiments import papers, results
 from experiments.console import shared_flags, terminal
 from experiments.evaluation import rankings, summaries
-from experiments.evaluation.claims import VERDICTS
+from experiments.evaluation.claims import TEST_EXAMPLES, VERDICTS
 from experiments.papers import findings_page, missing
 from experiments.papers.label_smoothing import claims as label_smoothing
 from experiments.papers.label_smoothing import findings as label_smoothing_page
@@ -64,20 +65,37 @@ the same order; 0: none. A rho of so few methods is a rough number: of 6 in rand
 
 
 def claims_table(runs, root=""):
-    """Return the numbers of claims by verdict, a row a paper, as Markdown.
+    """Return the numbers of claims by verdict, a row a paper, and what they rest on, as Markdown.
 
     Args:
         runs: list of results.
         root: text before the links to the papers' pages.
     """
     words = [*VERDICTS[:2], "depends on the setting", *VERDICTS[2:]]
-    lines = [["paper", "claims", "decided", *words]]
+    lines, every = [["paper", "claims", "decided", *words]], []
     for folder, (claims, _) in PAPERS.items():
-        found = [one.verdict for one in findings_page.verdicts(claims, runs)]
-        counts = [found.count(word) for word in words]
+        found = findings_page.verdicts(claims, runs)
+        counts = [[one.verdict for one in found].count(word) for word in words]
         lines.append([f"[{folder}]({root}{folder}/findings.md)", *map(str, (len(found), sum(counts[:3]), *counts))])
+        every += found
     lines.append(["all", *(str(sum(int(line[i]) for line in lines[1:])) for i in range(1, len(lines[0])))])
-    return summaries.markdown_table(lines)
+    return f"{summaries.markdown_table(lines)}\n{_behind(every)}"
+
+
+def _behind(verdicts):
+    """What the verdicts rest on, in words."""
+    ours = sum(one.claim.source == "ours" for one in verdicts)
+    judged = [verdict for one in verdicts for verdict in one.by_setting.values() if verdict != "not run"]
+    decided = [{folder for folder, verdict in one.by_setting.items() if verdict in VERDICTS[:2]} for one in verdicts]
+    decided = [folders for folders in decided if folders]
+    digits = sum(all("/laptop-digits" in folder for folder in folders) for folders in decided)
+    own = sum(any("/laptop-" not in folder for folder in folders) for folders in decided)
+    text = (
+        f"{ours} of the claims are ours. {len(judged)} pairs of a claim and a setting were tested, and nothing "
+        f"corrects for their number. Of the {len(decided)} decided claims, {own} rest on a setting of the paper's own "
+        f"size, and {digits} on 8x8 digits alone, {TEST_EXAMPLES['digits']} of which are the test set."
+    )
+    return f"{textwrap.fill(text, 120)}\n"
 
 
 def _counts(runs):

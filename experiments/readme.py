@@ -32,7 +32,7 @@ _DEMONSTRATION = {
 @functools.cache  # four pages have tables of the same thousand files
 def tables():
     """The text of each marked table by its name."""
-    runs = results.load(ROOT / "results").values()
+    runs = results.load_sound(ROOT / "results", papers.EXPERIMENTS).values()
     rows, finished = report.rows(runs), summaries.by_experiment(runs)
     return {
         "demonstration": _demonstration(rows),

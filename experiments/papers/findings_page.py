@@ -58,11 +58,16 @@ Loss and training of each method that was run; plain training, and the loss's de
 
 
 class Verdict(NamedTuple):
-    """A claim, its verdict, and the numbers of settings by their own verdict, a dict."""
+    """A claim, its verdict, and that of each of its settings, a dict from the folder."""
 
     claim: claims.Claim
     verdict: str
-    counts: dict[str, int]
+    by_setting: dict[str, str]
+
+    @property
+    def counts(self):
+        """The numbers of settings by their own verdict, a dict."""
+        return {word: list(self.by_setting.values()).count(word) for word in claims.VERDICTS}
 
 
 def verdicts(paper, runs):
@@ -75,9 +80,11 @@ def verdicts(paper, runs):
     groups = summaries.by_experiment(runs)
     found = []
     for claim in paper.CLAIMS:
-        single = [claims.judge(ones, _methods(folder, ones, groups)).verdict for folder, ones in claim.settings.items()]
-        counts = {word: single.count(word) for word in claims.VERDICTS}
-        found.append(Verdict(claim, claims.overall(single), counts))
+        judged = {
+            folder: claims.judge(ones, _methods(folder, ones, groups)).verdict
+            for folder, ones in claim.settings.items()
+        }
+        found.append(Verdict(claim, claims.overall(list(judged.values())), judged))
     return found
 
 
@@ -119,9 +126,9 @@ def _cheapest(claim, experiments, speeds):
 def _verdict_table(paper, runs, experiments):
     speeds = Speeds(runs)
     rows = [["claim", "paper", "verdict", *claims.VERDICTS, "what is missing"]]
-    for claim, verdict, counts in verdicts(paper, runs):
-        missing = _cheapest(claim, experiments, speeds) if verdict in ("undecided", "not run") else "–"
-        rows.append([claim.text, claim.source, verdict, *map(str, counts.values()), missing])
+    for one in verdicts(paper, runs):
+        missing = _cheapest(one.claim, experiments, speeds) if one.verdict in ("undecided", "not run") else "–"
+        rows.append([one.claim.text, one.claim.source, one.verdict, *map(str, one.counts.values()), missing])
     return summaries.markdown_table(rows)
 
 
@@ -150,7 +157,7 @@ def markdown(paper, runs, experiments, table=lambda _, methods: method_table(met
     """Return the page as Markdown.
 
     Args:
-        paper: module with `TITLE`, `MADE_BY` (text) and `CLAIMS`.
+        paper: module with `TITLE`, `MADE_BY`, `NOTE` (text) and `CLAIMS`.
         runs: results; those of other papers are left out.
         experiments: list of `Experiment`, those of the paper.
         table: a function from a setting and its methods, `{method: results}`, to the table above its claims.
@@ -164,7 +171,7 @@ def markdown(paper, runs, experiments, table=lambda _, methods: method_table(met
         raise ValueError(_nothing_to_read(experiments))
     title = f"# {paper.TITLE}\n\nMade by `python -m {paper.MADE_BY}` from the finished runs beside this file.\n"
     more = any(len(group) > FEWEST_SEEDS for name, group in groups.items() if name in experiments)
-    text = _MORE_SEEDS * more + _VERDICTS + _verdict_table(paper, runs, experiments)
+    text = f"\n\n{paper.NOTE}" + _MORE_SEEDS * more + _VERDICTS + _verdict_table(paper, runs, experiments)
     for folder in sorted({folder for claim in paper.CLAIMS for folder in claim.settings}):
         judged = [(claim, claim.settings[folder]) for claim in paper.CLAIMS if folder in claim.settings]
         methods = _methods(folder, [one for _, ones in judged for one in ones], groups)

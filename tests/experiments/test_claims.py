@@ -214,7 +214,7 @@ def test_methods_of_other_folders_are_named_with_theirs():
 class Paper:
     """Two claims on small experiments, one of which has no runs."""
 
-    TITLE, MADE_BY = "Made up", "tests"
+    TITLE, MADE_BY, NOTE = "Made up", "tests", "Nothing of it is true.\n"
     CLAIMS = (
         Claim("FC is above CE", "Table 1", {"LN/table1/laptop-digits/none": [Comparison("LN", "CE")]}),
         Claim("Ours is cheap", "Table 2", {"OLS/table8/laptop-digits/none": [Comparison("OLS", "CE")]}),
@@ -244,6 +244,8 @@ def test_page_has_verdicts_counts_and_the_price_of_missing_runs():
     assert "## OLS" not in text
     [first, second] = findings_page.verdicts(Paper, found)
     assert (first.verdict, second.counts["not run"]) == ("holds", 1)
+    assert first.by_setting == {"LN/table1/laptop-digits/none": "holds"}
+    assert "Nothing of it is true." in text
 
 
 def test_more_seeds_are_asked_for_where_those_of_a_sweep_decide_nothing():

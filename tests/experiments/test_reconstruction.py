@@ -70,14 +70,16 @@ def test_trainings_are_compared_by_welchs_test(tmp_path):
     # t = (96 - 96.54) / sqrt(4 / 3 + 1.44 / 5) = -0.424, with 2.8 degrees of freedom
     assert "- Reconstruction: 96.00 ± 2.00, 3 seeds; against the printed number p = 0.701 by Welch's t test." in page
     assert "as unpaired samples: too few seeds to compare." in page
-    assert "- Both together: 96.00 ± 2.00, 3 seeds;" in page
+    assert "- Both together, though they share images and wrong labels: 96.00 ± 2.00, 3 seeds;" in page
 
 
 def test_ranks_and_means_of_two_samples():
     """The samples do not overlap, as in two of the 20 ways to choose three of six."""
     assert table._against_each_other([1.0, 2.0, 3.0], [4.0, 5.0, 6.0]).endswith("p = 0.100 by Mann and Whitney's")
     # t = -3 / sqrt(2 / 3), with 4 degrees of freedom
-    assert table._against_each_other([1.0, 2.0, 3.0], [4.0, 5.0, 6.0]).startswith("-3.00, p = 0.021 by Welch's")
+    assert table._against_each_other([1.0, 2.0, 3.0], [4.0, 5.0, 6.0]).startswith(
+        "-3.00, 95 % interval -5.3 to -0.7, p = 0.021 by Welch's"
+    )
     assert "p < 0.001 by Welch's" in table._against_each_other([1.0, 1.1, 1.2], [9.0, 9.1, 9.2])
 
 
