@@ -1,7 +1,8 @@
 """Three random runs of a folder, made again and compared: `python -m experiments.verify --workdir=results`.
 
-Takes short runs of experiments with several seeds, at laptop scale, trains one seed of each again in a temporary
-folder, and compares its accuracy with those of the seeds. Other versions, cores and threads give other digits.
+Takes short runs of experiments with many seeds, at laptop scale, trains one seed of each again in a temporary folder,
+and compares the stored accuracy and the new one with those of the other seeds. Other versions, cores and threads give
+other digits.
 """
 
 import datetime
@@ -18,15 +19,15 @@ from experiments import papers
 from experiments.console import shared_flags, terminal
 from experiments.evaluation import summaries
 from experiments.evaluation.durations import Speeds
-from experiments.evaluation.paired_tests import FEWEST_SEEDS
 from experiments.papers import missing
 from experiments.run import run
 
 _CELLS = 3
+_FEWEST_SEEDS = 6  # with fewer than five others the interval is so wide that hardly any run could be off
 _LONGEST = 90.0  # seconds, with the runs that one builds on
 _LEVEL = 0.01
 _LEAST_REACH = 0.5  # points: seeds that agree to the last example leave room for one of another machine
-_LARGEST_REACH = 10.0  # points: what hardly any run could fail is no check
+_LARGEST_REACH = 10.0  # points: for the same reason
 
 
 class Check(NamedTuple):
@@ -50,17 +51,18 @@ class Check(NamedTuple):
 
     @property
     def verdict(self):
-        """One of "equal", "within the seeds' spread" and "OFF"."""
+        """One of "equal", "within the seeds' spread" and "OFF", which either of two accuracies that differ can be."""
         if self.again == self.stored:
             return "equal"
-        return "within the seeds' spread" if self.lowest <= self.again <= self.highest else "OFF"
+        both_within = all(self.lowest <= accuracy <= self.highest for accuracy in (self.stored, self.again))
+        return "within the seeds' spread" if both_within else "OFF"
 
 
 def candidates(runs):
-    """Return the groups of results that a cell may be taken from, a dict from the experiment's name to its results.
+    """Return the results that may be made again, a dict from the experiment's name to those of its seeds.
 
-    Results with a dagger in the tables are not among them, because their noise is another one now, nor are seeds so
-    different that the interval reaches more than 10 points each way.
+    Results with a dagger in the tables are not among them, because their noise is another one now, nor are those whose
+    other seeds agree with anything 10 points away.
 
     Args:
         runs: list of results.
@@ -69,9 +71,9 @@ def candidates(runs):
     found = {}
     for name, group in summaries.by_experiment(runs).items():
         is_small = "/laptop-" in name and name in papers.EXPERIMENTS
-        if is_small and len(group) >= FEWEST_SEEDS and not summaries.mark(group):
+        if is_small and len(group) >= _FEWEST_SEEDS and not summaries.mark(group):
             seconds = speeds.bill([papers.find(name)], seeds=[0]).seconds
-            if seconds is not None and seconds <= _LONGEST and _agreement(group)[1] <= _LARGEST_REACH:
+            if seconds is not None and seconds <= _LONGEST and _checkable(group):
                 found[name] = group
     return found
 
@@ -88,20 +90,26 @@ def chosen(groups, pick):
     """
     if len(groups) < _CELLS:
         raise ValueError(
-            f"`workdir` must have {_CELLS} short experiments at laptop scale with {FEWEST_SEEDS} seeds each. Received: "
-            f"{len(groups)}. Give --workdir=results."
+            f"`workdir` must have {_CELLS} short experiments at laptop scale with {_FEWEST_SEEDS} seeds each. "
+            f"Received: {len(groups)}. Give --workdir=results."
         )
     rng = np.random.default_rng(pick)
     names = rng.choice(sorted(groups), size=_CELLS, replace=False)
-    return [groups[name][rng.integers(len(groups[name]))] for name in names]
+    runs = [_checkable(groups[name]) for name in names]
+    return [one[rng.integers(len(one))] for one in runs]
 
 
-def _agreement(group):
-    """The mean accuracy of the seeds, and how far from it one more run may be.
+def _checkable(group):
+    """Those of an experiment's results whose other seeds do not agree with anything 10 points away."""
+    return [one for one in group if _agreement(one, group)[1] <= _LARGEST_REACH]
+
+
+def _agreement(result, group):
+    """The mean accuracy of the other seeds, and how far from it one more run may be.
 
     That is the 99 % prediction interval of one more seed, by Student, and at least half a point.
     """
-    accuracies = np.array(summaries.values(group, "test"))
+    accuracies = np.array(summaries.values([one for one in group if one is not result], "test"))
     spread = accuracies.std(ddof=1) * np.sqrt(1 + 1 / len(accuracies))
     return accuracies.mean(), max(stats.t.isf(_LEVEL / 2, len(accuracies) - 1) * spread, _LEAST_REACH)
 
@@ -114,7 +122,7 @@ def check(result, group, again):
         group: list of the stored results of all seeds.
         again: the result now.
     """
-    mean, reach = _agreement(group)
+    mean, reach = _agreement(result, group)
     (stored,), (now,) = (summaries.values([one], "test") for one in (result, again))
     settings = result["settings"]
     return Check(settings["name"], settings["seed"], stored, now, mean - reach, mean + reach)
