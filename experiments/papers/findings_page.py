@@ -49,6 +49,7 @@ which makes all runs of that folder. "{_OF_MORE_SEEDS}": those seeds are there, 
 `--seeds={",".join(map(str, MORE_SEEDS))}`.
 
 """
+_ELSEWHERE = "The other methods stand in the tables of single noises, below.\n\n"
 _NAMES = """
 ## Names of the methods
 
@@ -171,12 +172,15 @@ def markdown(paper, runs, experiments, table=lambda _, methods: method_table(met
         raise ValueError(_nothing_to_read(experiments))
     title = f"# {paper.TITLE}\n\nMade by `python -m {paper.MADE_BY}` from the finished runs beside this file.\n"
     more = any(len(group) > FEWEST_SEEDS for name, group in groups.items() if name in experiments)
-    text = f"\n\n{paper.NOTE}" + _MORE_SEEDS * more + _VERDICTS + _verdict_table(paper, runs, experiments)
-    for folder in sorted({folder for claim in paper.CLAIMS for folder in claim.settings}):
+    text = f"\n\n{paper.NOTE.rstrip()}" + _MORE_SEEDS * more + _VERDICTS + _verdict_table(paper, runs, experiments)
+    folders = sorted({folder for claim in paper.CLAIMS for folder in claim.settings})
+    for folder in folders:
         judged = [(claim, claim.settings[folder]) for claim in paper.CLAIMS if folder in claim.settings]
         methods = _methods(folder, [one for _, ones in judged for one in ones], groups)
         if methods:
-            text += _section(folder, methods, table) + "".join(_line(*one, methods) for one in judged)
+            shown = {name: group for name, group in methods.items() if not _has_section(folder, name, folders)}
+            tables = (table(folder, shown) if shown else "") + _ELSEWHERE * (len(shown) < len(methods))
+            text += f"{_heading(folder, methods)}{tables}" + "".join(_line(*one, methods) for one in judged)
     run = [experiment for name, experiment in experiments.items() if name in groups]
     return title + summaries.legend(_HOW, text) + text + _NAMES + method_names.markdown(run)
 
@@ -218,12 +222,18 @@ def write_report(path, make):
     terminal.console().print(path)
 
 
-def _section(folder, methods, table):
+def _has_section(folder, method, folders):
+    """Whether a method of a setting stands in the table of a setting below it."""
+    place = posixpath.join(folder, method).removeprefix("/").rpartition("/")[0]
+    return place != folder and place in folders
+
+
+def _heading(folder, methods):
     settings = next(iter(methods.values()))[0]["settings"]
     seeds = seeds_text([len(group) for group in methods.values()])
     about = f"{settings['dataset']}, {settings['model']}, {settings['epochs']} epochs; "
     about += f"{seeds} seed{'' if seeds == '1' else 's'} a method."
-    return f"\n## {folder}\n\n{about}\n\n{table(folder, methods)}"
+    return f"\n## {folder}\n\n{about}\n\n"
 
 
 def _line(claim, comparisons, methods):

@@ -2,7 +2,7 @@
 
 MNIST: LeNet-5, Adam 1e-3, batch 256, 100 epochs, 10 % of the training set held out with noisy labels; exact counts of
 labels are flipped, as in the authors' code. "mnist" has the classic LeNet-5 of 61,706 parameters and 54,000 training
-images: about 5 minutes a run on one CPU core. "mnist-lenet5_same" has the authors' network, with SAME padding and nine
+images: 6 to 10 minutes a run on one CPU core. "mnist-lenet5_same" has the authors' network, with SAME padding and nine
 times the parameters, and as many images as theirs, 45,000: about 20 minutes.
 
 CIFAR: WRN-28-2, SGD with Nesterov momentum 0.9 at a constant 0.01, batch 128, 300 epochs, weight decay 5e-4, crops from
@@ -13,7 +13,7 @@ Clothing1M: ResNet-50 from ImageNet's weights, batch 32, SGD with Nesterov momen
 of ten epochs, of 18,976 images of each noisy class; weight decay 1e-3 (the authors' code has 5e-4); random crops of 224
 from images whose shorter side is 256, and flips.
 
-`laptop` variants: a small network on 8x8 digits for 100 epochs (10 s a run), LeNet-5 for 30 epochs on CIFAR-10, and on
+`laptop` variants: a small network on 8x8 digits for 100 epochs (10 to 20 s a run), LeNet-5 for 30 epochs on CIFAR-10, and on
 the human labels of CIFAR-10N (worst). Times are those of cross-entropy; with LeNet-5 a step of the Het rows takes 1.4
 to 1.7 times as long (`results/heteroscedastic/table.md`).
 """
