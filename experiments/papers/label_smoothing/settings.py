@@ -13,8 +13,8 @@ spare for test and sample images; streamed from TFDS's `imagenet2012`. It has no
 - The strides of `resnet50v2` are those of Keras, which halve the image at the end of a stage, not at its start.
 
 `laptop` variants: those of `papers.laptop`, under 20 % symmetric noise. That of Table 2 keeps the optimizer and its
-schedule: 8x8 digits, a small network, batch 128, 100 epochs (10 to 20 s a run on 2 CPU cores), and a smaller learning rate,
-because without batch normalisation the biases, which LARS does not scale, diverge at ImageNet's.
+schedule: 8x8 digits, a small network, batch 128, 100 epochs (10 to 20 s a run on 2 CPU cores), and a smaller learning
+rate, because without batch normalisation the biases, which LARS does not scale, diverge at ImageNet's.
 """
 
 import dataclasses

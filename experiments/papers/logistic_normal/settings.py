@@ -13,9 +13,9 @@ Clothing1M: ResNet-50 from ImageNet's weights, batch 32, SGD with Nesterov momen
 of ten epochs, of 18,976 images of each noisy class; weight decay 1e-3 (the authors' code has 5e-4); random crops of 224
 from images whose shorter side is 256, and flips.
 
-`laptop` variants: a small network on 8x8 digits for 100 epochs (10 to 20 s a run), LeNet-5 for 30 epochs on CIFAR-10, and on
-the human labels of CIFAR-10N (worst). Times are those of cross-entropy; with LeNet-5 a step of the Het rows takes 1.4
-to 1.7 times as long (`results/heteroscedastic/table.md`).
+`laptop` variants: a small network on 8x8 digits for 100 epochs (10 to 20 s a run), LeNet-5 for 30 epochs on CIFAR-10,
+and on the human labels of CIFAR-10N (worst). Times are those of cross-entropy; with LeNet-5 a step of the Het rows
+takes 1.4 to 1.7 times as long (`results/heteroscedastic/table.md`).
 """
 
 import dataclasses
