@@ -88,15 +88,16 @@ def _beside(finished):
     """Measured accuracies and the printed ones in brackets: a row for each setting and method, a column for each noise.
 
     A star stands where they are further apart than two of the paper's standard deviations; the number of seeds where
-    there are several.
+    there are several. A sentence says how many stars there are.
     """
-    rows, noises = {}, {}
+    rows, noises, stars = {}, {}, []
     for name, experiment in papers.EXPERIMENTS.items():
         group, printed = finished.get(name), experiment.published
         if group and printed:
             folder, noise, method = name.rsplit("/", 2)
             mean = np.mean(summaries.values(group, "test"))
             far = "*" if printed[1] and abs(mean - printed[0]) > _FAR * printed[1] else ""
+            stars.append(far)
             seeds = f" of {len(group)}" if len(group) > 1 else ""
             noises[noise] = None
             rows.setdefault((folder, method), {})[noise] = (
@@ -104,7 +105,7 @@ def _beside(finished):
             )
     head = ["setting", "method", *noises]
     body = [[f"`{folder}`", method, *(row.get(one, "") for one in noises)] for (folder, method), row in rows.items()]
-    return summaries.markdown_table([head, *body])
+    return f"{summaries.markdown_table([head, *body])}\n{stars.count('*')} of {len(stars)} numbers have a star.\n"
 
 
 def _left_out():

@@ -73,6 +73,8 @@ def test_measured_numbers_stand_beside_the_printed_ones():
     assert rows[2:] == [
         "| `LN/table1/mnist` | CE | 99.40 [99.27 ± 0.07] |",
         "| `LN/table1/mnist` | LN | 99.25* of 2 [99.38 ± 0.06] |",
+        "",
+        "1 of 2 numbers have a star.",
     ]
 
 
