@@ -88,7 +88,9 @@ def _any_rank(error, factor, min_scale):
     log|G|`. As `C'u = x` and `C' S^-1 u = y`,
 
         d/de = v := S^-1 u = (u - C y) / l
-        d/dC = 2 S^-1 C - u y' - v x' = C (2 G^-1) - u y' - v x'
+        d/dC = 2 S^-1 C - u y' - v x' = C (2 G^-1 + x z' + y x' / l) - e z',    z = y / l + x / l^2
+
+    so that one product with C, and one with e, make the whole gradient.
     """
     n, rank = factor.shape[1:]
 
@@ -99,16 +101,18 @@ def _any_rank(error, factor, min_scale):
         half = ops.solve_triangular(triangular, ops.broadcast_to(_identity_matrix(triangular), ops.shape(triangular)))
         inverse = half @ ops.swapaxes(half, 1, 2)
         x = inverse @ ops.cast(ops.swapaxes(factor, 1, 2) @ ops.expand_dims(error, -1), wide)
-        x, y = ops.cast(x, narrow), ops.cast(inverse @ x, narrow)
-        u = (error - ops.squeeze(factor @ x, -1)) / min_scale
+        y = inverse @ x
+        u = (error - ops.squeeze(factor @ ops.cast(x, narrow), -1)) / min_scale
 
         def gradient(upstream):
-            upstream = ops.expand_dims(upstream, -1)
-            v = (u - ops.squeeze(factor @ y, -1)) / min_scale
-            # Not `inverse` in the narrow type, because columns that are nearly collinear cancel in this product.
-            scaled = ops.cast(ops.cast(factor, wide) @ (2 * inverse), narrow)
-            outer = ops.expand_dims(u, -1) * ops.swapaxes(y, 1, 2) + ops.expand_dims(v, -1) * ops.swapaxes(x, 1, 2)
-            return upstream * v, ops.expand_dims(upstream, -1) * (scaled - outer)
+            upstream, scale = ops.expand_dims(upstream, -1), ops.cast(min_scale, wide)
+            v = (u - ops.squeeze(factor @ ops.cast(y, narrow), -1)) / min_scale
+            z = y / scale + x / scale**2
+            weights = 2 * inverse + x @ ops.swapaxes(z, 1, 2) + y @ ops.swapaxes(x, 1, 2) / scale
+            # In the wide type, because columns that are nearly collinear cancel in this product.
+            along = ops.cast(ops.cast(factor, wide) @ weights, narrow)
+            across = ops.expand_dims(error, -1) * ops.cast(ops.swapaxes(z, 1, 2), narrow)
+            return upstream * v, ops.expand_dims(upstream, -1) * (along - across)
 
         constant = (n - rank) * ops.log(min_scale)
         return 0.5 * ops.sum(ops.square(u), axis=-1) + _log_determinant(triangular, error.dtype) + constant, gradient
