@@ -21,6 +21,9 @@ class ZipfLabelSmoothing(NoisyLabelLoss):
     ones, and the law says how likely. The network is neither drawn to the label nor away from it by the second term.
     `weight=0` is cross-entropy, and so is every weight with two classes, because only one other class is left.
 
+    The loss sorts the logits, and so takes 3 to 27 times as long as cross-entropy on a CPU (K = 10 to 21,843), and
+    under XLA up to 100 times, which matters beside a small network only, or with many classes.
+
     Equal logits share the first of their ranks. Ranks have no gradient. The loss of a distribution over classes is the
     weighted mean of the losses of the classes. Validation reports plain cross-entropy, because the targets of training
     move with the prediction.
