@@ -1,10 +1,19 @@
-"""Time that missing runs would take, by the seconds that finished ones of the same data and network took."""
+"""Time that missing runs would take, by the seconds that finished ones of the same data and network took.
 
+Where there are none, by the seconds an image that `experiments.speeds` measured.
+"""
+
+import functools
+import pathlib
 import statistics
 from typing import NamedTuple
 
+from experiments import results
 from experiments.evaluation.paired_tests import FEWEST_SEEDS
 
+SPEEDS = "speeds.json"  # beside the committed results
+IMAGES = dict.fromkeys(("cifar10", "cifar10n", "cifar100", "cifar100n"), 50_000)  # of an epoch, at most
+_COMMITTED = pathlib.Path(__file__).parents[2] / "results"
 SEEDS = tuple(range(FEWEST_SEEDS))  # those of a sweep that lets a claim be decided
 MORE_SEEDS = tuple(range(10))  # and where they leave it undecided
 
@@ -14,7 +23,8 @@ class Bill(NamedTuple):
 
     Args:
         runs: their number.
-        seconds: their time; `None` if no run of the same data and network as one of them has been measured.
+        seconds: their time; `None` if no run of the same data and network as one of them has been measured, nor the
+            network's speed.
         names: names of their experiments.
     """
 
@@ -27,14 +37,16 @@ class Bill(NamedTuple):
         """The bill in words.
 
         Example:
-            >>> Bill(1, 90.0).text, Bill(6, 7200.0).text, Bill(3, None).text
-            ('1 run, about 2 min', '6 runs, about 2.0 h', '3 runs, no speed measured')
+            >>> Bill(1, 90.0).text, Bill(6, 7200.0).text, Bill(9, 5e6).text, Bill(3, None).text
+            ('1 run, about 2 min', '6 runs, about 2.0 h', '9 runs, about 1,389 h', '3 runs, no speed measured')
         """
         runs = f"{self.runs} run{'s' if self.runs != 1 else ''}"
         if self.seconds is None:
             return f"{runs}, no speed measured"
-        minutes = self.seconds / 60
-        return f"{runs}, about {minutes / 60:.1f} h" if minutes >= 60 else f"{runs}, about {max(minutes, 1):.0f} min"
+        minutes, hours = self.seconds / 60, self.seconds / 3600
+        if hours >= 1:
+            return f"{runs}, about {hours:,.0f} h" if hours >= 100 else f"{runs}, about {hours:.1f} h"
+        return f"{runs}, about {max(minutes, 1):.0f} min"
 
 
 def _with_predecessors(experiment):
@@ -76,8 +88,17 @@ class Speeds:
         return Bill(len(missing), None if None in seconds else sum(seconds), names)
 
     def _seconds(self, experiment):
-        """Median of the measured runs, times the epochs."""
+        """Median of the measured runs, or that of the network's steps, times the epochs."""
         place = experiment.dataset, experiment.model
         by_loss = (*place, experiment.method.loss.__name__)
         found = self._measured.get(by_loss) or self._measured.get(place)
-        return statistics.median(found) * experiment.epochs if found else None
+        if found:
+            return statistics.median(found) * experiment.epochs
+        images, seconds = IMAGES.get(experiment.dataset.partition(":")[0]), _of_networks().get(experiment.model)
+        return images * seconds * experiment.epochs if images and seconds else None
+
+
+@functools.cache
+def _of_networks():
+    """Seconds an image by the network's name; empty where they were not measured."""
+    return results.read_measured(_COMMITTED / SPEEDS).get("seconds_an_image", {})

@@ -42,8 +42,8 @@ A claim *holds* in a setting if each of its comparisons is for it, and *does not
 gain that counts. It is *not run* there if no pair has {FEWEST_SEEDS} seeds. The verdict is that of the settings that
 decide it; the counts are of settings: data, network and, for some, noise. A setting with `laptop` in its name is
 smaller than the paper's, and speaks about small data and networks only. Where nothing is decided, the last column has
-the cheapest setting with missing runs: their number, their time at the speed of the finished runs of the same data and
-network, and the FOLDER for
+the cheapest setting with missing runs: their number, their time on one CPU core at the speed of the finished runs of
+the same data and network, or else of a few steps of the network ([speeds](../speeds.json)), and the FOLDER for
 `python -m experiments.sweep --under=FOLDER --seeds={",".join(map(str, SEEDS))} --workdir=results`,
 which makes all runs of that folder. "{_OF_MORE_SEEDS}": those seeds are there, and leave the claim undecided; take
 `--seeds={",".join(map(str, MORE_SEEDS))}`.
