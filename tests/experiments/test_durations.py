@@ -2,9 +2,11 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
-from experiments import report
+from experiments import papers, report, speeds
+from experiments.evaluation import durations
 from experiments.evaluation.durations import Bill, Speeds
 from experiments.papers import drawing, missing
 from tests.helpers.small_experiments import FIRST, SMALL, STUDENT, result_of
@@ -44,3 +46,22 @@ def test_a_table_and_a_figure_without_results_name_command_and_time(tmp_path):
     error = drawing.missing_run("LN/table1/laptop-digits/symmetric40", tmp_path, seed=4)
     assert f"--under=LN/table1/laptop-digits/symmetric40 --seeds=4 --workdir={tmp_path}\n(9 runs, about " in str(error)
     assert "no speed measured" in missing.command("LN/table2/clothing1m", tmp_path)
+
+
+def test_networks_without_a_finished_run_cost_what_their_steps_take(monkeypatch):
+    monkeypatch.setattr(durations, "_of_networks", lambda: {"wrn28_2": 0.01})
+    cifar = papers.find("LN/table1/cifar100/symmetric60/LN")
+    assert Speeds([]).bill([cifar], seeds=[0]).seconds == pytest.approx(0.01 * 50_000 * 300)
+    assert Speeds([], [timed(cifar, 30.0)]).bill([cifar], seeds=[1]).seconds == pytest.approx(30.0), "its own speed"
+    assert Speeds([]).bill([papers.find("LN/table2/clothing1m/human/LN")], seeds=[0]).seconds is None
+
+
+def test_every_network_of_cifar_has_a_speed():
+    assert durations._of_networks().keys() == set(speeds.networks())
+    assert all(0 < seconds < 10 for seconds in durations._of_networks().values())
+
+
+def test_speeds_are_those_of_steps_with_a_batch(monkeypatch):
+    taken = {"mlp": np.array([0.5, 0.7, 0.2])}
+    monkeypatch.setattr(speeds.step_costs, "seconds_in_turn", lambda steps, rounds, calls: taken)
+    assert speeds.seconds_an_image("mlp") == pytest.approx(0.5 / 32)
