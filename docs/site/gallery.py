@@ -25,8 +25,8 @@ COMMANDS = {
     r"OLS/figure(\w+)/([\w-]+)\.png": (
         rf"{_PAPER}.online_label_smoothing.figures --figures=\1 --label=\2 --workdir=results"
     ),
-    r"LLS/figure9/([\w-]+)\.png": (
-        rf"{_PAPER}.learnable_label_smoothing.figures --figures=9 --label=\1 --workdir=results"
+    r"LLS/figure([79])/([\w-]+)\.png": (
+        rf"{_PAPER}.learnable_label_smoothing.figures --figures=\1 --label=\2 --workdir=results"
     ),
     r"LLS/figure([468])/([\w-]+)-(\w+)\.png": (
         rf"{_PAPER}.learnable_label_smoothing.figures --figures=\1 --label=\2 --noise=\3 --workdir=results"
