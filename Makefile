@@ -35,7 +35,7 @@ bench: $(READY)
 
 # Every page and figure that is made of committed runs alone, made anew; nothing is trained, measured or downloaded. What
 # needs models, data or a quiet machine is in docs/experiments.md: top_entries, footprint, bench, and of the papers'
-# figures LN 3 and 6, LS 3 and 4, LLS 4, 6 and 8.
+# figures LN 3 and 6, LS 3 to 5, LLS 4, 6 and 8.
 results: $(READY)
 	$(BIN)/python -m experiments.report --workdir=results
 	$(PAPERS).online_label_smoothing.findings --workdir=results

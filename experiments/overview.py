@@ -89,11 +89,13 @@ def _behind(verdicts):
     decided = [{folder for folder, verdict in one.by_setting.items() if verdict in VERDICTS[:2]} for one in verdicts]
     decided = [folders for folders in decided if folders]
     digits = sum(all("/laptop-digits" in folder for folder in folders) for folders in decided)
-    own = sum(any("/laptop-" not in folder for folder in folders) for folders in decided)
+    large = [[folder for folder in folders if "/laptop-" not in folder] for folders in decided]
+    own, data = sum(map(bool, large)), sorted({folder.split("/")[2] for folders in large for folder in folders})
+    of_size = f"{own} rest on a setting of the paper's own size" + f" ({', '.join(data)})" * bool(data)
     text = (
         f"{ours} of the claims are ours. {len(judged)} pairs of a claim and a setting were tested, and nothing "
-        f"corrects for their number. Of the {len(decided)} decided claims, {own} rest on a setting of the paper's own "
-        f"size, and {digits} on 8x8 digits alone, {TEST_EXAMPLES['digits']} of which are the test set."
+        f"corrects for their number. Of the {len(decided)} decided claims, {of_size}, and {digits} on 8x8 digits "
+        f"alone, {TEST_EXAMPLES['digits']} of which are the test set."
     )
     return f"{textwrap.fill(text, 120)}\n"
 

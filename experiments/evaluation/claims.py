@@ -22,7 +22,7 @@ _SMALLEST_GAIN = {  # less is not worth the word
     **dict.fromkeys(("ECE 15", "ECE 100", "divergence"), 0.005),
 }
 _FEWEST_SEEDS_FOR_A_BOUND = 5
-TEST_EXAMPLES = {"digits": 360, "two_moons": 1_000, "two_circles": 1_000}  # of the data sets that are run
+TEST_EXAMPLES = {"digits": 360, "two_moons": 1_000, "two_circles": 1_000}  # of the data sets of committed runs
 TEST_EXAMPLES |= dict.fromkeys(("mnist", "fashion_mnist", "digit_pairs", "cifar10", "cifar10n"), 10_000)
 _VOTES = {"for": "+", "against": "-", "without a gain that counts": "=", "undecided": "?"}
 
@@ -73,7 +73,7 @@ class Sample(NamedTuple):
         gains: float `[seeds]`, `sign (better - worse)` for each draw of the noise that both methods have.
         room: the largest mean gain that `worse` leaves, up to the bound of the score.
         step: that of an accuracy from one test example to the next, the least standard deviation that is believed; 0
-            for scores that are no counts, NaN for counts of other examples.
+            for scores that are no counts, NaN for counts of training examples, and where nobody knows of how many.
     """
 
     gains: np.ndarray
@@ -104,8 +104,16 @@ def _step(groups, heading):
     """The step of an accuracy from one test example to the next, in points."""
     if heading not in _ON_TEST_EXAMPLES:
         return np.nan
-    datasets = [result["settings"]["dataset"].partition(":")[0] for group in groups for result in group]
-    return 100 / TEST_EXAMPLES.get(datasets[0], np.nan) if datasets else np.nan
+    return 100 / next((number_of_test_examples(result) for group in groups for result in group), np.nan)
+
+
+def number_of_test_examples(result):
+    """Return how many test examples a run had, by its confusion matrix or else its data; NaN where neither tells."""
+    if "test_confusion" in result:
+        return np.sum(result["test_confusion"])
+    settings = result["settings"]
+    share = settings.get("source", {}).get("class_share", 1)  # of classes of about equal size
+    return share * TEST_EXAMPLES.get(settings["dataset"].partition(":")[0], np.nan)
 
 
 def decide(samples, comparisons, number):

@@ -38,14 +38,14 @@ class Bill(NamedTuple):
 
         Example:
             >>> Bill(1, 90.0).text, Bill(6, 7200.0).text, Bill(9, 5e6).text, Bill(3, None).text
-            ('1 run, about 2 min', '6 runs, about 2.0 h', '9 runs, about 1,389 h', '3 runs, no speed measured')
+            ('1 run, about 2 min', '6 runs, about 2.0 h', '9 runs, about 1,400 h', '3 runs, no speed measured')
         """
         runs = f"{self.runs} run{'s' if self.runs != 1 else ''}"
         if self.seconds is None:
             return f"{runs}, no speed measured"
         minutes, hours = self.seconds / 60, self.seconds / 3600
         if hours >= 1:
-            return f"{runs}, about {hours:,.0f} h" if hours >= 100 else f"{runs}, about {hours:.1f} h"
+            return f"{runs}, about {float(f'{hours:.2g}'):,.0f} h" if hours >= 100 else f"{runs}, about {hours:.1f} h"
         return f"{runs}, about {max(minutes, 1):.0f} min"
 
 

@@ -29,7 +29,7 @@ def draw(figures, args, folder):
     Args:
         figures: a dict from a figure's number to a function from `args` to a dict `{name: figure}`.
         args: the flags `figures` (the numbers to draw), `workdir`, and those that the functions read.
-        folder: text, the folder of the paper.
+        folder: text, the folder of the figures, as "LN".
 
     Raises:
         SystemExit: after the other figures, if one has no finished run.

@@ -42,14 +42,14 @@ A claim *holds* in a setting if each of its comparisons is for it, and *does not
 gain that counts. It is *not run* there if no pair has {FEWEST_SEEDS} seeds. The verdict is that of the settings that
 decide it; the counts are of settings: data, network and, for some, noise. A setting with `laptop` in its name is
 smaller than the paper's, and speaks about small data and networks only. Where nothing is decided, the last column has
-the cheapest setting with missing runs: their number, their time on one CPU core at the speed of the finished runs of
-the same data and network, or else of a few steps of the network ([speeds](../speeds.json)), and the FOLDER for
+the cheapest setting with missing runs: their number, their time at the speed of the finished runs of the same data and
+network, or else of a few steps of the network with cross-entropy ([speeds](../speeds.json), of one CPU core; methods
+that do more take longer), and the FOLDER for
 `python -m experiments.sweep --under=FOLDER --seeds={",".join(map(str, SEEDS))} --workdir=results`,
 which makes all runs of that folder. "{_OF_MORE_SEEDS}": those seeds are there, and leave the claim undecided; take
 `--seeds={",".join(map(str, MORE_SEEDS))}`.
 
 """
-_ELSEWHERE = "The other methods stand in the tables of single noises, below.\n\n"
 _NAMES = """
 ## Names of the methods
 
@@ -179,8 +179,10 @@ def markdown(paper, runs, experiments, table=lambda _, methods: method_table(met
         methods = _methods(folder, [one for _, ones in judged for one in ones], groups)
         if methods:
             shown = {name: group for name, group in methods.items() if not _has_section(folder, name, folders)}
-            tables = (table(folder, shown) if shown else "") + _ELSEWHERE * (len(shown) < len(methods))
-            text += f"{_heading(folder, methods)}{tables}" + "".join(_line(*one, methods) for one in judged)
+            text += _heading(folder, methods) + (table(folder, shown) if shown else "")
+            if len(shown) < len(methods):
+                text += f"The {'other ' if shown else ''}methods stand in the tables of single noises, below.\n\n"
+            text += "".join(_line(*one, methods) for one in judged)
     run = [experiment for name, experiment in experiments.items() if name in groups]
     return title + summaries.legend(_HOW, text) + text + _NAMES + method_names.markdown(run)
 

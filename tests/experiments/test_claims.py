@@ -124,9 +124,12 @@ def marks(better, worse, comparison, examples=10000):
 
 
 def test_accuracies_are_of_so_many_test_examples():
-    """Every committed accuracy is a whole number of them."""
+    """Every committed accuracy is a whole number of them, and a confusion matrix has as many as the data set."""
     for result in results.load(RESULTS).values():
-        examples = claims.TEST_EXAMPLES[result["settings"]["dataset"].partition(":")[0]]
+        plain = {key: value for key, value in result.items() if key != "test_confusion"}
+        examples = claims.number_of_test_examples(plain)
+        assert not np.isnan(examples), f"`TEST_EXAMPLES` must have {result['settings']['dataset']}"
+        assert claims.number_of_test_examples(result) == examples
         for heading in claims._ON_TEST_EXAMPLES:
             for accuracy in summaries.values([result], heading):
                 right = accuracy / 100 * examples
@@ -246,6 +249,25 @@ def test_page_has_verdicts_counts_and_the_price_of_missing_runs():
     assert (first.verdict, second.counts["not run"]) == ("holds", 1)
     assert first.by_setting == {"LN/table1/laptop-digits/none": "holds"}
     assert "Nothing of it is true." in text
+
+
+class OfAll(Paper):
+    """A claim on all noises of digits, and one on a single noise, whose runs have a table of their own."""
+
+    CLAIMS = (
+        Claim("LN is above CE", "Table 1", {"LN/table1/laptop-digits": [Comparison("none/LN", "none/CE")]}),
+        Claim("CE is below LN", "Table 1", {"LN/table1/laptop-digits/none": [Comparison("LN", "CE")]}),
+    )
+
+
+def test_a_run_stands_in_one_table():
+    names = [f"LN/table1/laptop-digits/none/{method}" for method in ("CE", "LN")]
+    found = [finished(name, seed, 0.9) for name in names for seed in range(3)]
+    text = findings_page.markdown(OfAll, found, list(map(papers.find, names)))
+    assert text.count("| LN | 3 | 90.00") == 1
+    assert "none/LN | 3" not in text
+    whole = text.partition("## LN/table1/laptop-digits\n")[2].partition("\n## ")[0]
+    assert "\nThe methods stand in the tables of single noises, below.\n" in whole
 
 
 def test_more_seeds_are_asked_for_where_those_of_a_sweep_decide_nothing():

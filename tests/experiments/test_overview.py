@@ -10,8 +10,10 @@ from scipy import stats
 
 from experiments import overview, papers, readme, results
 from experiments.evaluation import rankings, summaries
+from experiments.evaluation.claims import Claim
 from experiments.papers import method_names
 from experiments.papers.cells import Cell
+from experiments.papers.findings_page import Verdict
 from experiments.papers.logistic_normal import published
 from tests.helpers.small_experiments import result_of
 
@@ -62,6 +64,21 @@ def test_counts_claims_and_left_out_files(tmp_path):
     assert re.search(r"- .*none/LN/seed0.json holds a result of other settings .*epochs: 3 there, 100 now", text)
     count = len(overview.PAPERS["LN"][0].CLAIMS)
     assert f"| [LN](LN/findings.md) | {count} | 0 | 0 | 0 | 0 | 0 | {count} |" in text
+
+
+def test_words_say_what_the_verdicts_rest_on():
+    """A claim of digits alone, one of the paper's own size, one of both, of ours, and one that nothing decides."""
+    claim, own = (Claim("FC is above CE", source, {}) for source in ("Table 1", "ours"))
+    digits, mnist = "LN/table1/laptop-digits/none", "LN/table1/mnist/none"
+    verdicts = [
+        Verdict(claim, "holds", {digits: "holds", mnist: "undecided"}),
+        Verdict(claim, "does not hold", {digits: "not run", mnist: "does not hold"}),
+        Verdict(own, "depends on the setting", {digits: "holds", mnist: "does not hold"}),
+        Verdict(claim, "undecided", {digits: "undecided"}),
+    ]
+    words = " ".join(overview._behind(verdicts).split())
+    assert words.startswith("1 of the claims are ours. 6 pairs of a claim and a setting were tested")
+    assert "Of the 3 decided claims, 2 rest on a setting of the paper's own size (mnist), and 1 on 8x8 digits" in words
 
 
 def test_measured_numbers_stand_beside_the_printed_ones():

@@ -87,6 +87,7 @@ def students(args):
     folder = args.under.replace("/alpha/", "/figure6/")
     teachers = {alpha: f"teacher-{name}" for alpha, name in names("LS").items()}
     if not papers.EXPERIMENTS.keys() & {f"{folder}/{name}" for name in teachers.values()}:
+        terminal.console().print(f"No Figure 6: {args.under} has no students.")
         return {}
     scores = by_alpha(results.load(args.workdir).values(), folder, teachers, "test")
     if not scores:

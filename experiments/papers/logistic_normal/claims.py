@@ -11,8 +11,8 @@ TITLE = "Englesson et al. 2023: where its claims hold"
 MADE_BY = "experiments.papers.logistic_normal.findings"
 NOTE = """\
 In the settings of digits (`laptop-digits`) every method has the values that the paper's search chose for MNIST, where
-100 epochs are ten times as many steps; none was searched on digits. Searched values, with another network, make another
-order there under asymmetric noise ([all methods](../compare/digits.md), [accuracies by
+100 epochs are ten times as many steps; none was searched on digits. Values that were searched on digits, for another
+network, put the methods in another order under asymmetric noise ([all methods](../compare/digits.md), [accuracies by
 value](../compare/values.md)): verdicts on digits are about the paper's values.
 """
 

@@ -2,7 +2,7 @@
 
 MNIST: LeNet-5, Adam 1e-3, batch 256, 100 epochs, 10 % of the training set held out with noisy labels; exact counts of
 labels are flipped, as in the authors' code. "mnist" has the classic LeNet-5 of 61,706 parameters and 54,000 training
-images: 6 to 10 minutes a run on one CPU core. "mnist-lenet5_same" has the authors' network, with SAME padding and nine
+images: 5 to 15 minutes a run on one CPU core. "mnist-lenet5_same" has the authors' network, with SAME padding and nine
 times the parameters, and as many images as theirs, 45,000: about 20 minutes.
 
 CIFAR: WRN-28-2, SGD with Nesterov momentum 0.9 at a constant 0.01, batch 128, 300 epochs, weight decay 5e-4, crops from

@@ -55,7 +55,7 @@ def _natural(dataset, size=""):
 def _table_3(label, base, numbers):
     chosen = preset("LN", base.dataset, base.noise)
     rows = [Method(name, losses.LogisticNormal, chosen | changes) for name, changes in _ABLATION.items()]
-    return [base.variant(f"LN/table3/{label}", row, published=numbers.get(row.label)) for row in rows]
+    return [base.variant(f"LN/table3/{label}", row, published=numbers[row.label] if numbers else None) for row in rows]
 
 
 TABLE_1 = [

@@ -72,7 +72,7 @@ def _table_7(label, base):
     ]
 
 
-# The paper's attacks take cross-entropy on CIFAR-10 from 93 % to 17 and 7 %, but on 8x8 digits from 98 to 94 %, where
+# The paper's attacks take cross-entropy on CIFAR-10 from 93 % to 18 and 7 %, but on 8x8 digits from 98 to 94 %, where
 # these take it to 27 and 22 %.
 _ATTACKS = {"laptop-fashion_mnist": Attacks(), "laptop-digits": Attacks(epsilon=0.15, step_size=0.15 / 4)}
 _RESNET_56 = {"cifar100-resnet56": cifar("cifar100", "resnet56"), **LAPTOP}
