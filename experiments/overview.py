@@ -83,7 +83,7 @@ def claims_table(runs, root=""):
 
 
 def _behind(verdicts):
-    """What the verdicts rest on, in words."""
+    """A paragraph on what the verdicts rest on."""
     ours = sum(one.claim.source == "ours" for one in verdicts)
     judged = [verdict for one in verdicts for verdict in one.by_setting.values() if verdict != "not run"]
     decided = [{folder for folder, verdict in one.by_setting.items() if verdict in VERDICTS[:2]} for one in verdicts]

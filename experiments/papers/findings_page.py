@@ -225,7 +225,7 @@ def write_report(path, make):
 
 
 def _has_section(folder, method, folders):
-    """Whether a method of a setting stands in the table of a setting below it."""
+    """True for a method of a setting that stands in the table of a setting below it."""
     place = posixpath.join(folder, method).removeprefix("/").rpartition("/")[0]
     return place != folder and place in folders
 
