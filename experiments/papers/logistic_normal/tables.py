@@ -61,8 +61,8 @@ def _table_3(label, base, numbers):
 TABLE_1 = [
     experiment for label, base in BASES.items() if base.dataset not in NATURAL for experiment in _table_1(label, base)
 ]
-_SMALL = _natural("cifar10n:worst", "laptop-")
+_SMALL = "cifar10n:worst", "laptop-"
 TABLE_2 = [e for dataset in NATURAL for e in _column("table2", *_natural(dataset), published.TABLE_2[dataset])]
-TABLE_2 += _column("table2", *_SMALL, {})
+TABLE_2 += _column("table2", *_natural(*_SMALL), {})
 TABLE_3 = [e for dataset, numbers in published.TABLE_3.items() for e in _table_3(*_natural(dataset), numbers)]
-TABLE_3 += _table_3(*_SMALL, {})
+TABLE_3 += _table_3(*_natural(*_SMALL), {})
