@@ -4,7 +4,6 @@ Makes `DIR/README.md` and the papers' `DIR/PAPER/findings.md` anew from the fini
 """
 
 import pathlib
-import textwrap
 
 import numpy as np
 from absl import flags
@@ -92,12 +91,13 @@ def _behind(verdicts):
     large = [[folder for folder in folders if "/laptop-" not in folder] for folders in decided]
     own, data = sum(map(bool, large)), sorted({folder.split("/")[2] for folders in large for folder in folders})
     of_size = f"{own} rest on a setting of the paper's own size" + f" ({', '.join(data)})" * bool(data)
-    text = (
-        f"{ours} of the claims are ours. {len(judged)} pairs of a claim and a setting were tested, and nothing "
-        f"corrects for their number. Of the {len(decided)} decided claims, {of_size}, and {digits} on 8x8 digits "
-        f"alone, {TEST_EXAMPLES['digits']} of which are the test set."
+    return summaries.filled(
+        [
+            f"{ours} of the claims are ours. {len(judged)} pairs of a claim and a setting were tested, and nothing "
+            f"corrects for their number. Of the {len(decided)} decided claims, {of_size}, and {digits} on 8x8 digits "
+            f"alone, {TEST_EXAMPLES['digits']} of which are the test set."
+        ]
     )
-    return f"{textwrap.fill(text, 120)}\n"
 
 
 def _counts(runs):

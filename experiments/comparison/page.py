@@ -1,7 +1,5 @@
 """Page of the comparison on one data set: how it was made, which method one would take, and the tables."""
 
-import textwrap
-
 import numpy as np
 
 from experiments import results
@@ -75,7 +73,7 @@ def page(dataset, folder, stored, others):
         **examples,
     )
     paragraphs = text.split("\n\n")
-    text = f"# Methods compared on {dataset}\n\n{filled(paragraphs)}\n"
+    text = f"# Methods compared on {dataset}\n\n{summaries.filled(paragraphs)}\n"
     about = {name: METHODS[name].about for name in METHODS if name in methods and METHODS[name].about}
     text += "".join(f"- `{name}`: {words}\n" for name, words in about.items())
     text += f"\n## Which one to take\n\n{choice(runs)}"
@@ -152,12 +150,7 @@ def choice(runs):
         "In parentheses stand the noises under which a method is better than cross-entropy, and worse, by the same "
         "test, of those with three seeds or more.",
     ]
-    return filled(lines)
-
-
-def filled(paragraphs):
-    """Return paragraphs, a list of text, in lines of at most 120 characters."""
-    return "\n\n".join(textwrap.fill(one, 120, break_on_hyphens=False) for one in paragraphs) + "\n"
+    return summaries.filled(lines)
 
 
 def against_cross_entropy(runs, name):

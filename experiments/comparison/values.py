@@ -15,7 +15,6 @@ from absl import flags
 from experiments import results
 from experiments.comparison import runs, sets, table
 from experiments.comparison.methods import METHODS
-from experiments.comparison.page import filled
 from experiments.console import shared_flags, terminal
 from experiments.evaluation import summaries
 from tfp_noise import _validation
@@ -76,7 +75,7 @@ def page(root):
         else "",
     )
     paragraphs = note.split("\n\n")
-    text = f"# Values of the methods' arguments\n\n{filled(paragraphs)}"
+    text = f"# Values of the methods' arguments\n\n{summaries.filled(paragraphs)}"
     for name in sorted(found):
         text += f"\n## {name}\n\n{summaries.markdown_table(rows(name, found[name]))}"
     return text

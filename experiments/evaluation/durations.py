@@ -13,7 +13,7 @@ from experiments.evaluation.paired_tests import FEWEST_SEEDS
 
 SPEEDS = "speeds.json"  # beside the committed results
 IMAGES = dict.fromkeys(("cifar10", "cifar10n", "cifar100", "cifar100n"), 50_000)  # of an epoch, at most
-_COMMITTED = pathlib.Path(__file__).parents[2] / "results"
+COMMITTED = pathlib.Path(__file__).parents[2] / "results"
 SEEDS = tuple(range(FEWEST_SEEDS))  # those of a sweep that lets a claim be decided
 MORE_SEEDS = tuple(range(10))  # and where they leave it undecided
 
@@ -101,4 +101,4 @@ class Speeds:
 @functools.cache
 def _of_networks():
     """Seconds an image by the network's name; empty where they were not measured."""
-    return results.read_measured(_COMMITTED / SPEEDS).get("seconds_an_image", {})
+    return results.read_measured(COMMITTED / SPEEDS).get("seconds_an_image", {})

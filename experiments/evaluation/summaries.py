@@ -1,5 +1,7 @@
 """Summaries of finished runs: scores over seeds, as numbers and as text."""
 
+import textwrap
+
 import numpy as np
 
 from experiments.evaluation import paired_tests
@@ -153,6 +155,11 @@ def _long_steps_of_targets(result):
     settings = result["settings"]
     learned = settings.get("method", {}).get("loss") == "LearnableLabelSmoothing" and "Adam" in settings["optimizer"]
     return learned and "digest" not in result
+
+
+def filled(paragraphs):
+    """Return paragraphs, a list of text, in lines of at most 120 characters."""
+    return "\n\n".join(textwrap.fill(one, 120, break_on_hyphens=False) for one in paragraphs) + "\n"
 
 
 def markdown_table(rows):

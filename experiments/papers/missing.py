@@ -1,11 +1,8 @@
 """Finished runs for tables, and commands that make missing ones, with their time at the speed of the committed runs."""
 
-import pathlib
-
 from experiments import papers, results
-from experiments.evaluation.durations import SEEDS, Speeds
+from experiments.evaluation.durations import COMMITTED, SEEDS, Speeds
 
-_COMMITTED = pathlib.Path(__file__).parents[2] / "results"
 _SMALL_TABLE = "LS/figure6/laptop-digits"
 
 
@@ -18,7 +15,7 @@ def command(under, workdir="runs", seeds=SEEDS):
         seeds: sequence of int.
     """
     finished = results.survey(workdir).runs.values()
-    bill = Speeds(finished, measured=results.survey(_COMMITTED).runs.values()).bill(papers.under(under), seeds)
+    bill = Speeds(finished, measured=results.survey(COMMITTED).runs.values()).bill(papers.under(under), seeds)
     names = ",".join(map(str, seeds))
     return f"  python -m experiments.sweep --under={under} --seeds={names} --workdir={workdir}\n({bill.text})"
 
